@@ -1,0 +1,46 @@
+"""`python -m local.embedded --port 4566 --folder DIR`: serve the embedded AWS until SIGTERM or Ctrl-C.
+
+Prints `ready http://127.0.0.1:4566` when it answers. DIR is its own: it holds the jobs' files and the log.
+"""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from pathlib import Path
+
+from local.embedded import server
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m local.embedded", description="Serve the embedded AWS.")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--folder", type=Path, required=True)
+    arguments = parser.parse_args()
+    folder = arguments.folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    logging.basicConfig(
+        filename=folder / "embedded.log",
+        level=logging.WARNING,
+        format="%(asctime)s %(levelname)s [%(name)s] %(message)s",
+    )
+    aws = server.build(arguments.port, folder)
+    code = 0
+    try:
+        asyncio.run(server.serve(aws, arguments.port, lambda: _say_ready(arguments.port)))
+    except OSError as error:
+        print(f"cannot listen on 127.0.0.1:{arguments.port}: {error.strerror}", file=sys.stderr, flush=True)
+        code = 1
+    aws.sagemaker.close()
+    sys.stdout.flush()
+    # Threads that wait in the emulator (an open approval, say) must not keep the process alive.
+    os._exit(code)
+
+
+def _say_ready(port: int) -> None:
+    print(f"ready http://127.0.0.1:{port}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

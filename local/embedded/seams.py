@@ -1,0 +1,297 @@
+"""The one file that touches ministack's private names: where the services it lacks are let in.
+
+ministack is pinned. `check()` says, in one sentence a name, what a new version moved.
+"""
+
+import importlib
+import inspect
+import json
+import os
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from local.embedded.mailbox import Mailbox
+from local.embedded.task_errors import TaskError
+from local.embedded.tasks import Callback, Integrations, new_token, run_task
+
+MINISTACK_VERSION = "1.5.33"
+
+# Module, name, and the parameters that this file relies on (None: no function).
+SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
+    ("app", "app", ("scope", "receive", "send")),
+    ("app", "SERVICE_HANDLERS", None),
+    ("core.router", "SERVICE_PATTERNS", None),
+    ("services.cloudformation.provisioners", "_RESOURCE_HANDLERS", None),
+    ("services.eventbridge", "_put_events", ("data", "allow_aws_source")),
+    ("services.sns", "_fanout", ("topic_arn", "msg_id", "message", "subject", "message_structure")),
+    ("services.sns", "_subscribe", ("params",)),
+    ("services.sns", "_topic_by_arn_any_scope", ("topic_arn",)),
+    ("services.stepfunctions", "_execute_task", ("state_def", "raw_input", "execution", "ctx")),
+    ("services.stepfunctions", "_run_execution", ("exec_arn",)),
+    ("services.stepfunctions", "_ExecutionError", ("error", "cause")),
+    (
+        "services.stepfunctions",
+        "_apply_jsonata_template",
+        ("value", "raw_input", "ctx", "result", "error_output"),
+    ),
+    (
+        "services.stepfunctions",
+        "_apply_state_assign",
+        ("state_def", "raw_input", "ctx", "result", "error_output"),
+    ),
+    ("services.stepfunctions", "_add_event", ("execution", "event_type", "details")),
+    ("services.stepfunctions", "_scaled_sleep", ("seconds",)),
+    ("services.stepfunctions", "_executions", None),
+    ("services.stepfunctions", "_state_machines", None),
+    ("services.stepfunctions", "_task_tokens", None),
+)
+
+
+def settings(port: int, folder: Path) -> dict[str, str]:
+    """The environment that ministack and the functions it runs read."""
+    return {
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "LOG_LEVEL": "WARNING",
+        "MINISTACK_ACCOUNT_ID": "000000000000",
+        "MINISTACK_REGION": "us-east-1",
+        "LAMBDA_EXECUTOR": "local",
+        # A function must stay warm for as long as a person looks at a mail.
+        "LAMBDA_WARM_TTL_SECONDS": "86400",
+        "S3_PERSIST": "0",
+        "TMPDIR": str(folder),
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def configure(port: int, folder: Path) -> None:
+    """Set what ministack reads when it is imported; call this before anything imports it."""
+    os.environ.update(settings(port, folder))
+
+
+def check() -> list[str]:
+    """What the installed ministack lacks of the names that this file uses, a sentence each."""
+    problems = []
+    for module, name, parameters in SEAMS:
+        try:
+            found = getattr(importlib.import_module(f"ministack.{module}"), name)
+        except (ImportError, AttributeError):
+            problems.append(f"ministack.{module}.{name} is gone: local/embedded/seams.py has to follow.")
+            continue
+        if parameters and not set(parameters) <= set(inspect.signature(found).parameters):
+            problems.append(f"ministack.{module}.{name} no longer takes {', '.join(parameters)}.")
+    return problems
+
+
+def application() -> Callable[..., Awaitable[None]]:
+    """ministack's ASGI application."""
+    from ministack import app
+
+    return app.app  # type: ignore[no-any-return]
+
+
+def install_service(name: str, target_prefix: str, handler: Callable[..., Any]) -> None:
+    """Answer requests whose X-Amz-Target begins with `target_prefix` by `handler`."""
+    from ministack import app
+    from ministack.core import router
+
+    app.SERVICE_HANDLERS[name] = handler
+    router.SERVICE_PATTERNS[name] = {"target_prefixes": [target_prefix], "host_patterns": []}
+
+
+def install_resource_type(name: str, handlers: Mapping[str, Callable[..., Any]]) -> None:
+    """Teach CloudFormation a resource type."""
+    from ministack.services.cloudformation import provisioners
+
+    provisioners._RESOURCE_HANDLERS[name] = dict(handlers)
+
+
+def send_event(source: str, detail_type: str, detail: str, resources: list[str]) -> None:
+    """Put an event of an AWS service on the default bus, which no client may."""
+    from ministack.services import eventbridge
+
+    entry = {"Source": source, "DetailType": detail_type, "Detail": detail, "Resources": resources}
+    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+
+
+def install_mailbox(mailbox: Mailbox) -> None:
+    """Let the e-mail subscribers of every topic find their mail in `mailbox`, the confirmation first."""
+    from ministack.services import sns
+
+    original_fanout, original_subscribe = sns._fanout, sns._subscribe
+
+    def fanout(topic_arn: str, msg_id: str, message: str, subject: str, *args: Any, **kwargs: Any) -> None:
+        original_fanout(topic_arn, msg_id, message, subject, *args, **kwargs)
+        topic = sns._topic_by_arn_any_scope(topic_arn) or {"subscriptions": []}
+        for subscription in topic["subscriptions"]:
+            if subscription["protocol"] == "email" and subscription["confirmed"]:
+                mailbox.deliver(
+                    to=subscription["endpoint"], topic_arn=topic_arn, subject=subject, text=message
+                )
+
+    def subscribe(params: Any) -> Any:
+        answer = original_subscribe(params)
+        if _parameter(params, "Protocol") == "email" and answer[0] == 200:
+            topic_arn, endpoint = _parameter(params, "TopicArn"), _parameter(params, "Endpoint")
+            mailbox.deliver(
+                to=endpoint,
+                topic_arn=topic_arn,
+                subject="AWS Notification - Subscription Confirmation",
+                text=f"You have chosen to subscribe to the topic:\n{topic_arn}\n\n"
+                "On AWS this mail carries a link that must be opened before anything else is sent.\n"
+                "Here the subscription has confirmed itself.\n",
+            )
+        return answer
+
+    sns._fanout, sns._subscribe = fanout, subscribe
+
+
+def _parameter(params: Mapping[str, Any], name: str) -> str:
+    value = params.get(name, "")
+    return str(value[0] if isinstance(value, list) else value)
+
+
+def executions() -> list[dict[str, Any]]:
+    """Every execution, newest first: name, status, started_at, stopped_at, file, outcome, error."""
+    from ministack.services import stepfunctions
+
+    found = sorted(
+        stepfunctions._executions.values(), key=lambda record: str(record["startDate"]), reverse=True
+    )
+    return [_described(record) for record in found]
+
+
+def _described(record: Mapping[str, Any]) -> dict[str, Any]:
+    event = json.loads(record["input"] or "{}")
+    output = json.loads(record["output"] or "{}") if record["status"] == "SUCCEEDED" else {}
+    return {
+        "name": record["name"],
+        "status": record["status"],
+        "started_at": record["startDate"],
+        "stopped_at": record["stopDate"],
+        "file": event.get("detail", {}).get("object", {}).get("key", ""),
+        "outcome": output.get("outcome"),
+        "error": record.get("error"),
+    }
+
+
+def install_tasks(integrations: Integrations) -> None:
+    """Run Task states by `local.embedded.tasks`."""
+    from ministack.services import stepfunctions
+
+    def execute(
+        state: Mapping[str, Any], state_input: Any, execution: dict[str, Any], ctx: dict[str, Any]
+    ) -> Any:
+        try:
+            return run_task(state, _RunningExecution(state_input, execution, ctx), integrations)
+        except TaskError as failure:
+            raise stepfunctions._ExecutionError(failure.error, failure.cause) from failure
+
+    stepfunctions._execute_task = execute
+
+
+def run_execution(definition: str, name: str, state_input: str, role_arn: str) -> Mapping[str, Any]:
+    """Run a definition to its end in this thread, and return ministack's record of the execution.
+
+    Without a server: what the tasks do is up to the integrations that were installed.
+    """
+    from ministack.services import stepfunctions
+
+    machine_arn = "arn:aws:states:us-east-1:000000000000:stateMachine:pipeline"
+    arn = f"arn:aws:states:us-east-1:000000000000:execution:pipeline:{name}"
+    stepfunctions._state_machines[machine_arn] = {
+        "name": "pipeline",
+        "definition": definition,
+        "roleArn": role_arn,
+    }
+    record: dict[str, Any] = {
+        "executionArn": arn,
+        "stateMachineArn": machine_arn,
+        "name": name,
+        "status": "RUNNING",
+        "startDate": "2026-11-20T12:00:00.000Z",
+        "stopDate": None,
+        "input": state_input,
+        "output": None,
+        "events": [],
+    }
+    stepfunctions._executions[arn] = record
+    stepfunctions._run_execution(arn)
+    return record
+
+
+class _RunningExecution:
+    """ministack's execution record, as tasks see it."""
+
+    def __init__(self, state_input: Any, record: dict[str, Any], context: dict[str, Any]) -> None:
+        from ministack.services import stepfunctions
+
+        self._states = stepfunctions
+        self._input = state_input
+        self._record = record
+        self.context = context
+        machine = stepfunctions._state_machines[record["stateMachineArn"]]
+        self.role_arn = str(machine["roleArn"])
+        context["Execution"].setdefault("RedriveCount", 0)
+        context["Execution"].setdefault("RoleArn", self.role_arn)
+
+    def evaluate(self, template: Any, *, result: Any = None, error: Any = None) -> Any:
+        with _as_task_error():
+            return self._states._apply_jsonata_template(template, self._input, self.context, result, error)
+
+    def assign(self, holder: Mapping[str, Any], *, result: Any = None, error: Any = None) -> None:
+        with _as_task_error():
+            self._states._apply_state_assign(holder, self._input, self.context, result, error)
+
+    def record(self, event: str, details: Mapping[str, Any]) -> None:
+        self._states._add_event(self._record, event, dict(details))
+
+    def open_callback(self) -> Callback:
+        return _TokenCallback(self._states._task_tokens)
+
+    def is_running(self) -> bool:
+        return bool(self._record["status"] == "RUNNING")
+
+    def sleep(self, seconds: float) -> None:
+        self._states._scaled_sleep(seconds)
+
+
+class _TokenCallback:
+    """A token in ministack's registry, where SendTaskSuccess and SendTaskFailure find it."""
+
+    def __init__(self, registry: dict[str, Any]) -> None:
+        self.token = new_token()
+        self._registry = registry
+        self._entry: dict[str, Any] = {
+            "event": threading.Event(),
+            "result": None,
+            "error": None,
+            "heartbeat": None,
+        }
+        registry[self.token] = self._entry
+
+    def wait(self, seconds: float) -> Any:
+        if not self._entry["event"].wait(seconds):
+            raise TimeoutError
+        self._registry.pop(self.token, None)
+        if self._entry["error"]:
+            raise TaskError(self._entry["error"]["Error"], self._entry["error"]["Cause"])
+        return json.loads(self._entry["result"])
+
+
+@contextmanager
+def _as_task_error() -> Iterator[None]:
+    """Turn ministack's own execution error (a JSONata failure) into a TaskError."""
+    from ministack.services import stepfunctions
+
+    try:
+        yield
+    except stepfunctions._ExecutionError as failure:
+        raise TaskError(failure.error, failure.cause) from failure

@@ -1,0 +1,129 @@
+"""Puts the embedded AWS together and serves it."""
+
+import asyncio
+import json
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.embedded import seams
+from local.embedded.cloudformation import model_package_group_handlers
+from local.embedded.integrations import AwsIntegrations
+from local.embedded.mailbox import Mailbox
+from local.embedded.sagemaker_api import sagemaker_handler
+from local.sagemaker import SageMaker
+
+ACCOUNT_ID = "000000000000"
+REGION = "us-east-1"
+
+logger = logging.getLogger(__name__)
+
+Application = Callable[..., Awaitable[None]]
+Page = Callable[[list[dict[str, Any]]], str]
+
+
+@dataclass(frozen=True)
+class EmbeddedAws:
+    """The parts that live in one process."""
+
+    application: Application
+    sagemaker: SageMaker
+    mailbox: Mailbox
+
+
+def build(port: int, folder: Path, *, quotas: Mapping[str, int] | None = None) -> EmbeddedAws:
+    """Wire everything up, without listening yet. Once a process: ministack's state is global."""
+    seams.configure(port, folder)
+    if problems := seams.check():
+        raise RuntimeError("\n".join(problems))
+    endpoint_url = f"http://127.0.0.1:{port}"
+    mailbox = Mailbox(port)
+    sagemaker = SageMaker(
+        account_id=ACCOUNT_ID,
+        region=REGION,
+        endpoint_url=endpoint_url,
+        folder=folder / "sagemaker",
+        credentials=_credentials,
+        quotas=quotas or {},
+        send_event=seams.send_event,
+    )
+    seams.install_service("sagemaker", "SageMaker.", sagemaker_handler(sagemaker))
+    seams.install_resource_type("AWS::SageMaker::ModelPackageGroup", model_package_group_handlers(sagemaker))
+    seams.install_mailbox(mailbox)
+    seams.install_tasks(AwsIntegrations(endpoint_url, REGION, _credentials, sagemaker))
+    return EmbeddedAws(with_pages(seams.application(), mailbox), sagemaker, mailbox)
+
+
+def _credentials(role_arn: str) -> Mapping[str, str]:
+    return {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+
+
+def with_pages(aws: Application, mailbox: Mailbox) -> Application:
+    """`aws`, and the pages under /_mpg/ for people and for the command line."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/_mpg/"):
+            await _answer(scope["path"], mailbox, send)
+        else:
+            await aws(scope, receive, send)
+
+    return application
+
+
+async def _answer(path: str, mailbox: Mailbox, send: Any) -> None:
+    if path == "/_mpg/mails":
+        await _send(send, 200, "application/json", json.dumps(mailbox.mails()))
+    elif path == "/_mpg/":
+        await _send(send, 200, "text/html; charset=utf-8", await asyncio.to_thread(_page, mailbox))
+    else:
+        await _send(send, 404, "text/plain", "There is no such page.\n")
+
+
+def _page(mailbox: Mailbox) -> str:
+    from local.cli.page import render
+
+    return render(mailbox.mails(), seams.executions())
+
+
+async def _send(send: Any, status: int, content_type: str, body: str) -> None:
+    headers = [(b"content-type", content_type.encode()), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body.encode()})
+
+
+async def serve(aws: EmbeddedAws, port: int, ready: Callable[[], None]) -> None:
+    """Listen on 127.0.0.1 until SIGTERM or SIGINT. Calls `ready` when it answers."""
+    from hypercorn.asyncio import serve as hypercorn_serve
+    from hypercorn.config import Config
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, stop.set)
+    config = Config()
+    config.bind = [f"127.0.0.1:{port}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 0.5
+    config.shutdown_timeout = 1.0
+    config.accesslog = None
+    config.loglevel = "WARNING"
+    serving = asyncio.create_task(hypercorn_serve(aws.application, config, shutdown_trigger=stop.wait))  # type: ignore[arg-type]
+    await _until_listening(port, serving)
+    aws.sagemaker.start()
+    ready()
+    await serving
+
+
+async def _until_listening(port: int, serving: "asyncio.Task[None]") -> None:
+    while not serving.done():
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.01)
+        else:
+            writer.close()
+            return
+    await serving

@@ -1,0 +1,15 @@
+"""ministack's Step Functions in this process, without a server and without waiting."""
+
+import pytest
+
+from local.embedded import seams
+
+
+@pytest.fixture(scope="session", autouse=True)
+def step_functions(tmp_path_factory: pytest.TempPathFactory) -> None:
+    # ministack reads the environment when it is imported; nobody else in this process should see it.
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SFN_WAIT_SCALE", "0")
+        for name, value in seams.settings(1, tmp_path_factory.mktemp("ministack")).items():
+            environment.setenv(name, value)
+        assert seams.check() == []

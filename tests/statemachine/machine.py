@@ -1,0 +1,210 @@
+"""Runs the real definition on the embedded Step Functions, its tasks answered by fakes."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from local.embedded import seams
+from local.embedded.optimized import unknown_fields
+from local.embedded.task_errors import TaskError
+from local.embedded.tasks import TaskCall
+
+ROOT = Path(__file__).parents[2]
+DEFINITION = (ROOT / "statemachine/pipeline.asl.json").read_text()
+# As EventBridge names an execution: two UUIDs, 73 characters, an underscore.
+EXECUTION_NAME = "0a1b2c3d-1111-2222-3333-444455556666_0a1b2c3d-7777-8888-9999-aaaabbbbcccc"
+ROLE = "arn:aws:iam::000000000000:role/mpg-pipeline-StateMachineRole"
+PACKAGE = "arn:aws:sagemaker:us-east-1:000000000000:model-package/mpg-pipeline/1"
+CHAMPION = "arn:aws:sagemaker:us-east-1:000000000000:model-package/mpg-pipeline/7"
+BUCKET = "mpg-pipeline-bucket"
+
+SUBSTITUTIONS = {
+    "BucketName": BUCKET,
+    "TableName": "mpg-pipeline-table",
+    "CodePrefix": "code/0123456789abcdef/",
+    "CheckUploadFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:check-upload",
+    "RequestApprovalFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:request-approval",
+    "JobRoleArn": "arn:aws:iam::000000000000:role/mpg-pipeline-JobRole",
+    "ScikitLearnImageUri": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3",
+    "XGBoostImageUri": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0",
+    "ProcessingInstanceType": "ml.m5.large",
+    "TrainingInstanceType": "ml.m5.large",
+    "TransformInstanceType": "ml.m5.large",
+    "MaxTrials": "10",
+    "MaxParallelTrials": "3",
+    "MseThreshold": "46.0",
+    "ApprovalTimeoutSeconds": "604800",
+    "UseSpot": "false",
+    "ModelPackageGroupName": "mpg-pipeline",
+}
+
+
+def upload_event(
+    key: str = "incoming/cars.csv", version: str = "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY"
+) -> dict[str, Any]:
+    """S3's "Object Created" event as EventBridge delivers it."""
+    return {
+        "version": "0",
+        "id": "17793124-05d4-b198-2fde-7ededc63b103",
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "account": "000000000000",
+        "time": "2026-11-20T11:59:58Z",
+        "region": "us-east-1",
+        "resources": [f"arn:aws:s3:::{BUCKET}"],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": BUCKET},
+            "object": {
+                "key": key,
+                "size": 17000,
+                "etag": "b1946ac92492d2347c6235b4d2611184",
+                "version-id": version,
+                "sequencer": "00617F08299329D189",
+            },
+            "request-id": "N4N7GDK58NMKJ12R",
+            "requester": "000000000000",
+            "source-ip-address": "192.0.2.7",
+            "reason": "PutObject",
+        },
+    }
+
+
+def evaluation(mse: float) -> dict[str, Any]:
+    """The evaluation.json of a model with this test error."""
+    return {
+        "regression_metrics": {
+            "mse": {"value": mse, "standard_deviation": 2.9},
+            "rmse": {"value": mse**0.5, "standard_deviation": 2.9},
+        },
+        "baseline": {"mse": 60.8},
+        "champion": None,
+        "rows": {"train": 278, "validation": 60, "test": 60, "batch": 60},
+        "test_predictions": [{"actual": 18.0, "predicted": 17.2}],
+    }
+
+
+def failed_job(reason: str) -> TaskError:
+    """What a .sync task raises when its job fails."""
+    return TaskError("States.TaskFailed", json.dumps({"FailureReason": reason, "Status": "Failed"}))
+
+
+def raised(error: str, message: str) -> TaskError:
+    """What a Lambda task raises when the function does."""
+    cause = {"errorMessage": message, "errorType": error, "stackTrace": ["  File app.py"]}
+    return TaskError(error, json.dumps(cause))
+
+
+Answer = Any | TaskError | Callable[[TaskCall], Any]
+
+# What every task answers on a good day.
+GOOD_DAY: Mapping[str, Answer] = {
+    "Claim upload": {},
+    "Check upload": {"StatusCode": 200, "Payload": {"rows": 398}},
+    "Preprocess": {"ProcessingJobStatus": "Completed"},
+    "Tune": {
+        "BestTrainingJob": {"TrainingJobName": "mpg-20261120-1200-00000000-0-0-004-0a1b2c3d"},
+        "TrainingJobStatusCounters": {"Completed": 9, "InProgress": 0, "Stopped": 1},
+    },
+    "Find best model": {
+        "ModelArtifacts": {"S3ModelArtifacts": f"s3://{BUCKET}/runs/x/tuning/best/output/model.tar.gz"},
+        "HyperParameters": {
+            "alpha": "0.2",
+            "lambda": "3.1",
+            "eta": "0.2",
+            "_tuning_objective_metric": "validation:rmse",
+        },
+    },
+    "Find champion": {"ModelPackageSummaryList": []},
+    "Read champion": {
+        "ModelPackageArn": CHAMPION,
+        "InferenceSpecification": {
+            "Containers": [{"ModelDataUrl": f"s3://{BUCKET}/models/old/model.tar.gz"}]
+        },
+    },
+    "Evaluate": {"ProcessingJobStatus": "Completed"},
+    "Read evaluation": {"Body": json.dumps(evaluation(8.7))},
+    "Create model": {"ModelArn": "arn:aws:sagemaker:us-east-1:000000000000:model/m"},
+    "Batch transform": {"TransformJobStatus": "Completed"},
+    "Stop batch transform": {},
+    "Register model": {"ModelPackageArn": PACKAGE},
+    "Ask for approval": {
+        "decision": "approved",
+        "reviewer": "Ada",
+        "comment": "",
+        "decided_at": "2026-11-20T13:00:00Z",
+    },
+    "Find failed trial": {"TrainingJobSummaries": []},
+}
+
+
+@dataclass
+class FakeTasks:
+    """Answers each task by its state's name; a list gives one answer an attempt, its last one from then on."""
+
+    answers: Mapping[str, Answer]
+    calls: list[TaskCall] = field(default_factory=list)
+
+    def call(self, call: TaskCall) -> Any:
+        self.calls.append(call)
+        service, _, action = call.resource.removeprefix("arn:aws:states:::").partition(":")
+        if service in {"sagemaker", "dynamodb"}:
+            assert unknown_fields(service, action.split(".")[0], call.arguments) == []
+        answer = self.answers[call.state]
+        if isinstance(answer, list):
+            attempt = sum(made.state == call.state for made in self.calls)
+            answer = answer[min(attempt, len(answer)) - 1]
+        if isinstance(answer, TaskError):
+            raise answer
+        return answer(call) if callable(answer) else answer
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an execution ended."""
+
+    status: str
+    output: Any
+    error: str | None
+    cause: str | None
+    states: list[str]
+    calls: list[TaskCall]
+
+    def arguments(self, state: str, attempt: int = 0) -> Any:
+        """What the state's task was called with."""
+        return [call.arguments for call in self.calls if call.state == state][attempt]
+
+
+def run(
+    answers: Mapping[str, Answer] | None = None,
+    *,
+    event: dict[str, Any] | None = None,
+    substitutions: Mapping[str, str] | None = None,
+    name: str = EXECUTION_NAME,
+) -> Ending:
+    """Run the pipeline with these answers in place of the good day's."""
+    tasks = FakeTasks({**GOOD_DAY, **(answers or {})})
+    seams.install_tasks(tasks)
+    definition = rendered({**SUBSTITUTIONS, **(substitutions or {})})
+    record = seams.run_execution(definition, name, json.dumps(event or upload_event()), ROLE)
+    entered = [
+        found["stateEnteredEventDetails"]["name"]
+        for found in record["events"]
+        if "stateEnteredEventDetails" in found
+    ]
+    return Ending(
+        status=record["status"],
+        output=json.loads(record["output"]) if record["status"] == "SUCCEEDED" else None,
+        error=record.get("error"),
+        cause=record.get("cause"),
+        states=entered,
+        calls=tasks.calls,
+    )
+
+
+def rendered(substitutions: Mapping[str, str]) -> str:
+    """The definition as CloudFormation hands it to Step Functions; every substitution must be known."""
+    return re.sub(r"\$\{(\w+)\}", lambda found: substitutions[found.group(1)], DEFINITION)

@@ -1,0 +1,126 @@
+"""What the state machine asks SageMaker for is what SageMaker takes."""
+
+import re
+
+import pytest
+
+from local.embedded.task_errors import TaskError
+from local.sagemaker.validation import check_request
+from tests.statemachine.machine import CHAMPION, Ending, run, upload_event
+
+CHAMPION_FOUND = {"Find champion": {"ModelPackageSummaryList": [{"ModelPackageArn": CHAMPION}]}}
+# The longest key that S3 takes, in the widest characters.
+LONG_KEY = "incoming/" + "ü" * 505 + ".csv"
+
+
+@pytest.fixture(scope="module")
+def ending() -> Ending:
+    return run(CHAMPION_FOUND, event=upload_event(key=LONG_KEY))
+
+
+def sagemaker_requests(ending: Ending) -> list[tuple[str, dict[str, object]]]:
+    """(operation, request) of every SageMaker call that was made."""
+    found = []
+    for call in ending.calls:
+        action = re.fullmatch(r"arn:aws:states:::(?:aws-sdk:)?sagemaker:(\w+)(?:\.sync)?", call.resource)
+        if action:
+            found.append((action[1][0].upper() + action[1][1:], call.arguments))
+    return found
+
+
+def test_every_request_satisfies_the_service_model(ending: Ending) -> None:
+    requests = sagemaker_requests(ending)
+    assert [operation for operation, _ in requests] == [
+        "CreateProcessingJob",
+        "CreateHyperParameterTuningJob",
+        "DescribeTrainingJob",
+        "ListModelPackages",
+        "DescribeModelPackage",
+        "CreateProcessingJob",
+        "CreateModel",
+        "CreateTransformJob",
+        "CreateModelPackage",
+    ]
+    for operation, request in requests:
+        check_request(operation, request)
+
+
+def test_with_spot_the_tuning_job_says_how_long_it_waits() -> None:
+    request = run(substitutions={"UseSpot": "true"}).arguments("Tune")
+    check_request("CreateHyperParameterTuningJob", request)
+    definition = request["TrainingJobDefinition"]
+    assert definition["EnableManagedSpotTraining"] is True
+    assert definition["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 3600}
+
+
+def test_without_spot_the_tuning_job_does_not_wait(ending: Ending) -> None:
+    definition = ending.arguments("Tune")["TrainingJobDefinition"]
+    assert definition["EnableManagedSpotTraining"] is False
+    assert definition["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600}
+
+
+def test_the_trials_are_whole_numbers_from_the_parameters() -> None:
+    request = run(substitutions={"MaxTrials": "25", "MaxParallelTrials": "5"}).arguments("Tune")
+    limits = request["HyperParameterTuningJobConfig"]["ResourceLimits"]
+    assert (limits["MaxNumberOfTrainingJobs"], limits["MaxParallelTrainingJobs"]) == (25, 5)
+    assert isinstance(limits["MaxNumberOfTrainingJobs"], int)
+
+
+def test_a_built_in_algorithm_gets_no_metric_definitions(ending: Ending) -> None:
+    algorithm = ending.arguments("Tune")["TrainingJobDefinition"]["AlgorithmSpecification"]
+    assert "MetricDefinitions" not in algorithm
+
+
+def test_the_claim_is_the_version_and_a_retry_of_it_is_no_duplicate(ending: Ending) -> None:
+    claim = ending.arguments("Claim upload")
+    assert (
+        claim["Item"]["pk"]["S"] == f"upload#mpg-pipeline-bucket/{LONG_KEY}#3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY"
+    )
+    # A partition key has at most 2,048 bytes.
+    assert len(claim["Item"]["pk"]["S"].encode()) <= 2048
+    assert claim["Item"]["execution_arn"] == claim["ExpressionAttributeValues"][":me"]
+
+
+def test_names_tell_the_attempt() -> None:
+    throttled = TaskError("SageMaker.ResourceLimitExceededException", "quota")
+    ending = run(
+        {
+            "Preprocess": [throttled, throttled, {"ProcessingJobStatus": "Completed"}],
+            "Tune": [throttled, {"BestTrainingJob": {"TrainingJobName": "b"}, "TrainingJobStatusCounters": {"Completed": 1, "Stopped": 0}}],
+        }
+    )  # fmt: skip
+    names = [call.arguments["ProcessingJobName"] for call in ending.calls if call.state == "Preprocess"]
+    assert [name[-4:] for name in names] == ["-0-0", "-0-1", "-0-2"]
+    assert ending.arguments("Tune", 1)["HyperParameterTuningJobName"].endswith("-0-1")
+
+
+def test_a_tuning_job_has_a_valid_name_at_its_last_attempt() -> None:
+    throttled = TaskError("SageMaker.ResourceLimitExceededException", "quota")
+    ending = run({"Tune": throttled})
+    assert ending.error == "TuningFailed"
+    names = {call.arguments["HyperParameterTuningJobName"] for call in ending.calls if call.state == "Tune"}
+    assert len(names) == 401
+    for name in names:
+        check_request(
+            "CreateHyperParameterTuningJob", {**ending.arguments("Tune"), "HyperParameterTuningJobName": name}
+        )
+
+
+def test_two_executions_of_the_same_minute_have_different_names() -> None:
+    first, second = run(name="a_b"), run(name="c_d")
+    assert first.output["run_id"] != second.output["run_id"]
+    assert re.fullmatch(r"mpg-20261120-1200-[0-9a-f]{8}", first.output["run_id"])
+
+
+def test_registering_again_meets_the_same_package(ending: Ending) -> None:
+    throttled = TaskError("SageMaker.SageMakerException", "Rate exceeded")
+    again = run({"Register model": [throttled, {"ModelPackageArn": CHAMPION}]})
+    tokens = {call.arguments["ClientToken"] for call in again.calls if call.state == "Register model"}
+    assert tokens == {again.output["run_id"]}
+
+
+def test_the_approver_learns_who_sent_the_file(ending: Ending) -> None:
+    payload = ending.arguments("Ask for approval")["Payload"]
+    assert (payload["uploaded_by"], payload["source_ip"]) == ("000000000000", "192.0.2.7")
+    assert payload["uploaded_at"] == "2026-11-20T11:59:58Z"
+    assert payload["task_token"]

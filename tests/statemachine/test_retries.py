@@ -1,0 +1,100 @@
+"""What is tried again, how often, and what is not."""
+
+import pytest
+
+from local.embedded.task_errors import TaskError
+from tests.statemachine.machine import CHAMPION, GOOD_DAY, Ending, failed_job, raised, run
+
+THROTTLED = TaskError("SageMaker.SageMakerException", "Rate exceeded")
+CREATE_THROTTLED = TaskError("SageMaker.AmazonSageMakerException", "Rate exceeded")
+NO_QUOTA = TaskError("SageMaker.ResourceLimitExceededException", "The account-level service limit is 0")
+CRASHED = TaskError("Lambda.Unknown", "RequestId: 1 Error: Runtime exited")
+
+
+def attempts(ending: Ending, state: str) -> int:
+    return sum(call.state == state for call in ending.calls)
+
+
+@pytest.mark.parametrize(
+    ("state", "error"),
+    [
+        ("Claim upload", TaskError("DynamoDB.ThrottlingException", "slow down")),
+        ("Check upload", CRASHED),
+        ("Check upload", TaskError("Lambda.TooManyRequestsException", "slow down")),
+        ("Preprocess", CREATE_THROTTLED),
+        ("Preprocess", NO_QUOTA),
+        ("Tune", CREATE_THROTTLED),
+        ("Tune", NO_QUOTA),
+        ("Find best model", THROTTLED),
+        ("Find champion", THROTTLED),
+        ("Read champion", THROTTLED),
+        ("Evaluate", CREATE_THROTTLED),
+        ("Evaluate", NO_QUOTA),
+        ("Read evaluation", TaskError("S3.S3Exception", "Please reduce your request rate")),
+        ("Create model", CREATE_THROTTLED),
+        ("Batch transform", CREATE_THROTTLED),
+        ("Batch transform", NO_QUOTA),
+        ("Register model", THROTTLED),
+        ("Ask for approval", CRASHED),
+    ],
+)
+def test_a_passing_fault_is_tried_again(state: str, error: TaskError) -> None:
+    ending = run(
+        {
+            "Find champion": {"ModelPackageSummaryList": [{"ModelPackageArn": CHAMPION}]},
+            state: [error, error, GOOD_DAY[state]],
+        }
+    )
+    assert ending.output["outcome"] == "approved"
+    assert attempts(ending, state) == 3
+
+
+@pytest.mark.parametrize(
+    ("state", "error", "expected"),
+    [
+        ("Claim upload", TaskError("DynamoDB.ConditionalCheckFailedException", "taken"), 1),
+        ("Check upload", raised("UploadRefused", "bad"), 1),
+        ("Check upload", CRASHED, 7),
+        ("Preprocess", failed_job("bad data"), 1),
+        ("Preprocess", CREATE_THROTTLED, 6),
+        ("Preprocess", NO_QUOTA, 401),
+        ("Tune", failed_job("bad data"), 1),
+        ("Evaluate", failed_job("bad model"), 1),
+        ("Evaluate", TaskError("States.Timeout", ""), 1),
+        ("Batch transform", failed_job("bad rows"), 1),
+        ("Register model", THROTTLED, 6),
+        ("Ask for approval", raised("NobodyToAsk", "nobody"), 1),
+        ("Ask for approval", TaskError("States.Timeout", ""), 1),
+        ("Ask for approval", CRASHED, 7),
+    ],
+)
+def test_it_gives_up_after_the_attempts_that_make_sense(state: str, error: TaskError, expected: int) -> None:
+    assert attempts(run({state: error}), state) == expected
+
+
+def test_each_attempt_to_ask_has_its_own_token() -> None:
+    ending = run({"Ask for approval": [CRASHED, GOOD_DAY["Ask for approval"]]})
+    tokens = [ending.arguments("Ask for approval", attempt)["Payload"]["task_token"] for attempt in (0, 1)]
+    assert tokens[0] != tokens[1]
+
+
+def test_trouble_while_explaining_a_failed_tuning_is_tried_again() -> None:
+    ending = run(
+        {
+            "Tune": failed_job("All training jobs failed"),
+            "Find failed trial": [THROTTLED, {"TrainingJobSummaries": [{"FailureReason": "the reason"}]}],
+        }
+    )
+    assert ending.cause == "the reason"
+
+
+def test_trouble_while_stopping_a_late_transform_is_tried_again() -> None:
+    ending = run(
+        {"Batch transform": TaskError("States.Timeout", ""), "Stop batch transform": [THROTTLED, {}]}
+    )
+    assert attempts(ending, "Stop batch transform") == 2
+
+
+def test_a_payload_over_256_kib_is_refused_as_on_aws() -> None:
+    ending = run({"Read evaluation": {"Body": "x" * 300_000}})
+    assert (ending.status, ending.error) == ("FAILED", "States.DataLimitExceeded")
