@@ -10,8 +10,6 @@ from local.sagemaker import ServiceError
 
 logger = logging.getLogger(__name__)
 
-_CONTENT_TYPE = {"Content-Type": "application/x-amz-json-1.1"}
-
 Response = tuple[int, dict[str, str], bytes]
 Handler = Callable[[str, str, Mapping[str, str], bytes, Mapping[str, Any]], Awaitable[Response]]
 
@@ -37,16 +35,21 @@ def sagemaker_handler(service: Service) -> Handler:
 
 def _answer(service: Service, action: str, body: bytes) -> Response:
     try:
-        return 200, _CONTENT_TYPE, json.dumps(service.call(action, json.loads(body or b"{}"))).encode()
+        return 200, _headers(), json.dumps(service.call(action, json.loads(body or b"{}"))).encode()
     except ServiceError as error:
-        return error.status, _CONTENT_TYPE, _error(error.code, error.message)
+        return error.status, _headers(), _error(error.code, error.message)
     except Exception:
         logger.exception("SageMaker %s failed", action)
         return (
             500,
-            _CONTENT_TYPE,
+            _headers(),
             _error("InternalFailure", f"{action} failed inside the local SageMaker; see its log."),
         )
+
+
+def _headers() -> dict[str, str]:
+    # A new one each time: the emulator adds the response's own length to it.
+    return {"Content-Type": "application/x-amz-json-1.1"}
 
 
 def _error(code: str, message: str) -> bytes:

@@ -19,13 +19,21 @@ from local.embedded.tasks import Callback, Integrations, new_token, run_task
 
 MINISTACK_VERSION = "1.5.33"
 
+# How the script of ministack's Python worker tells an error.
+_TELLS_ERROR = '"error": str(e), "trace": '
+
 # Module, name, and the parameters that this file relies on (None: no function).
 SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
     ("app", "app", ("scope", "receive", "send")),
     ("app", "SERVICE_HANDLERS", None),
     ("core.router", "SERVICE_PATTERNS", None),
+    ("core.lambda_runtime", "_PYTHON_WORKER_SCRIPT", None),
+    ("core.lambda_runtime", "Worker", None),
+    ("services.lambda_svc", "_execute_function_warm", ("func", "event", "request_id")),
     ("services.cloudformation.provisioners", "_RESOURCE_HANDLERS", None),
     ("services.eventbridge", "_put_events", ("data", "allow_aws_source")),
+    ("services.eventbridge", "_dispatch_event", None),
+    ("services.s3", "_fire_s3_event", ("version_id",)),
     ("services.sns", "_fanout", ("topic_arn", "msg_id", "message", "subject", "message_structure")),
     ("services.sns", "_subscribe", ("params",)),
     ("services.sns", "_topic_by_arn_any_scope", ("topic_arn",)),
@@ -62,6 +70,10 @@ def settings(port: int, folder: Path) -> dict[str, str]:
         # A function must stay warm for as long as a person looks at a mail.
         "LAMBDA_WARM_TTL_SECONDS": "86400",
         "S3_PERSIST": "0",
+        # Doors that nobody asked for: MQTT on all interfaces, SFTP, and whatever Docker is on this machine.
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "DOCKER_HOST": f"unix://{folder}/no-docker.sock",
         "TMPDIR": str(folder),
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
         "AWS_ACCESS_KEY_ID": "test",
@@ -87,7 +99,17 @@ def check() -> list[str]:
             continue
         if parameters and not set(parameters) <= set(inspect.signature(found).parameters):
             problems.append(f"ministack.{module}.{name} no longer takes {', '.join(parameters)}.")
+    if not problems:
+        problems += _moved_text()
     return problems
+
+
+def _moved_text() -> list[str]:
+    from ministack.core import lambda_runtime
+
+    if _TELLS_ERROR in lambda_runtime._PYTHON_WORKER_SCRIPT:
+        return []
+    return ["ministack's Python worker no longer tells an error as local/embedded/seams.py expects."]
 
 
 def application() -> Callable[..., Awaitable[None]]:
@@ -113,12 +135,65 @@ def install_resource_type(name: str, handlers: Mapping[str, Callable[..., Any]])
     provisioners._RESOURCE_HANDLERS[name] = dict(handlers)
 
 
-def send_event(source: str, detail_type: str, detail: str, resources: list[str]) -> None:
-    """Put an event of an AWS service on the default bus, which no client may."""
+def install_event_source(source: str) -> None:
+    """Let a service that is not ministack's own put events of `source`, such as aws.sagemaker."""
     from ministack.services import eventbridge
 
-    entry = {"Source": source, "DetailType": detail_type, "Detail": detail, "Resources": resources}
-    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+    original = eventbridge._put_events
+
+    def put_events(data: Mapping[str, Any], allow_aws_source: bool = False) -> Any:
+        ours = all(entry.get("Source") == source for entry in data.get("Entries", []))
+        return original(data, allow_aws_source or ours)
+
+    eventbridge._put_events = put_events
+
+
+def install_version_ids() -> None:
+    """Tell EventBridge the version of an object that was put, as S3 does for a bucket with versioning."""
+    from ministack.services import eventbridge, s3
+
+    original_fire, original_dispatch = s3._fire_s3_event, eventbridge._dispatch_event
+    # ministack knows the version where it fires an event, in a thread of its own, but does not pass it on.
+    firing = threading.local()
+
+    def fire(*args: Any, version_id: str | None = None, **kwargs: Any) -> None:
+        firing.version_id = version_id
+        original_fire(*args, version_id=version_id, **kwargs)
+
+    def dispatch(event: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        if event["Source"] == "aws.s3" and getattr(firing, "version_id", None):
+            detail = json.loads(event["Detail"])
+            detail["object"].setdefault("version-id", firing.version_id)
+            event = {**event, "Detail": json.dumps(detail)}
+        return original_dispatch(event, *args, **kwargs)
+
+    s3._fire_s3_event, eventbridge._dispatch_event = fire, dispatch
+
+
+def install_error_types() -> None:
+    """Name a function's error by its exception's class, as Lambda does; state machines match that name."""
+    from ministack.core import lambda_runtime
+    from ministack.services import lambda_svc
+
+    named = '"error_type": type(e).__name__, ' + _TELLS_ERROR
+    lambda_runtime._PYTHON_WORKER_SCRIPT = lambda_runtime._PYTHON_WORKER_SCRIPT.replace(_TELLS_ERROR, named)
+    original_invoke, original_execute = lambda_runtime.Worker.invoke, lambda_svc._execute_function_warm
+    last = threading.local()
+
+    def invoke(worker: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = original_invoke(worker, *args, **kwargs)
+        last.error = (answer["error_type"], answer["trace"]) if "error_type" in answer else None
+        return answer
+
+    def execute(*args: Any, **kwargs: Any) -> Any:
+        last.error = None
+        answer = original_execute(*args, **kwargs)
+        if answer.get("error") and last.error:
+            error_type, trace = last.error
+            answer["body"] |= {"errorType": error_type, "stackTrace": trace.splitlines(keepends=True)[1:-1]}
+        return answer
+
+    lambda_runtime.Worker.invoke, lambda_svc._execute_function_warm = invoke, execute
 
 
 def install_mailbox(mailbox: Mailbox) -> None:

@@ -48,10 +48,12 @@ def build(port: int, folder: Path, *, quotas: Mapping[str, int] | None = None) -
         folder=folder / "sagemaker",
         credentials=_credentials,
         quotas=quotas or {},
-        send_event=seams.send_event,
     )
     seams.install_service("sagemaker", "SageMaker.", sagemaker_handler(sagemaker))
     seams.install_resource_type("AWS::SageMaker::ModelPackageGroup", model_package_group_handlers(sagemaker))
+    seams.install_event_source("aws.sagemaker")
+    seams.install_version_ids()
+    seams.install_error_types()
     seams.install_mailbox(mailbox)
     seams.install_tasks(AwsIntegrations(endpoint_url, REGION, _credentials, sagemaker))
     return EmbeddedAws(with_pages(seams.application(), mailbox), sagemaker, mailbox)
@@ -110,7 +112,7 @@ async def serve(aws: EmbeddedAws, port: int, ready: Callable[[], None]) -> None:
     config.shutdown_timeout = 1.0
     config.accesslog = None
     config.loglevel = "WARNING"
-    serving = asyncio.create_task(hypercorn_serve(aws.application, config, shutdown_trigger=stop.wait))  # type: ignore[arg-type]
+    serving = asyncio.create_task(hypercorn_serve(aws.application, config, shutdown_trigger=stop.wait))
     await _until_listening(port, serving)
     aws.sagemaker.start()
     ready()
