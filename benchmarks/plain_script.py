@@ -1,7 +1,8 @@
 """What a person would do instead of the pipeline: one script, one process, the same machine-learning work.
 
-Reads the CSV, prepares it, runs 10 trials of a Bayesian search over XGBoost, evaluates the best model on rows it has
-not seen and predicts the batch. `python benchmarks/plain_script.py data/auto-mpg.csv predictions.csv` prints the test MSE.
+Reads the CSV, prepares it, runs 10 trials of a Bayesian search over XGBoost, evaluates the best model on rows
+it has not seen and predicts the batch. `python benchmarks/plain_script.py data/auto-mpg.csv predictions.csv`
+prints the test MSE.
 """
 
 import sys

@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from local.embedded.machine import can_walk, walk
 from local.embedded.mailbox import Mailbox
 from local.embedded.task_errors import TaskError
-from local.embedded.tasks import Callback, Integrations, new_token, run_task
+from local.embedded.tasks import Callback, Execution, Integrations, new_token
 
 MINISTACK_VERSION = "1.5.33"
 
@@ -37,7 +38,6 @@ SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
     ("services.sns", "_fanout", ("topic_arn", "msg_id", "message", "subject", "message_structure")),
     ("services.sns", "_subscribe", ("params",)),
     ("services.sns", "_topic_by_arn_any_scope", ("topic_arn",)),
-    ("services.stepfunctions", "_execute_task", ("state_def", "raw_input", "execution", "ctx")),
     ("services.stepfunctions", "_run_execution", ("exec_arn",)),
     ("services.stepfunctions", "_ExecutionError", ("error", "cause")),
     (
@@ -52,7 +52,11 @@ SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
     ),
     ("services.stepfunctions", "_add_event", ("execution", "event_type", "details")),
     ("services.stepfunctions", "_scaled_sleep", ("seconds",)),
+    ("services.stepfunctions", "_emit_execution_status_event", ("execution",)),
     ("services.stepfunctions", "_executions", None),
+    ("services.stepfunctions", "_iso_to_epoch_ms", ("iso",)),
+    ("services.stepfunctions", "handle_request", ("method", "path", "headers", "body", "query_params")),
+    ("services.stepfunctions", "now_iso", None),
     ("services.stepfunctions", "_state_machines", None),
     ("services.stepfunctions", "_task_tokens", None),
 )
@@ -257,25 +261,110 @@ def _described(record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def install_tasks(integrations: Integrations) -> None:
-    """Run Task states by `local.embedded.tasks`."""
+def install_machine(integrations: Integrations) -> None:
+    """Run executions by `local.embedded.machine`, their tasks by `integrations`; add RedriveExecution."""
     from ministack.services import stepfunctions
 
-    def execute(
-        state: Mapping[str, Any], state_input: Any, execution: dict[str, Any], ctx: dict[str, Any]
-    ) -> Any:
-        try:
-            return run_task(state, _RunningExecution(state_input, execution, ctx), integrations)
-        except TaskError as failure:
-            raise stepfunctions._ExecutionError(failure.error, failure.cause) from failure
+    original_run, original_handle = stepfunctions._run_execution, stepfunctions.handle_request
 
-    stepfunctions._execute_task = execute
+    def run(exec_arn: str) -> None:
+        record = stepfunctions._executions[exec_arn]
+        definition = _definition(record)
+        if not can_walk(definition):
+            original_run(exec_arn)
+            return
+        journey = MinistackExecution(record, definition)
+        limit = threading.Timer(definition.get("TimeoutSeconds", threading.TIMEOUT_MAX), journey.time_out)
+        limit.daemon = True
+        limit.start()
+        try:
+            walk(definition, journey, integrations)
+        finally:
+            limit.cancel()
+
+    async def handle(
+        method: str, path: str, headers: Mapping[str, str], body: bytes, query_params: Any
+    ) -> Any:
+        if headers.get("x-amz-target", "").endswith(".RedriveExecution"):
+            return _redrive(json.loads(body)["executionArn"])
+        return await original_handle(method, path, headers, body, query_params)
+
+    stepfunctions._run_execution, stepfunctions.handle_request = run, handle
+    stepfunctions._emit_execution_status_event = _tell_status
+
+
+def _definition(record: dict[str, Any]) -> dict[str, Any]:
+    """The definition that the execution started with: a redrive uses it too, whatever was deployed since."""
+    from ministack.services import stepfunctions
+
+    if "definition" not in record:
+        record["definition"] = stepfunctions._state_machines[record["stateMachineArn"]]["definition"]
+    definition: dict[str, Any] = json.loads(record["definition"])
+    return definition
+
+
+def _redrive(execution_arn: str) -> tuple[int, dict[str, str], bytes]:
+    from ministack.services import stepfunctions
+
+    record = stepfunctions._executions.get(execution_arn)
+    if record is None:
+        return _error("ExecutionDoesNotExist", f"Execution does not exist: '{execution_arn}'")
+    if record["status"] not in {"FAILED", "ABORTED", "TIMED_OUT"} or "position" not in record:
+        return _error("ExecutionNotRedrivable", f"Execution is {record['status']} and cannot be redriven")
+    count = record.get("redriveCount", 0) + 1
+    moment = stepfunctions.now_iso()
+    ended = dict.fromkeys(("stopDate", "output", "error", "cause"))
+    record.update(ended, status="RUNNING", redriveCount=count, redriveDate=moment)
+    stepfunctions._add_event(
+        record, "ExecutionRedriven", {"executionRedrivenEventDetails": {"redriveCount": count}}
+    )
+    _tell_status(record)
+    threading.Thread(target=stepfunctions._run_execution, args=(execution_arn,), daemon=True).start()
+    body = json.dumps({"redriveDate": stepfunctions._iso_to_epoch_ms(moment) / 1000}).encode()
+    return 200, {"Content-Type": "application/x-amz-json-1.0"}, body
+
+
+def _error(code: str, message: str) -> tuple[int, dict[str, str], bytes]:
+    body = json.dumps({"__type": code, "message": message}).encode()
+    return 400, {"Content-Type": "application/x-amz-json-1.0"}, body
+
+
+def _tell_status(execution: Mapping[str, Any]) -> None:
+    """Step Functions' event "Execution Status Change", with redrives and every status."""
+    from ministack.services import eventbridge, stepfunctions
+
+    failed = execution["status"] in {"FAILED", "ABORTED", "TIMED_OUT"}
+    detail = {
+        "executionArn": execution["executionArn"],
+        "stateMachineArn": execution["stateMachineArn"],
+        "name": execution["name"],
+        "status": execution["status"],
+        "startDate": stepfunctions._iso_to_epoch_ms(execution["startDate"]),
+        "stopDate": stepfunctions._iso_to_epoch_ms(execution["stopDate"]),
+        "input": execution["input"],
+        "output": execution["output"] if execution["status"] == "SUCCEEDED" else None,
+        "inputDetails": {"included": True},
+        "outputDetails": {"included": True} if execution["status"] == "SUCCEEDED" else None,
+        "error": execution.get("error"),
+        "cause": execution.get("cause"),
+        "redriveCount": execution.get("redriveCount", 0),
+        "redriveDate": stepfunctions._iso_to_epoch_ms(execution.get("redriveDate")),
+        "redriveStatus": "REDRIVABLE" if failed else "NOT_REDRIVABLE",
+    }
+    entry = {
+        "Source": "aws.states",
+        "DetailType": "Step Functions Execution Status Change",
+        "Detail": json.dumps(detail),
+        "Resources": [execution["executionArn"]],
+    }
+    eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
 
 
 def run_execution(definition: str, name: str, state_input: str, role_arn: str) -> Mapping[str, Any]:
     """Run a definition to its end in this thread, and return ministack's record of the execution.
 
-    Without a server: what the tasks do is up to the integrations that were installed.
+    Without a server: what the tasks do is up to the integrations that were installed. The same name again,
+    after a failure, redrives.
     """
     from ministack.services import stepfunctions
 
@@ -286,7 +375,7 @@ def run_execution(definition: str, name: str, state_input: str, role_arn: str) -
         "definition": definition,
         "roleArn": role_arn,
     }
-    record: dict[str, Any] = {
+    stepfunctions._executions[arn] = {
         "executionArn": arn,
         "stateMachineArn": machine_arn,
         "name": name,
@@ -297,33 +386,89 @@ def run_execution(definition: str, name: str, state_input: str, role_arn: str) -
         "output": None,
         "events": [],
     }
-    stepfunctions._executions[arn] = record
-    stepfunctions._run_execution(arn)
+    return redrive_execution(arn, count=0)
+
+
+def redrive_execution(execution_arn: str, count: int = 1) -> Mapping[str, Any]:
+    """Take an execution of `run_execution` up again where it ended, in this thread."""
+    from ministack.services import stepfunctions
+
+    record: dict[str, Any] = stepfunctions._executions[execution_arn]
+    record.update(status="RUNNING", error=None, cause=None, redriveCount=count)
+    stepfunctions._run_execution(execution_arn)
     return record
 
 
-class _RunningExecution:
-    """ministack's execution record, as tasks see it."""
+class MinistackExecution:
+    """ministack's record of an execution: the journey through its states, and what tasks need of it.
 
-    def __init__(self, state_input: Any, record: dict[str, Any], context: dict[str, Any]) -> None:
+    The record keeps the position, so that a redrive can go on from it: the state, its input, the variables.
+    """
+
+    def __init__(self, record: dict[str, Any], definition: Mapping[str, Any]) -> None:
         from ministack.services import stepfunctions
 
         self._states = stepfunctions
-        self._input = state_input
         self._record = record
-        self.context = context
         machine = stepfunctions._state_machines[record["stateMachineArn"]]
         self.role_arn = str(machine["roleArn"])
-        context["Execution"].setdefault("RedriveCount", 0)
-        context["Execution"].setdefault("RoleArn", self.role_arn)
+        start = {"name": definition["StartAt"], "input": json.loads(record["input"]), "variables": {}}
+        self._position: dict[str, Any] = record.setdefault("position", start)
+        self.context: dict[str, Any] = {
+            "QueryLanguage": "JSONata",
+            "Execution": {
+                "Id": record["executionArn"],
+                "Input": json.loads(record["input"]),
+                "Name": record["name"],
+                "RoleArn": self.role_arn,
+                "StartTime": record["startDate"],
+                "RedriveCount": record.get("redriveCount", 0),
+            },
+            "StateMachine": {"Id": record["stateMachineArn"], "Name": machine["name"]},
+            "variables": self._position["variables"],
+        }
+
+    def position(self) -> tuple[str | None, Any]:
+        return self._position["name"], self._position["input"]
+
+    def enter(self, name: str, state: Mapping[str, Any], state_input: Any) -> Execution:
+        self.context["State"] = {"Name": name, "EnteredTime": self._states.now_iso(), "RetryCount": 0}
+        details = {"name": name, "input": json.dumps(state_input)}
+        self.record(f"{state['Type']}StateEntered", {"stateEnteredEventDetails": details})
+        return self
+
+    def leave(self, name: str, state: Mapping[str, Any], output: Any, following: str | None) -> None:
+        details = {"name": name, "output": json.dumps(output)}
+        self.record(f"{state['Type']}StateExited", {"stateExitedEventDetails": details})
+        self._position.update(name=following, input=output)
+
+    def succeed(self, output: Any) -> None:
+        self._record["output"] = json.dumps(output)
+        self._end("SUCCEEDED", "ExecutionSucceeded", {"output": self._record["output"]})
+
+    def fail(self, failure: TaskError) -> None:
+        self._record.update(error=failure.error, cause=failure.cause)
+        self._end("FAILED", "ExecutionFailed", {"error": failure.error, "cause": failure.cause})
+
+    def time_out(self) -> None:
+        """The machine's own TimeoutSeconds are over."""
+        if self.is_running():
+            self._end("TIMED_OUT", "ExecutionTimedOut", {})
+
+    def _end(self, status: str, event: str, details: Mapping[str, Any]) -> None:
+        self._record.update(status=status, stopDate=self._states.now_iso())
+        self.record(event, {f"{event[0].lower()}{event[1:]}EventDetails": dict(details)})
+        _tell_status(self._record)
 
     def evaluate(self, template: Any, *, result: Any = None, error: Any = None) -> Any:
         with _as_task_error():
-            return self._states._apply_jsonata_template(template, self._input, self.context, result, error)
+            return self._states._apply_jsonata_template(
+                template, self._position["input"], self.context, result, error
+            )
 
     def assign(self, holder: Mapping[str, Any], *, result: Any = None, error: Any = None) -> None:
         with _as_task_error():
-            self._states._apply_state_assign(holder, self._input, self.context, result, error)
+            self._states._apply_state_assign(holder, self._position["input"], self.context, result, error)
 
     def record(self, event: str, details: Mapping[str, Any]) -> None:
         self._states._add_event(self._record, event, dict(details))

@@ -55,7 +55,7 @@ def build(port: int, folder: Path, *, quotas: Mapping[str, int] | None = None) -
     seams.install_version_ids()
     seams.install_error_types()
     seams.install_mailbox(mailbox)
-    seams.install_tasks(AwsIntegrations(endpoint_url, REGION, _credentials, sagemaker))
+    seams.install_machine(AwsIntegrations(endpoint_url, REGION, _credentials, sagemaker))
     return EmbeddedAws(with_pages(seams.application(), mailbox), sagemaker, mailbox)
 
 

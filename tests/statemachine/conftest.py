@@ -3,6 +3,7 @@
 import pytest
 
 from local.embedded import seams
+from tests.statemachine.machine import TASKS
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -13,3 +14,4 @@ def step_functions(tmp_path_factory: pytest.TempPathFactory) -> None:
         for name, value in seams.settings(1, tmp_path_factory.mktemp("ministack")).items():
             environment.setenv(name, value)
         assert seams.check() == []
+        seams.install_machine(TASKS)

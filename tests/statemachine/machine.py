@@ -129,7 +129,6 @@ GOOD_DAY: Mapping[str, Answer] = {
     "Read evaluation": {"Body": json.dumps(evaluation(8.7))},
     "Create model": {"ModelArn": "arn:aws:sagemaker:us-east-1:000000000000:model/m"},
     "Batch transform": {"TransformJobStatus": "Completed"},
-    "Stop batch transform": {},
     "Register model": {"ModelPackageArn": PACKAGE},
     "Ask for approval": {
         "decision": "approved",
@@ -137,7 +136,6 @@ GOOD_DAY: Mapping[str, Answer] = {
         "comment": "",
         "decided_at": "2026-11-20T13:00:00Z",
     },
-    "Find failed trial": {"TrainingJobSummaries": []},
 }
 
 
@@ -145,8 +143,12 @@ GOOD_DAY: Mapping[str, Answer] = {
 class FakeTasks:
     """Answers each task by its state's name; a list gives one answer an attempt, its last one from then on."""
 
-    answers: Mapping[str, Answer]
+    answers: Mapping[str, Answer] = field(default_factory=dict)
     calls: list[TaskCall] = field(default_factory=list)
+
+    def answer(self, answers: Mapping[str, Answer]) -> None:
+        """Forget what was, and answer like this where it is not as on a good day."""
+        self.answers, self.calls = {**GOOD_DAY, **answers}, []
 
     def call(self, call: TaskCall) -> Any:
         self.calls.append(call)
@@ -162,6 +164,10 @@ class FakeTasks:
         return answer(call) if callable(answer) else answer
 
 
+# The one that the embedded Step Functions asks, in this process.
+TASKS = FakeTasks()
+
+
 @dataclass(frozen=True)
 class Ending:
     """How an execution ended."""
@@ -172,6 +178,23 @@ class Ending:
     cause: str | None
     states: list[str]
     calls: list[TaskCall]
+
+    @staticmethod
+    def of(record: Mapping[str, Any]) -> "Ending":
+        """What the record of an execution that ended says."""
+        events = [
+            event["stateEnteredEventDetails"]
+            for event in record["events"]
+            if "stateEnteredEventDetails" in event
+        ]
+        return Ending(
+            status=record["status"],
+            output=json.loads(record["output"]) if record["status"] == "SUCCEEDED" else None,
+            error=record.get("error"),
+            cause=record.get("cause"),
+            states=[event["name"] for event in events],
+            calls=list(TASKS.calls),
+        )
 
     def arguments(self, state: str, attempt: int = 0) -> Any:
         """What the state's task was called with."""
@@ -186,22 +209,19 @@ def run(
     name: str = EXECUTION_NAME,
 ) -> Ending:
     """Run the pipeline with these answers in place of the good day's."""
-    tasks = FakeTasks({**GOOD_DAY, **(answers or {})})
-    seams.install_tasks(tasks)
+    TASKS.answer(answers or {})
     definition = rendered({**SUBSTITUTIONS, **(substitutions or {})})
     record = seams.run_execution(definition, name, json.dumps(event or upload_event()), ROLE)
-    entered = [
-        found["stateEnteredEventDetails"]["name"]
-        for found in record["events"]
-        if "stateEnteredEventDetails" in found
-    ]
-    return Ending(
-        status=record["status"],
-        output=json.loads(record["output"]) if record["status"] == "SUCCEEDED" else None,
-        error=record.get("error"),
-        cause=record.get("cause"),
-        states=entered,
-        calls=tasks.calls,
+    return Ending.of(record)
+
+
+def redrive(
+    answers: Mapping[str, Answer] | None = None, *, count: int = 1, name: str = EXECUTION_NAME
+) -> Ending:
+    """Redrive the execution that `run` made last, with these answers in place of the good day's."""
+    TASKS.answer(answers or {})
+    return Ending.of(
+        seams.redrive_execution(f"arn:aws:states:us-east-1:000000000000:execution:pipeline:{name}", count)
     )
 
 

@@ -26,6 +26,11 @@ GOOD_DAY_STATES = [
 ]
 
 
+CHAMPION_FOUND: dict[str, Answer] = {
+    "Find champion": {"ModelPackageSummaryList": [{"ModelPackageArn": CHAMPION}]}
+}
+
+
 def test_a_good_file_goes_through_every_step_to_the_approved_model() -> None:
     ending = run()
     assert ending.status == "SUCCEEDED"
@@ -79,7 +84,7 @@ def test_an_event_that_came_before_starts_nothing() -> None:
 
 
 def test_a_champion_is_measured_on_the_same_rows() -> None:
-    ending = run({"Find champion": {"ModelPackageSummaryList": [{"ModelPackageArn": CHAMPION}]}})
+    ending = run(CHAMPION_FOUND)
     assert "Read champion" in ending.states
     request = ending.arguments("Evaluate")
     assert [given["InputName"] for given in request["ProcessingInputs"]] == [
@@ -127,81 +132,40 @@ def test_a_higher_threshold_lets_the_same_model_through() -> None:
 QUOTED = 'incoming/cars.csv, line 14: horsepower is "abc"; expected a number or "?"'
 
 
+def test_a_refused_upload_ends_with_the_sentence_for_a_person() -> None:
+    ending = run({"Check upload": raised("UploadRefused", QUOTED)})
+    assert (ending.status, ending.error, ending.cause) == ("FAILED", "UploadRefused", QUOTED)
+    assert ending.states == ["Claim upload", "Check upload", "Upload refused"]
+
+
 @pytest.mark.parametrize(
-    ("state", "answer", "error", "cause"),
+    ("state", "failure"),
     [
-        ("Claim upload", TaskError("DynamoDB.ResourceNotFoundException", "no table"), "ClaimFailed", "no table"),
-        ("Check upload", raised("UploadRefused", QUOTED), "UploadRefused", QUOTED),
-        ("Check upload", raised("KeyError", "'bucket'"), "UploadCheckFailed", "'bucket'"),
-        ("Preprocess", failed_job("AlgorithmError: too few rows, exit code: 1"), "PreprocessingFailed", "AlgorithmError: too few rows, exit code: 1"),
-        ("Preprocess", TaskError("States.Timeout", ""), "PreprocessingFailed", "The step did not end within its time limit."),
-        ("Tune", failed_job("All training jobs failed"), "TuningFailed", "All training jobs failed"),
-        ("Tune", TaskError("States.Timeout", ""), "TuningFailed", "The step did not end within its time limit."),
-        ("Find best model", TaskError("SageMaker.SageMakerException", "gone"), "TuningFailed", "gone"),
-        ("Find champion", TaskError("SageMaker.SageMakerException", "denied"), "EvaluationFailed", "denied"),
-        ("Evaluate", failed_job("ClientError: no model"), "EvaluationFailed", "ClientError: no model"),
-        ("Read evaluation", TaskError("S3.NoSuchKeyException", "no such key"), "EvaluationFailed", "no such key"),
-        ("Create model", TaskError("SageMaker.AmazonSageMakerException", "bad role"), "BatchTransformFailed", "bad role"),
-        ("Batch transform", failed_job("AlgorithmError: 8 columns"), "BatchTransformFailed", "AlgorithmError: 8 columns"),
-        ("Register model", TaskError("SageMaker.SageMakerException", "no group"), "RegistrationFailed", "no group"),
-        ("Ask for approval", raised("NobodyToAsk", "No address is confirmed."), "NobodyToAsk", "No address is confirmed."),
-        ("Ask for approval", raised("RuntimeError", "boom"), "ApprovalRequestFailed", "boom"),
+        ("Claim upload", TaskError("DynamoDB.ResourceNotFoundException", "no table")),
+        ("Check upload", raised("KeyError", "'bucket'")),
+        ("Preprocess", failed_job("AlgorithmError: too few rows, exit code: 1")),
+        ("Preprocess", TaskError("States.Timeout", "")),
+        ("Tune", failed_job("All training jobs failed")),
+        ("Find best model", TaskError("SageMaker.SageMakerException", "gone")),
+        ("Find champion", TaskError("SageMaker.SageMakerException", "denied")),
+        ("Read champion", TaskError("SageMaker.SageMakerException", "denied")),
+        ("Evaluate", failed_job("ClientError: no model")),
+        ("Read evaluation", TaskError("S3.NoSuchKeyException", "no such key")),
+        ("Create model", TaskError("SageMaker.AmazonSageMakerException", "bad role")),
+        ("Batch transform", failed_job("AlgorithmError: 8 columns")),
+        ("Register model", TaskError("SageMaker.SageMakerException", "no group")),
+        ("Ask for approval", raised("NobodyToAsk", "No address is confirmed.")),
+        ("Ask for approval", raised("RuntimeError", "boom")),
     ],
-)  # fmt: skip
-def test_a_failing_step_ends_with_its_name_and_its_own_reason(
-    state: str, answer: Answer, error: str, cause: str
+)
+def test_a_failing_task_fails_the_execution_itself_so_that_it_can_be_redriven_from_there(
+    state: str, failure: TaskError
 ) -> None:
-    ending = run({state: answer})
-    assert (ending.status, ending.error, ending.cause) == ("FAILED", error, cause)
-    assert ending.states[-1] == "Pipeline failed"
+    ending = run({**CHAMPION_FOUND, state: failure})
+    assert (ending.status, ending.error, ending.cause) == ("FAILED", failure.error, failure.cause)
+    assert ending.states[-1] == state
 
 
-def test_a_champion_that_cannot_be_read_fails_the_evaluation() -> None:
-    ending = run(
-        {
-            "Find champion": {"ModelPackageSummaryList": [{"ModelPackageArn": CHAMPION}]},
-            "Read champion": TaskError("SageMaker.SageMakerException", "gone"),
-        }
-    )
-    assert (ending.error, ending.cause) == ("EvaluationFailed", "gone")
-
-
-def test_a_failed_tuning_tells_the_first_failed_trial() -> None:
-    ending = run(
-        {
-            "Tune": failed_job("All training jobs failed"),
-            "Find failed trial": {
-                "TrainingJobSummaries": [{"FailureReason": "ClientError: a label is missing"}]
-            },
-        }
-    )
-    assert (ending.error, ending.cause) == ("TuningFailed", "ClientError: a label is missing")
-    assert (
-        ending.arguments("Find failed trial")["HyperParameterTuningJobName"]
-        == ending.arguments("Tune")["HyperParameterTuningJobName"]
-    )
-
-
-def test_a_failed_tuning_keeps_its_reason_when_the_trials_cannot_be_listed() -> None:
-    ending = run(
-        {
-            "Tune": failed_job("All training jobs failed"),
-            "Find failed trial": TaskError("SageMaker.SageMakerException", "denied"),
-        }
-    )
-    assert (ending.error, ending.cause) == ("TuningFailed", "All training jobs failed")
-
-
-@pytest.mark.parametrize("stopping", [{}, TaskError("SageMaker.SageMakerException", "denied")])
-def test_a_batch_transform_out_of_time_is_stopped(stopping: Answer) -> None:
-    ending = run({"Batch transform": TaskError("States.Timeout", ""), "Stop batch transform": stopping})
-    assert ending.states[-2:] == ["Stop batch transform", "Pipeline failed"]
-    assert ending.error == "BatchTransformFailed"
-    assert ending.arguments("Stop batch transform") == {
-        "TransformJobName": ending.arguments("Batch transform")["TransformJobName"]
-    }
-
-
-def test_an_evaluation_that_is_no_json_fails_the_evaluation() -> None:
+def test_an_evaluation_that_is_no_json_fails_where_it_is_read() -> None:
     ending = run({"Read evaluation": {"Body": "{"}})
-    assert ending.error == "EvaluationFailed"
+    assert (ending.states[-1], ending.error) == ("Read evaluation", "States.QueryEvaluationError")

@@ -78,23 +78,6 @@ def test_each_attempt_to_ask_has_its_own_token() -> None:
     assert tokens[0] != tokens[1]
 
 
-def test_trouble_while_explaining_a_failed_tuning_is_tried_again() -> None:
-    ending = run(
-        {
-            "Tune": failed_job("All training jobs failed"),
-            "Find failed trial": [THROTTLED, {"TrainingJobSummaries": [{"FailureReason": "the reason"}]}],
-        }
-    )
-    assert ending.cause == "the reason"
-
-
-def test_trouble_while_stopping_a_late_transform_is_tried_again() -> None:
-    ending = run(
-        {"Batch transform": TaskError("States.Timeout", ""), "Stop batch transform": [THROTTLED, {}]}
-    )
-    assert attempts(ending, "Stop batch transform") == 2
-
-
 def test_a_payload_over_256_kib_is_refused_as_on_aws() -> None:
     ending = run({"Read evaluation": {"Body": "x" * 300_000}})
     assert (ending.status, ending.error) == ("FAILED", "States.DataLimitExceeded")

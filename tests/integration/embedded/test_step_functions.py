@@ -196,3 +196,40 @@ def test_an_item_is_put_once(aws: Aws) -> None:
     }
     assert ending(aws, start(aws, task))["status"] == "SUCCEEDED"
     assert ending(aws, start(aws, task))["error"] == "DynamoDB.ConditionalCheckFailedException"
+
+
+def test_a_failed_execution_is_redriven_from_its_failed_task(aws: Aws) -> None:
+    states = aws.client("stepfunctions")
+    task = {
+        "Resource": "arn:aws:states:::aws-sdk:s3:getObject",
+        "Arguments": {"Bucket": "redriven", "Key": "a"},
+        "Output": "{% $states.context.Execution.RedriveCount & $states.result.Body %}",
+    }
+    arn = start(aws, task)
+    assert ending(aws, arn)["status"] == "FAILED"
+    aws.client("s3").create_bucket(Bucket="redriven")
+    aws.client("s3").put_object(Bucket="redriven", Key="a", Body=b" redrive")
+    states.redrive_execution(executionArn=arn)
+    assert ending(aws, arn)["output"] == '"1 redrive"'
+
+
+def test_an_execution_that_succeeded_cannot_be_redriven(aws: Aws, functions: Callable[[str], str]) -> None:
+    states = aws.client("stepfunctions")
+    arn = start(aws, invoke(functions("echo")))
+    assert ending(aws, arn)["status"] == "SUCCEEDED"
+    with pytest.raises(states.exceptions.ExecutionNotRedrivable):
+        states.redrive_execution(executionArn=arn)
+
+
+def test_the_machines_own_time_limit_ends_the_execution(aws: Aws, functions: Callable[[str], str]) -> None:
+    states = aws.client("stepfunctions")
+    only = {"Type": "Task", "End": True, **invoke(functions("stay_silent"), callback=True)}
+    definition = {
+        "QueryLanguage": "JSONata",
+        "TimeoutSeconds": 1,
+        "StartAt": "Only",
+        "States": {"Only": only},
+    }
+    machine = states.create_state_machine(name="short", definition=json.dumps(definition), roleArn=ROLE)
+    started = states.start_execution(stateMachineArn=machine["stateMachineArn"])
+    assert ending(aws, started["executionArn"])["status"] == "TIMED_OUT"
