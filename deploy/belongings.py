@@ -1,0 +1,135 @@
+"""What belongs to a stack: what CloudFormation lists, and what it left behind when the stack was deleted."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+Clients = Callable[[str], Any]
+
+_RETAINED = {
+    "AWS::S3::Bucket": "buckets",
+    "AWS::DynamoDB::Table": "tables",
+    "AWS::SageMaker::ModelPackageGroup": "groups",
+}
+
+
+_MISSING = {
+    "NoSuchBucket",
+    "404",
+    "ResourceNotFoundException",
+    "ResourceNotFound",
+    "StateMachineDoesNotExist",
+    "ExecutionDoesNotExist",
+}
+
+
+@dataclass(frozen=True)
+class Retained:
+    """What stays when a stack is deleted."""
+
+    buckets: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Belongings:
+    """Names as the services take them. Without `stack_id` they are leftovers of deleted stacks."""
+
+    stack_id: str | None
+    resources: int = 0
+    upload_rule: str | None = None
+    state_machine: str | None = None
+    job_role: str | None = None
+    retained: Retained = field(default_factory=Retained)
+
+    @property
+    def anything(self) -> bool:
+        return self.stack_id is not None or self.retained != Retained()
+
+
+def find_belongings(clients: Clients, stack_name: str) -> Belongings:
+    """Of the stack of that name, or else of deleted ones of that name."""
+    cloudformation = clients("cloudformation")
+    stack_id = _live_stack(cloudformation, stack_name)
+    if stack_id is None:
+        return Belongings(None, retained=_existing(clients, _left_behind(cloudformation, stack_name)))
+    resources = [
+        resource
+        for resource in _resources(cloudformation, stack_id)
+        if resource["ResourceStatus"] != "DELETE_COMPLETE" and resource.get("PhysicalResourceId")
+    ]
+    by_logical_id = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
+    return Belongings(
+        stack_id,
+        len(resources),
+        upload_rule=by_logical_id.get("UploadRule"),
+        state_machine=by_logical_id.get("PipelineStateMachine"),
+        job_role=by_logical_id.get("JobRole"),
+        retained=_existing(clients, resources),
+    )
+
+
+def missing(error: ClientError) -> bool:
+    """Whether a service says that the thing asked for is not there."""
+    answer = error.response["Error"]
+    absent = ("does not exist", "not found", "not exist")
+    return answer["Code"] in _MISSING or (
+        answer["Code"] == "ValidationException" and any(text in answer.get("Message", "") for text in absent)
+    )
+
+
+def _live_stack(cloudformation: Any, stack_name: str) -> str | None:
+    try:
+        stack = cloudformation.describe_stacks(StackName=stack_name)["Stacks"][0]
+    except ClientError as error:
+        # CloudFormation has no error code of its own for it.
+        if error.response["Error"]["Code"] == "ValidationError" and "does not exist" in str(error):
+            return None
+        raise
+    return None if stack["StackStatus"] == "DELETE_COMPLETE" else str(stack["StackId"])
+
+
+def _left_behind(cloudformation: Any, stack_name: str) -> Iterator[Mapping[str, Any]]:
+    pages = cloudformation.get_paginator("list_stacks").paginate(StackStatusFilter=["DELETE_COMPLETE"])
+    deleted = [
+        stack for page in pages for stack in page["StackSummaries"] if stack["StackName"] == stack_name
+    ]
+    for stack in deleted:
+        for page in cloudformation.get_paginator("describe_stack_events").paginate(
+            StackName=stack["StackId"]
+        ):
+            yield from (event for event in page["StackEvents"] if event["ResourceStatus"] == "DELETE_SKIPPED")
+
+
+def _resources(cloudformation: Any, stack_id: str) -> Iterator[Mapping[str, Any]]:
+    for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack_id):
+        yield from page["StackResourceSummaries"]
+
+
+def _existing(clients: Clients, resources: Iterable[Mapping[str, Any]]) -> Retained:
+    """The retained ones among the resources that are still there."""
+    found: dict[str, list[str]] = {kind: [] for kind in _RETAINED.values()}
+    for resource in resources:
+        kind = _RETAINED.get(resource["ResourceType"])
+        name = str(resource.get("PhysicalResourceId", "")).rpartition("/")[2]
+        if kind and name not in found[kind] and _is_there(clients, kind, name):
+            found[kind].append(name)
+    return Retained(**{kind: tuple(names) for kind, names in found.items()})
+
+
+def _is_there(clients: Clients, kind: str, name: str) -> bool:
+    look = {
+        "buckets": lambda: clients("s3").head_bucket(Bucket=name),
+        "tables": lambda: clients("dynamodb").describe_table(TableName=name),
+        "groups": lambda: clients("sagemaker").describe_model_package_group(ModelPackageGroupName=name),
+    }
+    try:
+        look[kind]()
+    except ClientError as error:
+        if missing(error):
+            return False
+        raise
+    return True

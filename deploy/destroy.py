@@ -1,0 +1,218 @@
+"""Delete a stack and everything that it made, models and approvals included. Nothing can be brought back.
+
+`sam delete` alone keeps the bucket, the table and the model package group, so that nobody loses models by it.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from deploy.belongings import Belongings, Clients, find_belongings, missing
+from deploy.jobs import Pause, delete_models, stop_jobs
+from deploy.problems import Trouble, told_to_a_person
+from deploy.settings import read_settings
+
+Say = Callable[[str], None]
+
+
+def destroy(clients: Clients, belongings: Belongings, *, say: Say = print, pause: Pause = time.sleep) -> None:
+    """Delete all of it. What is already gone is passed over, so an interrupted attempt can be repeated."""
+    stop_work(clients, belongings, say, pause)
+    for group in belongings.retained.groups:
+        say(f"model packages deleted: {delete_packages(clients('sagemaker'), group)}")
+    if belongings.stack_id:
+        delete_stack(clients("cloudformation"), belongings.stack_id, pause)
+        say("stack deleted")
+    for bucket in belongings.retained.buckets:
+        say(f"bucket {bucket} deleted with {delete_bucket(clients('s3'), bucket)} objects and versions")
+    for table in belongings.retained.tables:
+        clients("dynamodb").delete_table(TableName=table)
+        say(f"table {table} deleted")
+    for group in belongings.retained.groups:
+        clients("sagemaker").delete_model_package_group(ModelPackageGroupName=group)
+        say(f"model package group {group} deleted")
+
+
+def stop_work(clients: Clients, belongings: Belongings, say: Say, pause: Pause) -> None:
+    """Let no upload start a run any more, stop the runs that are under way, and their jobs."""
+    if belongings.upload_rule:
+        _unless_missing(lambda: clients("events").disable_rule(Name=belongings.upload_rule))
+    if belongings.state_machine:
+        executions = running(clients("stepfunctions"), belongings.state_machine)
+        for execution in executions:
+            stop_execution(clients("stepfunctions"), execution)
+        say(f"executions stopped: {len(executions)}")
+    if belongings.job_role:
+        sagemaker = clients("sagemaker")
+        say(f"jobs stopped: {stop_jobs(sagemaker, belongings.job_role, pause=pause)}")
+        say(f"models deleted: {delete_models(sagemaker, belongings.job_role)}")
+
+
+def running(stepfunctions: Any, state_machine: str) -> list[str]:
+    """The ARNs of the state machine's executions that have not ended."""
+    paginator = stepfunctions.get_paginator("list_executions")
+    try:
+        pages = list(paginator.paginate(stateMachineArn=state_machine, statusFilter="RUNNING"))
+    except ClientError as error:
+        if missing(error):
+            return []
+        raise
+    return [execution["executionArn"] for page in pages for execution in page["executions"]]
+
+
+def stop_execution(stepfunctions: Any, arn: str) -> None:
+    """Stop an execution, which may have ended meanwhile."""
+    cause = "The stack is being deleted."
+    _unless_missing(lambda: stepfunctions.stop_execution(executionArn=arn, error="Destroyed", cause=cause))
+
+
+def packages(sagemaker: Any, group: str) -> list[str]:
+    """The ARNs of the group's model packages."""
+    pages = sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
+    return [package["ModelPackageArn"] for page in pages for package in page["ModelPackageSummaryList"]]
+
+
+def delete_packages(sagemaker: Any, group: str) -> int:
+    """Delete the group's model packages, without which it cannot be deleted; returns how many there were."""
+    arns = packages(sagemaker, group)
+    for arn in arns:
+        sagemaker.delete_model_package(ModelPackageName=arn)
+    return len(arns)
+
+
+def delete_stack(cloudformation: Any, stack_id: str, pause: Pause, seconds: float = 1800) -> None:
+    """Delete the stack and wait for it. Raises Trouble with CloudFormation's reason when it fails."""
+    cloudformation.delete_stack(StackName=stack_id)
+    deadline = time.monotonic() + seconds
+    while (status := _status(cloudformation, stack_id)) != "DELETE_COMPLETE":
+        if status == "DELETE_FAILED":
+            raise Trouble(f"CloudFormation could not delete the stack: {_why(cloudformation, stack_id)}")
+        if time.monotonic() > deadline:
+            raise Trouble(f"The stack is still in {status} after {seconds:.0f} s. Run this again later.")
+        pause(2)
+
+
+def delete_bucket(s3: Any, bucket: str) -> int:
+    """Delete the bucket with every version of every object; returns how many those were."""
+    uploads = s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket)
+    for upload in (upload for page in uploads for upload in page.get("Uploads", [])):
+        s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+    deleted = 0
+    for versions in _versions(s3, bucket):
+        answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": versions, "Quiet": True})
+        for problem in answer.get("Errors", []):
+            raise Trouble(f"S3 keeps {problem['Key']} in {bucket}: {problem['Code']} {problem['Message']}")
+        deleted += len(versions)
+    s3.delete_bucket(Bucket=bucket)
+    return deleted
+
+
+def _versions(s3: Any, bucket: str) -> Iterator[list[dict[str, str]]]:
+    """Versions and delete markers, as many at a time as one request may delete, until none is left."""
+    # Always the first page: the caller deletes what a marker into the next one would point at.
+    while True:
+        page = s3.list_object_versions(Bucket=bucket)
+        entries = page.get("Versions", []) + page.get("DeleteMarkers", [])
+        if not entries:
+            return
+        yield [{"Key": entry["Key"], "VersionId": entry["VersionId"]} for entry in entries]
+
+
+def _status(cloudformation: Any, stack_id: str) -> str:
+    try:
+        return str(cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]["StackStatus"])
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return "DELETE_COMPLETE"
+        raise
+
+
+def _why(cloudformation: Any, stack_id: str) -> str:
+    events = cloudformation.describe_stack_events(StackName=stack_id)["StackEvents"]
+    failed = [event for event in events if event["ResourceStatus"] == "DELETE_FAILED"]
+    return "; ".join(
+        f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason', '')}" for e in reversed(failed)
+    )
+
+
+def _unless_missing(call: Callable[[], object]) -> None:
+    try:
+        call()
+    except ClientError as error:
+        if not missing(error):
+            raise
+
+
+def describe(clients: Clients, stack_name: str, belongings: Belongings) -> Iterator[str]:
+    """What would go, for a person to read before they agree."""
+    account = clients("sts").get_caller_identity()["Account"]
+    yield f"This deletes for good, in account {account}, region {clients('cloudformation').meta.region_name}:"
+    if belongings.stack_id:
+        yield f"  the stack {stack_name} with {belongings.resources} resources"
+    for bucket in belongings.retained.buckets:
+        yield f"  the bucket {bucket} with every version of every upload, prediction and model"
+    for table in belongings.retained.tables:
+        yield f"  the table {table} with the record of who approved what"
+    for group in belongings.retained.groups:
+        count = len(packages(clients("sagemaker"), group))
+        yield f"  the model package group {group}, model packages in it: {count}"
+    if belongings.state_machine:
+        count = len(running(clients("stepfunctions"), belongings.state_machine))
+        yield f"  executions that are running, with their jobs: {count}"
+    yield "It keeps the job logs under /aws/sagemaker/ and what the SAM CLI uploaded to its own bucket."
+
+
+def agreed(stack_name: str) -> bool:
+    """Whether the person at the terminal types the stack's name."""
+    try:
+        return input(f"Type {stack_name} to delete all of this: ").strip() == stack_name
+    except EOFError:
+        print()
+        return False
+
+
+def run(stack_name: str, region: str | None, *, yes: bool) -> None:
+    """Show what would go, ask, delete. Raises Trouble when there is nothing or the person does not agree."""
+    session = boto3.Session(region_name=region)
+    clients: Clients = cache(session.client)
+    belongings = find_belongings(clients, stack_name)
+    if not belongings.anything:
+        where = clients("cloudformation").meta.region_name
+        raise Trouble(
+            f"There is no stack {stack_name} in {where}, and nothing left of one. Is the region right?"
+        )
+    print("\n".join(describe(clients, stack_name, belongings)))
+    if not yes and not agreed(stack_name):
+        raise Trouble("Nothing was deleted.")
+    destroy(clients, belongings)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0 when everything is gone, 2 otherwise."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.destroy", description=__doc__.splitlines()[0])
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--stack-name", help="the stack to delete")
+    which.add_argument(
+        "--config-env", default="default", help="or an environment of samconfig.toml (default: default)"
+    )
+    parser.add_argument("--region", help="AWS region (default: that of samconfig.toml or the AWS profile)")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    options = parser.parse_args(arguments)
+    with told_to_a_person():
+        if options.stack_name:
+            run(options.stack_name, options.region, yes=options.yes)
+        else:
+            settings = read_settings(options.config_env)
+            run(settings.stack_name, options.region or settings.region, yes=options.yes)
+        return 0
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

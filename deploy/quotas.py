@@ -1,0 +1,138 @@
+"""Which service quotas the pipeline needs, and whether the account has them.
+
+A new AWS account often has a quota of 0 for an instance type. SageMaker would say so with
+ResourceLimitExceeded, after the first upload; raising a quota can take a day. So look before the first
+deployment: `python -m deploy.quotas`.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+
+from deploy.problems import told_to_a_person
+from deploy.settings import Settings, read_settings
+
+# Lambda keeps so many executions free for functions without a reservation.
+_UNRESERVED_MINIMUM = 100
+# The state machine's two Lambdas, the page and the two event handlers, with some air.
+_CONCURRENT_LAMBDAS = 10
+
+
+@dataclass(frozen=True)
+class Need:
+    """A quota by the name that Service Quotas gives it, and what one run at a time takes of it."""
+
+    service: str
+    name: str
+    needed: int
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the account has of a need; `quota` is None when Service Quotas does not list it in this region."""
+
+    need: Need
+    quota: Mapping[str, Any] | None
+
+    @property
+    def has(self) -> float:
+        return float(self.quota["Value"]) if self.quota else 0.0
+
+    @property
+    def lacking(self) -> bool:
+        return self.has < self.need.needed
+
+
+def needs(parameters: Mapping[str, str]) -> list[Need]:
+    """What one run at a time needs. Runs beside each other need a multiple."""
+    spot = "spot training" if parameters["UseSpot"] == "true" else "training"
+    reserved = parameters["ReviewReservedConcurrency"]
+    lambdas = int(reserved) + _UNRESERVED_MINIMUM if reserved else _CONCURRENT_LAMBDAS
+    trials = min(int(parameters["MaxParallelTrials"]), int(parameters["MaxTrials"]))
+    return [
+        Need("sagemaker", f"{parameters['ProcessingInstanceType']} for processing job usage", 1),
+        Need("sagemaker", f"{parameters['TrainingInstanceType']} for {spot} job usage", trials),
+        Need("sagemaker", f"{parameters['TransformInstanceType']} for transform job usage", 1),
+        Need("lambda", "Concurrent executions", lambdas),
+    ]
+
+
+def check(client: Any, wanted: Sequence[Need]) -> list[Finding]:
+    """Look each need up. `client` is boto3's `service-quotas`."""
+    found = {
+        service: _look_up(client, service, {need.name for need in wanted if need.service == service})
+        for service in {need.service for need in wanted}
+    }
+    return [Finding(need, found[need.service].get(need.name)) for need in wanted]
+
+
+def report(findings: Sequence[Finding], region: str) -> Iterator[str]:
+    """The table, then for each lacking quota how to get it."""
+    width = max(len(finding.need.name) for finding in findings)
+    yield f"{'quota':<{width}}  needed  account has"
+    for finding in findings:
+        has = f"{finding.has:g}" if finding.quota else "not listed"
+        mark = "  <- too little" if finding.lacking else ""
+        yield f"{finding.need.name:<{width}}  {finding.need.needed:>6}  {has}{mark}"
+    for finding in findings:
+        if finding.lacking:
+            yield ""
+            yield from _way_out(finding, region)
+
+
+def _way_out(finding: Finding, region: str) -> Iterator[str]:
+    need, quota = finding.need, finding.quota
+    if quota is None:
+        yield f"{region} has no quota named {need.name!r}: is the instance type right, and offered there?"
+        return
+    yield f"Ask for {need.name!r}:"
+    yield (
+        f"  aws service-quotas request-service-quota-increase --region {region} --service-code {need.service}"
+        f" --quota-code {quota['QuotaCode']} --desired-value {need.needed}"
+    )
+    yield (
+        f"  or https://{region}.console.aws.amazon.com/servicequotas/home/services/{need.service}"
+        f"/quotas/{quota['QuotaCode']}"
+    )
+
+
+def _look_up(client: Any, service: str, names: Set[str]) -> dict[str, Mapping[str, Any]]:
+    # What was never changed for an account is missing among its own values in some regions.
+    found: dict[str, Mapping[str, Any]] = {}
+    for operation in ("list_service_quotas", "list_aws_default_service_quotas"):
+        if names <= found.keys():
+            break
+        for page in client.get_paginator(operation).paginate(ServiceCode=service):
+            for quota in page["Quotas"]:
+                if quota["QuotaName"] in names:
+                    found.setdefault(quota["QuotaName"], quota)
+    return found
+
+
+def check_account(settings: Settings, region: str | None) -> bool:
+    """Print the table for the account that the credentials belong to; whether it has all that is needed."""
+    client = boto3.client("service-quotas", region_name=region or settings.region)
+    findings = check(client, needs(settings.parameters))
+    print("\n".join(report(findings, client.meta.region_name)))
+    return not any(finding.lacking for finding in findings)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0 when the account has every quota, 1 when it lacks one."""
+    parser = argparse.ArgumentParser(prog="python -m deploy.quotas", description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--config-env", default="default", help="environment of samconfig.toml (default: default)"
+    )
+    parser.add_argument("--region", help="AWS region (default: that of samconfig.toml or the AWS profile)")
+    options = parser.parse_args(arguments)
+    with told_to_a_person():
+        return 0 if check_account(read_settings(options.config_env), options.region) else 1
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

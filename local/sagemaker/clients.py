@@ -1,0 +1,57 @@
+"""boto3 clients for the services that jobs touch, one for each set of credentials."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+Credentials = Callable[[str], Mapping[str, str]]
+
+_CONFIG = Config(
+    s3={"addressing_style": "path"},
+    retries={"max_attempts": 2},
+    connect_timeout=5,
+    max_pool_connections=32,
+    # Checksums are for networks; everything here stays on one machine.
+    request_checksum_calculation="when_required",
+    response_checksum_validation="when_required",
+)
+
+
+class Clients:
+    """Clients of one endpoint, made once for each service and set of credentials. Thread-safe."""
+
+    def __init__(self, endpoint_url: str, region: str, credentials: Credentials) -> None:
+        self.endpoint_url = endpoint_url
+        self.region = region
+        self._credentials = credentials
+        self._session = boto3.Session(region_name=region)
+        self._clients: dict[tuple[str, ...], Any] = {}
+        self._lock = threading.Lock()
+
+    def credentials(self, role_arn: str) -> dict[str, str]:
+        """The role's credentials, by the names of boto3's arguments."""
+        return dict(self._credentials(role_arn))
+
+    def client(self, service: str, role_arn: str) -> Any:
+        """A client that acts as the role."""
+        credentials = self.credentials(role_arn)
+        key = (service, *sorted(credentials.values()))
+        # botocore's session is not thread-safe while it makes a client.
+        with self._lock:
+            if key not in self._clients:
+                make: Any = self._session.client
+                self._clients[key] = make(
+                    service, endpoint_url=self.endpoint_url, config=_CONFIG, **credentials
+                )
+            return self._clients[key]
+
+    def environment(self, role_arn: str) -> dict[str, str]:
+        """The variables that make boto3 inside a job act as the job's role on the same endpoint."""
+        credentials = {name.upper(): value for name, value in self.credentials(role_arn).items()}
+        place = {"AWS_REGION": self.region, "AWS_DEFAULT_REGION": self.region}
+        return credentials | place | {"AWS_ENDPOINT_URL": self.endpoint_url}

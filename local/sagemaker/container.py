@@ -1,0 +1,95 @@
+"""A job's private /opt/ml: a folder on this machine that stands for the one in a container."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import json
+import re
+import shutil
+import tarfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from local.sagemaker.errors import JobFailed
+
+_ML = "/opt/ml"
+# A path may be a whole argument, or follow `--name=`, or be one of several (PYTHONPATH).
+_ML_PATH = re.compile(r"(?:(?<=[=:,])|^)/opt/ml(?=[/:,]|$)")
+
+
+class Container:
+    """The folder of one job; `root` is its /opt/ml."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.resolve()
+        self.root = self.folder / "ml"
+        self.root.mkdir(parents=True)
+        (self.root / "output").mkdir()
+
+    def path(self, inside: str) -> Path:
+        """The place on this machine of a path in the container."""
+        return self.root / inside.removeprefix(_ML).lstrip("/")
+
+    def here(self, text: str) -> str:
+        """An argument or variable with /opt/ml replaced by the job's own folder."""
+        return _ML_PATH.sub(lambda _: str(self.root), text)
+
+    def there(self, text: str) -> str:
+        """What a job printed, with its own folder replaced by /opt/ml: as a container would have said it."""
+        return text.replace(str(self.root), _ML)
+
+    def variables(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """An environment with its paths on this machine."""
+        return {name: self.here(value) for name, value in environment.items()}
+
+    def write_json(self, relative: str, content: Any) -> None:
+        """Write one of the files that SageMaker lays into a container."""
+        path = self.root / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(content))
+
+    def message(self, relative: str, size: int = 1024) -> str:
+        """The first bytes of a file in which a job says how it went; empty if there is none."""
+        try:
+            with (self.root / relative).open("rb") as file:
+                text = file.read(size).decode(errors="ignore")
+        except OSError:
+            return ""
+        return self.there(text)
+
+    def pack_model(self) -> bytes:
+        """`model.tar.gz` with exactly the content of /opt/ml/model."""
+        buffer = io.BytesIO()
+        model = self.root / "model"
+        with (
+            gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=3, mtime=int(time.time())) as zipped,
+            tarfile.open(fileobj=zipped, mode="w") as archive,
+        ):
+            for path in sorted(model.iterdir()) if model.is_dir() else []:
+                archive.add(path, arcname=path.name)
+        return buffer.getvalue()
+
+    def unpack_model(self, archive: bytes) -> None:
+        """Fill /opt/ml/model from a `model.tar.gz`."""
+        model = self.root / "model"
+        model.mkdir(parents=True, exist_ok=True)
+        try:
+            with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
+                tar.extractall(model, filter="data")
+        except (tarfile.TarError, OSError, EOFError) as error:
+            raise JobFailed(f"ClientError: Failed to extract model data archive: {error}") from error
+
+    def remove(self) -> None:
+        """Delete the folder with everything in it, also what a job made read-only."""
+        shutil.rmtree(self.folder, onerror=_make_writable)
+
+
+def _make_writable(function: Any, path: str, _: Any) -> None:
+    with contextlib.suppress(OSError):
+        Path(path).parent.chmod(0o700)
+        Path(path).chmod(0o700)
+        function(path)

@@ -1,0 +1,5 @@
+"""The far side of ``processes``: what runs inside the warm interpreter. Standard library only.
+
+``zygote`` imports the libraries once and forks a ``keeper`` for each job; the keeper forks the job (``job``),
+limits it, and ends with it. Nobody outside this package imports it, save ``hiding``.
+"""

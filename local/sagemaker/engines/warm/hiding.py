@@ -1,0 +1,40 @@
+"""Makes modules unimportable in this process, as in an image that lacks them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+
+class HidingFinder:
+    """An import finder as it was, except that it does not find some modules and whatever is below them."""
+
+    def __init__(self, finder: Any, names: frozenset[str]) -> None:
+        self._finder = finder
+        self._names = names
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if is_below(fullname, self._names):
+            return None
+        spec: ModuleSpec | None = self._finder.find_spec(fullname, path, target)
+        return spec
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._finder, name)
+
+
+def is_below(fullname: str, names: Iterable[str]) -> bool:
+    return any(fullname == name or fullname.startswith(name + ".") for name in names)
+
+
+def hide(names: Iterable[str]) -> None:
+    """Let no later import find these modules, and forget those that were imported already."""
+    hidden = frozenset(names)
+    for loaded in [name for name in sys.modules if is_below(name, hidden)]:
+        del sys.modules[loaded]
+    sys.meta_path[:] = [HidingFinder(finder, hidden) for finder in sys.meta_path]

@@ -1,0 +1,156 @@
+"""Turns a fork of the warm interpreter into a job: what ``python3 script.py`` would have been."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import ctypes
+import io
+import os
+import re
+import runpy
+import signal
+import sys
+import threading
+import traceback
+import types
+from pathlib import Path
+from typing import Any, NoReturn
+
+from local.sagemaker.engines.warm import tree
+from local.sagemaker.engines.warm.hiding import hide, is_below
+
+# Options that change nothing here: output is always passed on line by line.
+IGNORED_OPTIONS = ("-u", "-B")
+
+
+def run(request: dict[str, Any], output_fd: int, stdin_fd: int | None) -> NoReturn:
+    """Become the job and end with its exit code."""
+    os.setsid()
+    tree.die_with_parent()
+    connect_streams(output_fd, stdin_fd)
+    reset_signals()
+    try:
+        os.chdir(request["cwd"])
+        os.environ.clear()
+        os.environ.update(request["env"])
+        renew_randomness()
+        code = run_command(request["argv"], request["hidden_modules"])
+    except OSError as error:
+        print(error, file=sys.stderr)
+        code = 1
+    end(code)
+
+
+def connect_streams(output_fd: int, stdin_fd: int | None) -> None:
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null if stdin_fd is None else stdin_fd, 0)
+    os.dup2(output_fd, 1)
+    os.dup2(output_fd, 2)
+    os.closerange(3, max(output_fd, stdin_fd or 0, null, 64) + 1)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = sys.__stdout__ = output_stream(1)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = output_stream(2)  # type: ignore[misc]
+
+
+def output_stream(fd: int) -> io.TextIOWrapper:
+    """Line by line, so that lines of stdout and stderr stay in order (the images run Python unbuffered)."""
+    binary = open(fd, "wb", closefd=False)  # noqa: SIM115
+    return io.TextIOWrapper(binary, encoding="utf-8", errors="backslashreplace", line_buffering=True)
+
+
+def reset_signals() -> None:
+    """Undo what the keeper set up for itself."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+
+
+def renew_randomness() -> None:
+    """All forks would otherwise draw the same numbers. (``random`` renews itself after a fork.)"""
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed()
+
+
+def run_command(argv: list[str], hidden_modules: list[str]) -> int:
+    if argv[0] != "-m" and not re.fullmatch(r"python[\d.]*", Path(argv[0]).name):
+        execute(argv)
+    rest = argv if argv[0] == "-m" else argv[1:]
+    while rest and rest[0] in IGNORED_OPTIONS:
+        rest = rest[1:]
+    if len(rest) > 1 and rest[0] == "-m":
+        return run_module(rest[1], rest[2:], hidden_modules)
+    if rest and not rest[0].startswith("-"):
+        return run_script(rest[0], rest[1:], hidden_modules)
+    return execute([sys.executable, *rest])
+
+
+def execute(argv: list[str]) -> NoReturn:
+    """Anything but a Python script or module replaces this process."""
+    try:
+        os.execvp(argv[0], argv)  # noqa: S606
+    except OSError as error:
+        print(f"{argv[0]}: {error.strerror}", file=sys.stderr)
+        end(127)
+
+
+def run_module(name: str, arguments: list[str], hidden_modules: list[str]) -> int:
+    hide(hidden for hidden in hidden_modules if not is_below(name, [hidden]))
+    sys.argv = [name, *arguments]
+    set_path(str(Path.cwd()))
+    return exit_code_of(lambda: runpy.run_module(name, run_name="__main__", alter_sys=True))
+
+
+def run_script(script: str, arguments: list[str], hidden_modules: list[str]) -> int:
+    try:
+        source = Path(script).read_bytes()
+    except OSError as error:
+        print(f"python3: can't open file {script!r}: [Errno {error.errno}] {error.strerror}", file=sys.stderr)
+        return 2
+    hide(hidden_modules)
+    sys.argv = [script, *arguments]
+    set_path(str(Path(script).resolve().parent))
+    main = types.ModuleType("__main__")
+    main.__file__ = script
+    sys.modules["__main__"] = main
+    return exit_code_of(lambda: exec(compile(source, script, "exec", dont_inherit=True), vars(main)))  # noqa: S102
+
+
+def set_path(first: str) -> None:
+    extra = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    sys.path[:0] = [first, *extra]
+
+
+def exit_code_of(program: Any) -> int:
+    """Run it; the exit code that Python would end with, after Python's own words about it on stderr."""
+    try:
+        program()
+    except SystemExit as stop:
+        if stop.code is None or isinstance(stop.code, int):
+            return (stop.code or 0) & 0xFF
+        print(stop.code, file=sys.stderr)
+        return 1
+    except BaseException as error:
+        # The first two frames are this function and the lambda that it was given.
+        below = error.__traceback__ and error.__traceback__.tb_next and error.__traceback__.tb_next.tb_next
+        error.__traceback__ = below
+        sys.excepthook(type(error), error, below)
+        return 1
+    return 0
+
+
+def end(code: int) -> NoReturn:
+    """What the interpreter does when it ends, without tearing down a hundred libraries first."""
+    steps = (threading._shutdown, atexit._run_exitfuncs, flush_c_streams)  # type: ignore[attr-defined]
+    for step in steps:
+        try:
+            step()
+        except BaseException:
+            traceback.print_exc()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+def flush_c_streams() -> None:
+    ctypes.CDLL(None).fflush(None)

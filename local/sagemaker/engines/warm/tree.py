@@ -1,0 +1,114 @@
+"""The processes below one process: who they are, what memory they use, and how to end them all."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+PROC = Path("/proc")
+HAS_PROC = (PROC / "self/statm").exists()
+KILL_SECONDS = 5.0
+# From <sys/prctl.h>.
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def adopt_orphans() -> None:
+    """Make this process the parent of every orphan below it, so that even a daemon of the job can be found.
+    Linux; elsewhere only the process group and whatever still has its parent are found."""
+    _prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent() -> None:
+    """Have the kernel kill this process when its parent dies. Linux; elsewhere nothing."""
+    _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def _prctl(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
+
+
+def kill_all(job_pid: int) -> None:
+    """Kill whatever is left of a job whose first process has ended and was waited for. The caller is its
+    parent."""
+    deadline = time.monotonic() + KILL_SECONDS
+    while time.monotonic() < deadline:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(job_pid, signal.SIGKILL)
+        if not _children_left():
+            return
+        for pid in resident_bytes(os.getpid()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.005)
+
+
+def _children_left() -> bool:
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0] != 0:
+            pass
+    except ChildProcessError:
+        return False
+    return True
+
+
+def uses_more_memory(pid: int, limit: int) -> bool:
+    """Whether the process and all below it hold more than ``limit`` bytes of memory.
+
+    Resident memory is what counts, as for a container: memory that is reserved and not touched is free. Pages
+    that several of them share (all are forks of one warm interpreter) are counted once where the system
+    tells.
+    """
+    used = resident_bytes(pid, include_root=True)
+    if sum(used.values()) <= limit:
+        return False
+    return sum(_proportional_bytes(member, resident) for member, resident in used.items()) > limit
+
+
+def _proportional_bytes(pid: int, resident: int) -> int:
+    try:
+        for line in (PROC / str(pid) / "smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return resident
+
+
+def resident_bytes(root: int, *, include_root: bool = False) -> dict[int, int]:
+    """Resident bytes by process id, of everything below ``root``."""
+    table = _proc_table() if HAS_PROC else _ps_table()
+    found = {root}
+    # Parents can have higher ids than their children once ids wrap around, so one pass is not enough.
+    while more := {pid for pid, (parent, _) in table.items() if parent in found} - found:
+        found |= more
+    if not include_root:
+        found.discard(root)
+    return {pid: table[pid][1] for pid in found if pid in table}
+
+
+def _proc_table() -> dict[int, tuple[int, int]]:
+    page = os.sysconf("SC_PAGE_SIZE")
+    table = {}
+    for folder in PROC.iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                # The command's name, in brackets, may itself hold spaces and brackets.
+                fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
+                table[int(folder.name)] = (int(fields[1]), int(fields[21]) * page)
+    return table
+
+
+def _ps_table() -> dict[int, tuple[int, int]]:
+    command = ["ps", "-A", "-o", "pid=,ppid=,rss="]
+    listing = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    rows = [line.split() for line in listing.stdout.splitlines()]
+    return {int(pid): (int(parent), int(rss) * 1024) for pid, parent, rss in rows}

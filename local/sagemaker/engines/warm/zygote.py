@@ -1,0 +1,79 @@
+"""The warm interpreter: imports the libraries once, then forks a keeper for each job that it is sent.
+
+It must stay single-threaded, since a fork takes only the calling thread along and leaves locks of the others
+held for ever. So it computes nothing, and is started with one thread for OpenMP and BLAS (their pools cannot
+survive a fork, and read those variables when they are loaded: a job's own ``OMP_NUM_THREADS`` comes too
+late).
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import signal
+import socket
+import struct
+import sys
+import traceback
+from typing import Any
+
+from local.sagemaker.engines.warm import keeper
+
+HEADER = struct.Struct("!I")
+MAX_FDS = 3
+
+
+def main(control_fd: int, preload: list[str]) -> None:
+    """Serve until the other end of ``control_fd`` (a Unix stream socket) is closed.
+
+    A request is a 4-byte length, with the job's file descriptors attached to it, and that many bytes of JSON.
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # keepers report by themselves; the kernel reaps them
+    with socket.socket(fileno=control_fd) as control:
+        warm_up(preload)
+        while (request := receive(control)) is not None:
+            fork_keeper(control, *request)
+
+
+def warm_up(preload: list[str]) -> None:
+    """Import what can be imported: a library that is missing here is missing in the job too, and said
+    there."""
+    for name in preload:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            print(f"warm interpreter: {error}", file=sys.stderr)
+    # A collection in a fork would write to every object's header, and so copy the memory that is shared.
+    gc.collect()
+    gc.freeze()
+
+
+def receive(control: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+    header, fds, _, _ = socket.recv_fds(control, HEADER.size, MAX_FDS, socket.MSG_WAITALL)
+    if len(header) < HEADER.size:
+        return None
+    missing = HEADER.unpack(header)[0]
+    body = bytearray()
+    while missing > len(body):
+        part = control.recv(missing - len(body))
+        if not part:
+            return None
+        body += part
+    return json.loads(body), fds
+
+
+def fork_keeper(control: socket.socket, request: dict[str, Any], fds: list[int]) -> None:
+    if os.fork() == 0:
+        try:
+            control.close()
+            keeper.keep(request, *fds)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(0)
+    for fd in fds:
+        os.close(fd)
+    if request["acknowledge"]:
+        control.sendall(b"!")

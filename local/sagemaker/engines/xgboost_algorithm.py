@@ -1,0 +1,242 @@
+"""The built-in XGBoost algorithm: ``("-m", "local.sagemaker.engines.xgboost_algorithm", "<root>")``.
+
+``<root>`` stands for /opt/ml. Reads ``<root>/input/config/hyperparameters.json`` (an object of strings) and
+``inputdataconfig.json`` (``{"train": {"ContentType": "text/csv", ...}, "validation": {...}}``), both as
+SageMaker writes them, and the channels' files under ``<root>/input/data/<channel>/``. Writes
+``<root>/model/xgboost-model`` (UBJSON, as xgboost 3.2 does for a name without a suffix). A failure ends the
+process with code 1 and its message in ``<root>/output/failure``. SIGTERM ends it quietly.
+
+The files are read by the same function of xgboost that the real container calls, so the same traps are here:
+a header line becomes a row with label 0, an empty label becomes 0, an index column becomes the label, text
+becomes a missing value. Not supported, and said so: other content types than text/csv, cross validation,
+GPUs, the metrics of classification that only the container adds to xgboost's own.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import json
+import os
+import signal
+import sys
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import xgboost
+from numpy.typing import NDArray
+
+from local.sagemaker.engines.hyperparameters import MAXIMISED_METRICS, UserError, validate
+
+MODEL_NAME = "xgboost-model"
+CSV_TYPES = ("text/csv", "csv")
+OTHER_TYPES = (
+    *("libsvm", "text/libsvm", "text/x-libsvm", "parquet", "application/x-parquet"),
+    *("recordio-protobuf", "application/x-recordio-protobuf"),
+)
+CHANNELS = ("train", "validation", "code")
+METRICS_OF_THE_CONTAINER = ("mse", "r2")
+UNSUPPORTED_METRICS = frozenset(MAXIMISED_METRICS) - {"auc", "aucpr", "map", "ndcg", "r2"}
+NOT_PARAMETERS = frozenset(
+    {
+        "_tuning_objective_metric",
+        "csv_weights",
+        "early_stopping_rounds",
+        "eval_metric",
+        "num_round",
+        "save_model_on_termination",
+        "updater",
+        "use_dask_gpu_training",
+    }
+)
+NOISE = "(?s).*(Text file input has been deprecated|Saving model in the UBJSON format)"
+
+
+def main(root: Path) -> int:
+    """Train in ``root``; the exit code."""
+    warnings.filterwarnings("ignore", message=NOISE)
+    try:
+        train(root)
+    except (UserError, xgboost.core.XGBoostError) as error:
+        message = str(error).split("\nStack trace")[0].strip()
+        print(message, file=sys.stderr)
+        (root / "output").mkdir(parents=True, exist_ok=True)
+        (root / "output/failure").write_text(message)
+        return 1
+    return 0
+
+
+def leave_quietly(*_: object) -> NoReturn:
+    os._exit(0)
+
+
+def train(root: Path) -> None:
+    config = root / "input/config"
+    values = validate(json.loads((config / "hyperparameters.json").read_text()))
+    refuse_unsupported(values)
+    channels = json.loads((config / "inputdataconfig.json").read_text())
+    check_channels(channels)
+    weights = values.get("csv_weights") == 1
+    matrix = load_channel(root, "train", weights=weights)
+    log(f"Train matrix has {matrix.num_row()} rows and {matrix.num_col()} columns")
+    watched = [(matrix, "train")]
+    if "validation" in channels:
+        validation = load_channel(root, "validation", weights=weights)
+        log(f"Validation matrix has {validation.num_row()} rows")
+        watched.append((validation, "validation"))
+    boost(values, watched, root / "model")
+
+
+def log(message: str) -> None:
+    now = datetime.datetime.now(datetime.UTC)
+    print(f"[{now:%Y-%m-%d:%H:%M:%S}:INFO] {message}")
+
+
+def refuse_unsupported(values: Mapping[str, Any]) -> None:
+    wanted = {*values.get("eval_metric", ()), tuning_metric(values)}
+    if metrics := sorted(UNSUPPORTED_METRICS.intersection(wanted)):
+        raise UserError(f"The metric {', '.join(metrics)} is not supported locally")
+    if "_kfold" in values or values.get("use_dask_gpu_training") == "true":
+        raise UserError("_kfold and use_dask_gpu_training are not supported locally")
+
+
+def tuning_metric(values: Mapping[str, Any]) -> str | None:
+    """The metric that a tuning job watches, without its data set: ``rmse`` of ``validation:rmse``."""
+    given: str | None = values.get("_tuning_objective_metric")
+    return given.partition(":")[2] if given else None
+
+
+def check_channels(channels: Mapping[str, Mapping[str, str]]) -> None:
+    if "train" not in channels:
+        raise UserError("Missing required channel: train")
+    for name, channel in channels.items():
+        if name not in CHANNELS:
+            raise UserError(f"Extraneous channel found: {name}")
+        content_type = channel.get("ContentType", "text/libsvm")
+        if name != "code" and content_type in OTHER_TYPES:
+            raise UserError(
+                f"Channel {name}: content type {content_type} is not supported locally; use text/csv"
+            )
+        if name != "code" and content_type not in CSV_TYPES:
+            raise UserError(f"{content_type} is not an accepted ContentType: {', '.join(CSV_TYPES)}")
+        if channel.get("TrainingInputMode", "File") == "Pipe":
+            raise UserError(f"Channel {name}: pipe mode is not supported for csv; use file mode")
+
+
+def load_channel(root: Path, channel: str, *, weights: bool) -> xgboost.DMatrix:
+    """All files of a channel, in the order of their paths, as one matrix: label first, no header."""
+    folder = root / "input/data" / channel
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    if any(path.name.startswith(".") for path in files):
+        raise UserError("Hidden file found in the data path! Remove that before training.")
+    if sum(path.stat().st_size for path in files) == 0:
+        word = "training" if channel == "train" else channel
+        raise UserError(f"No data in {word} channel path {folder}")
+    matrix = read_files(files, weights=weights)
+    if matrix.get_label().size == 0:
+        raise UserError("Got input data without labels. Please check the input data set.")
+    return matrix
+
+
+def read_files(files: list[Path], *, weights: bool) -> xgboost.DMatrix:
+    options = f"format=csv&label_column=0&delimiter={delimiter_of(files[0])}" + "&weight_column=1" * weights
+    # xgboost takes a URI, in which the names of a user's own folders could mean something else.
+    with tempfile.TemporaryDirectory() as flat:
+        for number, path in enumerate(files):
+            (Path(flat) / f"{number:06}").symlink_to(path.resolve())
+        return xgboost.DMatrix(f"{flat}?{options}")
+
+
+def delimiter_of(path: Path) -> str:
+    with path.open(errors="replace") as stream:
+        line = stream.readline()
+    try:
+        return csv.Sniffer().sniff(line).delimiter
+    except csv.Error as error:
+        raise UserError(f"Could not determine delimiter on line {line[:50]}:\n{error}") from error
+
+
+def boost(values: Mapping[str, Any], watched: list[tuple[xgboost.DMatrix, str]], folder: Path) -> None:
+    """Train on the first of the data sets that are watched, and save the model."""
+    folder.mkdir(parents=True, exist_ok=True)
+    metrics = metrics_of(values)
+    added = [metric for metric in metrics if metric in METRICS_OF_THE_CONTAINER]
+    booster = xgboost.train(
+        parameters_of(values) | eval_metric_of(metrics),
+        watched[0][0],
+        num_boost_round=values["num_round"],
+        evals=watched,
+        custom_metric=(lambda predictions, data: measure(added, predictions, data)) if added else None,
+        callbacks=callbacks_of(values, folder, validates=len(watched) > 1),
+        verbose_eval=False,
+    )
+    booster.save_model(folder / MODEL_NAME)
+
+
+def parameters_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    own = {name: value for name, value in values.items() if name not in NOT_PARAMETERS}
+    return own | ({"updater": ",".join(values["updater"])} if "updater" in values else {})
+
+
+def metrics_of(values: Mapping[str, Any]) -> list[str]:
+    named: list[str] = values.get("eval_metric", [])
+    objective_metric = tuning_metric(values)
+    return sorted({*named, objective_metric}) if objective_metric else named
+
+
+def eval_metric_of(metrics: list[str]) -> dict[str, Any]:
+    """Without one, xgboost measures the objective's own."""
+    own = [metric for metric in metrics if metric not in METRICS_OF_THE_CONTAINER]
+    return {"eval_metric": own} if own else {}
+
+
+def callbacks_of(values: Mapping[str, Any], model_folder: Path, *, validates: bool) -> list[Any]:
+    callbacks: list[Any] = [xgboost.callback.EvaluationMonitor()]
+    if values.get("save_model_on_termination") == "true":
+        callbacks.append(SaveEachRound(model_folder))
+    rounds = values.get("early_stopping_rounds")
+    metric = tuning_metric(values) or next(reversed(values.get("eval_metric", [])), None)
+    if rounds and metric and validates:
+        stopping = xgboost.callback.EarlyStopping(
+            rounds=rounds,
+            metric_name=metric,
+            data_name="validation",
+            maximize=metric in MAXIMISED_METRICS,
+            save_best=True,
+        )
+        callbacks.append(stopping)
+    return callbacks
+
+
+def measure(
+    metrics: list[str], predictions: NDArray[np.float32], data: xgboost.DMatrix
+) -> list[tuple[str, float]]:
+    """The metrics that the container adds to xgboost's own, of one data set."""
+    labels = data.get_label()
+    squares = float(np.mean((labels - predictions) ** 2, dtype=float))
+    variance = float(np.var(labels, dtype=float))
+    known = {"mse": squares, "r2": 1 - squares / variance if variance else 0.0}
+    return [(metric, known[metric]) for metric in metrics]
+
+
+class SaveEachRound(xgboost.callback.TrainingCallback):  # type: ignore[misc]
+    """Keeps the newest model in place, whole at any moment, for a training that is stopped halfway."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self._folder = folder
+
+    def after_iteration(self, model: xgboost.Booster, epoch: int, evals_log: Mapping[str, Any]) -> bool:
+        with tempfile.TemporaryDirectory(dir=self._folder.parent) as aside:
+            model.save_model(Path(aside) / MODEL_NAME)
+            (Path(aside) / MODEL_NAME).replace(self._folder / MODEL_NAME)
+        return False
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, leave_quietly)
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,182 @@
+"""What every job has in common: its record, its folder, its log, its process, and the way it ends."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.sagemaker.clients import Clients
+from local.sagemaker.container import Container
+from local.sagemaker.engines.processes import Command, Exit, Process, WarmWorkers
+from local.sagemaker.errors import JobFailed, JobStopped
+from local.sagemaker.events import Events
+from local.sagemaker.kinds import Json, memory_of
+from local.sagemaker.logs import Logs, Stream
+from local.sagemaker.storage import Storage
+from local.sagemaker.store import Record, Store
+
+_log = logging.getLogger(__name__)
+
+# What Docker and SageMaker report for a process that was killed.
+KILLED = 137
+
+
+@dataclass(frozen=True)
+class Backend:
+    """Everything that jobs work with."""
+
+    store: Store
+    workers: WarmWorkers
+    clients: Clients
+    logs: Logs
+    events: Events
+    folder: Path
+
+
+class Job:
+    """One job that runs, on a thread of its own."""
+
+    def __init__(self, backend: Backend, record: Record, role_arn: str) -> None:
+        self.backend = backend
+        self.record = record
+        self.role_arn = role_arn
+        self.stopping = threading.Event()
+        # Called with every line the job prints, on the thread that reads them.
+        self.on_line: Callable[[str], None] = lambda line: None
+        self._process: Process | None = None
+        self._folder = backend.folder / f"{record.kind.name}-{record.key}-{secrets.token_hex(4)}"
+        self._container: Container | None = None
+        self._stream = Stream(role_arn, record.kind.log_group, f"{record.key}/algo-1-{int(time.time())}")
+
+    @property
+    def container(self) -> Container:
+        """The job's /opt/ml, made when it is first asked for."""
+        if self._container is None:
+            self._container = Container(self._folder)
+        return self._container
+
+    @property
+    def fields(self) -> Json:
+        """The job's fields. Read only; change them by `update`."""
+        return self.record.fields
+
+    @property
+    def storage(self) -> Storage:
+        """S3 with the rights of the job's role."""
+        client = self.backend.clients.client("s3", self.role_arn)
+        return Storage(client, self.role_arn, self.backend.store.region)
+
+    def update(self, changes: Mapping[str, object], *, event: bool = False) -> None:
+        """Change fields of the job, and send its event if wanted."""
+        self.backend.store.update(self.record, changes)
+        if event:
+            self.backend.events.tell(self.record)
+
+    def log(self, line: str) -> None:
+        """Write a line to the job's log stream."""
+        self.backend.logs.write(self._stream, line)
+
+    def check(self) -> None:
+        """Raise `JobStopped` if somebody has asked the job to stop."""
+        if self.stopping.is_set():
+            raise JobStopped
+
+    def stop(self) -> None:
+        """Ask the job to end; returns at once. Idempotent."""
+        self.stopping.set()
+        process = self._process
+        if process is not None:
+            process.stop()
+
+    def run(
+        self,
+        argv: tuple[str, ...],
+        env: Mapping[str, str],
+        *,
+        hidden_modules: frozenset[str] = frozenset(),
+        instance_type: str,
+        timeout: float | None,
+    ) -> Exit:
+        """Run the job's program to its end. Raises `JobStopped` or, out of memory, `JobFailed`."""
+        self.check()
+        command = Command(
+            argv=tuple(self.container.here(part) for part in argv),
+            env=self.backend.clients.environment(self.role_arn) | self.container.variables(env),
+            cwd=self.container.root,
+            hidden_modules=hidden_modules,
+        )
+        self._process = self.backend.workers.spawn(
+            command, on_line=self._take_line, timeout=timeout, memory_bytes=memory_of(instance_type)
+        )
+        if self.stopping.is_set():
+            self._process.stop()
+        ended = self._process.wait()
+        if ended.reason in ("stopped", "timed_out"):
+            raise JobStopped(timed_out=ended.reason == "timed_out")
+        if ended.reason == "out_of_memory":
+            raise JobFailed(
+                "ClientError: Please use an instance type with more memory, "
+                f"or reduce the size of job data processed on an instance., exit code: {KILLED}"
+            )
+        return ended
+
+    def _take_line(self, line: str) -> None:
+        self.on_line(line)
+        self.log(self.container.there(line))
+
+    def close(self) -> None:
+        """Delete the job's folder."""
+        if self._container is not None:
+            self._container.remove()
+
+
+@dataclass(frozen=True)
+class Work:
+    """How a kind of job is done.
+
+    `run` does it; it ends by returning, `JobFailed` or `JobStopped`. `last_fields` gives what changes
+    together with the final status, from the job, that status and whether its time was up.
+    """
+
+    run: Callable[[Job], None]
+    last_fields: Callable[[Job, str, bool], Json] = lambda job, status, timed_out: {}
+
+
+def carry_out(job: Job, work: Work) -> None:
+    """Run a job to its end on the calling thread; never raises."""
+    status, reason, timed_out = "Completed", "", False
+    last: Json = {}
+    try:
+        job.check()
+        work.run(job)
+    except JobStopped as stopped:
+        status, timed_out = "Stopped", stopped.timed_out
+    except JobFailed as failure:
+        status, reason = "Failed", str(failure)
+    except Exception as error:
+        status, reason = "Failed", _internal_error(job, error)
+    try:
+        last = work.last_fields(job, status, timed_out)
+    except Exception as error:
+        status, reason = "Failed", _internal_error(job, error)
+    kind = job.record.kind
+    end = {kind.end_field: time.time(), kind.status_field: status, "FailureReason": reason[:1024] or None}
+    job.update(last | end, event=True)
+    if reason and kind.log_group:
+        job.log(reason)
+    job.close()
+
+
+def _internal_error(job: Job, error: Exception) -> str:
+    _log.exception("%s %s", job.record.kind.label, job.record.key)
+    return f"InternalServerError: {type(error).__name__}: {error}"
+
+
+def exit_code(ended: Exit) -> int:
+    """The exit code a container would have had."""
+    return KILLED if ended.code is None else ended.code

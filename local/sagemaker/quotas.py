@@ -1,0 +1,47 @@
+"""Account quotas: how many instances of a type may work for a kind of job at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from local.sagemaker.errors import ServiceError
+from local.sagemaker.kinds import JOBS, PROCESSING, TRANSFORM, TUNING, Json, Kind
+from local.sagemaker.store import Store
+
+
+def usage(kind: Kind, fields: Json) -> tuple[str, int]:
+    """The quota a job falls under, by its name in Service Quotas, and how many instances the job takes."""
+    if kind is PROCESSING:
+        config = fields["ProcessingResources"]["ClusterConfig"]
+        return f"{config['InstanceType']} for processing job usage", config["InstanceCount"]
+    if kind is TRANSFORM:
+        config = fields["TransformResources"]
+        return f"{config['InstanceType']} for transform job usage", config["InstanceCount"]
+    definition = fields["TrainingJobDefinition"] if kind is TUNING else fields
+    config = definition["ResourceConfig"]
+    spot = "spot " if definition.get("EnableManagedSpotTraining") else ""
+    jobs = 1
+    if kind is TUNING:
+        jobs = fields["HyperParameterTuningJobConfig"]["ResourceLimits"]["MaxParallelTrainingJobs"]
+    return f"{config.get('InstanceType')} for {spot}training job usage", jobs * config.get("InstanceCount", 1)
+
+
+def check_quota(kind: Kind, fields: Json, store: Store, quotas: Mapping[str, int]) -> None:
+    """Raise `ResourceLimitExceeded` if a new job would go beyond its quota. Call it with the lock held."""
+    name, wanted = usage(kind, fields)
+    if name not in quotas:
+        return
+    used = 0
+    for record in (record for each in JOBS.values() for record in store.all(each) if not record.ended):
+        its_name, instances = usage(record.kind, record.fields)
+        # What a tuning job may use is counted once, with the tuning job.
+        if its_name == name and "TuningJobArn" not in record.fields:
+            used += instances
+    if used + wanted > quotas[name]:
+        raise ServiceError(
+            "ResourceLimitExceeded",
+            f"The account-level service limit '{name}' is {quotas[name]} Instances, with current utilization "
+            f"of {used} Instances and a request delta of {wanted} Instances. Please use AWS Service Quotas "
+            "to request an increase for this quota. If AWS Service Quotas is not available, contact AWS "
+            "support to request an increase for this quota.",
+        )

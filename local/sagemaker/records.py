@@ -1,0 +1,100 @@
+"""Batch transform's records: objects to payloads, the choice of columns, results joined to inputs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from local.sagemaker.errors import JobFailed
+
+# A CSV field with its quotes, so that what is not selected away stays as it was written.
+_FIELD = re.compile(r'\s*"(?:[^"]|"")*"[^,]*|[^,]*')
+_SLICE = re.compile(r"\$\[(-?\d+)?:(-?\d+)?\]")
+_INDEXES = re.compile(r"\$\[(-?\d+(?:\s*,\s*-?\d+)*)\]")
+
+Select = Callable[[list[str]], list[str]]
+
+
+class BadFilter(ValueError):
+    """A JSONPath that is none, or one that cannot be applied here."""
+
+
+def column_filter(path: str) -> Select:
+    """What `InputFilter` or `OutputFilter` selects of a CSV record.
+
+    Known are `$[1:]`, `$[:-1]`, `$[0]` and `$[0,2]`. Raises `BadFilter` for any other JSONPath.
+    """
+    if match := _SLICE.fullmatch(path):
+        start, end = (int(part) if part else None for part in match.groups())
+        return lambda fields: fields[start:end]
+    if match := _INDEXES.fullmatch(path):
+        indexes = [int(part) for part in match[1].split(",")]
+        return lambda fields: [fields[i] for i in indexes if -len(fields) <= i < len(fields)]
+    raise BadFilter(f"{path} selects no columns of a CSV record; use $, $[1:], $[:-1], $[0] or $[0,2].")
+
+
+def split_fields(line: str) -> list[str]:
+    """The fields of a CSV line, each with its quotes."""
+    fields: list[str] = []
+    position = 0
+    while True:
+        match = _FIELD.match(line, position)
+        end = match.end() if match else len(line)
+        fields.append(line[position:end])
+        if end >= len(line):
+            return fields
+        position = end + 1
+
+
+def split_lines(content: bytes) -> list[bytes]:
+    """The records of an object with SplitType Line: lines without their ends, empty ones left out."""
+    return [line for line in (line.rstrip(b"\r") for line in content.split(b"\n")) if line]
+
+
+@dataclass(frozen=True)
+class Batching:
+    """How records become the bodies of requests."""
+
+    lines: bool
+    many: bool
+    max_bytes: int
+
+    def payloads(self, records: Iterable[bytes]) -> Iterator[bytes]:
+        """Request bodies of at most `max_bytes`. Raises `JobFailed` if one record is larger."""
+        body: list[bytes] = []
+        size = 0
+        for record in records:
+            if len(record) + 1 > self.max_bytes:
+                raise JobFailed(
+                    "ClientError: See job logs for more information: a record of "
+                    f"{len(record)} bytes is larger than MaxPayloadInMB allows ({self.max_bytes} bytes)"
+                )
+            if body and (not self.many or size + len(record) + 1 > self.max_bytes):
+                yield self._body(body)
+                body, size = [], 0
+            body.append(record)
+            size += len(record) + 1
+        if body:
+            yield self._body(body)
+
+    def _body(self, records: list[bytes]) -> bytes:
+        return b"\n".join(records) + b"\n" if self.lines else records[0]
+
+
+def select(records: Iterable[bytes], path: str) -> list[bytes]:
+    """Every CSV record with only the columns that a filter selects."""
+    if path == "$":
+        return list(records)
+    chosen = column_filter(path)
+    return [",".join(chosen(split_fields(record.decode()))).encode() for record in records]
+
+
+def join(inputs: list[bytes], results: list[bytes], name: str) -> list[bytes]:
+    """Each input record followed by its result. Raises `JobFailed` unless there is one result for each."""
+    if len(inputs) != len(results):
+        raise JobFailed(
+            "ClientError: See job logs for more information: "
+            f"{name} has {len(inputs)} records, but the model returned {len(results)}; they cannot be joined"
+        )
+    return [record + b"," + result for record, result in zip(inputs, results, strict=True)]

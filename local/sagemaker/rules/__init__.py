@@ -1,0 +1,33 @@
+"""What SageMaker checks of a request besides its shape, and what this one cannot do.
+
+Texts that AWS is known to use are AWS's; the others say the same thing in its manner. `unsupported` marks
+what works in AWS and not here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from local.sagemaker.kinds import Json
+from local.sagemaker.rules.common import role_is_of_this_account
+from local.sagemaker.rules.models import model_rules, package_rules, transform_rules
+from local.sagemaker.rules.processing import processing_rules
+from local.sagemaker.rules.training import training_rules, tuning_rules
+from local.sagemaker.store import Store
+
+Rule = Callable[[Json, Store], None]
+
+_RULES: dict[str, tuple[Rule, ...]] = {
+    "CreateProcessingJob": (role_is_of_this_account, processing_rules),
+    "CreateTrainingJob": (training_rules, role_is_of_this_account),
+    "CreateHyperParameterTuningJob": (tuning_rules, role_is_of_this_account),
+    "CreateTransformJob": (transform_rules,),
+    "CreateModel": (model_rules,),
+    "CreateModelPackage": (package_rules,),
+}
+
+
+def check_rules(action: str, request: Json, store: Store) -> None:
+    """Raise `ServiceError` for the first rule that a request of valid shape breaks."""
+    for rule in _RULES.get(action, ()):
+        rule(request, store)

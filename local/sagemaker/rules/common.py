@@ -1,0 +1,54 @@
+"""What several requests have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from local.sagemaker.engines.images import Image, UnknownImage, find_image
+from local.sagemaker.errors import ServiceError, invalid, unsupported
+from local.sagemaker.kinds import Json
+from local.sagemaker.store import Store
+
+
+def refuse(condition: object, error: ServiceError) -> None:
+    """Raise the error if there is reason to."""
+    if condition:
+        raise error
+
+
+def role_is_of_this_account(request: Json, store: Store) -> None:
+    """A role of another account cannot be passed."""
+    for place in (request, request.get("TrainingJobDefinition", {})):
+        account_id = place["RoleArn"].split(":")[4] if "RoleArn" in place else store.account_id
+        refuse(account_id != store.account_id, invalid("RoleArn: Cross-account pass role is not allowed."))
+
+
+def image_of(uri: str, store: Store) -> Image:
+    """The image of a URI; refuses one that cannot run here."""
+    try:
+        return find_image(uri, store.region)
+    except UnknownImage as error:
+        raise invalid(
+            f"Invalid image URI {uri}. Please provide a valid Amazon Elastic Container Registry path of "
+            f"the Docker image to run. ({error})"
+        ) from None
+
+
+def no_two(what: str, names: Iterable[str]) -> None:
+    """Refuse a name that is given twice; `what` says what it names."""
+    seen: set[str] = set()
+    for name in names:
+        refuse(name in seen, invalid(f"{what} must be unique; '{name}' is given more than once."))
+        seen.add(name)
+
+
+def one_instance(config: Json) -> None:
+    """There is one machine."""
+    refuse(config.get("InstanceCount", 1) > 1, unsupported("More than one instance is"))
+    refuse("InstanceGroups" in config, unsupported("InstanceGroups are"))
+
+
+def plain_s3(source: Json) -> None:
+    """Data comes by S3 prefix, not by manifest."""
+    kind = source.get("S3DataType", "S3Prefix")
+    refuse(kind != "S3Prefix", unsupported(f"S3DataType {kind} is"))

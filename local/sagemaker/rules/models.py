@@ -1,0 +1,77 @@
+"""Models: their transform jobs and their packages."""
+
+from __future__ import annotations
+
+import re
+
+from local.sagemaker.errors import invalid, unsupported
+from local.sagemaker.kinds import Json
+from local.sagemaker.records import BadFilter, column_filter
+from local.sagemaker.rules.common import image_of, one_instance, plain_s3, refuse, role_is_of_this_account
+from local.sagemaker.store import Store
+
+
+def transform_rules(request: Json, store: Store) -> None:
+    """CreateTransformJob."""
+    source, output = request["TransformInput"], request["TransformOutput"]
+    plain_s3(source["DataSource"]["S3DataSource"])
+    split = source.get("SplitType", "None")
+    refuse(split not in ("None", "Line"), unsupported(f"SplitType {split} is"))
+    one_instance(request["TransformResources"])
+    megabytes = request.get("MaxPayloadInMB", 6) * request.get("MaxConcurrentTransforms", 1)
+    refuse(
+        megabytes > 100,
+        invalid("The value of MaxConcurrentTransforms * MaxPayloadInMB must not exceed 100 MB."),
+    )
+    processing = request.get("DataProcessing", {})
+    filters = [
+        processing[name] for name in ("InputFilter", "OutputFilter") if processing.get(name, "$") != "$"
+    ]
+    joined = processing.get("JoinSource", "None") == "Input"
+    if not filters and not joined:
+        return
+    whole = split != "Line" or output.get("AssembleWith", "None") != "Line"
+    refuse(whole, invalid("DataProcessing requires SplitType Line and AssembleWith Line."))
+    content, accept = source.get("ContentType", ""), output.get("Accept", "")
+    refuse(
+        joined and content != accept,
+        invalid("JoinSource Input requires ContentType and Accept to be the same."),
+    )
+    refuse(not re.match(r"text/csv\b", content), unsupported(f"DataProcessing of '{content}' is"))
+    for path in filters:
+        try:
+            column_filter(path)
+        except BadFilter as error:
+            raise invalid(str(error)) from None
+
+
+def model_rules(request: Json, store: Store) -> None:
+    """CreateModel."""
+    containers = (
+        [request["PrimaryContainer"]] if "PrimaryContainer" in request else request.get("Containers", [])
+    )
+    refuse(not containers, invalid("One of PrimaryContainer and Containers is required."))
+    refuse(len(containers) > 1, unsupported("A model with more than one container is"))
+    container = containers[0]
+    role = request.get("ExecutionRoleArn")
+    refuse(role is None, invalid("ExecutionRoleArn is required."))
+    role_is_of_this_account({"RoleArn": role}, store)
+    refuse("ModelDataSource" in container, unsupported("ModelDataSource is"))
+    refuse(container.get("Mode") == "MultiModel", unsupported("Mode MultiModel is"))
+    if "ModelPackageName" not in container:
+        refuse("Image" not in container, invalid("A container requires Image or ModelPackageName."))
+        image_of(container["Image"], store)
+
+
+def package_rules(request: Json, store: Store) -> None:
+    """CreateModelPackage."""
+    group, name = request.get("ModelPackageGroupName"), request.get("ModelPackageName")
+    text = (
+        "Both ModelPackageName and ModelPackageGroupName are provided in the input. "
+        "Cannot determine which one to use."
+    )
+    refuse(group and name, invalid(text))
+    refuse(not group and not name, invalid("Missing ARN."))
+    refuse("ValidationSpecification" in request, unsupported("ValidationSpecification is"))
+    text = "ModelApprovalStatus is only supported for versioned model packages."
+    refuse(name and "ModelApprovalStatus" in request, invalid(text))

@@ -1,0 +1,35 @@
+"""Processing jobs."""
+
+from __future__ import annotations
+
+from local.sagemaker.errors import invalid, unsupported
+from local.sagemaker.kinds import Json
+from local.sagemaker.rules.common import image_of, no_two, one_instance, plain_s3, refuse
+from local.sagemaker.store import Store
+
+
+def processing_rules(request: Json, store: Store) -> None:
+    """CreateProcessingJob."""
+    image_of(request["AppSpecification"]["ImageUri"], store)
+    no_program = "ContainerEntrypoint" not in request["AppSpecification"]
+    refuse(no_program, unsupported("A processing job without ContainerEntrypoint is"))
+    one_instance(request["ProcessingResources"]["ClusterConfig"])
+    inputs = request.get("ProcessingInputs", [])
+    outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
+    no_two("InputName", (each["InputName"] for each in inputs))
+    no_two("OutputName", (each["OutputName"] for each in outputs))
+    for each in inputs:
+        refuse("S3Input" not in each, unsupported(f"The source of input '{each['InputName']}' is"))
+        source = each["S3Input"]
+        _local_path(source.get("LocalPath", ""))
+        plain_s3(source)
+        refuse(source.get("S3InputMode") == "Pipe", unsupported("S3InputMode Pipe is"))
+        refuse(source.get("S3CompressionType") == "Gzip", unsupported("S3CompressionType Gzip is"))
+    for each in outputs:
+        refuse("S3Output" not in each, unsupported(f"The target of output '{each['OutputName']}' is"))
+        _local_path(each["S3Output"].get("LocalPath", ""))
+
+
+def _local_path(path: str) -> None:
+    good = path.startswith("/opt/ml/processing/") and ".." not in path.split("/")
+    refuse(not good, invalid(f"LocalPath '{path}' is invalid: it must start with /opt/ml/processing/."))

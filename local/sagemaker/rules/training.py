@@ -1,0 +1,133 @@
+"""Training and tuning jobs."""
+
+from __future__ import annotations
+
+import itertools
+
+from local.sagemaker.engines.search_space import Space, read_ranges
+from local.sagemaker.errors import invalid, unsupported
+from local.sagemaker.kinds import Json
+from local.sagemaker.rules.common import image_of, no_two, one_instance, plain_s3, refuse
+from local.sagemaker.store import Store
+
+_OWN_METRICS = (
+    "You can't override the metric definitions for Amazon SageMaker algorithms. "
+    "Please retry the request without specifying metric definitions."
+)
+
+
+def training_rules(request: Json, store: Store) -> None:
+    """CreateTrainingJob."""
+    for name in (
+        "TrainingJobName",
+        "AlgorithmSpecification",
+        "RoleArn",
+        "OutputDataConfig",
+        "ResourceConfig",
+    ):
+        refuse(name not in request, invalid(f"{name} is required."))
+    _training_definition(request, request.get("HyperParameters", {}), store)
+
+
+def _training_definition(definition: Json, hyperparameters: Json, store: Store) -> None:
+    algorithm = definition["AlgorithmSpecification"]
+    refuse("TrainingImage" not in algorithm, unsupported("An algorithm without TrainingImage is"))
+    image = image_of(algorithm["TrainingImage"], store)
+    refuse(algorithm.get("MetricDefinitions"), invalid(_OWN_METRICS))
+    script = "sagemaker_program" in hyperparameters or image.kind != "xgboost"
+    refuse(script, unsupported("Training with a script (script mode) is"))
+    refuse(algorithm["TrainingInputMode"] == "Pipe", unsupported("TrainingInputMode Pipe is"))
+    one_instance(definition.get("ResourceConfig", {}))
+    _spot(definition)
+    channels = definition.get("InputDataConfig", [])
+    no_two("ChannelName", (each["ChannelName"] for each in channels))
+    for channel in channels:
+        source = channel["DataSource"].get("S3DataSource")
+        refuse(source is None, unsupported(f"The data source of channel '{channel['ChannelName']}' is"))
+        plain_s3(source or {})
+        refuse(channel.get("InputMode") == "Pipe", unsupported("InputMode Pipe is"))
+        refuse(channel.get("CompressionType") == "Gzip", unsupported("CompressionType Gzip is"))
+        refuse(channel.get("RecordWrapperType") == "RecordIO", unsupported("RecordWrapperType RecordIO is"))
+
+
+def _spot(definition: Json) -> None:
+    condition = definition.get("StoppingCondition", {})
+    wait = condition.get("MaxWaitTimeInSeconds")
+    if not definition.get("EnableManagedSpotTraining"):
+        text = (
+            "Invalid MaxWaitTimeInSeconds. It is only supported when EnableManagedSpotTraining is set to true"
+        )
+        refuse(wait is not None, invalid(text))
+        return
+    too_short = wait is None or wait < condition.get("MaxRuntimeInSeconds", 86400)
+    text = (
+        "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to MaxRuntimeInSeconds"
+    )
+    refuse(too_short, invalid(text))
+    too_long = "CheckpointConfig" not in definition and wait is not None and wait > 3600
+    text = "Invalid MaxWaitTimeInSeconds. Without checkpoints it must be less than or equal to 3600"
+    refuse(too_long, invalid(text))
+
+
+def tuning_rules(request: Json, store: Store) -> None:
+    """CreateHyperParameterTuningJob."""
+    config = request["HyperParameterTuningJobConfig"]
+    for name in ("WarmStartConfig", "Autotune", "TrainingJobDefinitions"):
+        refuse(name in request, unsupported(f"{name} is"))
+    refuse("TrainingJobDefinition" not in request, invalid("TrainingJobDefinition is required."))
+    definition = request["TrainingJobDefinition"]
+    for name in ("HyperParameterTuningResourceConfig", "HyperParameterRanges", "TuningObjective"):
+        refuse(name in definition, unsupported(f"{name} in TrainingJobDefinition is"))
+    _training_definition(definition, definition.get("StaticHyperParameters", {}), store)
+    refuse(config["Strategy"] == "Hyperband", unsupported("Strategy Hyperband is"))
+    refuse(
+        "HyperParameterTuningJobObjective" not in config,
+        invalid("HyperParameterTuningJobObjective is required."),
+    )
+    _tuning_limits(config)
+    _tuning_ranges(config, definition.get("StaticHyperParameters", {}))
+
+
+def _tuning_limits(config: Json) -> None:
+    limits = config["ResourceLimits"]
+    criteria = config.get("TuningJobCompletionCriteria", {})
+    for name in ("BestObjectiveNotImproving", "ConvergenceDetected"):
+        refuse(name in criteria, unsupported(f"{name} is"))
+    refuse(
+        "MaxNumberOfTrainingJobs" not in limits,
+        unsupported("A tuning job without MaxNumberOfTrainingJobs is"),
+    )
+    parallel, number = limits["MaxParallelTrainingJobs"], limits["MaxNumberOfTrainingJobs"]
+    text = (
+        f"The value of MaxParallelTrainingJobs, [{parallel}] must be equal or less than "
+        f"the value of MaxNumberOfTrainingJobs, [{number}]."
+    )
+    refuse(parallel > number, invalid(text))
+
+
+def _tuning_ranges(config: Json, static: Json) -> None:
+    ranges = config.get("ParameterRanges", {})
+    names = [
+        each["Name"] for each in itertools.chain.from_iterable(ranges.values()) if isinstance(each, dict)
+    ]
+    refuse(not names, invalid("ParameterRanges must have at least one hyperparameter range."))
+    refuse(ranges.get("AutoParameters"), unsupported("AutoParameters are"))
+    both = [name for name in names if name in static]
+    text = f"Hyperparameters can't be both static and tunable: [{', '.join(both)}]."
+    refuse(both, invalid(text))
+    try:
+        points = Space(tuple(read_ranges(ranges))).size
+    except ValueError as error:
+        raise invalid(str(error)) from None
+    categorical = set(ranges) <= {"CategoricalParameterRanges"}
+    refuse(
+        config["Strategy"] == "Grid" and not categorical,
+        invalid("Only categorical hyperparameters are supported when the strategy is Grid."),
+    )
+    wanted = config["ResourceLimits"]["MaxNumberOfTrainingJobs"]
+    text = (
+        "You don't have enough combinations of hyperparameter ranges. The total number of hyperparameter "
+        f"combinations for the provided ranges [{points}] must be equal or greater than the value of "
+        f"MaxNumberOfJobs, [{wanted}]. Provide additional ranges."
+    )
+    refuse(points < wanted, invalid(text))

@@ -1,0 +1,146 @@
+"""The API: every action that is served, and what answers it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from local.sagemaker.clients import Clients, Credentials
+from local.sagemaker.defaults import with_defaults
+from local.sagemaker.engines.processes import WarmWorkers
+from local.sagemaker.errors import ServiceError
+from local.sagemaker.events import Events
+from local.sagemaker.jobs import Backend
+from local.sagemaker.kinds import JOBS, KINDS, PROCESSING, TRAINING, TUNING, Json, Kind
+from local.sagemaker.launcher import Launcher
+from local.sagemaker.listing import LISTS, list_page
+from local.sagemaker.logs import Logs
+from local.sagemaker.registry import Registry
+from local.sagemaker.rules import check_rules
+from local.sagemaker.store import Record, Store
+from local.sagemaker.tags import Tags
+from local.sagemaker.validation import check_request, output_members, service_model
+
+JobKind = Literal["processing", "training", "tuning", "transform"]
+Action = Callable[[Json], Json]
+
+
+class SageMaker:
+    """SageMaker's JSON API in front of jobs that run as processes of this machine.
+
+    Jobs read and write S3, and write logs, at `endpoint_url`, each with what `credentials` gives for its
+    role: boto3's names (`aws_access_key_id`, ...) to values. Events are sent as the service's own role.
+    `folder` holds the files of running jobs. `quotas` are limits by the names that Service Quotas has
+    ("ml.m5.large for training job usage"); a name that is not there is unlimited.
+
+    ::
+
+        sagemaker = SageMaker(account_id="000000000000", region="us-east-1", folder=Path("jobs"),
+                              endpoint_url="http://127.0.0.1:4566", credentials=lambda role_arn: {...})
+        sagemaker.start()
+        sagemaker.call("CreateTrainingJob", {"TrainingJobName": "first", ...})
+        sagemaker.wait("training", "first")["TrainingJobStatus"]      # "Completed"
+    """
+
+    def __init__(
+        self,
+        *,
+        account_id: str,
+        region: str,
+        endpoint_url: str,
+        folder: Path,
+        credentials: Credentials,
+        quotas: Mapping[str, int] = {},
+    ) -> None:
+        self._store = Store(account_id, region)
+        clients = Clients(endpoint_url, region, credentials)
+        events = Events(clients, self._store)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._backend = Backend(self._store, WarmWorkers(), clients, Logs(clients), events, folder)
+        registry = Registry(self._store, events)
+        self._launcher = Launcher(self._backend, registry, quotas)
+        self._actions = self._all_actions(registry, Tags(self._store))
+
+    def start(self) -> None:
+        """Start the warm processes in the background; returns at once."""
+        self._backend.workers.start()
+        threading.Thread(target=self._warm_up, name="sagemaker-warm-up", daemon=True).start()
+
+    def call(self, action: str, request: Mapping[str, Any]) -> Json:
+        """Answer one request: JSON in, JSON out, timestamps as epoch seconds. Raises `ServiceError`.
+
+        Never waits for a job, and calls no other service. Thread-safe.
+        """
+        answer = self._actions.get(action)
+        if answer is None:
+            known = action in service_model().operation_names
+            reason = "is not served by the local SageMaker" if known else "is no action of SageMaker"
+            raise ServiceError("UnknownOperationException", f"{action} {reason}.")
+        checked = with_defaults(action, check_request(action, request))
+        check_rules(action, checked, self._store)
+        return answer(checked)
+
+    def wait(self, kind: JobKind, name: str, timeout: float | None = None) -> Json:
+        """Block until a job has ended; its Describe response.
+
+        Raises `TimeoutError`, and `ServiceError` if there is no such job.
+        """
+        record = self._store.get(JOBS[kind], name)
+        if not self._store.wait_until(lambda: record.ended, timeout):
+            raise TimeoutError(f"{record.kind.label} {name} is still {record.status} after {timeout} seconds")
+        return self._described(record)
+
+    def close(self) -> None:
+        """Stop every job and process, and send what logs and events are left. Idempotent."""
+        self._launcher.close()
+        self._backend.workers.close()
+        self._backend.logs.close()
+        self._backend.events.close()
+
+    def _warm_up(self) -> None:
+        """Do now what would make the first requests slow: read botocore's models, make clients."""
+        service_model()
+        for service in ("s3", "logs", "events"):
+            self._backend.clients.client(service, self._store.service_role)
+
+    def _all_actions(self, registry: Registry, tags: Tags) -> dict[str, Action]:
+        actions: dict[str, Action] = {
+            "CreateProcessingJob": self._launcher.create_processing,
+            "CreateTrainingJob": self._launcher.create_training,
+            "CreateHyperParameterTuningJob": self._launcher.create_tuning,
+            "CreateTransformJob": self._launcher.create_transform,
+            "CreateModel": registry.create_model,
+            "DeleteModel": registry.delete_model,
+            "CreateModelPackageGroup": registry.create_group,
+            "DeleteModelPackageGroup": registry.delete_group,
+            "CreateModelPackage": registry.create_package,
+            "UpdateModelPackage": registry.update_package,
+            "DeleteModelPackage": registry.delete_package,
+            "BatchDescribeModelPackage": registry.batch_describe,
+            "AddTags": tags.add,
+            "ListTags": tags.list,
+            "DeleteTags": tags.delete,
+        }
+        actions |= {f"Describe{kind.stem}": partial(self._describe, kind) for kind in KINDS}
+        actions |= {f"Stop{kind.stem}": partial(self._launcher.stop, kind) for kind in JOBS.values()}
+        actions |= {
+            f"Delete{k.stem}": partial(self._launcher.delete, k) for k in (PROCESSING, TRAINING, TUNING)
+        }
+        return actions | {action: partial(self._list, action) for action in LISTS}
+
+    def _describe(self, kind: Kind, request: Json) -> Json:
+        return self._described(self._store.get(kind, request[kind.name_field]))
+
+    def _described(self, record: Record) -> Json:
+        members = output_members(f"Describe{record.kind.stem}")
+        fields = self._store.read(record)
+        return {name: fields[name] for name in members if name in fields}
+
+    def _list(self, action: str, request: Json) -> Json:
+        if "HyperParameterTuningJobName" in request:
+            self._store.get(TUNING, request["HyperParameterTuningJobName"])
+        with self._store.lock:
+            return list_page(action, self._store.all(LISTS[action][0]), request)

@@ -1,0 +1,150 @@
+"""S3 as jobs use it: prefixes to folders and back."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.sagemaker.errors import JobFailed
+
+_NOTHING_FOUND = (
+    'ClientError: No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that '
+    "the bucket exists in the selected region ({region}), that objects exist under that S3 prefix, and that "
+    'the role "{role}" has "s3:ListBucket" permissions on bucket "{bucket}".'
+)
+
+
+@dataclass(frozen=True)
+class S3Object:
+    """One object under a prefix; `relative` is where it lies seen from the prefix."""
+
+    bucket: str
+    key: str
+    relative: str
+    etag: str
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Objects already downloaded, so that jobs with the same input read each version of it once."""
+
+    folder: Path
+    files: dict[tuple[str, str, str], Path] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Bucket and key of an S3 URI."""
+    match = re.fullmatch(r"s3://([^/]+)/?(.*)", uri, re.DOTALL)
+    if match is None:
+        raise JobFailed(f"ClientError: {uri} is not an S3 URI.")
+    return match[1], match[2]
+
+
+def join_uri(uri: str, relative: str) -> str:
+    """The URI of something under another URI."""
+    return f"{uri.rstrip('/')}/{relative}"
+
+
+def relative_key(key: str, prefix: str) -> str:
+    """Where SageMaker puts the object `key` of an input with this prefix.
+
+    A prefix is the begin of a key, not a folder: `a/b` finds `a/b`, `a/b/c` and `a/b.csv`. Of the first
+    and third the path begins with the last part of the prefix, of the second after it.
+    """
+    if prefix and not prefix.endswith("/") and not key.startswith(f"{prefix}/"):
+        return key[prefix.rfind("/") + 1 :]
+    return key[len(prefix) :].lstrip("/")
+
+
+class Storage:
+    """S3 with the rights of one role. Every failure is a `JobFailed`, with AWS's `FailureReason`."""
+
+    def __init__(self, client: Any, role_arn: str, region: str) -> None:
+        self._s3 = client
+        self._role_arn = role_arn
+        self._region = region
+
+    def find(self, uri: str) -> list[S3Object]:
+        """The objects under an `S3Prefix`, in the order of their keys, without empty folder markers."""
+        bucket, prefix = split_uri(uri)
+        found: list[S3Object] = []
+        try:
+            for item in self._list(bucket, prefix):
+                if not item["Key"].endswith("/"):
+                    relative = relative_key(item["Key"], prefix)
+                    found.append(S3Object(bucket, item["Key"], relative, item["ETag"]))
+        except ClientError:
+            found = []
+        if not found:
+            text = _NOTHING_FOUND.format(uri=uri, bucket=bucket, role=self._role_arn, region=self._region)
+            raise JobFailed(text)
+        return found
+
+    def _list(self, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
+        request: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
+        while True:
+            page = self._s3.list_objects_v2(**request)
+            yield from page.get("Contents", [])
+            if not page.get("IsTruncated"):
+                return
+            request["ContinuationToken"] = page["NextContinuationToken"]
+
+    def download(self, uri: str, folder: Path, kept: Kept | None = None) -> None:
+        """Put every object under a prefix into a folder; what is in `kept` already is not read again."""
+        for item in self.find(uri):
+            path = folder / item.relative
+            if not path.resolve().is_relative_to(folder.resolve()):
+                raise JobFailed(f"ClientError: Data download failed: the key {item.key} leaves its folder.")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if kept is None:
+                self._read_to(item, path)
+            else:
+                shutil.copyfile(self._kept(item, kept), path)
+
+    def _kept(self, item: S3Object, kept: Kept) -> Path:
+        version = (item.bucket, item.key, item.etag)
+        # Held while reading: whoever wants the same object waits for it instead of reading it too.
+        with kept.lock:
+            if version not in kept.files:
+                kept.folder.mkdir(parents=True, exist_ok=True)
+                path = kept.folder / str(len(kept.files))
+                self._read_to(item, path)
+                kept.files[version] = path
+            return kept.files[version]
+
+    def _read_to(self, item: S3Object, path: Path) -> None:
+        with path.open("wb") as file:
+            shutil.copyfileobj(self._body(item.bucket, item.key), file, 1 << 20)
+
+    def read(self, item: S3Object) -> bytes:
+        """The content of one object."""
+        content: bytes = self._body(item.bucket, item.key).read()
+        return content
+
+    def _body(self, bucket: str, key: str) -> Any:
+        try:
+            return self._s3.get_object(Bucket=bucket, Key=key)["Body"]
+        except (ClientError, BotoCoreError) as error:
+            raise JobFailed(f"ClientError: Data download failed: s3://{bucket}/{key}: {error}") from error
+
+    def upload(self, content: Any, uri: str) -> None:
+        """Write one object; `content` is bytes or a binary file."""
+        bucket, key = split_uri(uri)
+        try:
+            self._s3.put_object(Bucket=bucket, Key=key, Body=content)
+        except (ClientError, BotoCoreError) as error:
+            raise JobFailed(f"ClientError: Artifact upload failed: {uri}: {error}") from error
+
+    def upload_folder(self, folder: Path, uri: str) -> None:
+        """Write every file below a folder under a prefix."""
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            with path.open("rb") as file:
+                self.upload(file, join_uri(uri, path.relative_to(folder).as_posix()))

@@ -1,0 +1,134 @@
+"""The resources, in memory: one table a kind, one lock, and a condition to wait for changes."""
+
+from __future__ import annotations
+
+import copy
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from local.sagemaker.kinds import KINDS, TERMINAL, Json, Kind
+
+
+class Record:
+    """One resource; `fields` is all that is known of it, by the names of the API. See `Store.update`."""
+
+    def __init__(self, kind: Kind, key: str, arn: str, fields: Json, tags: Mapping[str, str]) -> None:
+        self.kind = kind
+        self.key = key
+        self.arn = arn
+        self.fields = fields
+        self.tags = dict(tags)
+
+    @property
+    def name(self) -> str:
+        """What people call it: of a version of a group, the group's name."""
+        return self.key.partition("/")[0]
+
+    @property
+    def status(self) -> str:
+        """`InProgress`, ...; empty for a resource without a status."""
+        return str(self.fields.get(self.kind.status_field, ""))
+
+    @property
+    def ended(self) -> bool:
+        """Whether this is a job that will not change any more."""
+        return self.status in TERMINAL
+
+
+class Store:
+    """All resources of one account and region. Thread-safe."""
+
+    def __init__(self, account_id: str, region: str) -> None:
+        self.account_id = account_id
+        self.region = region
+        self._tables: dict[str, dict[str, Record]] = {kind.name: {} for kind in KINDS}
+        self._changed = threading.Condition(threading.RLock())
+
+    @property
+    def service_role(self) -> str:
+        """The role in which SageMaker itself acts, not for a job."""
+        return (
+            f"arn:aws:iam::{self.account_id}:role/aws-service-role/sagemaker.amazonaws.com/"
+            "AWSServiceRoleForAmazonSageMaker"
+        )
+
+    @property
+    def lock(self) -> threading.Condition:
+        """Hold it to read several resources, or to read and write, as one step."""
+        return self._changed
+
+    def arn(self, kind: Kind, key: str) -> str:
+        """The ARN a resource of that name has, whether it exists or not."""
+        return f"arn:aws:sagemaker:{self.region}:{self.account_id}:{kind.arn_part}/{key}"
+
+    def add(self, kind: Kind, key: str, fields: Json, tags: Mapping[str, str] | None = None) -> Record:
+        """Create a resource. Raises `ServiceError` if the name is taken."""
+        with self._changed:
+            arn = self.arn(kind, key)
+            if key in self._tables[kind.name]:
+                raise kind.error(kind.duplicate, key, arn)
+            now = time.time()
+            own = {kind.arn_field: arn, "CreationTime": now, "LastModifiedTime": now}
+            record = Record(kind, key, arn, fields | own, tags or {})
+            self._tables[kind.name][key] = record
+            self._changed.notify_all()
+            return record
+
+    def get(self, kind: Kind, key: str) -> Record:
+        """The resource, by name or ARN. Raises `ServiceError` with AWS's text if there is none."""
+        record = self.find(kind, key)
+        if record is None:
+            name = key.removeprefix(self.arn(kind, ""))
+            raise kind.error(kind.missing, name, self.arn(kind, name))
+        return record
+
+    def find(self, kind: Kind, key: str) -> Record | None:
+        """The resource, by name or ARN, or None."""
+        with self._changed:
+            return self._tables[kind.name].get(key.removeprefix(self.arn(kind, "")))
+
+    def find_arn(self, arn: str) -> Record | None:
+        """The resource of any kind that has this ARN, or None."""
+        for kind in KINDS:
+            if arn.startswith(self.arn(kind, "")):
+                return self.find(kind, arn)
+        return None
+
+    def all(self, kind: Kind) -> list[Record]:
+        """Every resource of a kind, oldest first."""
+        with self._changed:
+            return list(self._tables[kind.name].values())
+
+    def update(self, record: Record, changes: Mapping[str, Any]) -> None:
+        """Change some members as one step and wake whoever waits. A member set to None is removed."""
+        with self._changed:
+            for name, value in changes.items():
+                if value is None:
+                    record.fields.pop(name, None)
+                else:
+                    record.fields[name] = value
+            record.fields["LastModifiedTime"] = time.time()
+            self._changed.notify_all()
+
+    def remove(self, record: Record) -> None:
+        """Forget a resource; its name is free again."""
+        with self._changed:
+            self._tables[record.kind.name].pop(record.key, None)
+            self._changed.notify_all()
+
+    def read(self, record: Record) -> Json:
+        """A copy of the fields that nobody changes any more."""
+        with self._changed:
+            return copy.deepcopy(record.fields)
+
+    def wake(self) -> None:
+        """Let whoever waits look again, for something that changed outside of the store."""
+        with self._changed:
+            self._changed.notify_all()
+
+    def wait_until(self, true: Callable[[], bool], timeout: float | None = None) -> bool:
+        """Block until something changed so that `true()`; False if the time was up before."""
+        with self._changed:
+            return self._changed.wait_for(true, timeout)

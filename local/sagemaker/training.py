@@ -1,0 +1,178 @@
+"""Training jobs: channels from S3, the algorithm, `model.tar.gz` to S3."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from local.sagemaker.engines.images import find_image
+from local.sagemaker.errors import JobFailed, JobStopped
+from local.sagemaker.jobs import Job, Work, exit_code
+from local.sagemaker.kinds import Json
+from local.sagemaker.storage import Kept, join_uri
+
+_MESSAGES = {
+    "Starting": "Starting the training job",
+    "Downloading": "Downloading input data",
+    "Training": "Training image download completed. Training in progress.",
+    "Uploading": "Uploading generated training model",
+    "Stopping": "Stopping the training job",
+    "Completed": "Training job completed",
+    "Failed": "Training job failed",
+    "Stopped": "Training job stopped",
+    "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+}
+# `[7]<TAB>train-rmse:1.2<TAB>validation-rmse:2.3`, as the XGBoost container prints it.
+_METRIC_LINE = re.compile(r"\[\d+\]\s")
+_METRIC = re.compile(r"(train|validation)-([^\s:]+):([-+]?[\d.]+(?:[eE][-+]?\d+)?|[-+]?inf|nan)")
+
+
+@dataclass
+class Metrics:
+    """What a training job printed of each metric (`validation:rmse`), iteration by iteration."""
+
+    on_value: Callable[[str], None] = lambda name: None
+    values: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+
+    def read(self, line: str) -> None:
+        """Take the metrics out of a line of the job's output."""
+        if not _METRIC_LINE.match(line):
+            return
+        for channel, metric, number in _METRIC.findall(line):
+            name = f"{channel}:{metric}"
+            self.values[name].append(float(number))
+            self.on_value(name)
+
+    def final(self) -> list[Json]:
+        """`FinalMetricDataList`: the last finite value of each."""
+        now = time.time()
+        last = {name: values[-1] for name, values in self.values.items() if math.isfinite(values[-1])}
+        return [{"MetricName": name, "Value": value, "Timestamp": now} for name, value in last.items()]
+
+
+def training_work(metrics: Metrics | None = None, kept: Kept | None = None) -> Work:
+    """How to train. A tuning job gives its own `metrics` to watch and `kept` to read its data only once."""
+    watched = metrics or Metrics()
+
+    def run(job: Job) -> None:
+        job.on_line = watched.read
+        _train(job, kept)
+
+    def last_fields(job: Job, status: str, timed_out: bool) -> Json:
+        return _last_fields(job, "MaxRuntimeExceeded" if timed_out else status, watched)
+
+    return Work(run, last_fields)
+
+
+def first_fields() -> Json:
+    """What a training job shows as soon as it exists."""
+    return {"SecondaryStatus": "Starting", "SecondaryStatusTransitions": [_transition("Starting")]}
+
+
+def move_to(job: Job, secondary: str) -> None:
+    """Enter the next secondary status."""
+    with job.backend.store.lock:
+        job.update(_moved(job, secondary), event=True)
+
+
+def _transition(secondary: str) -> Json:
+    return {"Status": secondary, "StartTime": time.time(), "StatusMessage": _MESSAGES[secondary]}
+
+
+def _moved(job: Job, secondary: str) -> Json:
+    *earlier, current = job.fields["SecondaryStatusTransitions"]
+    next_one = _transition(secondary)
+    ended = current | {"EndTime": next_one["StartTime"]}
+    return {"SecondaryStatus": secondary, "SecondaryStatusTransitions": [*earlier, ended, next_one]}
+
+
+def _train(job: Job, kept: Kept | None) -> None:
+    fields = job.fields
+    move_to(job, "Downloading")
+    started = time.time()
+    job.update({"TrainingStartTime": started})
+    for channel in fields.get("InputDataConfig", []):
+        folder = job.container.path(f"/opt/ml/input/data/{channel['ChannelName']}")
+        folder.mkdir(parents=True, exist_ok=True)
+        job.storage.download(channel["DataSource"]["S3DataSource"]["S3Uri"], folder, kept)
+        job.check()
+    _write_configs(job)
+    job.container.path("/opt/ml/model").mkdir()
+    move_to(job, "Training")
+    try:
+        _run_algorithm(job)
+    except JobStopped:
+        _upload_model(job)
+        raise
+    _upload_model(job)
+
+
+def _run_algorithm(job: Job) -> None:
+    fields = job.fields
+    image = find_image(fields["AlgorithmSpecification"]["TrainingImage"], job.backend.store.region)
+    names = {"TRAINING_JOB_NAME": job.record.key, "TRAINING_JOB_ARN": job.record.arn}
+    ended = job.run(
+        ("-m", "local.sagemaker.engines.xgboost_algorithm", str(job.container.root)),
+        names | fields.get("Environment", {}),
+        hidden_modules=image.hidden_modules,
+        instance_type=fields["ResourceConfig"].get("InstanceType", ""),
+        timeout=fields["StoppingCondition"]["MaxRuntimeInSeconds"],
+    )
+    if ended.code != 0:
+        message = job.container.message("output/failure")
+        raise JobFailed(f"AlgorithmError: {message}, exit code: {exit_code(ended)}")
+
+
+def _upload_model(job: Job) -> None:
+    if not any(job.container.path("/opt/ml/model").iterdir()):
+        return
+    move_to(job, "Uploading")
+    uri = join_uri(job.fields["OutputDataConfig"]["S3OutputPath"], f"{job.record.key}/output/model.tar.gz")
+    job.storage.upload(job.container.pack_model(), uri)
+    job.update({"ModelArtifacts": {"S3ModelArtifacts": uri}})
+
+
+def _write_configs(job: Job) -> None:
+    fields = job.fields
+    instance_type = fields["ResourceConfig"].get("InstanceType", "")
+    job.container.write_json("input/config/hyperparameters.json", fields.get("HyperParameters", {}))
+    job.container.write_json(
+        "input/config/inputdataconfig.json",
+        {each["ChannelName"]: _channel_config(each) for each in fields.get("InputDataConfig", [])},
+    )
+    group = {"instance_group_name": "homogeneousCluster", "instance_type": instance_type, "hosts": ["algo-1"]}
+    job.container.write_json(
+        "input/config/resourceconfig.json",
+        {
+            "current_host": "algo-1",
+            "current_instance_type": instance_type,
+            "current_group_name": "homogeneousCluster",
+            "hosts": ["algo-1"],
+            "instance_groups": [group],
+            "network_interface_name": "eth0",
+        },
+    )
+
+
+def _channel_config(channel: Json) -> Json:
+    source = channel["DataSource"]["S3DataSource"]
+    config = {
+        "TrainingInputMode": channel.get("InputMode", "File"),
+        "S3DistributionType": source.get("S3DataDistributionType", "FullyReplicated"),
+        "RecordWrapperType": channel.get("RecordWrapperType", "None"),
+    }
+    return config | ({"ContentType": channel["ContentType"]} if "ContentType" in channel else {})
+
+
+def _last_fields(job: Job, secondary: str, metrics: Metrics) -> Json:
+    fields = _moved(job, secondary)
+    if final := metrics.final():
+        fields["FinalMetricDataList"] = final
+    if "TrainingStartTime" in job.fields:
+        seconds = max(1, math.ceil(time.time() - job.fields["TrainingStartTime"]))
+        fields |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds}
+    return fields

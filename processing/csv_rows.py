@@ -1,0 +1,156 @@
+"""From the bytes of an uploaded file to its rows, each with the physical line on which it begins.
+
+Knows about encodings, line ends, quotes and archives; about cars only how UCI lays out its original file.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+LONGEST_LINE = 1 << 20
+
+ORIGINAL_HEADER = (
+    "mpg", "cylinders", "displacement", "horsepower", "weight",
+    "acceleration", "model_year", "origin", "car_name",
+)  # fmt: skip
+
+# UCI's auto-mpg.data and auto-mpg.data-original: no header, eight values between blanks, then the name.
+_ORIGINAL_LINE = re.compile(r"\s*(?:(?:[\d.]+|NA|\?)\s+){8}\S", re.IGNORECASE | re.ASCII)
+
+_NOT_TEXT = {
+    b"\x1f\x8b": "is a gzip archive; upload the CSV inside it",
+    b"PK\x03\x04": "is a zip archive or an Excel workbook; upload the CSV inside it or save it as CSV UTF-8",
+    b"\xd0\xcf\x11\xe0": "is an Excel workbook; save it as CSV UTF-8",
+    b"PAR1": "is a Parquet file; save it as CSV UTF-8",
+    b"\xff\xfe": "is encoded in UTF-16; save it as CSV UTF-8",
+    b"\xfe\xff": "is encoded in UTF-16; save it as CSV UTF-8",
+}
+
+
+class Unreadable(Exception):
+    """The rest of the file cannot be split into rows.
+
+    `line` is the physical line, or None when the file as a whole is the problem.
+    """
+
+    def __init__(self, problem: str, line: int | None = None) -> None:
+        super().__init__(problem)
+        self.line = line
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    line: int
+    fields: list[str]
+
+
+def read_rows(stream: BinaryIO, *, whole: bool = True) -> Iterator[Row]:
+    """The rows of a comma-separated file or of UCI's original one, first the header; blank rows are left out.
+
+    The original file has no header, so `ORIGINAL_HEADER` is given as its line 0. With `whole=False` the
+    stream is the head of a longer file: its last line, which may be cut off, is not looked at.
+
+    Only `stream.read(size)` is used, and only as far as rows are asked for. Raises Unreadable.
+    """
+    lines = _readable_lines(stream, whole)
+    leading = _up_to_first_with_text(lines)
+    lines = itertools.chain(leading, lines)
+    if leading and _ORIGINAL_LINE.match(leading[-1]):
+        return itertools.chain([Row(0, list(ORIGINAL_HEADER))], _original_rows(lines))
+    return _comma_rows(lines, whole)
+
+
+def _up_to_first_with_text(lines: Iterator[str]) -> list[str]:
+    leading = []
+    for line in lines:
+        leading.append(line)
+        if line.strip():
+            break
+    return leading
+
+
+def _original_rows(lines: Iterator[str]) -> Iterator[Row]:
+    for number, line in enumerate(lines, start=1):
+        if fields := line.split(maxsplit=8):
+            yield Row(number, [*fields[:8], *(name.strip().strip('"') for name in fields[8:])])
+
+
+def _comma_rows(lines: Iterator[str], whole: bool) -> Iterator[Row]:
+    reader = csv.reader(lines, strict=True, skipinitialspace=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            fields = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if not whole and "unexpected end" in str(error):
+                return
+            raise Unreadable(_explain(error), line) from None
+        if any(field.strip() for field in fields):
+            yield Row(line, fields)
+
+
+def _explain(error: csv.Error) -> str:
+    if "unexpected end" in str(error):
+        return "a quoted field begins here and never ends; close or remove the quote"
+    if "field limit" in str(error):
+        return f"a field is longer than {csv.field_size_limit():,} characters; is a quote left open?"
+    return f"the quotes are broken ({error}); a quoted field must end before a comma or the end of the line"
+
+
+def _readable_lines(stream: BinaryIO, whole: bool) -> Iterator[str]:
+    lines = _physical_lines(stream)
+    for number, line in enumerate(lines if whole else _all_but_last(lines), start=1):
+        _refuse_unreadable(line, number)
+        yield line
+
+
+def _refuse_unreadable(line: str, number: int) -> None:
+    if len(line) > LONGEST_LINE:
+        raise Unreadable(f"longer than {LONGEST_LINE:,} characters; is this a CSV file?", number)
+    if "\0" in line:
+        raise Unreadable("contains a NUL byte; save the file as CSV UTF-8", number)
+    try:
+        line.encode()
+    except UnicodeEncodeError as error:
+        byte = ord(line[error.start]) & 0xFF
+        raise Unreadable(f"byte 0x{byte:02x} is not UTF-8; save the file as CSV UTF-8", number) from None
+
+
+def _physical_lines(stream: BinaryIO) -> Iterator[str]:
+    buffer = io.BufferedReader(_Readable(stream))
+    head = buffer.peek(4)
+    for magic, problem in _NOT_TEXT.items():
+        if head.startswith(magic):
+            raise Unreadable(problem)
+    # Bytes that are not UTF-8 become lone surrogates, so that they can be refused together with their line.
+    text = io.TextIOWrapper(buffer, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    while line := text.readline(LONGEST_LINE + 1):
+        yield line
+
+
+def _all_but_last(lines: Iterator[str]) -> Iterator[str]:
+    for line, _ in itertools.pairwise(lines):
+        yield line
+
+
+class _Readable(io.RawIOBase):
+    """Lets the io module read a stream without closing it when it is done."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)

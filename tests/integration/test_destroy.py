@@ -1,0 +1,184 @@
+"""Tearing a stack down on the embedded AWS, where it was deployed by the SAM CLI."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from deploy import destroy
+from deploy.problems import Trouble
+from tests.conftest import ROOT, Aws, eventually
+
+ARTIFACTS = "artifacts-of-test-destroy"
+OTHERS = "somebody-elses"
+PARAMETERS = ["ApproverEmail=approver@example.com", "NotificationEmail=team@example.com"]
+
+
+def sam(aws: Aws, *arguments: str) -> None:
+    tools = str(Path(sys.executable).parent)
+    environment = {
+        **aws.environment,
+        "PATH": os.pathsep.join((tools, os.environ["PATH"])),
+        "SAM_CLI_TELEMETRY": "0",
+        "SAM_CLI_POLL_DELAY": "0.3",
+    }
+    command = ["sam", *arguments, "--config-env", "local"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def built(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("built")
+    sam(aws, "build", "--no-cached", "--build-dir", str(folder))
+    return str(folder / "template.yaml")
+
+
+@pytest.fixture
+def deploy(aws: Aws, built: str) -> Callable[[str], dict[str, str]]:
+    """Deploys a stack of a name; gives its outputs."""
+
+    def deploy_stack(name: str) -> dict[str, str]:
+        aws.client("s3").create_bucket(Bucket=ARTIFACTS)
+        where = ["--config-file", str(ROOT / "samconfig.toml"), "--template-file", built]
+        sam(
+            aws,
+            "deploy",
+            *where,
+            "--stack-name",
+            name,
+            "--s3-bucket",
+            ARTIFACTS,
+            "--parameter-overrides",
+            *PARAMETERS,
+        )
+        [stack] = aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+        return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+
+    return deploy_stack
+
+
+@pytest.fixture(autouse=True)
+def as_a_person(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in aws.environment.items():
+        if name.startswith("AWS_"):
+            monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def another_teams_things(aws: Aws) -> Iterator[Callable[[], tuple[list[str], list[str]]]]:
+    """Called: what of somebody else's is there."""
+    s3, sagemaker = aws.client("s3"), aws.client("sagemaker")
+    s3.create_bucket(Bucket=OTHERS)
+    sagemaker.create_model_package_group(ModelPackageGroupName=OTHERS)
+    yield lambda: (
+        [bucket["Name"] for bucket in s3.list_buckets()["Buckets"] if bucket["Name"] == OTHERS],
+        [group for group in groups(aws) if group == OTHERS],
+    )
+    sagemaker.delete_model_package_group(ModelPackageGroupName=OTHERS)
+    s3.delete_bucket(Bucket=OTHERS)
+
+
+def groups(aws: Aws) -> list[str]:
+    listed = aws.client("sagemaker").list_model_package_groups()["ModelPackageGroupSummaryList"]
+    return [group["ModelPackageGroupName"] for group in listed]
+
+
+def remains(aws: Aws, name: str) -> list[str]:
+    """Whatever of a stack is still there."""
+    buckets = [bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]]
+    tables = aws.client("dynamodb").list_tables()["TableNames"]
+    machines = [m["name"] for m in aws.client("stepfunctions").list_state_machines()["stateMachines"]]
+    functions = [f["FunctionName"] for f in aws.client("lambda").list_functions()["Functions"]]
+    topics = [topic["TopicArn"] for topic in aws.client("sns").list_topics()["Topics"]]
+    everything = [*buckets, *tables, *machines, *functions, *topics, *groups(aws)]
+    return [thing for thing in everything if name in thing]
+
+
+def running_execution(aws: Aws, state_machine: str) -> Any:
+    listed = aws.client("stepfunctions").list_executions(
+        stateMachineArn=state_machine, statusFilter="RUNNING"
+    )
+    return listed["executions"]
+
+
+def in_progress(aws: Aws) -> list[str]:
+    jobs = aws.client("sagemaker").list_processing_jobs(StatusEquals="InProgress", NameContains="mpg-")
+    return [job["ProcessingJobName"] for job in jobs["ProcessingJobSummaries"]]
+
+
+def test_everything_of_a_stack_goes_and_nothing_of_anybody_else(
+    aws: Aws, deploy: Callable[[str], dict[str, str]], another_teams_things: Callable[[], Any]
+) -> None:
+    # Given a stack with a run under way, old versions of files and a deleted file
+    outputs = deploy("mpg-doomed")
+    s3, bucket = aws.client("s3"), outputs["BucketName"]
+    s3.put_object(Bucket=bucket, Key="notes.txt", Body=b"1")
+    s3.put_object(Bucket=bucket, Key="notes.txt", Body=b"2")
+    s3.delete_object(Bucket=bucket, Key="notes.txt")
+    s3.create_multipart_upload(Bucket=bucket, Key="half.bin")
+    s3.upload_file(str(ROOT / "data" / "auto-mpg.csv"), bucket, "incoming/cars.csv")
+    eventually(lambda: running_execution(aws, outputs["StateMachineArn"]))
+    eventually(lambda: in_progress(aws))
+    before = another_teams_things()
+    # When
+    destroy.run("mpg-doomed", None, yes=True)
+    # Then
+    assert remains(aws, "mpg-doomed") == []
+    assert in_progress(aws) == []
+    assert another_teams_things() == before == ([OTHERS], [OTHERS])
+    with pytest.raises(Trouble, match="nothing left of one"):
+        destroy.run("mpg-doomed", None, yes=True)
+
+
+def test_nothing_goes_before_the_stacks_name_is_typed(
+    aws: Aws,
+    deploy: Callable[[str], dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    outputs = deploy("mpg-spared")
+    there = remains(aws, "mpg-spared")
+    monkeypatch.setattr("builtins.input", lambda prompt: "yes")
+    with pytest.raises(Trouble, match="Nothing was deleted"):
+        destroy.run("mpg-spared", None, yes=False)
+    assert remains(aws, "mpg-spared") == there
+    shown = capsys.readouterr().out
+    assert outputs["BucketName"] in shown
+    assert outputs["TableName"] in shown
+    monkeypatch.setattr("builtins.input", lambda prompt: "mpg-spared")
+    destroy.run("mpg-spared", None, yes=False)
+    assert remains(aws, "mpg-spared") == []
+
+
+def test_what_a_deleted_stack_left_behind_can_still_be_destroyed(
+    aws: Aws, deploy: Callable[[str], dict[str, str]]
+) -> None:
+    # Given a stack that somebody deleted without this tool
+    outputs = deploy("mpg-orphaned")
+    cloudformation = aws.client("cloudformation")
+    stack_id = cloudformation.describe_stacks(StackName="mpg-orphaned")["Stacks"][0]["StackId"]
+    cloudformation.delete_stack(StackName="mpg-orphaned")
+    eventually(lambda: status(cloudformation, stack_id) == "DELETE_COMPLETE")
+    kept = remains(aws, "mpg-orphaned")
+    assert {outputs["BucketName"], outputs["TableName"], "mpg-orphaned"} == set(kept)
+    # When
+    destroy.run("mpg-orphaned", None, yes=True)
+    # Then
+    assert remains(aws, "mpg-orphaned") == []
+
+
+def status(cloudformation: Any, stack_id: str) -> str:
+    return str(cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]["StackStatus"])
+
+
+def test_a_region_without_the_stack_is_said_to_a_person(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        destroy.main(["--stack-name", "mpg-nowhere", "--yes", "--region", "eu-west-3"])
+    assert "There is no stack mpg-nowhere in eu-west-3" in capsys.readouterr().err
+    assert boto3.Session().region_name == "us-east-1"

@@ -1,0 +1,85 @@
+"""`make deploy`: what is asked and looked up before the first deployment, and what later ones leave out."""
+
+from typing import Any
+
+import pytest
+
+import deploy.__main__ as command
+from deploy.belongings import Belongings
+from deploy.problems import Trouble
+from deploy.settings import Settings
+
+
+class World:
+    """The account and the terminal, as far as a deployment sees them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.deployed = False
+        self.has_quotas = True
+        self.missing: tuple[str, ...] = ()
+        self.exit_codes: dict[str, int] = {}
+        self.looked_up = 0
+        self.ran: list[tuple[str, ...]] = []
+        monkeypatch.setattr(command, "find_belongings", self._belongings)
+        monkeypatch.setattr(command, "check_account", self._check_account)
+        monkeypatch.setattr(command, "read_settings", self._settings)
+        monkeypatch.setattr(command, "sam", self._sam)
+
+    def _belongings(self, clients: Any, stack_name: str) -> Belongings:
+        return Belongings("stack-id" if self.deployed else None)
+
+    def _check_account(self, settings: Settings, region: str | None) -> bool:
+        self.looked_up += 1
+        return self.has_quotas
+
+    def _settings(self, environment: str) -> Settings:
+        return Settings(environment, "mpg", None, {}, self.missing)
+
+    def _sam(self, *arguments: str) -> int:
+        self.ran.append(arguments)
+        return self.exit_codes.get(arguments[0], 0)
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(monkeypatch)
+
+
+def test_the_first_deployment_looks_at_the_quotas_and_asks(world: World) -> None:
+    assert command.deploy("default", None, skip_quotas=False) == 0
+    assert world.looked_up == 1
+    assert world.ran == [
+        ("build", "--config-env", "default"),
+        ("deploy", "--config-env", "default", "--guided"),
+    ]
+
+
+def test_a_lacking_quota_stops_the_first_deployment(world: World) -> None:
+    world.has_quotas = False
+    with pytest.raises(Trouble, match="--skip-quotas"):
+        command.deploy("default", None, skip_quotas=False)
+    assert world.ran == []
+
+
+def test_the_look_at_the_quotas_can_be_left_out(world: World) -> None:
+    world.has_quotas = False
+    assert command.deploy("default", None, skip_quotas=True) == 0
+
+
+def test_a_later_deployment_neither_looks_nor_asks(world: World) -> None:
+    world.deployed = True
+    command.deploy("production", "eu-west-3", skip_quotas=False)
+    assert world.looked_up == 0
+    assert world.ran[-1] == ("deploy", "--config-env", "production", "--region", "eu-west-3")
+
+
+def test_a_value_that_is_still_missing_is_asked_for(world: World) -> None:
+    world.deployed, world.missing = True, ("ApproverEmail",)
+    command.deploy("default", None, skip_quotas=False)
+    assert world.ran[-1][-1] == "--guided"
+
+
+def test_nothing_is_deployed_when_the_build_fails(world: World) -> None:
+    world.exit_codes["build"] = 1
+    assert command.deploy("default", None, skip_quotas=False) == 1
+    assert [arguments[0] for arguments in world.ran] == ["build"]

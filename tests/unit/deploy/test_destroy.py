@@ -1,0 +1,102 @@
+"""What can go wrong while a stack is being deleted."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from deploy.destroy import agreed, delete_bucket, delete_stack
+from deploy.problems import Trouble
+
+
+class CloudFormation:
+    """Goes through these states, one a look."""
+
+    def __init__(self, *states: str) -> None:
+        self._states = list(states)
+
+    def delete_stack(self, StackName: str) -> None:  # noqa: N803 - as boto3 calls it
+        """Begins."""
+
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803
+        if not self._states:
+            raise ClientError(
+                {"Error": {"Code": "ValidationError", "Message": f"Stack {StackName} does not exist"}},
+                "DescribeStacks",
+            )
+        return {"Stacks": [{"StackStatus": self._states.pop(0)}]}
+
+    def describe_stack_events(self, StackName: str) -> dict[str, Any]:  # noqa: N803
+        return {
+            "StackEvents": [
+                {
+                    "LogicalResourceId": "Table",
+                    "ResourceStatus": "DELETE_FAILED",
+                    "ResourceStatusReason": "in use",
+                },
+                {"LogicalResourceId": "Rule", "ResourceStatus": "DELETE_COMPLETE"},
+            ]
+        }
+
+
+def no_pause(seconds: float) -> None:
+    """Instead of sleeping."""
+
+
+def test_the_end_of_the_deletion_is_waited_for() -> None:
+    pauses: list[float] = []
+    delete_stack(
+        CloudFormation("DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS", "DELETE_COMPLETE"), "id", pauses.append
+    )
+    assert len(pauses) == 2
+
+
+def test_a_stack_that_is_gone_is_deleted() -> None:
+    delete_stack(CloudFormation(), "id", no_pause)
+
+
+def test_cloudformations_reason_is_told() -> None:
+    with pytest.raises(Trouble, match="Table: in use"):
+        delete_stack(CloudFormation("DELETE_IN_PROGRESS", "DELETE_FAILED"), "id", no_pause)
+
+
+def test_a_deletion_that_takes_too_long_can_be_repeated() -> None:
+    with pytest.raises(Trouble, match="DELETE_IN_PROGRESS"):
+        delete_stack(CloudFormation(*["DELETE_IN_PROGRESS"] * 9), "id", no_pause, seconds=0)
+
+
+def test_a_bucket_goes_with_more_versions_than_one_request_may_delete(s3: Any) -> None:
+    s3.create_bucket(Bucket="full")
+    s3.put_bucket_versioning(Bucket="full", VersioningConfiguration={"Status": "Enabled"})
+    for n in range(1005):
+        s3.put_object(Bucket="full", Key=f"{n % 600}.csv", Body=b"")
+    s3.delete_object(Bucket="full", Key="0.csv")
+    s3.create_multipart_upload(Bucket="full", Key="half.bin")
+    assert delete_bucket(s3, "full") == 1006
+    assert s3.list_buckets()["Buckets"] == []
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        yield boto3.client("s3", region_name="us-east-1")
+
+
+@pytest.mark.parametrize(("typed", "agrees"), [("mpg", True), (" mpg ", True), ("yes", False), ("", False)])
+def test_only_the_stacks_name_agrees(monkeypatch: pytest.MonkeyPatch, typed: str, agrees: bool) -> None:
+    monkeypatch.setattr("builtins.input", lambda prompt: typed)
+    assert agreed("mpg") is agrees
+
+
+def test_nobody_at_the_terminal_is_no_agreement(monkeypatch: pytest.MonkeyPatch) -> None:
+    def closed(prompt: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", closed)
+    assert not agreed("mpg")

@@ -1,0 +1,80 @@
+"""The server's side of a job, with the far side played by the test."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from local.sagemaker.engines import process
+from local.sagemaker.engines.process import Exit, LineBuffer, Process
+
+pytestmark = pytest.mark.enable_socket
+
+DONE = b'{"code": 0, "reason": "exited"}'
+
+
+@dataclass
+class FarSide:
+    """What the keeper and the job hold."""
+
+    status: socket.socket
+    output: int
+    process: Process
+    lines: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def far() -> Iterator[FarSide]:
+    ours, theirs = socket.socketpair()
+    reader, writer = os.pipe()
+    lines: list[str] = []
+    with theirs:
+        yield FarSide(theirs, writer, Process(ours, reader, None, lines.append, 1.0), lines)
+
+
+def test_output_that_comes_after_a_stop_that_nobody_read_is_not_lost(far: FarSide) -> None:
+    """The socket then reports a reset, after the keeper's last words."""
+    far.process.stop()
+    far.status.sendall(DONE)
+    far.status.close()
+    os.write(far.output, b"last words")
+    os.close(far.output)
+
+    assert far.process.wait() == Exit(0, "exited")
+    assert far.lines == ["last words"]
+
+
+def test_output_that_something_escaped_holds_open_does_not_hold_up_the_end(
+    far: FarSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "DRAIN_SECONDS", 0.01)
+    os.write(far.output, b"said")
+    far.status.sendall(DONE)
+    far.status.close()
+
+    assert far.process.wait() == Exit(0, "exited")
+    assert far.lines == ["said"]
+    os.close(far.output)
+
+
+def test_a_keeper_that_vanishes_leaves_a_job_that_was_killed(far: FarSide) -> None:
+    far.status.close()
+    os.close(far.output)
+
+    assert far.process.wait() == Exit(None, "exited")
+
+
+def test_a_line_without_end_is_cut_into_pieces() -> None:
+    lines: list[str] = []
+    buffer = LineBuffer(lines.append)
+    for _ in range(9):
+        buffer.feed(b"x" * 65536)
+    buffer.feed(b"\r\nlast \xff")
+    buffer.end()
+
+    assert [len(line) for line in lines] == [262144, 262144, 65536, 6]
+    assert lines[-1] == "last \ufffd"

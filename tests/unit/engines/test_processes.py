@@ -1,0 +1,414 @@
+"""Jobs as forks of the warm interpreter: what a job sees, how it ends, and that nothing of it stays."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from local.sagemaker.engines import processes
+from local.sagemaker.engines.processes import Command, Exit, WarmWorkers
+from local.sagemaker.engines.warm import tree
+
+if TYPE_CHECKING:
+    from tests.unit.engines.conftest import Runner
+
+pytestmark = pytest.mark.enable_socket
+
+OK = Exit(0, "exited")
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    pause = threading.Event()
+    while not holds():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        pause.wait(0.01)
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_lines_of_stdout_and_stderr_come_in_the_order_they_were_written(runner: Runner) -> None:
+    script = """
+import sys
+for n in range(200):
+    print(n, file=sys.stderr if n % 3 else sys.stdout)
+print("no newline at the end", end="")
+"""
+    run = runner.start(script)
+
+    assert run.wait() == OK
+    assert run.lines == [str(n) for n in range(200)] + ["no newline at the end"]
+
+
+def test_a_line_arrives_while_the_job_still_runs(runner: Runner) -> None:
+    heard = threading.Event()
+    run = runner.start("print('ready'); input()", stdin=True, on_line=lambda _: heard.set())
+
+    assert heard.wait(10)
+    run.process.send("go on")
+    assert run.wait() == OK
+
+
+def test_a_job_sees_what_a_script_of_its_own_would_see(runner: Runner, tmp_path: Path) -> None:
+    (tmp_path / "beside.py").write_text("NAME = __name__")
+    script = """
+import beside, os, pathlib, sys
+import __main__
+assert __name__ == "__main__" and __main__.__file__ == __file__ == sys.argv[0]
+assert sys.path[0] == str(pathlib.Path(__file__).resolve().parent)
+assert sys.stdin.read() == ""
+print(beside.NAME, sys.argv[1:], os.getcwd(), sorted(os.environ), os.environ["COLOUR"])
+"""
+    run = runner.start(script, "--level", "3 4", env={"COLOUR": "grün"})
+
+    assert run.wait() == OK, run.lines
+    names = ["COLOUR", "HOME", "LANG", "PATH"]
+    assert run.lines == [f"beside ['--level', '3 4'] {tmp_path.resolve()} {names} grün"]
+
+
+def test_the_libraries_are_there_before_a_job_asks_for_them(runner: Runner) -> None:
+    run = runner.start("import sys; print({'numpy', 'pandas', 'sklearn', 'xgboost'} <= set(sys.modules))")
+
+    run.wait()
+    assert run.lines == ["True"]
+
+
+def test_no_descriptor_but_the_three_standard_ones_reaches_a_job(runner: Runner) -> None:
+    script = """
+import os
+for fd in range(3, 256):
+    try:
+        os.fstat(fd)
+        print(fd)
+    except OSError:
+        pass
+"""
+    run = runner.start(script)
+
+    assert run.wait() == OK
+    assert run.lines == []
+
+
+def test_two_jobs_do_not_draw_the_same_random_numbers(runner: Runner) -> None:
+    script = "import random, numpy; print(random.random(), numpy.random.rand())"
+    runs = [runner.start(script), runner.start(script)]
+    for run in runs:
+        run.wait()
+
+    first, second = (run.lines[0].split() for run in runs)
+    assert first[0] != second[0]
+    assert first[1] != second[1]
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "last_line"),
+    [
+        ("pass", 0, None),
+        ("raise SystemExit", 0, None),
+        ("import sys; sys.exit(3)", 3, None),
+        ("import sys; sys.exit(-1)", 255, None),
+        ("import sys; sys.exit('no such column')", 1, "no such column"),
+        ("1 / 0", 1, "ZeroDivisionError: division by zero"),
+        ("def f(:", 1, "SyntaxError: invalid syntax"),
+        ("import os; os._exit(7)", 7, None),
+        ("import atexit, sys; atexit.register(print, 'bye'); sys.exit(4)", 4, "bye"),
+        ("import threading as t; t.Timer(0.05, print, ['late']).start()", 0, "late"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", None, None),
+    ],
+)
+def test_a_job_ends_with_the_code_and_the_words_that_python_gives(
+    runner: Runner, script: str, code: int | None, last_line: str | None
+) -> None:
+    run = runner.start(script)
+
+    assert run.wait() == Exit(code, "exited")
+    assert (run.lines[-1] if run.lines else None) == last_line
+
+
+def test_the_traceback_shows_the_script_and_nothing_of_what_runs_it(runner: Runner, tmp_path: Path) -> None:
+    run = runner.start("def load():\n    raise ValueError('row 7')\n\nload()\n")
+
+    run.wait()
+    assert run.lines[0] == "Traceback (most recent call last):"
+    assert [line for line in run.lines if line.startswith("  File")] == [
+        f'  File "{tmp_path}/script0.py", line 4, in <module>',
+        f'  File "{tmp_path}/script0.py", line 2, in load',
+    ]
+
+
+def test_a_script_that_is_not_there_is_said_as_python_says_it(runner: Runner, tmp_path: Path) -> None:
+    run = runner.spawn(Command(("python3", "/nowhere/preprocess.py"), {}, tmp_path))
+
+    assert run.wait() == Exit(2, "exited")
+    assert run.lines == [
+        "python3: can't open file '/nowhere/preprocess.py': [Errno 2] No such file or directory"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (("-m", "json.tool", "data.json"), '{"a": 1}'),
+        (("python3", "-m", "json.tool", "--compact", "data.json"), '{"a":1}'),
+        (("/usr/bin/python3.12", "-u", "say.py"), "said"),
+        (("python3", "-c", "print('short')"), "short"),
+        (("sh", "-c", "echo shell"), "shell"),
+    ],
+)
+def test_modules_options_and_other_programs_run_too(
+    runner: Runner, tmp_path: Path, argv: tuple[str, ...], expected: str
+) -> None:
+    (tmp_path / "data.json").write_text('{"a": 1}')
+    (tmp_path / "say.py").write_text("print('said')")
+    run = runner.spawn(Command(argv, {}, tmp_path))
+
+    assert run.wait() == OK, run.lines
+    assert "".join(line.strip() for line in run.lines) == expected
+
+
+def test_a_program_that_is_not_there_ends_with_127(runner: Runner, tmp_path: Path) -> None:
+    run = runner.spawn(Command(("no-such-program",), {}, tmp_path))
+
+    assert run.wait() == Exit(127, "exited")
+    assert run.lines == ["no-such-program: No such file or directory"]
+
+
+def test_hidden_modules_and_their_submodules_cannot_be_imported_even_though_they_are_warm(
+    runner: Runner,
+) -> None:
+    script = """
+import importlib.util, numpy
+print(importlib.util.find_spec("xgboost"))
+for name in ("xgboost", "xgboost.core", "local.sagemaker.engines.images"):
+    try:
+        __import__(name)
+    except ModuleNotFoundError as error:
+        print(error, error.name)
+"""
+    run = runner.start(script, hidden_modules=frozenset({"xgboost", "local"}))
+
+    assert run.wait() == OK
+    assert run.lines == [
+        "None",
+        "No module named 'xgboost' xgboost",
+        "No module named 'xgboost' xgboost",
+        "No module named 'local' local",
+    ]
+
+
+def test_a_stopped_job_may_say_goodbye(runner: Runner) -> None:
+    started = threading.Event()
+    script = """
+import signal, sys
+signal.signal(signal.SIGTERM, lambda *_: sys.exit("saved"))
+print("ready")
+signal.pause()
+"""
+    run = runner.start(script, on_line=lambda _: started.set())
+    assert started.wait(10)
+    run.process.stop(grace=10)
+
+    assert run.wait() == Exit(1, "stopped")
+    assert run.lines == ["ready", "saved"]
+
+
+def test_a_stopped_job_that_will_not_listen_is_killed_with_all_its_children(runner: Runner) -> None:
+    """Even with a daemon that has left the job's session, which only Linux lets us find."""
+    started = threading.Event()
+    sleeper = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+    script = f"""
+import signal, subprocess, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+for new_session in (False, sys.platform == "linux"):
+    print(subprocess.Popen([sys.executable, "-c", {sleeper!r}], start_new_session=new_session).pid)
+print("ready")
+signal.pause()
+"""
+    run = runner.start(script, on_line=lambda line: started.set() if line == "ready" else None)
+    assert started.wait(10)
+    run.process.stop()
+
+    assert run.wait() == Exit(None, "stopped")
+    assert all(is_gone(int(line)) for line in run.lines[:2])
+
+
+def test_children_left_behind_end_with_the_job(runner: Runner) -> None:
+    script = """
+import subprocess, sys
+print(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]).pid)
+"""
+    run = runner.start(script)
+
+    assert run.wait() == OK
+    assert is_gone(int(run.lines[0]))
+
+
+def test_a_job_stopped_before_it_began_ends_as_stopped(runner: Runner) -> None:
+    run = runner.start("import time; time.sleep(600)")
+    run.process.stop(grace=0)
+    run.process.stop(grace=0)
+
+    assert run.wait() == Exit(None, "stopped")
+
+
+def test_a_job_that_takes_too_long_is_timed_out(runner: Runner) -> None:
+    run = runner.start("import time; time.sleep(600)", timeout=0.1)
+
+    assert run.wait() == Exit(None, "timed_out")
+
+
+def test_a_job_that_takes_too_much_memory_is_killed(runner: Runner) -> None:
+    script = "import time; hoard = bytearray(b'x' * 400_000_000); print('full'); time.sleep(600)"
+    run = runner.start(script, memory_bytes=300_000_000)
+
+    assert run.wait() == Exit(None, "out_of_memory")
+
+
+def test_what_the_children_of_a_job_take_counts_as_well(runner: Runner) -> None:
+    script = """
+import os, time
+for _ in range(4):
+    if os.fork() == 0:
+        hoard = bytearray(b'x' * 100_000_000)
+        break
+time.sleep(600)
+"""
+    run = runner.start(script, memory_bytes=350_000_000)
+
+    assert run.wait() == Exit(None, "out_of_memory")
+
+
+@pytest.mark.skipif(not tree.HAS_PROC, reason="only /proc tells what is shared")
+def test_memory_that_is_shared_with_the_warm_interpreter_is_not_counted_for_each_child(
+    runner: Runner,
+) -> None:
+    """Each of these four holds some 150 MB of libraries, which are the same 150 MB."""
+    script = """
+import os, time
+os.fork(), os.fork()
+time.sleep(0.8)
+"""
+    run = runner.start(script, memory_bytes=350_000_000)
+
+    assert run.wait() == OK
+
+
+def test_an_exception_in_on_line_is_raised_by_wait_and_the_job_still_ends(runner: Runner) -> None:
+    def refuse(_: str) -> None:
+        raise LookupError("no such log group")
+
+    run = runner.start("print('first'); print('second')", on_line=refuse)
+
+    with pytest.raises(LookupError, match="no such log group"):
+        run.wait()
+    assert run.lines == ["first", "second"]
+
+
+def test_nothing_outlives_a_server_that_is_killed(tmp_path: Path) -> None:
+    job = tmp_path / "job.py"
+    job.write_text("import os, time; print(os.getpid(), os.getppid()); time.sleep(600)")
+    server = f"""
+import sys, time
+from pathlib import Path
+from local.sagemaker.engines.processes import Command, WarmWorkers
+workers = WarmWorkers(preload=())
+command = Command(("python3", {str(job)!r}), {{}}, Path("/"))
+workers.spawn(command, on_line=lambda line: print(line, flush=True))
+print(workers._zygote.pid, flush=True)
+time.sleep(600)
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", server], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]
+    ) as process:
+        assert process.stdout is not None
+        pids = [int(pid) for _ in range(2) for pid in process.stdout.readline().split()]
+        process.send_signal(signal.SIGKILL)
+
+    assert len(pids) == 3
+    wait_until(lambda: all(is_gone(pid) for pid in pids))
+
+
+def test_close_stops_what_runs_and_can_be_called_again(tmp_path: Path) -> None:
+    (tmp_path / "job.py").write_text("import time; time.sleep(600)")
+    workers = WarmWorkers(preload=(), grace=0.1)
+    workers.start()
+    process = workers.spawn(Command(("python3", str(tmp_path / "job.py")), {}, tmp_path), on_line=print)
+    workers.close()
+    workers.close()
+
+    assert process.wait() == Exit(None, "stopped")
+    with pytest.raises(RuntimeError, match="closed"):
+        workers.start()
+
+
+def test_a_killed_interpreter_is_replaced_for_the_next_job(tmp_path: Path) -> None:
+    (tmp_path / "job.py").write_text("print('here')")
+    command = Command(("python3", str(tmp_path / "job.py")), {}, tmp_path)
+    lines: list[str] = []
+    workers = WarmWorkers(preload=())
+    workers.start()
+    zygote = workers._zygote
+    assert zygote is not None
+    zygote.kill()
+    zygote.wait()
+
+    assert workers.spawn(command, on_line=lines.append).wait() == OK
+    assert lines == ["here"]
+    workers.close()
+
+
+def test_a_job_that_was_still_waiting_for_the_imports_ends_when_the_workers_close(tmp_path: Path) -> None:
+    workers = WarmWorkers(preload=("pandas", "sklearn.metrics"))
+    process = workers.spawn(Command(("python3", "-c", "pass"), {}, tmp_path), on_line=print)
+    workers.close()
+
+    assert process.wait() == Exit(None, "stopped")
+
+
+def test_jobs_start_where_descriptors_must_be_acknowledged_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on macOS."""
+    monkeypatch.setattr(processes, "ACKNOWLEDGE", True)
+    (tmp_path / "job.py").write_text("print('here')")
+    lines: list[str] = []
+    workers = WarmWorkers(preload=())
+    command = Command(("python3", str(tmp_path / "job.py")), {}, tmp_path)
+    running = [workers.spawn(command, on_line=lines.append) for _ in range(3)]
+
+    assert [process.wait() for process in running] == [OK, OK, OK]
+    assert lines == ["here"] * 3
+    workers.close()
+
+
+def test_stopping_a_job_at_the_moment_it_ends_is_no_trouble(runner: Runner) -> None:
+    for _ in range(10):
+        said = threading.Event()
+        run = runner.start("print('done')", on_line=lambda _, said=said: said.set())  # type: ignore[misc]
+        assert said.wait(10)
+        run.process.stop(grace=5)
+        assert run.wait().reason in ("exited", "stopped")
+
+
+@pytest.mark.skipif(not tree.HAS_PROC, reason="only /proc tells the threads of a process")
+def test_the_warm_interpreter_has_one_thread_since_a_fork_would_lose_the_others(runner: Runner) -> None:
+    runner.start("pass").wait()
+    zygote = runner.workers._zygote
+    assert zygote is not None
+
+    assert len(list(Path(f"/proc/{zygote.pid}/task").iterdir())) == 1

@@ -1,0 +1,81 @@
+"""The scripts are plain files that lie together in one folder, in the container as here."""
+
+import csv
+import io
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).parents[3]
+SCRIPTS = ROOT / "processing"
+sys.path.insert(0, str(SCRIPTS))
+
+# Examples are small; a slow one only says that the machine was busy.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
+
+Script = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="session")
+def sample() -> bytes:
+    return (ROOT / "data" / "auto-mpg.csv").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def sample_rows(sample: bytes) -> list[dict[str, str]]:
+    """The rows as texts, read without the code under test."""
+    return list(csv.DictReader(io.StringIO(sample.decode())))
+
+
+@pytest.fixture(scope="session")
+def run_script() -> Script:
+    """Runs a script as a job does: its own process, an empty environment, in a folder that is not the project's."""
+
+    def run(name: str, *arguments: object, cwd: Path) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, str(SCRIPTS / name), *map(str, arguments)]
+        return subprocess.run(
+            command, cwd=cwd, env={}, capture_output=True, text=True, check=False, timeout=120
+        )
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory, run_script: Script) -> Path:
+    """What preprocess.py makes of the sample."""
+    folder = tmp_path_factory.mktemp("preprocess")
+    upload = ROOT / "data" / "auto-mpg.csv"
+    arguments = ["--upload", upload, "--output", folder / "prepared", "--exit-message", folder / "message"]
+    done = run_script("preprocess.py", *arguments, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder / "prepared"
+
+
+@pytest.fixture(scope="session")
+def booster(prepared: Path) -> Any:
+    """A booster trained as the pipeline trains it, on what preprocess.py wrote."""
+    import numpy as np
+    import xgboost
+
+    train = np.loadtxt(prepared / "train" / "train.csv", delimiter=",")
+    settings = {"objective": "reg:squarederror", "max_depth": 5, "eta": 0.2, "nthread": 1}
+    return xgboost.train(settings, xgboost.DMatrix(train[:, 1:], train[:, 0]), 50)
+
+
+@pytest.fixture(scope="session")
+def trained(booster: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model.tar.gz of a training job."""
+    folder = tmp_path_factory.mktemp("training")
+    content = bytes(booster.save_raw("ubj"))
+    with tarfile.open(folder / "model.tar.gz", "w:gz") as tar:
+        member = tarfile.TarInfo("xgboost-model")
+        member.size = len(content)
+        tar.addfile(member, io.BytesIO(content))
+    return folder / "model.tar.gz"

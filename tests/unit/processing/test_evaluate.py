@@ -1,0 +1,265 @@
+import csv
+import hashlib
+import io
+import json
+import math
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xgboost
+from numpy.typing import NDArray
+
+from evaluate import _metrics, main
+
+from .conftest import Script
+
+ARN = "arn:aws:sagemaker:us-east-1:000000000000:model-package/mpg/7"
+Numbers = NDArray[np.float64]
+
+
+def arguments(folder: Path, model: Path, prepared: Path, *more: object) -> list[str]:
+    out, message = folder / "out", folder / "message"
+    options = ["--model", model, "--prepared", prepared, "--output", out, "--exit-message", message, *more]
+    return list(map(str, options))
+
+
+def evaluation(folder: Path) -> Any:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    return json.loads((folder / "out" / "evaluation.json").read_text(), parse_constant=refuse)
+
+
+def pack(*files: tuple[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as tar:
+        for name, content in files:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return stream.getvalue()
+
+
+@pytest.fixture(scope="module")
+def evaluated(
+    tmp_path_factory: pytest.TempPathFactory, run_script: Script, trained: Path, prepared: Path
+) -> Path:
+    folder = tmp_path_factory.mktemp("evaluate")
+    done = run_script("evaluate.py", *arguments(folder, trained, prepared), cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def prepare_by_hand(sample_rows: list[dict[str, str]]) -> tuple[Numbers, Numbers, Numbers]:
+    """Train labels, test labels and test features of the sample, after design and not after the code under test."""
+    table = np.array([[float(v) if v != "?" else np.nan for v in list(r.values())[:8]] for r in sample_rows])
+
+    def rank(row: Numbers) -> str:
+        _, cylinders, displacement, horsepower, weight, acceleration, year, origin = row.tolist()
+        power = None if math.isnan(horsepower) else horsepower
+        content = [int(cylinders), displacement, power, weight, acceleration, int(year), int(origin)]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+    table = table[np.argsort([rank(row) for row in table])]
+    train, test = table[:278], table[338:]
+    median = np.nanmedian(train[:, 3])
+    for part in (train, test):
+        part[np.isnan(part[:, 3]), 3] = median
+    numbers = (test[:, 1:7] - train[:, 1:7].mean(axis=0)) / train[:, 1:7].std(axis=0)
+    return (
+        train[:, 0],
+        test[:, 0],
+        np.column_stack([numbers, *(test[:, 7] == origin for origin in (1, 2, 3))]),
+    )
+
+
+def test_the_numbers_are_those_of_the_booster_on_features_made_by_hand(
+    evaluated: Path, booster: Any, sample_rows: list[dict[str, str]]
+) -> None:
+    train_labels, labels, features = prepare_by_hand(sample_rows)
+    predicted = booster.predict(xgboost.DMatrix(features, nthread=1)).astype(float)
+    errors = predicted - labels
+    result = evaluation(evaluated)
+    metrics = result["regression_metrics"]
+    assert [pair["actual"] for pair in result["test_predictions"]] == pytest.approx(labels.tolist())
+    assert [pair["predicted"] for pair in result["test_predictions"]] == pytest.approx(predicted.tolist())
+    assert metrics["mse"]["value"] == pytest.approx((errors**2).mean())
+    assert metrics["mse"]["standard_deviation"] == pytest.approx(errors.std())
+    assert metrics["rmse"]["value"] == pytest.approx((errors**2).mean() ** 0.5)
+    assert metrics["mae"]["value"] == pytest.approx(abs(errors).mean())
+    assert metrics["r2"]["value"] == pytest.approx(
+        1 - (errors**2).sum() / ((labels - labels.mean()) ** 2).sum()
+    )
+    assert result["baseline"]["mse"] == pytest.approx(((labels - train_labels.mean()) ** 2).mean())
+
+
+def test_the_model_is_far_better_than_guessing_the_mean(evaluated: Path) -> None:
+    result = evaluation(evaluated)
+    assert result["regression_metrics"]["mse"]["value"] < result["baseline"]["mse"] / 3
+
+
+def test_rows_are_counted_and_without_a_champion_there_is_none(evaluated: Path) -> None:
+    result = evaluation(evaluated)
+    assert result["rows"]["train"] == 278
+    assert result["rows"]["batch"] == 60
+    assert result["champion"] is None
+    assert "champion_problem" not in result
+
+
+def test_the_bundle_serves_by_itself(evaluated: Path, prepared: Path, tmp_path: Path) -> None:
+    with tarfile.open(evaluated / "out" / "model.tar.gz") as tar:
+        assert sorted(tar.getnames()) == [
+            *("code/car.py", "code/features.py", "code/inference.py"),
+            *("preprocessor.json", "xgboost-model", "xgboost-version"),
+        ]
+        tar.extractall(tmp_path, filter="data")
+    code = (
+        "import inference, sys; model = inference.model_fn('.'); "
+        "cars = inference.input_fn(sys.stdin.read(), 'text/csv'); "
+        "print(inference.output_fn(inference.predict_fn(cars, model), 'text/csv')[0], end='')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=(prepared / "batch" / "batch.csv").read_text(),
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path / "code")},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    predicted = [pair["predicted"] for pair in evaluation(evaluated)["test_predictions"]]
+    assert [float(line) for line in done.stdout.splitlines()] == predicted
+
+
+def test_the_same_model_gives_the_same_bundle(
+    evaluated: Path, trained: Path, prepared: Path, tmp_path: Path
+) -> None:
+    assert main(arguments(tmp_path, trained, prepared)) == 0
+    assert (tmp_path / "out" / "model.tar.gz").read_bytes() == (
+        evaluated / "out" / "model.tar.gz"
+    ).read_bytes()
+
+
+def test_the_champion_is_measured_on_the_same_rows(
+    evaluated: Path, trained: Path, prepared: Path, tmp_path: Path
+) -> None:
+    champion = evaluated / "out" / "model.tar.gz"
+    code = main(arguments(tmp_path, trained, prepared, "--champion", champion, "--champion-arn", ARN))
+    assert code == 0
+    mse = evaluation(tmp_path)["regression_metrics"]["mse"]["value"]
+    assert evaluation(tmp_path)["champion"] == {"model_package_arn": ARN, "mse": mse}
+
+
+def test_the_code_of_a_champion_is_not_run(
+    evaluated: Path, trained: Path, prepared: Path, tmp_path: Path
+) -> None:
+    with tarfile.open(evaluated / "out" / "model.tar.gz") as tar:
+        files = {name: tar.extractfile(name).read() for name in tar.getnames()}  # type: ignore[union-attr]
+    files["code/inference.py"] = b"raise SystemExit('run')"
+    champion = tmp_path / "champion.tar.gz"
+    champion.write_bytes(pack(*files.items()))
+    code = main(arguments(tmp_path, trained, prepared, "--champion", champion, "--champion-arn", ARN))
+    assert code == 0
+    assert evaluation(tmp_path)["champion"]["model_package_arn"] == ARN
+
+
+@pytest.mark.parametrize(
+    ("files", "problem"),
+    [
+        ([], "champion.tar.gz holds no preprocessor.json and no xgboost-model and no xgboost-version"),
+        (
+            [("xgboost-version", b"2.1.4"), ("preprocessor.json", b"{}"), ("xgboost-model", b"")],
+            f"made with XGBoost 2.1.4, but this is XGBoost {xgboost.__version__}",
+        ),
+        (
+            [("xgboost-version", b"3.2.0"), ("preprocessor.json", b"{}"), ("xgboost-model", b"")],
+            "preprocessor.json is damaged",
+        ),
+    ],
+)
+def test_a_champion_that_cannot_be_used_does_not_stop_the_new_model(
+    files: list[tuple[str, bytes]],
+    problem: str,
+    trained: Path,
+    prepared: Path,
+    tmp_path: Path,
+) -> None:
+    champion = tmp_path / "champion.tar.gz"
+    champion.write_bytes(pack(*files))
+    code = main(arguments(tmp_path, trained, prepared, "--champion", champion, "--champion-arn", ARN))
+    assert code == 0
+    assert evaluation(tmp_path)["champion"] is None
+    assert evaluation(tmp_path)["champion_problem"] == f"{ARN} cannot be compared: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda _: b"", "model.tar.gz is damaged"),
+        (lambda _: b"not gzip", "model.tar.gz is no whole gzip file"),
+        (lambda archive: archive[:-1000], "model.tar.gz is no whole gzip file"),
+        (lambda _: pack(), "model.tar.gz holds no xgboost-model"),
+        (lambda _: pack(("model.pkl", b"x")), "model.tar.gz holds no xgboost-model"),
+        (
+            lambda _: pack(("xgboost-model", b"x")),
+            "xgboost-model is missing or no whole XGBoost model",
+        ),
+    ],
+)
+def test_a_model_that_is_broken_ends_the_job_with_its_reason(
+    spoil: Callable[[bytes], bytes],
+    reason: str,
+    trained: Path,
+    prepared: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "model.tar.gz").write_bytes(spoil(trained.read_bytes()))
+    assert main(arguments(tmp_path, tmp_path / "model.tar.gz", prepared)) == 1
+    message = f"the trained model cannot be evaluated: {reason}"
+    assert (tmp_path / "message").read_text() == message
+    assert capsys.readouterr().err == message + "\n"
+    assert not (tmp_path / "out" / "evaluation.json").exists()
+
+
+def test_a_model_that_is_missing_ends_the_process_without_a_traceback(
+    run_script: Script, prepared: Path, tmp_path: Path
+) -> None:
+    done = run_script("evaluate.py", *arguments(tmp_path, Path("model.tar.gz"), prepared), cwd=tmp_path)
+    message = "the trained model cannot be evaluated: model.tar.gz is missing\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", message)
+
+
+def test_a_champion_needs_its_name(
+    trained: Path, prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments(tmp_path, trained, prepared, "--champion", trained))
+    assert "--champion and --champion-arn belong together" in capsys.readouterr().err
+
+
+def test_at_most_200_predictions_are_shown(trained: Path, prepared: Path, tmp_path: Path) -> None:
+    header, *rows = csv.reader((prepared / "test" / "test.csv").open())
+    (tmp_path / "prepared").mkdir()
+    for name in ("preprocessor.json", "summary.json"):
+        (tmp_path / "prepared" / name).write_bytes((prepared / name).read_bytes())
+    for name in ("train", "test"):
+        (tmp_path / "prepared" / name).mkdir()
+    (tmp_path / "prepared/train/train.csv").write_bytes((prepared / "train/train.csv").read_bytes())
+    with (tmp_path / "prepared/test/test.csv").open("w") as stream:
+        csv.writer(stream).writerows([header, *rows * 4])
+    assert main(arguments(tmp_path, trained, tmp_path / "prepared")) == 0
+    assert len(evaluation(tmp_path)["test_predictions"]) == 200
+
+
+def test_labels_that_are_all_the_same_leave_nothing_to_explain() -> None:
+    same = np.full(3, 20.0)
+    assert _metrics(same, same)["r2"]["value"] == 1
+    assert _metrics(same, same + 1)["r2"]["value"] == 0

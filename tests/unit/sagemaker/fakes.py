@@ -1,0 +1,174 @@
+# ruff: noqa: N803 (boto3 names arguments as the API does)
+"""An S3, logs, an event bus and job processes that behave, in memory."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from local.sagemaker.engines.processes import Command, Exit
+
+ACCOUNT = "000000000000"
+REGION = "us-east-1"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/job"
+SKLEARN = f"683313688378.dkr.ecr.{REGION}.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+XGBOOST = f"683313688378.dkr.ecr.{REGION}.amazonaws.com/sagemaker-xgboost:3.2-0"
+
+
+class FakeS3:
+    """Objects by bucket and key; lists two keys a page, so that paging is always met."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str], bytes] = {}
+        self.reads: list[str] = []
+        self.broken = False
+
+    def put(self, uri: str, content: bytes) -> None:
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        self.objects[bucket, key] = content
+
+    def get(self, uri: str) -> bytes:
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        return self.objects[bucket, key]
+
+    @property
+    def keys(self) -> list[str]:
+        return sorted(key for _, key in self.objects)
+
+    def list_objects_v2(self, Bucket: str, Prefix: str, ContinuationToken: str = "") -> dict[str, Any]:
+        keys = sorted(
+            key
+            for bucket, key in self.objects
+            if bucket == Bucket and key.startswith(Prefix) and key > ContinuationToken
+        )
+        contents = [{"Key": key, "ETag": str(hash(self.objects[Bucket, key]))} for key in keys[:2]]
+        more = len(keys) > 2
+        return {"Contents": contents, "IsTruncated": more} | (
+            {"NextContinuationToken": keys[1]} if more else {}
+        )
+
+    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
+        self.reads.append(Key)
+        return {"Body": io.BytesIO(self.objects[Bucket, Key])}
+
+    def put_object(self, Bucket: str, Key: str, Body: Any) -> None:
+        if self.broken:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutObject")
+        self.objects[Bucket, Key] = Body if isinstance(Body, bytes) else Body.read()
+
+
+class FakeLogs:
+    def __init__(self) -> None:
+        self.lines: dict[tuple[str, str], list[str]] = defaultdict(list)
+
+    def create_log_group(self, logGroupName: str) -> None:
+        if any(group == logGroupName for group, _ in self.lines):
+            raise ClientError({"Error": {"Code": "ResourceAlreadyExistsException"}}, "CreateLogGroup")
+
+    def create_log_stream(self, logGroupName: str, logStreamName: str) -> None:
+        self.lines[logGroupName, logStreamName] = []
+
+    def put_log_events(
+        self, logGroupName: str, logStreamName: str, logEvents: Sequence[Mapping[str, Any]]
+    ) -> None:
+        self.lines[logGroupName, logStreamName] += [event["message"] for event in logEvents]
+
+
+class FakeEvents:
+    def __init__(self) -> None:
+        self.entries: list[dict[str, Any]] = []
+
+    def put_events(self, Entries: Sequence[dict[str, Any]]) -> None:
+        assert len(Entries) <= 10
+        self.entries += Entries
+
+
+class FakeAws:
+    """In place of `Clients`: the same services whatever the role."""
+
+    def __init__(self) -> None:
+        self.s3, self.logs, self.events = FakeS3(), FakeLogs(), FakeEvents()
+
+    def client(self, service: str, role_arn: str) -> Any:
+        return {"s3": self.s3, "logs": self.logs, "events": self.events}[service]
+
+    def environment(self, role_arn: str) -> dict[str, str]:
+        return {"AWS_ACCESS_KEY_ID": role_arn}
+
+
+@dataclass
+class Running:
+    """What a fake program sees of its process."""
+
+    command: Command
+    print: Callable[[str], None]
+    timeout: float | None
+    memory_bytes: int | None
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def args(self) -> tuple[str, ...]:
+        return self.command.argv
+
+
+Program = Callable[[Running], int | None]
+
+
+class FakeProcess:
+    def __init__(self, program: Program, running: Running) -> None:
+        self._running = running
+        self._exit = Exit(1, "exited")
+        self._thread = threading.Thread(target=self._run, args=(program,), daemon=True)
+        self._thread.start()
+
+    def _run(self, program: Program) -> None:
+        try:
+            code = program(self._running)
+            self._exit = (
+                Exit(None, "stopped") if self._running.stopped.is_set() else Exit(code or 0, "exited")
+            )
+        except TimeoutError:
+            self._exit = Exit(None, "timed_out")
+        except MemoryError:
+            self._exit = Exit(None, "out_of_memory")
+
+    def wait(self) -> Exit:
+        self._thread.join()
+        return self._exit
+
+    def stop(self, grace: float | None = None) -> None:
+        self._running.stopped.set()
+
+
+class FakeWorkers:
+    """In place of `WarmWorkers`: a program is a function, its exit code what it returns.
+
+    TimeoutError stands for the time limit, MemoryError for the memory limit.
+    """
+
+    def __init__(self) -> None:
+        self.program: Program = lambda running: 0
+        self.processes: list[Running] = []
+
+    def start(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def spawn(
+        self,
+        command: Command,
+        *,
+        on_line: Callable[[str], None],
+        timeout: float | None = None,
+        memory_bytes: int | None = None,
+        stdin: bool = False,
+    ) -> FakeProcess:
+        running = Running(command, on_line, timeout, memory_bytes)
+        self.processes.append(running)
+        return FakeProcess(self.program, running)

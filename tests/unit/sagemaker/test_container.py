@@ -1,0 +1,86 @@
+import io
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from local.sagemaker.container import Container
+from local.sagemaker.errors import JobFailed
+
+
+@pytest.fixture
+def container(tmp_path: Path) -> Container:
+    return Container(tmp_path / "job")
+
+
+@pytest.mark.parametrize(
+    ("text", "here"),
+    [
+        ("/opt/ml", "{root}"),
+        ("/opt/ml/model", "{root}/model"),
+        ("--model=/opt/ml/model", "--model={root}/model"),
+        ("/usr/lib:/opt/ml/code", "/usr/lib:{root}/code"),
+        ("/opt/mlx/model", "/opt/mlx/model"),
+        ("/home/opt/ml/model", "/home/opt/ml/model"),
+        ("s3://bucket/opt/ml/model", "s3://bucket/opt/ml/model"),
+        ("see /opt/ml/model", "see /opt/ml/model"),
+    ],
+)
+def test_a_path_below_opt_ml_means_the_jobs_own_folder(container: Container, text: str, here: str) -> None:
+    assert container.here(text) == here.format(root=container.root)
+
+
+def test_what_a_job_says_of_its_own_folder_is_said_as_in_a_container(container: Container) -> None:
+    assert container.there(f"no file {container.root}/model/x") == "no file /opt/ml/model/x"
+
+
+def test_the_artifact_has_exactly_what_is_in_the_model_folder(container: Container) -> None:
+    (container.root / "model/code").mkdir(parents=True)
+    (container.root / "model/xgboost-model").write_bytes(b"trees")
+    (container.root / "model/code/inference.py").write_text("pass")
+
+    with tarfile.open(fileobj=io.BytesIO(container.pack_model()), mode="r:gz") as archive:
+        files = sorted(member.name for member in archive if member.isfile())
+
+    assert files == ["code/inference.py", "xgboost-model"]
+
+
+def test_an_artifact_is_unpacked_into_the_model_folder(container: Container, tmp_path: Path) -> None:
+    other = Container(tmp_path / "other")
+    (other.root / "model").mkdir()
+    (other.root / "model/xgboost-model").write_bytes(b"trees")
+
+    container.unpack_model(other.pack_model())
+
+    assert (container.root / "model/xgboost-model").read_bytes() == b"trees"
+
+
+def test_a_model_that_is_no_archive_fails_the_job(container: Container) -> None:
+    with pytest.raises(JobFailed, match="ClientError: Failed to extract model data archive"):
+        container.unpack_model(b"not an archive")
+
+
+def test_an_artifact_cannot_write_outside_of_the_model_folder(container: Container) -> None:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        archive.addfile(tarfile.TarInfo("../../stolen"))
+
+    with pytest.raises(JobFailed):
+        container.unpack_model(buffer.getvalue())
+
+
+def test_a_message_is_its_first_kilobyte(container: Container) -> None:
+    (container.root / "output/message").write_text("é" * 1000)
+
+    assert container.message("output/message") == "é" * 512
+
+
+def test_the_folder_is_removed_even_with_what_a_job_made_read_only(container: Container) -> None:
+    locked = container.root / "model/locked"
+    locked.mkdir(parents=True)
+    (locked / "file").touch()
+    locked.chmod(0o500)
+
+    container.remove()
+
+    assert not container.folder.exists()

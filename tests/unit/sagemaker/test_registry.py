@@ -1,0 +1,205 @@
+import json
+from typing import Any
+
+import pytest
+
+from local.sagemaker import SageMaker, ServiceError
+from tests.unit.sagemaker.fakes import FakeAws
+from tests.unit.sagemaker.requests import MODEL, PACKAGE, changed
+
+GROUP = {"ModelPackageGroupName": "group"}
+ARN = "arn:aws:sagemaker:us-east-1:000000000000:model-package/group/1"
+GROUP_ARN = "arn:aws:sagemaker:us-east-1:000000000000:model-package-group/group"
+
+
+@pytest.fixture
+def package(sagemaker: SageMaker) -> str:
+    sagemaker.call("CreateModelPackageGroup", GROUP)
+    arn: str = sagemaker.call("CreateModelPackage", PACKAGE)["ModelPackageArn"]
+    assert arn == ARN
+    return arn
+
+
+def describe(sagemaker: SageMaker, arn: str = ARN) -> dict[str, Any]:
+    return sagemaker.call("DescribeModelPackage", {"ModelPackageName": arn})
+
+
+def details(sagemaker: SageMaker, aws: FakeAws) -> list[dict[str, Any]]:
+    """The events of model packages; closing sends what is still on its way."""
+    sagemaker.close()
+    kind = "SageMaker Model Package State Change"
+    return [json.loads(entry["Detail"]) for entry in aws.events.entries if entry["DetailType"] == kind]
+
+
+def test_a_package_of_a_group_waits_for_approval(sagemaker: SageMaker, package: str) -> None:
+    described = describe(sagemaker)
+
+    assert described["ModelApprovalStatus"] == "PendingManualApproval"
+    assert (described["ModelPackageGroupName"], described["ModelPackageVersion"]) == ("group", 1)
+    assert "ModelPackageName" not in described
+    assert described["ModelPackageStatus"] == "Completed"
+    assert described["InferenceSpecification"] == PACKAGE["InferenceSpecification"]
+
+
+def test_a_version_is_never_given_twice(sagemaker: SageMaker, package: str) -> None:
+    sagemaker.call("DeleteModelPackage", {"ModelPackageName": package})
+
+    assert sagemaker.call("CreateModelPackage", PACKAGE)["ModelPackageArn"].endswith("/group/2")
+
+
+def test_a_request_that_is_sent_again_makes_no_second_package(sagemaker: SageMaker, package: str) -> None:
+    tokens = ("first", "second", "first")
+    arns = [
+        sagemaker.call("CreateModelPackage", PACKAGE | {"ClientToken": token})["ModelPackageArn"]
+        for token in tokens
+    ]
+
+    assert [arn[-1] for arn in arns] == ["2", "3", "2"]
+
+
+@pytest.mark.parametrize("before", ["Approved", "Rejected", "PendingManualApproval"])
+@pytest.mark.parametrize("after", ["Approved", "Rejected", "PendingManualApproval"])
+def test_any_approval_status_may_follow_any_other(
+    sagemaker: SageMaker, package: str, before: str, after: str
+) -> None:
+    for status in (before, after):
+        sagemaker.call("UpdateModelPackage", {"ModelPackageArn": ARN, "ModelApprovalStatus": status})
+
+    assert describe(sagemaker)["ModelApprovalStatus"] == after
+
+
+def test_an_update_tells_which_fields_changed(sagemaker: SageMaker, package: str, aws: FakeAws) -> None:
+    update = {"ModelPackageArn": ARN, "ModelApprovalStatus": "Approved", "ApprovalDescription": "well done"}
+    sagemaker.call("UpdateModelPackage", update)
+
+    created, updated = details(sagemaker, aws)
+    assert "UpdatedModelPackageFields" not in created
+    assert updated["UpdatedModelPackageFields"] == ["ModelApprovalStatus", "ApprovalDescription"]
+    assert updated["ModelPackageArn"] == ARN
+    assert (updated["ModelPackageGroupName"], updated["ModelPackageVersion"]) == ("group", 1)
+    assert (updated["ModelApprovalStatus"], updated["ApprovalDescription"]) == ("Approved", "well done")
+    assert updated["CreationTime"].endswith("Z")
+
+
+def test_an_update_that_changes_nothing_tells_nothing(
+    sagemaker: SageMaker, package: str, aws: FakeAws
+) -> None:
+    sagemaker.call(
+        "UpdateModelPackage", {"ModelPackageArn": ARN, "ModelApprovalStatus": "PendingManualApproval"}
+    )
+
+    assert len(details(sagemaker, aws)) == 1
+
+
+def test_an_update_of_other_fields_does_not_claim_a_new_approval(
+    sagemaker: SageMaker, package: str, aws: FakeAws
+) -> None:
+    sagemaker.call(
+        "UpdateModelPackage", {"ModelPackageArn": ARN, "CustomerMetadataProperties": {"reviewer": "Ann"}}
+    )
+
+    assert details(sagemaker, aws)[-1]["UpdatedModelPackageFields"] == ["CustomerMetadataProperties"]
+
+
+def test_customer_metadata_is_merged_and_removed_by_key(sagemaker: SageMaker, package: str) -> None:
+    update = {"ModelPackageArn": ARN}
+    sagemaker.call("UpdateModelPackage", update | {"CustomerMetadataProperties": {"a": "1", "b": "2"}})
+    sagemaker.call(
+        "UpdateModelPackage",
+        update
+        | {"CustomerMetadataProperties": {"c": "3"}, "CustomerMetadataPropertiesToRemove": ["a", "none"]},
+    )
+
+    assert describe(sagemaker)["CustomerMetadataProperties"] == {"b": "2", "c": "3"}
+
+
+def test_a_group_with_versions_cannot_be_deleted(sagemaker: SageMaker, package: str) -> None:
+    with pytest.raises(ServiceError) as refused:
+        sagemaker.call("DeleteModelPackageGroup", GROUP)
+    assert refused.value.code == "ConflictException"
+
+    sagemaker.call("DeleteModelPackage", {"ModelPackageName": package})
+    sagemaker.call("DeleteModelPackageGroup", GROUP)
+    with pytest.raises(ServiceError, match=f"Model Package Group {GROUP_ARN} does not exist"):
+        sagemaker.call("DescribeModelPackageGroup", GROUP)
+
+
+def test_a_group_is_found_by_its_arn_too(sagemaker: SageMaker, package: str) -> None:
+    described = sagemaker.call("DescribeModelPackageGroup", {"ModelPackageGroupName": GROUP_ARN})
+
+    assert described["ModelPackageGroupName"] == "group"
+    assert sagemaker.call("CreateModelPackage", PACKAGE | {"ModelPackageGroupName": GROUP_ARN}) == {
+        "ModelPackageArn": ARN.replace("/1", "/2")
+    }
+
+
+def test_a_batch_of_packages_is_described_with_an_error_for_each_that_is_missing(
+    sagemaker: SageMaker, package: str
+) -> None:
+    gone = ARN.replace("/1", "/9")
+    response = sagemaker.call("BatchDescribeModelPackage", {"ModelPackageArnList": [ARN, gone]})
+
+    assert response["ModelPackageSummaries"][ARN]["ModelPackageVersion"] == 1
+    assert response["BatchDescribeModelPackageErrorMap"] == {
+        gone: {"ErrorCode": "ValidationException", "ErrorResponse": f"ModelPackage {gone} does not exist."}
+    }
+
+
+def test_a_model_is_made_only_from_an_approved_package(sagemaker: SageMaker, package: str) -> None:
+    model = changed(MODEL, "PrimaryContainer", {"ModelPackageName": ARN})
+    with pytest.raises(ServiceError, match="its approval status is PendingManualApproval"):
+        sagemaker.call("CreateModel", model)
+
+    sagemaker.call("UpdateModelPackage", {"ModelPackageArn": ARN, "ModelApprovalStatus": "Approved"})
+    assert sagemaker.call("CreateModel", model)["ModelArn"].endswith(":model/model")
+
+
+@pytest.mark.parametrize(
+    ("action", "request_", "message"),
+    [
+        ("CreateModelPackageGroup", GROUP, f"Model Package Group already exists: {GROUP_ARN}"),
+        ("DescribeModelPackage", {"ModelPackageName": f"{ARN}9"}, f"ModelPackage {ARN}9 does not exist."),
+        (
+            "CreateModelPackage",
+            PACKAGE | {"ModelPackageGroupName": "no"},
+            f"Model Package Group {GROUP_ARN[:-5]}no does not exist.",
+        ),
+        (
+            "DeleteModel",
+            {"ModelName": "no"},
+            'Could not find model "arn:aws:sagemaker:us-east-1:000000000000:model/no".',
+        ),
+    ],
+)
+def test_what_is_there_or_not_is_said_as_aws_says_it(
+    action: str, request_: dict[str, Any], message: str, sagemaker: SageMaker, package: str
+) -> None:
+    with pytest.raises(ServiceError) as refused:
+        sagemaker.call(action, request_)
+
+    assert (refused.value.code, refused.value.message) == ("ValidationException", message)
+
+
+def test_a_model_of_the_same_name_is_refused(sagemaker: SageMaker) -> None:
+    sagemaker.call("CreateModel", MODEL)
+
+    with pytest.raises(
+        ServiceError, match=r'Cannot create already existing model "arn:aws:.*:model/model"\.'
+    ):
+        sagemaker.call("CreateModel", MODEL)
+
+
+def test_tags_are_added_changed_listed_and_removed(sagemaker: SageMaker) -> None:
+    tags = [{"Key": f"key-{number}", "Value": "x"} for number in range(3)]
+    arn = sagemaker.call("CreateModel", MODEL | {"Tags": tags})["ModelArn"]
+    sagemaker.call("AddTags", {"ResourceArn": arn, "Tags": [{"Key": "key-0", "Value": "y"}]})
+    sagemaker.call("DeleteTags", {"ResourceArn": arn, "TagKeys": ["key-1", "none"]})
+
+    assert sagemaker.call("ListTags", {"ResourceArn": arn}) == {
+        "Tags": [{"Key": "key-0", "Value": "y"}, {"Key": "key-2", "Value": "x"}]
+    }
+
+
+def test_what_does_not_exist_has_no_tags(sagemaker: SageMaker) -> None:
+    with pytest.raises(ServiceError, match="Could not find resource"):
+        sagemaker.call("ListTags", {"ResourceArn": ARN})

@@ -1,0 +1,113 @@
+from pathlib import Path
+
+import pytest
+
+from local.sagemaker.errors import JobFailed
+from local.sagemaker.storage import Kept, Storage, relative_key, split_uri
+from tests.unit.sagemaker.fakes import REGION, ROLE, FakeS3
+
+
+@pytest.fixture
+def s3() -> FakeS3:
+    return FakeS3()
+
+
+@pytest.fixture
+def storage(s3: FakeS3) -> Storage:
+    return Storage(s3, ROLE, REGION)
+
+
+@pytest.mark.parametrize(
+    ("key", "prefix", "relative"),
+    [
+        ("a/b.csv", "a/b.csv", "b.csv"),
+        ("a/b.csv.bak", "a/b.csv", "b.csv.bak"),
+        ("a/b/c.csv", "a/b", "c.csv"),
+        ("a/b/c.csv", "a/b/", "c.csv"),
+        ("a/b/c/d.csv", "a/b", "c/d.csv"),
+        ("a/bc/d.csv", "a/b", "bc/d.csv"),
+        ("a.csv", "", "a.csv"),
+        ("a/b.csv", "", "a/b.csv"),
+    ],
+)
+def test_an_object_lies_where_its_key_goes_on_after_the_prefix(key: str, prefix: str, relative: str) -> None:
+    assert relative_key(key, prefix) == relative
+
+
+@pytest.mark.parametrize(
+    ("uri", "parts"),
+    [
+        ("s3://b/k/l", ("b", "k/l")),
+        ("s3://b", ("b", "")),
+        ("s3://b/", ("b", "")),
+        ("s3://b/k?x", ("b", "k?x")),
+    ],
+)
+def test_an_s3_uri_has_a_bucket_and_a_key(uri: str, parts: tuple[str, str]) -> None:
+    assert split_uri(uri) == parts
+
+
+def test_a_prefix_is_downloaded_whole_over_all_pages(s3: FakeS3, storage: Storage, tmp_path: Path) -> None:
+    for number in range(5):
+        s3.put(f"s3://bucket/in/{number}.csv", b"x")
+    s3.put("s3://bucket/in/", b"")
+    s3.put("s3://bucket/in/deep/6.csv", b"six")
+
+    storage.download("s3://bucket/in", tmp_path)
+
+    names = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.csv"))
+    assert names == ["0.csv", "1.csv", "2.csv", "3.csv", "4.csv", "deep/6.csv"]
+    assert (tmp_path / "deep/6.csv").read_bytes() == b"six"
+
+
+def test_a_prefix_without_objects_fails_the_job_in_the_words_of_aws(storage: Storage, tmp_path: Path) -> None:
+    with pytest.raises(JobFailed) as failed:
+        storage.download("s3://bucket/in/", tmp_path)
+
+    assert str(failed.value) == (
+        'ClientError: No S3 objects found under S3 URL "s3://bucket/in/" given in input data source. Please ensure that '
+        "the bucket exists in the selected region (us-east-1), that objects exist under that S3 prefix, and that the "
+        f'role "{ROLE}" has "s3:ListBucket" permissions on bucket "bucket".'
+    )
+
+
+def test_a_key_that_leaves_the_folder_is_not_written(s3: FakeS3, storage: Storage, tmp_path: Path) -> None:
+    s3.put("s3://bucket/in/../../x", b"x")
+
+    with pytest.raises(JobFailed, match="leaves its folder"):
+        storage.download("s3://bucket/in/", tmp_path / "folder")
+
+
+def test_what_is_kept_is_read_once_for_each_version(s3: FakeS3, storage: Storage, tmp_path: Path) -> None:
+    kept = Kept(tmp_path / "kept")
+    s3.put("s3://bucket/in/a", b"first")
+    storage.download("s3://bucket/in/", tmp_path / "one", kept)
+    storage.download("s3://bucket/in/", tmp_path / "two", kept)
+    s3.put("s3://bucket/in/a", b"second")
+    storage.download("s3://bucket/in/", tmp_path / "three", kept)
+
+    assert s3.reads == ["in/a", "in/a"]
+    assert [(tmp_path / name / "a").read_bytes() for name in ("one", "two", "three")] == [
+        b"first",
+        b"first",
+        b"second",
+    ]
+
+
+def test_a_folder_is_uploaded_with_its_paths_as_keys(s3: FakeS3, storage: Storage, tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "a.txt").write_text("a")
+    (tmp_path / "deep/b.txt").write_text("b")
+
+    storage.upload_folder(tmp_path, "s3://bucket/out/")
+
+    assert s3.objects == {("bucket", "out/a.txt"): b"a", ("bucket", "out/deep/b.txt"): b"b"}
+
+
+def test_an_upload_that_is_refused_fails_the_job(s3: FakeS3, storage: Storage) -> None:
+    s3.broken = True
+
+    with pytest.raises(
+        JobFailed, match=r"ClientError: Artifact upload failed: s3://bucket/x: .*AccessDenied"
+    ):
+        storage.upload(b"x", "s3://bucket/x")

@@ -1,0 +1,73 @@
+"""As much of IAM's policy evaluation as the template uses."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tests.unit.template.stack import of_type, properties
+
+
+def statements(role: str) -> list[dict[str, Any]]:
+    """All statements of a role's inline policies."""
+    policies = properties(role)["Policies"]
+    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def actions(role: str) -> set[str]:
+    """All actions that a role's statements name."""
+    return {action for statement in statements(role) for action in as_list(statement["Action"])}
+
+
+def roles() -> set[str]:
+    """The logical ids of all roles."""
+    return set(of_type("AWS::IAM::Role"))
+
+
+def allows(
+    policy: list[dict[str, Any]], action: str, resource: str, context: Mapping[str, str] | None = None
+) -> bool:
+    """Whether the statements allow it: some Allow that fits and no Deny that fits."""
+    fitting = [s["Effect"] for s in policy if _fits(s, action, resource, context or {})]
+    return "Allow" in fitting and "Deny" not in fitting
+
+
+def denies(policy: list[dict[str, Any]], action: str, resource: str, context: Mapping[str, str]) -> bool:
+    """Whether some Deny fits."""
+    return any(s["Effect"] == "Deny" and _fits(s, action, resource, context) for s in policy)
+
+
+def as_list(value: Any) -> list[Any]:
+    """IAM takes one thing or a list of them almost everywhere."""
+    return value if isinstance(value, list) else [value]
+
+
+def _fits(statement: Mapping[str, Any], action: str, resource: str, context: Mapping[str, str]) -> bool:
+    return (
+        any(matches(pattern, action, ignore_case=True) for pattern in as_list(statement["Action"]))
+        and any(matches(pattern, resource) for pattern in as_list(statement["Resource"]))
+        and all(_holds(*condition, context) for condition in _conditions(statement))
+    )
+
+
+def _conditions(statement: Mapping[str, Any]) -> Iterator[tuple[str, str, list[str]]]:
+    for operator, tests in statement.get("Condition", {}).items():
+        for key, values in tests.items():
+            yield operator, key, as_list(values)
+
+
+def _holds(operator: str, key: str, values: list[str], context: Mapping[str, str]) -> bool:
+    given = context.get(key)
+    if given is None:
+        return False
+    match operator:
+        case "StringEquals" | "Bool":
+            return given in values
+        case "StringLike" | "ArnEquals" | "ArnLike":
+            return any(matches(value, given) for value in values)
+    raise NotImplementedError(operator)
+
+
+def matches(pattern: str, text: str, *, ignore_case: bool = False) -> bool:
+    """IAM's wildcards: * for any run of characters, ? for one."""
+    expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.fullmatch(expression, text, re.DOTALL | re.IGNORECASE * ignore_case) is not None

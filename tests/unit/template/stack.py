@@ -1,0 +1,163 @@
+"""template.yaml as CloudFormation gets to see it: SAM's transform done, intrinsic functions evaluated."""
+
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import boto3
+from samcli.yamlhelper import yaml_parse  # type: ignore[import-untyped]
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+
+ROOT = Path(__file__).parents[3]
+STACK = "mpg-test"
+REGION = "us-east-1"
+ACCOUNT = "111122223333"
+EMAILS = {"ApproverEmail": "approver@example.com", "NotificationEmail": "team@example.com"}
+
+
+@cache
+def template() -> dict[str, Any]:
+    """The template as written, short intrinsic functions in their long form."""
+    parsed: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
+    return parsed
+
+
+@cache
+def stack() -> dict[str, dict[str, Any]]:
+    """Every resource after the transform, by logical id, evaluated with the parameters' defaults."""
+    written = json.loads(json.dumps(template()))
+    for resource in (
+        written["Globals"]["Function"],
+        *(r["Properties"] for r in written["Resources"].values()),
+    ):
+        for source in {"CodeUri", "ContentUri", "DefinitionUri"} & resource.keys():
+            resource[source] = "s3://artifacts/key"
+    translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
+    transformed = translator.translate(written, {})["Resources"]
+    evaluator = Evaluator(transformed)
+    return {name: evaluator.evaluate(resource) for name, resource in transformed.items()}
+
+
+def properties(logical_id: str) -> dict[str, Any]:
+    """A resource's evaluated properties."""
+    found: dict[str, Any] = stack()[logical_id]["Properties"]
+    return found
+
+
+def of_type(resource_type: str) -> dict[str, dict[str, Any]]:
+    """The evaluated properties of every resource of a type, by logical id."""
+    return {
+        name: resource.get("Properties", {})
+        for name, resource in stack().items()
+        if resource["Type"] == resource_type
+    }
+
+
+def aws_arn(service: str, rest: str, *, region: str = REGION, account: str = ACCOUNT) -> str:
+    """An ARN of the account that the stack is evaluated for."""
+    return f"arn:aws:{service}:{region}:{account}:{rest}"
+
+
+class Evaluator:
+    """Evaluates the intrinsic functions that the template uses; an unknown one is an error."""
+
+    def __init__(self, resources: Mapping[str, Any], parameters: Mapping[str, str] = EMAILS) -> None:
+        self._resources = resources
+        defaults = {name: entry.get("Default") for name, entry in template()["Parameters"].items()}
+        self._parameters = {**defaults, **parameters}
+
+    def evaluate(self, value: Any) -> Any:
+        """The value with every function in it evaluated; AWS::NoValue leaves its key out."""
+        if isinstance(value, list):
+            return [self.evaluate(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            [(name, argument)] = value.items()
+            if name == "Ref" or name.startswith("Fn::"):
+                return self._function(name, argument)
+        evaluated = {key: self.evaluate(item) for key, item in value.items()}
+        return {key: item for key, item in evaluated.items() if item is not None}
+
+    def _function(self, name: str, argument: Any) -> Any:
+        match name:
+            case "Ref":
+                return self._ref(argument)
+            case "Fn::GetAtt":
+                return self._attribute(*(argument.split(".", 1) if isinstance(argument, str) else argument))
+            case "Fn::Sub":
+                return self._sub(argument)
+            case "Fn::FindInMap":
+                table, first, second = (self.evaluate(part) for part in argument)
+                return template()["Mappings"][table][str(first)][second]
+            case "Fn::If":
+                condition, yes, no = argument
+                holds = {"CapsReviewPage": self._parameters["ReviewReservedConcurrency"] != ""}[condition]
+                return self.evaluate(yes if holds else no)
+        raise NotImplementedError(name)
+
+    def _sub(self, argument: Any) -> str:
+        text, values = (argument, {}) if isinstance(argument, str) else argument
+
+        def replaced(match: re.Match[str]) -> str:
+            name = match[1]
+            if name in values:
+                return str(self.evaluate(values[name]))
+            logical_id, dot, attribute = name.partition(".")
+            return str(self._attribute(logical_id, attribute) if dot else self._ref(name))
+
+        return re.sub(r"\$\{([^}]+)\}", replaced, text)
+
+    def _ref(self, name: str) -> Any:
+        pseudo = {
+            "AWS::StackName": STACK,
+            "AWS::Region": REGION,
+            "AWS::AccountId": ACCOUNT,
+            "AWS::Partition": "aws",
+            "AWS::URLSuffix": "amazonaws.com",
+            "AWS::NoValue": None,
+        }
+        if name in pseudo:
+            return pseudo[name]
+        if name in self._parameters:
+            return self._parameters[name]
+        arn_is_its_ref = {
+            "AWS::StepFunctions::StateMachine",
+            "AWS::SNS::Topic",
+            "AWS::SageMaker::ModelPackageGroup",
+        }
+        kind = self._resources[name]["Type"]
+        return self._attribute(name, "Arn") if kind in arn_is_its_ref else self._physical_id(name)
+
+    def _physical_id(self, logical_id: str) -> str:
+        resource = self._resources[logical_id]
+        named = resource.get("Properties", {}).get("LogGroupName")
+        if named:
+            return str(self.evaluate(named))
+        if resource["Type"] == "AWS::S3::Bucket":
+            return f"{STACK}-{logical_id.lower()}-x1"
+        return f"{STACK}-{logical_id}-X1"
+
+    def _attribute(self, logical_id: str, attribute: str) -> str:
+        own = self._physical_id(logical_id)
+        arns = {
+            "AWS::S3::Bucket": f"arn:aws:s3:::{own}",
+            "AWS::DynamoDB::Table": aws_arn("dynamodb", f"table/{own}"),
+            "AWS::Lambda::Function": aws_arn("lambda", f"function:{own}"),
+            "AWS::Logs::LogGroup": aws_arn("logs", f"log-group:{own}:*"),
+            "AWS::IAM::Role": aws_arn("iam", f"role/{own}", region=""),
+            "AWS::SQS::Queue": aws_arn("sqs", own),
+            "AWS::SNS::Topic": aws_arn("sns", own),
+            "AWS::Events::Rule": aws_arn("events", f"rule/{own}"),
+            "AWS::StepFunctions::StateMachine": aws_arn("states", f"stateMachine:{STACK}"),
+            "AWS::SageMaker::ModelPackageGroup": aws_arn("sagemaker", f"model-package-group/{STACK}"),
+        }
+        if attribute in ("Arn", "ModelPackageGroupArn"):
+            return arns[self._resources[logical_id]["Type"]]
+        return {"FunctionUrl": "https://x.lambda-url.aws/", "CodePrefix": "code/0123/", "Version": "1"}[
+            attribute
+        ]

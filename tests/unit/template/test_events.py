@@ -1,0 +1,185 @@
+"""What starts the pipeline and what wakes its handlers: no event is missed silently, none starts an endless loop."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.unit.template import iam
+from tests.unit.template.stack import ROOT, aws_arn, of_type, properties
+
+RUN = "mpg-20260131-0915-0123abcd"
+UPLOADS = [
+    "incoming/cars.csv",
+    "incoming/2026/01/cars.csv",
+    "incoming/cars + more (100%).csv",
+    "incoming/voitures été.csv",
+    "incoming/.csv",
+    f"incoming/{'c' * 1000}.csv",
+]
+WRITTEN_BY_THE_PIPELINE = [
+    f"runs/{RUN}/input/upload.csv",
+    *(f"runs/{RUN}/prepared/{name}/{name}.csv" for name in ("train", "validation", "test", "batch")),
+    f"runs/{RUN}/prepared/preprocessor.json",
+    f"runs/{RUN}/prepared/summary.json",
+    f"runs/{RUN}/tuning/{RUN}-0-0-001-89abcdef/output/model.tar.gz",
+    f"runs/{RUN}/predictions/batch.csv.out",
+    f"models/{RUN}/model.tar.gz",
+    f"models/{RUN}/evaluation.json",
+    "code/0123456789abcdef/preprocess.py",
+]
+NO_UPLOADS = ["incoming/cars.csv.bak", "incoming/cars.CSV", "incoming/", "cars.csv", "old/incoming/cars.csv"]
+RULES = sorted(of_type("AWS::Events::Rule"))
+
+
+def pattern_matches(pattern: Any, event: Any) -> bool:
+    """EventBridge's matching, as far as the template uses it: objects, lists of alternatives, wildcard."""
+    if isinstance(pattern, dict):
+        return all(key in event and pattern_matches(value, event[key]) for key, value in pattern.items())
+    return any(alternative_matches(alternative, event) for alternative in pattern)
+
+
+def alternative_matches(alternative: Any, value: Any) -> bool:
+    if not isinstance(alternative, dict):
+        return bool(alternative == value)
+    [(operator, operand)] = alternative.items()
+    match operator:
+        case "wildcard":
+            return re.fullmatch(re.escape(operand).replace(r"\*", ".*"), value, re.DOTALL) is not None
+        case "prefix":
+            return str(value).startswith(operand)
+        case "suffix":
+            return str(value).endswith(operand)
+    raise NotImplementedError(operator)
+
+
+def object_created(key: str, bucket: str = "mpg-test-pipelinebucket-x1") -> dict[str, Any]:
+    return {
+        "source": "aws.s3",
+        "detail-type": "Object Created",
+        "detail": {"bucket": {"name": bucket}, "object": {"key": key, "size": 1, "version-id": "v"}},
+    }
+
+
+@pytest.mark.parametrize("key", UPLOADS)
+def test_an_upload_starts_the_pipeline(key: str) -> None:
+    assert pattern_matches(properties("UploadRule")["EventPattern"], object_created(key))
+
+
+@pytest.mark.parametrize("key", WRITTEN_BY_THE_PIPELINE)
+def test_nothing_that_the_pipeline_writes_starts_it_again(key: str) -> None:
+    assert not pattern_matches(properties("UploadRule")["EventPattern"], object_created(key))
+
+
+@pytest.mark.parametrize("key", NO_UPLOADS)
+def test_other_objects_start_nothing(key: str) -> None:
+    assert not pattern_matches(properties("UploadRule")["EventPattern"], object_created(key))
+
+
+def test_an_upload_into_another_bucket_starts_nothing() -> None:
+    event = object_created("incoming/cars.csv", bucket="somebody-elses")
+    assert not pattern_matches(properties("UploadRule")["EventPattern"], event)
+
+
+def test_the_state_machine_writes_nowhere_that_starts_it() -> None:
+    definition = (ROOT / "statemachine" / "pipeline.asl.json").read_text(encoding="utf-8")
+    places = set(re.findall(r"s3://\$\{BucketName\}/[^'\"]*", definition))
+    assert places
+    assert not {place for place in places if place.startswith("s3://${BucketName}/incoming")}
+
+
+@pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"])
+def test_every_end_of_an_execution_is_told(status: str) -> None:
+    assert pattern_matches(properties("NotifyFunctionRunEnded")["EventPattern"], execution_event(status))
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "PENDING_REDRIVE"])
+def test_an_execution_that_goes_on_is_not_told_of(status: str) -> None:
+    assert not pattern_matches(properties("NotifyFunctionRunEnded")["EventPattern"], execution_event(status))
+
+
+def test_the_end_of_another_machines_execution_is_not_told() -> None:
+    event = execution_event("FAILED")
+    event["detail"]["stateMachineArn"] += "-of-somebody-else"
+    assert not pattern_matches(properties("NotifyFunctionRunEnded")["EventPattern"], event)
+
+
+def execution_event(status: str) -> dict[str, Any]:
+    return {
+        "source": "aws.states",
+        "detail-type": "Step Functions Execution Status Change",
+        "detail": {"stateMachineArn": aws_arn("states", "stateMachine:mpg-test"), "status": status},
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "group", "resumes"),
+    [
+        ("Approved", "mpg-test", True),
+        ("Rejected", "mpg-test", True),
+        ("PendingManualApproval", "mpg-test", False),
+        ("Approved", "somebody-elses", False),
+    ],
+)
+def test_a_decision_about_a_package_of_the_group_resumes(status: str, group: str, resumes: bool) -> None:
+    event = {
+        "source": "aws.sagemaker",
+        "detail-type": "SageMaker Model Package State Change",
+        "detail": {"ModelPackageGroupName": group, "ModelApprovalStatus": status},
+    }
+    pattern = properties("ResumePipelineFunctionPackageDecided")["EventPattern"]
+    assert pattern_matches(pattern, event) is resumes
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_an_event_that_cannot_be_delivered_is_retried_for_a_day_and_then_kept(rule: str) -> None:
+    [target] = properties(rule)["Targets"]
+    assert target["RetryPolicy"] == {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86_400}
+    queue = target["DeadLetterConfig"]["Arn"]
+    sent_by_the_rule = {"aws:SourceArn": aws_arn("events", f"rule/mpg-test-{rule}-X1")}
+    assert iam.allows(queue_policy(queue), "sqs:SendMessage", queue, sent_by_the_rule)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_no_other_rule_can_write_to_the_dead_letters(rule: str) -> None:
+    [target] = properties(rule)["Targets"]
+    queue = target["DeadLetterConfig"]["Arn"]
+    sent_by_another = {"aws:SourceArn": aws_arn("events", "rule/another")}
+    assert not iam.allows(queue_policy(queue), "sqs:SendMessage", queue, sent_by_another)
+
+
+def queue_policy(queue_arn: str) -> list[dict[str, Any]]:
+    name = queue_arn.rpartition(":")[2]
+    policies = [p for p in of_type("AWS::SQS::QueuePolicy").values() if name in p["Queues"]]
+    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+
+
+def test_the_rule_may_start_the_machine_and_nothing_else() -> None:
+    [target] = properties("UploadRule")["Targets"]
+    assert target["RoleArn"].endswith("role/mpg-test-UploadRuleRole-X1")
+    assert iam.allows(iam.statements("UploadRuleRole"), "states:StartExecution", target["Arn"])
+    assert not iam.allows(iam.statements("UploadRuleRole"), "states:StartExecution", f"{target['Arn']}2")
+
+
+@pytest.mark.parametrize("function", ["NotifyFunction", "ResumePipelineFunction"])
+def test_an_event_on_which_a_function_keeps_failing_is_kept(function: str) -> None:
+    [config] = [
+        c
+        for c in of_type("AWS::Lambda::EventInvokeConfig").values()
+        if c["FunctionName"].startswith(f"mpg-test-{function}")
+    ]
+    queue = config["DestinationConfig"]["OnFailure"]["Destination"]
+    assert queue in {aws_arn("sqs", f"mpg-test-{name}-X1") for name in of_type("AWS::SQS::Queue")}
+    assert config["MaximumRetryAttempts"] == 2
+
+
+def test_dead_letters_are_kept_as_long_as_sqs_can_and_encrypted() -> None:
+    for queue in of_type("AWS::SQS::Queue").values():
+        assert queue == {"MessageRetentionPeriod": 14 * 86_400, "SqsManagedSseEnabled": True}
+
+
+def test_a_pattern_is_valid_json_for_eventbridge() -> None:
+    # EventBridge refuses patterns over 2,048 characters.
+    for rule in RULES:
+        assert len(json.dumps(properties(rule)["EventPattern"])) < 2048

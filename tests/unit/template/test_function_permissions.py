@@ -1,0 +1,130 @@
+"""Each function's role allows the calls that its code makes, and no other."""
+
+import pytest
+
+from tests.unit.template import code, iam
+from tests.unit.template.stack import STACK, aws_arn, of_type, properties
+
+BUCKET = "arn:aws:s3:::mpg-test-pipelinebucket-x1"
+RUN = "mpg-20260131-0915-0123abcd"
+TABLE = aws_arn("dynamodb", "table/mpg-test-PipelineTable-X1")
+PACKAGE = aws_arn("sagemaker", f"model-package/{STACK}/7")
+MACHINE = aws_arn("states", f"stateMachine:{STACK}")
+EXECUTION = aws_arn("states", f"execution:{STACK}:0b1c_2d3e")
+APPROVERS = aws_arn("sns", "mpg-test-ApprovalTopic-X1")
+READERS = aws_arn("sns", "mpg-test-NotificationTopic-X1")
+DEAD_LETTERS = aws_arn("sqs", "mpg-test-EventDeadLetters-X1")
+
+CALLS = {
+    "CheckUpload": {
+        # GetObject answers 404 instead of 403 for a missing key only to who may list.
+        ("s3:ListBucket", BUCKET),
+        ("s3:GetObject", f"{BUCKET}/incoming/a + b%.csv"),
+        ("s3:GetObjectVersion", f"{BUCKET}/incoming/cars.csv"),
+        ("s3:PutObject", f"{BUCKET}/runs/{RUN}/input/upload.csv"),
+    },
+    "RequestApproval": {
+        ("dynamodb:GetItem", TABLE),
+        ("dynamodb:PutItem", TABLE),
+        ("dynamodb:UpdateItem", TABLE),
+        ("sns:ListSubscriptionsByTopic", APPROVERS),
+        ("sns:Publish", APPROVERS),
+        ("sagemaker:DescribeModelPackage", PACKAGE),
+        ("states:SendTaskSuccess", MACHINE),
+        ("states:DescribeExecution", EXECUTION),
+    },
+    "Review": {
+        ("dynamodb:GetItem", TABLE),
+        ("dynamodb:UpdateItem", TABLE),
+        ("s3:GetObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
+        ("s3:GetObject", f"{BUCKET}/runs/{RUN}/predictions/batch.csv.out"),
+        ("sagemaker:DescribeModelPackage", PACKAGE),
+        ("sagemaker:UpdateModelPackage", PACKAGE),
+    },
+    "ResumePipeline": {
+        ("dynamodb:GetItem", TABLE),
+        ("dynamodb:PutItem", TABLE),
+        ("dynamodb:UpdateItem", TABLE),
+        ("dynamodb:DeleteItem", TABLE),
+        ("sagemaker:DescribeModelPackage", PACKAGE),
+        ("states:SendTaskSuccess", MACHINE),
+        ("states:DescribeExecution", EXECUTION),
+        ("sns:Publish", READERS),
+        # Lambda writes the event there in the function's name when the function keeps failing.
+        ("sqs:SendMessage", DEAD_LETTERS),
+    },
+    "Notify": {
+        ("dynamodb:GetItem", TABLE),
+        ("dynamodb:PutItem", TABLE),
+        ("dynamodb:UpdateItem", TABLE),
+        ("dynamodb:DeleteItem", TABLE),
+        ("states:DescribeExecution", EXECUTION),
+        ("sns:Publish", READERS),
+        ("sqs:SendMessage", DEAD_LETTERS),
+    },
+    "PublishCode": {("s3:PutObject", f"{BUCKET}/code/0123/preprocess.py")},
+}
+FOR_EVERY_FUNCTION = {
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "xray:PutTraceSegments",
+    "xray:PutTelemetryRecords",
+}
+
+
+def test_the_table_above_has_every_function() -> None:
+    assert {f"{name}Function" for name in CALLS} == set(of_type("AWS::Lambda::Function"))
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_function_runs_under_its_own_role(name: str) -> None:
+    assert properties(f"{name}Function")["Role"].endswith(f"role/mpg-test-{name}Role-X1")
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_role_allows_the_calls_of_its_function(name: str) -> None:
+    for action, resource in CALLS[name]:
+        assert iam.allows(iam.statements(f"{name}Role"), action, resource), f"{action} on {resource}"
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_role_allows_no_other_action(name: str) -> None:
+    assert iam.actions(f"{name}Role") == {action for action, _ in CALLS[name]} | FOR_EVERY_FUNCTION
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_function_writes_to_its_own_log_group_only(name: str) -> None:
+    policy = iam.statements(f"{name}Role")
+    group = properties(f"{name}Function")["LoggingConfig"]["LogGroup"]
+    assert iam.allows(policy, "logs:PutLogEvents", aws_arn("logs", f"log-group:{group}:log-stream:2026/01"))
+    assert not iam.allows(
+        policy, "logs:PutLogEvents", aws_arn("logs", "log-group:/aws/lambda/other:log-stream:1")
+    )
+
+
+def test_only_the_page_decides() -> None:
+    deciders = {role for role in iam.roles() if "sagemaker:UpdateModelPackage" in iam.actions(role)}
+    assert deciders == {"ReviewRole"}
+
+
+def test_the_page_cannot_resume_an_execution() -> None:
+    assert not any(action.startswith("states:") for action in iam.actions("ReviewRole"))
+
+
+def test_packages_of_other_groups_are_out_of_reach() -> None:
+    elsewhere = PACKAGE.replace(f"/{STACK}/", "/somebody-elses/")
+    assert not iam.allows(iam.statements("ReviewRole"), "sagemaker:UpdateModelPackage", elsewhere)
+
+
+# Calls in modules that a handler shares with another one, which it never reaches.
+NOT_REACHED = {
+    "RequestApproval": {"sagemaker:UpdateModelPackage"},
+    "Review": {"dynamodb:PutItem", "sns:Publish"},
+    "ResumePipeline": {"sagemaker:UpdateModelPackage"},
+}
+
+
+@pytest.mark.parametrize("name", sorted(CALLS.keys() - {"PublishCode"}))
+def test_the_table_above_has_every_call_in_the_code(name: str) -> None:
+    handler = properties(f"{name}Function")["Handler"].partition(".")[0]
+    assert code.calls(handler) - iam.actions(f"{name}Role") == NOT_REACHED.get(name, set())

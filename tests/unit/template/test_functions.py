@@ -1,0 +1,113 @@
+"""Every Lambda: logs that expire, traces, the environment that its code asks for, time limits that fit together."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.unit.template import code
+from tests.unit.template.stack import ROOT, of_type, properties, template
+
+FUNCTIONS = sorted(of_type("AWS::Lambda::Function"))
+HANDLERS = sorted(set(FUNCTIONS) - {"PublishCodeFunction"})
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_has_a_log_group_that_expires(name: str) -> None:
+    groups = {group["LogGroupName"]: group for group in of_type("AWS::Logs::LogGroup").values()}
+    assert groups[properties(name)["LoggingConfig"]["LogGroup"]]["RetentionInDays"] == 90
+
+
+def test_every_log_group_expires() -> None:
+    assert all(group["RetentionInDays"] for group in of_type("AWS::Logs::LogGroup").values())
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_is_traced(name: str) -> None:
+    assert properties(name)["TracingConfig"] == {"Mode": "Active"}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_runs_on_the_runtime_that_the_packages_are_made_for(name: str) -> None:
+    assert (properties(name)["Runtime"], properties(name)["Architectures"]) == ("python3.13", ["arm64"])
+
+
+@pytest.mark.parametrize("name", HANDLERS)
+def test_a_function_gets_every_variable_that_its_code_needs(name: str) -> None:
+    handler = properties(name)["Handler"].partition(".")[0]
+    assert code.required_variables(handler) <= properties(name)["Environment"]["Variables"].keys()
+
+
+@pytest.mark.parametrize("name", HANDLERS)
+def test_a_handler_is_in_the_package(name: str) -> None:
+    module, _, function = properties(name)["Handler"].partition(".")
+    tree = ast.parse((code.FUNCTIONS / f"{module}.py").read_text(encoding="utf-8"))
+    assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def test_handlers_share_one_package_so_that_sam_builds_it_once() -> None:
+    written = template()["Resources"]
+    assert template()["Globals"]["Function"]["CodeUri"] == "functions/"
+    assert all("CodeUri" not in written[name]["Properties"] for name in HANDLERS)
+
+
+def test_no_function_outlives_the_claim_on_telling_people() -> None:
+    claim_seconds = constant("told", "CLAIM_SECONDS")
+    for name in HANDLERS:
+        if "told" in code.modules_of(properties(name)["Handler"].partition(".")[0]):
+            assert properties(name)["Timeout"] < claim_seconds, name
+
+
+def test_the_page_is_public_in_both_ways_that_lambda_asks_for() -> None:
+    permissions = [p for p in of_type("AWS::Lambda::Permission").values() if p["Principal"] == "*"]
+    assert {p["Action"] for p in permissions} == {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"}
+    by_url_only = [
+        p.get("FunctionUrlAuthType") == "NONE" or p.get("InvokedViaFunctionUrl") for p in permissions
+    ]
+    assert by_url_only == [True, True]
+    assert {p["FunctionName"] for p in permissions} == {"mpg-test-ReviewFunction-X1"}
+
+
+def test_only_the_page_has_a_url() -> None:
+    assert [url["TargetFunctionArn"] for url in of_type("AWS::Lambda::Url").values()] == [
+        "mpg-test-ReviewFunction-X1"
+    ]
+
+
+def test_no_concurrency_is_reserved_unless_asked_for() -> None:
+    assert all("ReservedConcurrentExecutions" not in properties(name) for name in FUNCTIONS)
+
+
+def test_the_layer_holds_all_that_the_rules_import(tmp_path: Path) -> None:
+    make = ["make", "--silent", "build-CarsLayer", f"ARTIFACTS_DIR={tmp_path}"]
+    subprocess.run(make, cwd=ROOT / "processing", check=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["python"]
+    alone = f"import sys; sys.path.insert(0, {str(tmp_path / 'python')!r}); import cars; cars.check_cars"
+    # -I -S: neither this project nor any installed package can be imported.
+    subprocess.run([sys.executable, "-I", "-S", "-c", alone], check=True)
+
+
+def test_the_rules_of_an_upload_come_with_its_function_alone() -> None:
+    with_layer = {name for name in FUNCTIONS if "Layers" in properties(name)}
+    importing = {name for name in HANDLERS if imports_cars(properties(name)["Handler"].partition(".")[0])}
+    assert with_layer == importing == {"CheckUploadFunction"}
+
+
+def imports_cars(handler: str) -> bool:
+    sources = [
+        (code.FUNCTIONS / f"{name}.py").read_text(encoding="utf-8") for name in code.modules_of(handler)
+    ]
+    return any("from cars import" in source or "import cars" in source for source in sources)
+
+
+def constant(module: str, name: str) -> int:
+    tree = ast.parse((code.FUNCTIONS / f"{module}.py").read_text(encoding="utf-8"))
+    for node in tree.body:
+        match node:
+            case ast.Assign(targets=[ast.Name(id=found)], value=ast.Constant(value=int(value))) if (
+                found == name
+            ):
+                return value
+    raise AssertionError(f"{module}.py has no constant {name}")
