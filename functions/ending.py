@@ -1,0 +1,67 @@
+"""How an execution of the pipeline ended, read from an event or from Step Functions itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from causes import FailedJob, failed_job, json_object, readable_cause
+from text import one_line
+
+
+@dataclass(frozen=True)
+class Ending:
+    """The end of an execution. `output` is empty unless it succeeded; then `error` and `cause` are."""
+
+    execution_arn: str
+    status: str
+    redrives: int
+    upload: str
+    output: Mapping[str, Any]
+    error: str
+    cause: str
+    job: FailedJob | None
+
+    @property
+    def outcome(self) -> str:
+        """One word for what became of it: the outcome, the error's name, or else the status."""
+        if self.status == "SUCCEEDED":
+            return str(self.output.get("outcome") or "succeeded")
+        return self.error or self.status if self.status == "FAILED" else self.status
+
+    @property
+    def identity(self) -> str:
+        """What distinguishes this end from others of the same execution, which can be redriven."""
+        return f"{self.execution_arn}#{self.status}#{self.redrives}"
+
+
+def from_detail(detail: Mapping[str, Any]) -> Ending:
+    """Read the detail of "Step Functions Execution Status Change"; DescribeExecution has the same names."""
+    output = json_object(detail.get("output"))
+    return Ending(
+        execution_arn=str(detail["executionArn"]),
+        status=str(detail["status"]),
+        redrives=int(detail.get("redriveCount") or 0),
+        upload=uploaded_key(json_object(detail.get("input"))),
+        output=output,
+        error=one_line(str(detail.get("error") or ""), 100),
+        cause=readable_cause(str(detail.get("cause") or "")),
+        job=failed_job(str(detail.get("cause") or "")),
+    )
+
+
+def is_complete(detail: Mapping[str, Any]) -> bool:
+    """Whether the event says all there is: EventBridge leaves out what is too large."""
+    told = (
+        detail.get("output")
+        if detail["status"] == "SUCCEEDED"
+        else detail.get("error") or detail.get("cause")
+    )
+    return bool(detail.get("input") and (told or detail["status"] == "TIMED_OUT"))
+
+
+def uploaded_key(execution_input: Mapping[str, Any]) -> str:
+    """The uploaded object's key in the S3 event that started the execution, fit for a mail."""
+    try:
+        return one_line(str(execution_input["detail"]["object"]["key"]), 256)
+    except (KeyError, TypeError):
+        return ""

@@ -1,0 +1,65 @@
+"""SageMaker's event "a model package changed": if it was decided, the execution that waits for it goes on.
+
+Events of other packages, of other changes, late ones and duplicates do nothing. A decision that comes after
+the run's end is recorded all the same, and people are told that nothing runs any more.
+"""
+
+import os
+
+from approvals import Approval, find
+from aws import prepare
+from mails import Mail, facts_block, send
+from packages import verdict_of
+from resuming import settle
+from telemetry import Answer, Event, count, logger, observed
+from text import many_lines, one_line, readable_time
+from told import tell_once
+
+prepare("stepfunctions", "sagemaker")
+
+
+@observed
+def handler(event: Event) -> Answer:
+    arn = str(event["detail"]["ModelPackageArn"])
+    verdict = verdict_of(str(event["detail"].get("ModelApprovalStatus", "")))
+    settled = settle(arn, verdict) if verdict else "no decision"
+    logger.info("model package changed", model_package_arn=arn, settled=settled)
+    if settled == "resumed":
+        count("PipelineResumed")
+    if settled == "too late":
+        tell_too_late(arn)
+    return {"settled": settled}
+
+
+def tell_too_late(package_arn: str) -> None:
+    """Tell once an execution that its package was decided after its end."""
+    approval = find(package_arn)
+    if approval is None:
+        return
+    mail = too_late_mail(approval)
+    count("DecisionTooLate")
+    tell_once(f"{approval.execution_arn}#LATE", lambda: send(mail, os.environ["NOTIFICATION_TOPIC_ARN"]))
+
+
+def too_late_mail(approval: Approval) -> Mail:
+    """Says what was decided, that it counts, and that the run had ended."""
+    decision = approval.decision
+    verdict = decision.verdict if decision else "decided"
+    facts = [
+        ("By", one_line(decision.reviewer, 100) if decision else ""),
+        ("At", readable_time(decision.decided_at) if decision else ""),
+        ("Run", approval.run_id),
+        ("Model package", approval.package_arn),
+    ]
+    comment = f"\nComment:\n{many_lines(decision.comment, 2000)}\n" if decision and decision.comment else ""
+    return Mail(
+        subject=f"{verdict.capitalize()} after the run's end: model {approval.run_id}",
+        text=f"""\
+The model package was {verdict} after its run had ended.
+
+{facts_block(facts)}
+{comment}
+The decision is recorded and the package carries it. The run itself ended
+before, as its own mail said, and does not go on. There is nothing to do.
+""",
+    )

@@ -1,0 +1,72 @@
+"""Logs, traces and metrics of every function, set up once.
+
+Nothing that lets somebody act (task token, link id) and nothing that a person wrote (names, comments) is
+logged or traced: events and return values are not recorded, and log lines name their values one by one. What
+a function raises is recorded by Lambda itself, so no exception that could repeat a token or a link may leave
+a function.
+"""
+
+import os
+import traceback
+import warnings
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+Event = Mapping[str, Any]
+Answer = dict[str, Any]
+Logic = Callable[[Event], Answer]
+Handler = Callable[[dict[str, Any], LambdaContext], Answer]
+
+logger = Logger()
+metrics = Metrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "MpgPipeline"))
+# Lambda tells where its X-Ray daemon listens. An emulator has none: there the SDK would complain at every
+# call, and take longer to import than most handlers run.
+tracer = Tracer() if "AWS_XRAY_DAEMON_ADDRESS" in os.environ else None
+# An event that leads to nothing is nothing to count, and nothing to warn of.
+warnings.filterwarnings("ignore", message="No application metrics to publish")
+
+
+def observed(logic: Logic) -> Handler:
+    """Make a Lambda handler of a function that takes the event: JSON logs, a trace, metrics on stdout."""
+
+    @wraps(logic)
+    def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
+        return logic(event)
+
+    with_metrics = metrics.log_metrics(_traced(handler), capture_cold_start_metric=True)
+    return logger.inject_lambda_context(with_metrics, clear_state=True)
+
+
+def _traced(handler: Handler) -> Handler:
+    if tracer is None:
+        return handler
+    return tracer.capture_lambda_handler(handler, capture_response=False, capture_error=False)
+
+
+def count(name: str) -> None:
+    """Add one to the CloudWatch metric `name`."""
+    metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+
+
+def describe_error(error: BaseException) -> dict[str, Any]:
+    """What may be logged of an exception: its type and the lines of code it came through, never its text.
+
+    A service's error text can repeat what it was sent, which here may be a task token.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    return {
+        "error_type": type(error).__name__,
+        "error_code": _error_code(error),
+        "operation": getattr(error, "operation_name", ""),
+        "raised_at": [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames],
+    }
+
+
+def _error_code(error: BaseException) -> str:
+    response = getattr(error, "response", None)
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""

@@ -1,0 +1,60 @@
+"""How values are written for people: in mails, on the page and in one-line fields."""
+
+import unicodedata
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    """The current time in UTC, to the second."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+def timestamp(moment: datetime) -> str:
+    """`2026-03-01T09:30:00Z`: sorts as it reads, and is what records and outputs carry."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def readable_time(value: str) -> str:
+    """An ISO 8601 time as `2026-03-01 09:30 UTC`; anything else as it is."""
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return one_line(value, 40)
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def number(value: object) -> str:
+    """A measurement with as many digits as a person compares: `8.73`, `1,234`, `-` when there is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return "-"
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return f"{value:,.2f}" if abs(value) >= 0.1 else f"{value:.3g}"
+
+
+def one_line(value: str, limit: int) -> str:
+    """The text without line breaks and hidden characters, at most `limit` characters long."""
+    return shorten(" ".join(_visible(value).split()), limit)
+
+
+def many_lines(value: str, limit: int) -> str:
+    """The text with its line breaks but without other control characters, at most `limit` characters long."""
+    lines = value.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return shorten("\n".join(_visible(line).rstrip() for line in lines).strip(), limit)
+
+
+def shorten(value: str, limit: int) -> str:
+    """At most `limit` characters; `...` shows that something was left out."""
+    return value if len(value) <= limit else value[: limit - 3] + "..."
+
+
+def ascii_only(value: str) -> str:
+    """The text in ASCII: accents are dropped, what has no ASCII form becomes `?`."""
+    parts = unicodedata.normalize("NFKD", value)
+    return "".join(c for c in parts if not unicodedata.combining(c)).encode("ascii", "replace").decode()
+
+
+def _visible(value: str) -> str:
+    # Cc controls, Cf invisible and direction-changing, Cs half a character, Zl and Zp line separators.
+    hidden = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    return "".join(" " if unicodedata.category(c) in hidden else c for c in value)

@@ -1,0 +1,123 @@
+"""Runs a built function as `sam local invoke` does in its container: AWS's runtime emulator and Python client.
+
+Linux only. The emulator's binary ships in the SAM CLI package.
+"""
+
+import json
+import os
+import platform
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any
+
+from samtranslator.yaml_helper import yaml_parse
+
+from tests.conftest import ROOT, eventually, free_port
+
+_MACHINES = {"x86_64": "x86_64", "aarch64": "arm64"}
+_NAME = f"samcli/local/rapid/aws-lambda-rie-{_MACHINES[platform.machine()]}"
+BINARY = Path(str(distribution("aws-sam-cli").locate_file(_NAME)))
+
+
+class Build:
+    """What `sam build` made of the template."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._template = yaml_parse((folder / "template.yaml").read_text(encoding="utf-8"))
+
+    def find_function(self, module: str) -> tuple[Path, str]:
+        """Folder and handler of the function whose handler lies in this module."""
+        for resource in self._template["Resources"].values():
+            properties = resource["Properties"]
+            if resource["Type"] == "AWS::Serverless::Function" and properties["Handler"].startswith(
+                f"{module}."
+            ):
+                return (self.folder / str(properties["CodeUri"])).resolve(), str(properties["Handler"])
+        raise LookupError(module)
+
+    @property
+    def layers(self) -> list[Path]:
+        """The Python folders of the layers."""
+        return [path.resolve() for path in self.folder.glob("*/python")]
+
+
+def build(folder: Path) -> Build:
+    """Run `sam build` into the folder, leaving nothing in the project."""
+    tools = str(Path(sys.executable).parent)
+    subprocess.run(
+        [f"{tools}/sam", "build", "--no-cached", "--build-dir", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "SAM_CLI_TELEMETRY": "0"},
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    return Build(folder)
+
+
+class Runtime:
+    """A running function."""
+
+    def __init__(self, port: int, log: Path) -> None:
+        self._url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
+        self._log = log
+
+    def invoke(self, event: Any) -> Any:
+        """What the function returned, or `{"errorType", "errorMessage", ...}` of what it raised."""
+        request = urllib.request.Request(self._url, json.dumps(event).encode(), method="POST")
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+    @property
+    def log(self) -> str:
+        """What the function and the emulator have printed."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+
+@contextmanager
+def run(built: Build, module: str, environment: Mapping[str, str], log: Path) -> Iterator[Runtime]:
+    """Start a built function and stop it at the end."""
+    folder, handler = built.find_function(module)
+    port, api_port = free_port(), free_port()
+    command = [
+        str(BINARY),
+        *("--runtime-interface-emulator-address", f"127.0.0.1:{port}"),
+        *("--runtime-api-address", f"127.0.0.1:{api_port}"),
+        *(sys.executable, "-m", "awslambdaric", handler),
+    ]
+    path = os.pathsep.join(map(str, [folder, *built.layers]))
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**environment, "PYTHONPATH": path, "LAMBDA_TASK_ROOT": str(folder)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        eventually(lambda: _answers(port) or process.poll() is not None)
+        yield Runtime(port, log)
+    finally:
+        _stop(process)
+
+
+def _answers(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+        return True
+    return False
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    # The emulator's session holds the runtime as well.
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, 9)
+    process.wait(timeout=10)

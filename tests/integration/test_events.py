@@ -1,0 +1,355 @@
+"""Every event of `events/` does what it should to the built function, in AWS's own runtime.
+
+The functions are what `sam build` made, run by the Lambda Runtime Interface Emulator and the Python runtime
+client, against the embedded AWS. Linux only: elsewhere the emulator does not run and this file is not collected.
+"""
+
+import io
+import json
+import re
+import urllib.request
+import uuid
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from tests.conftest import ROOT, Aws, eventually
+from tests.integration.lambda_runtime import Build, Runtime, build, run
+
+Json = dict[str, Any]
+ROLE = "arn:aws:iam::000000000000:role/test"
+FUNCTIONS = ("check_upload", "request_approval", "review", "resume_pipeline", "notify")
+EVENTS = sorted((ROOT / "events").glob("*.json"))
+SAMPLE = (ROOT / "data" / "auto-mpg.csv").read_bytes()
+BROKEN = SAMPLE.replace(b",130", b",many", 1)
+# Keeps the token of an execution that waits for it.
+KEEPER = """
+import boto3, os
+
+def handler(event, context):
+    table = boto3.resource("dynamodb").Table(event["table"])
+    table.put_item(Item={"pk": "waiting#" + event["execution"], "token": event["token"]})
+"""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The embedded AWS with what the functions need, and the functions."""
+
+    aws: Aws
+    bucket: str
+    table: str
+    group: str
+    machine: str
+    topics: tuple[str, str]
+    runtimes: Callable[[str], Runtime]
+
+    def invoke(self, name: str, changes: dict[str, str] | None = None) -> Any:
+        """Send an event to its function; `changes` are texts in the event to put others for."""
+        text = (ROOT / "events" / f"{name}.json").read_text(encoding="utf-8")
+        for old, new in {"mpg-pipeline-bucket": self.bucket, **(changes or {})}.items():
+            text = text.replace(old, new)
+        return self.runtimes(name.partition("-")[0]).invoke(json.loads(text))
+
+    def upload(self, key: str, body: bytes) -> str:
+        return str(self.aws.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body)["VersionId"])
+
+    def mails(self) -> list[Json]:
+        with urllib.request.urlopen(f"{self.aws.endpoint_url}/_mpg/mails", timeout=10) as answer:
+            mails: list[Json] = json.load(answer)
+        names = [topic.rpartition(":")[2] for topic in self.topics]
+        return [mail for mail in mails if mail["topic"] in names and "Confirm" not in mail["subject"]]
+
+    def wait_for_a_token(self) -> tuple[str, str]:
+        """Start an execution that waits; returns its ARN and the token."""
+        states = self.aws.client("stepfunctions")
+        arn = str(states.start_execution(stateMachineArn=self.machine)["executionArn"])
+        table = cast(Any, self.aws.client("dynamodb"))
+        key = {"pk": {"S": f"waiting#{arn}"}}
+        item = eventually(lambda: table.get_item(TableName=self.table, Key=key).get("Item"))
+        return arn, str(item["token"]["S"])
+
+    def register(self) -> str:
+        """A new model package that waits for approval."""
+        made = self.aws.client("sagemaker").create_model_package(
+            ModelPackageGroupName=self.group,
+            ModelApprovalStatus="PendingManualApproval",
+            InferenceSpecification={
+                "Containers": [
+                    {"Image": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"}
+                ],
+                "SupportedContentTypes": ["text/csv"],
+                "SupportedResponseMIMETypes": ["text/csv"],
+            },
+        )
+        return str(made["ModelPackageArn"])
+
+    def package(self, arn: str) -> Json:
+        return cast(Json, self.aws.client("sagemaker").describe_model_package(ModelPackageName=arn))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request for approval that was mailed."""
+
+    package_arn: str
+    execution_arn: str
+    changes: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Build:
+    return build(tmp_path_factory.mktemp("build"))
+
+
+@pytest.fixture(scope="module")
+def stage(aws: Aws, built: Build, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    logs = tmp_path_factory.mktemp("logs")
+    made = _resources(aws)
+    environment = {**aws.environment, **_environment(made)}
+    started: dict[str, Runtime] = {}
+    with ExitStack() as stack:
+
+        def runtime(module: str) -> Runtime:
+            if module not in started:
+                log = logs / f"{module}.log"
+                started[module] = stack.enter_context(run(built, module, environment, log))
+            return started[module]
+
+        yield Stage(aws=aws, runtimes=runtime, **made)
+
+
+@pytest.fixture
+def asked(stage: Stage) -> Asked:
+    return ask(stage)
+
+
+def ask(stage: Stage, event: str = "request_approval-first-model") -> Asked:
+    """Let the function ask, and take the link from the mail."""
+    execution_arn, token = stage.wait_for_a_token()
+    given = json.loads((ROOT / "events" / f"{event}.json").read_text(encoding="utf-8"))
+    package_arn = stage.register()
+    changes = {
+        given["task_token"]: token,
+        given["execution_arn"]: execution_arn,
+        given["model_package_arn"]: package_arn,
+    }
+    assert stage.invoke(event, changes) == {"asked": True}
+    (link_id,) = re.findall(r"/review/([\w-]{43})$", stage.mails()[-1]["text"], re.MULTILINE)
+    mailed = json.loads((ROOT / "events" / "review-get.json").read_text(encoding="utf-8"))["rawPath"]
+    return Asked(package_arn, execution_arn, {**changes, mailed: f"/review/{link_id}"})
+
+
+def test_there_is_a_test_for_every_event_and_an_event_for_every_function() -> None:
+    tested = set(
+        re.findall(r'"((?:check|request|review|resume|notify)[\w]*-[\w-]+)"', Path(__file__).read_text())
+    )
+    assert tested == {path.stem for path in EVENTS}
+    assert {path.stem.partition("-")[0] for path in EVENTS} == set(FUNCTIONS)
+
+
+@pytest.mark.parametrize(
+    ("event", "checked", "rows"),
+    # The last line of a head may be cut off, so it does not count.
+    [("check_upload-accepted", "whole", 398), ("check_upload-head", "head", 397)],
+)
+def test_a_good_upload_is_kept(stage: Stage, event: str, checked: str, rows: int) -> None:
+    given = json.loads((ROOT / "events" / f"{event}.json").read_text(encoding="utf-8"))
+    version = stage.upload(given["key"], SAMPLE)
+    answer = stage.invoke(event, {given["version_id"]: version})
+    kept = f"runs/{given['run_id']}/input/upload.csv"
+    assert answer == {"upload_key": kept, "rows": rows, "labelled": rows, "checked": checked}
+    body = stage.aws.client("s3").get_object(Bucket=stage.bucket, Key=kept)["Body"].read()
+    assert body == SAMPLE
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        ("check_upload-refused", r"incoming/broken\.csv, line \d+: horsepower is .*expected"),
+        (
+            "check_upload-too-large",
+            r"incoming/huge\.csv: the file has 6,000,000,000 bytes; at most 5,368,709,120",
+        ),
+    ],
+)
+def test_a_bad_upload_is_refused_under_the_name_that_the_state_machine_knows(
+    stage: Stage, event: str, message: str
+) -> None:
+    given = json.loads((ROOT / "events" / f"{event}.json").read_text(encoding="utf-8"))
+    version = stage.upload(given["key"], BROKEN)
+    answer = stage.invoke(event, {given["version_id"]: version})
+    assert answer["errorType"] == "UploadRefused"
+    assert re.match(message, answer["errorMessage"])
+
+
+@pytest.mark.parametrize("event", ["request_approval-first-model", "request_approval-with-champion"])
+def test_people_are_asked_by_mail(stage: Stage, event: str) -> None:
+    before = len(stage.mails())
+    asked = ask(stage, event)
+    (mail,) = stage.mails()[before:]
+    assert mail["subject"].startswith("Approve or reject: model mpg-")
+    assert asked.package_arn in mail["text"]
+
+
+def test_the_page_is_shown_and_nothing_changes(stage: Stage, asked: Asked) -> None:
+    shown = stage.invoke("review-get", asked.changes)
+    assert shown["statusCode"] == 200
+    assert "A model waits for your decision" in shown["body"]
+    head = stage.invoke("review-head", asked.changes)
+    assert (head["statusCode"], head["body"]) == (200, "")
+    assert stage.package(asked.package_arn)["ModelApprovalStatus"] == "PendingManualApproval"
+
+
+def test_a_link_that_is_not_known_opens_nothing(stage: Stage) -> None:
+    assert stage.invoke("review-unknown-link")["statusCode"] == 404
+
+
+@pytest.mark.parametrize(
+    ("event", "status"), [("review-post-undecided", 422), ("review-post-cross-site", 403)]
+)
+def test_what_nobody_decided_on_the_page_decides_nothing(
+    stage: Stage, asked: Asked, event: str, status: int
+) -> None:
+    assert stage.invoke(event, asked.changes)["statusCode"] == status
+    assert stage.package(asked.package_arn)["ModelApprovalStatus"] == "PendingManualApproval"
+
+
+@pytest.mark.parametrize(
+    ("posted", "changed", "decision"),
+    [
+        ("review-post-approve", "resume_pipeline-approved", "approved"),
+        ("review-post-reject", "resume_pipeline-rejected", "rejected"),
+    ],
+)
+def test_a_decision_on_the_page_resumes_the_execution_by_the_packages_event(
+    stage: Stage, asked: Asked, posted: str, changed: str, decision: str
+) -> None:
+    assert stage.invoke(posted, asked.changes)["statusCode"] == 303
+    assert stage.package(asked.package_arn)["ModelApprovalStatus"] == decision.capitalize()
+    event = json.loads((ROOT / "events" / f"{changed}.json").read_text(encoding="utf-8"))
+    package = {event["detail"]["ModelPackageArn"]: asked.package_arn}
+    assert stage.invoke(changed, package) == {"settled": "resumed"}
+    assert stage.invoke(changed, package) == {"settled": "already resumed"}
+    states = stage.aws.client("stepfunctions")
+    ended = eventually(
+        lambda: (
+            (found := states.describe_execution(executionArn=asked.execution_arn))["status"] != "RUNNING"
+            and found
+        )
+    )
+    output = json.loads(ended["output"])
+    assert (output["decision"], output["reviewer"]) == (decision, "Ada Lovelace")
+
+
+def test_a_package_that_still_waits_resumes_nothing(stage: Stage) -> None:
+    assert stage.invoke("resume_pipeline-pending") == {"settled": "no decision"}
+
+
+@pytest.mark.parametrize(
+    ("event", "subject"),
+    [
+        ("notify-approved", "Approved: model mpg-"),
+        ("notify-rejected", "Rejected: model mpg-"),
+        ("notify-expired", "Expired: nobody decided"),
+        ("notify-upload-refused", "Refused: incoming/cars 2026+spring.csv"),
+        ("notify-model-quality-too-low", "Below threshold: no model"),
+        ("notify-failed", "Failed: the run of incoming/cars 2026+spring.csv (preparing the data)"),
+        ("notify-tuning-failed", "Failed: the run of incoming/cars 2026+spring.csv (tuning the model)"),
+        ("notify-nobody-to-ask", "Failed: the run of incoming/cars 2026+spring.csv (nobody to ask"),
+        ("notify-quota-missing", "Failed: the run of incoming/cars 2026+spring.csv (a quota is missing)"),
+        ("notify-timed-out", "Timed out: the run of"),
+        ("notify-aborted", "Stopped: the run of"),
+    ],
+)
+def test_an_end_is_told_once(stage: Stage, event: str, subject: str) -> None:
+    execution = {"9d2f1c3a-5b7e-4e0d-8a61-2f4c6b8d0e13": str(uuid.uuid4())}
+    before = len(stage.mails())
+    assert stage.invoke(event, execution) == {"told": True}
+    assert stage.invoke(event, execution) == {"told": False}
+    (mail,) = stage.mails()[before:]
+    assert mail["subject"].startswith(subject)
+
+
+def test_a_duplicate_upload_event_is_told_to_nobody(stage: Stage) -> None:
+    before = len(stage.mails())
+    assert stage.invoke("notify-already-processed") == {"told": False}
+    assert len(stage.mails()) == before
+
+
+def test_the_functions_say_nothing_of_x_ray_where_there_is_none(stage: Stage) -> None:
+    stage.invoke("notify-already-processed")
+    log = stage.runtimes("notify").log
+    assert '"message":"run ended"' in log
+    assert not re.search(r"x-?ray|segment", log, re.IGNORECASE)
+
+
+def _resources(aws: Aws) -> Json:
+    name = f"events-{uuid.uuid4().hex[:12]}"
+    s3, sns = aws.client("s3"), aws.client("sns")
+    s3.create_bucket(Bucket=name)
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    aws.client("dynamodb").create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    aws.client("sagemaker").create_model_package_group(ModelPackageGroupName=name)
+    topics = tuple(str(sns.create_topic(Name=f"{name}-{kind}")["TopicArn"]) for kind in ("ask", "tell"))
+    for topic in topics:
+        sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="someone@example.com")
+    return {"bucket": name, "table": name, "group": name, "topics": topics, "machine": _machine(aws, name)}
+
+
+def _machine(aws: Aws, name: str) -> str:
+    """A state machine that does nothing but wait for a task token's result."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as package:
+        package.writestr("keeper.py", KEEPER)
+    keeper = aws.client("lambda").create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Role=ROLE,
+        Handler="keeper.handler",
+        Code={"ZipFile": archive.getvalue()},
+        Timeout=20,
+    )
+    payload = {
+        "table": name,
+        "token": "{% $states.context.Task.Token %}",
+        "execution": "{% $states.context.Execution.Id %}",
+    }
+    wait = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+        "Arguments": {"FunctionName": keeper["FunctionArn"], "Payload": payload},
+        "TimeoutSeconds": 120,
+        "End": True,
+    }
+    definition = {"QueryLanguage": "JSONata", "StartAt": "Wait", "States": {"Wait": wait}}
+    made = aws.client("stepfunctions").create_state_machine(
+        name=name, definition=json.dumps(definition), roleArn=ROLE
+    )
+    return str(made["stateMachineArn"])
+
+
+def _environment(made: Json) -> dict[str, str]:
+    ask_topic, tell_topic = made["topics"]
+    return {
+        "BUCKET_NAME": made["bucket"],
+        "TABLE_NAME": made["table"],
+        "APPROVAL_TOPIC_ARN": ask_topic,
+        "NOTIFICATION_TOPIC_ARN": tell_topic,
+        "REVIEW_URL": "https://abcdefghijklmnopqrstuvwxyz012345.lambda-url.us-east-1.on.aws/",
+        "APPROVAL_TIMEOUT_SECONDS": "600",
+        "MAX_CHECKED_BYTES": "1000000",
+        "POWERTOOLS_SERVICE_NAME": "mpg-pipeline",
+        "POWERTOOLS_METRICS_NAMESPACE": "MpgPipeline",
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+    }

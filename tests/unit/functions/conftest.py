@@ -1,0 +1,166 @@
+"""The world in which the Lambdas are tested: moto's S3, SNS and DynamoDB, fakes of what moto lacks, no sockets."""
+
+import io
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import boto3
+import pytest
+from moto import mock_aws
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.sns import sns_backends
+
+ROOT = Path(__file__).parents[3]
+# As in a Lambda: the function's own modules beside each other, and the layer's.
+sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "processing")]
+
+import aws  # noqa: E402
+import telemetry  # noqa: E402
+from tests.unit.functions.fakes import FakeSageMaker, FakeStepFunctions  # noqa: E402
+
+REGION = "us-east-1"
+BUCKET = "mpg-pipeline-bucket"
+TABLE = "mpg-pipeline-table"
+
+
+@dataclass
+class World:
+    """What the Lambdas talk to."""
+
+    sagemaker: FakeSageMaker
+    stepfunctions: FakeStepFunctions
+    s3: Any
+    sns: Any
+    table: Any
+    approval_topic: str
+    notification_topic: str
+
+    def mails(self, topic: str = "") -> list[tuple[str, str]]:
+        """Subject and text of what was published, oldest first."""
+        topics = sns_backends[DEFAULT_ACCOUNT_ID][REGION].topics
+        chosen = [topic] if topic else [self.approval_topic, self.notification_topic]
+        return [(sent[2], sent[1]) for arn in chosen for sent in topics[arn].sent_notifications]
+
+    def item(self, pk: str) -> dict[str, Any]:
+        return cast(dict[str, Any], self.table.get_item(Key={"pk": pk}).get("Item") or {})
+
+    def items(self) -> list[dict[str, Any]]:
+        return cast(list[dict[str, Any]], self.table.scan()["Items"])
+
+    def put(self, key: str, body: bytes) -> str:
+        """Upload an object; returns its version id."""
+        return str(self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)["VersionId"])
+
+
+@pytest.fixture(autouse=True)
+def _no_sockets(socket_disabled: None) -> None:
+    """A unit test that reaches for the network fails."""
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        world = _make_world()
+        for name, value in _environment(world).items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(aws, "boto3", _FakedBoto3(world))
+        aws.client.cache_clear()
+        aws.table.cache_clear()
+        yield world
+    aws.client.cache_clear()
+    aws.table.cache_clear()
+
+
+@pytest.fixture
+def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What the functions log, as CloudWatch would get it."""
+    stream = io.StringIO()
+    for handler in telemetry.logger.handlers:
+        monkeypatch.setattr(handler, "stream", stream)
+    return stream
+
+
+@pytest.fixture
+def context() -> Any:
+    """What Lambda hands to a handler beside the event."""
+    return SimpleNamespace(
+        function_name="function",
+        memory_limit_in_mb=256,
+        invoked_function_arn=f"arn:aws:lambda:{REGION}:{DEFAULT_ACCOUNT_ID}:function:function",
+        aws_request_id="3f1f6c4e-0f3c-4a73-9d0e-1a2b3c4d5e6f",
+    )
+
+
+def event(name: str) -> dict[str, Any]:
+    """One of the events in `events/`."""
+    return cast(dict[str, Any], json.loads((ROOT / "events" / f"{name}.json").read_text(encoding="utf-8")))
+
+
+class _FakedBoto3:
+    """boto3, but for the services that have a fake here."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def client(self, service: str, **options: Any) -> Any:
+        fakes = {"sagemaker": self._world.sagemaker, "stepfunctions": self._world.stepfunctions}
+        return fakes.get(service) or _client(service)
+
+    def resource(self, service: str, **options: Any) -> Any:
+        return _dynamodb()
+
+
+# Making a client takes longer than any test. Those made once under moto's eyes stay under them.
+@cache
+def _client(service: str) -> Any:
+    return boto3.client(cast(Any, service))
+
+
+@cache
+def _dynamodb() -> Any:
+    return boto3.resource(cast(Any, "dynamodb"))
+
+
+def _make_world() -> World:
+    s3, sns = _client("s3"), _client("sns")
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+    table = _dynamodb().create_table(
+        TableName=TABLE,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    topics = [sns.create_topic(Name=name)["TopicArn"] for name in ("approval", "notification")]
+    for topic in topics:
+        sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="someone@example.com")
+    return World(FakeSageMaker(), FakeStepFunctions(), s3, sns, table, topics[0], topics[1])
+
+
+def _environment(world: World) -> dict[str, str]:
+    return {
+        "BUCKET_NAME": BUCKET,
+        "TABLE_NAME": TABLE,
+        "APPROVAL_TOPIC_ARN": world.approval_topic,
+        "NOTIFICATION_TOPIC_ARN": world.notification_topic,
+        "REVIEW_URL": "https://abcdefghij.lambda-url.us-east-1.on.aws/",
+        "APPROVAL_TIMEOUT_SECONDS": "604800",
+        "MAX_CHECKED_BYTES": "1000000",
+        "POWERTOOLS_SERVICE_NAME": "mpg-pipeline",
+        "POWERTOOLS_METRICS_NAMESPACE": "MpgPipeline",
+    }
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    # The functions silence it themselves (telemetry.py); pytest resets the filters.
+    item.add_marker(pytest.mark.filterwarnings("ignore:No application metrics to publish"))

@@ -1,0 +1,72 @@
+"""Requests for approval, and what a browser sends, for the tests of the approval."""
+
+import base64
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from approvals import Approval, find, hash_link, new_link_id, open_request
+from request_approval import new_request
+from tests.unit.functions.conftest import World, event
+
+HOST = "abcdefghij.lambda-url.us-east-1.on.aws"
+BROWSER = {"host": HOST, "sec-fetch-site": "same-origin", "origin": f"https://{HOST}"}
+APPROVE = {"decision": "approve", "reviewer": "Ada Lovelace", "comment": ""}
+REJECT = {"decision": "reject", "reviewer": "Grace Hopper", "comment": "Errors grow.\nLook again."}
+
+
+@dataclass
+class Asked:
+    """A request that was made, and its mailed link's id."""
+
+    link_id: str
+    arn: str
+    execution_arn: str
+    token: str
+
+    @property
+    def path(self) -> str:
+        return f"/review/{self.link_id}"
+
+    @property
+    def record(self) -> Approval:
+        found = find(self.arn)
+        assert found is not None
+        return found
+
+
+def ask(world: World, timeout_seconds: int = 3600, **facts: Any) -> Asked:
+    """Register a package and open a request for it, as `request_approval` does."""
+    link_id = new_link_id()
+    request = {**event("request_approval-with-champion"), "task_token": f"token of {link_id}", **facts}
+    approval = new_request(request, link_id, timeout_seconds)
+    if approval.package_arn not in world.sagemaker.packages:
+        world.sagemaker.register(approval.package_arn)
+    world.stepfunctions.wait(approval.task_token, approval.execution_arn)
+    assert approval.link_hash == hash_link(link_id)
+    open_request(approval)
+    return Asked(link_id, approval.package_arn, approval.execution_arn, approval.task_token)
+
+
+def http(
+    method: str, path: str, form: dict[str, str] | bytes | None = None, **headers: str
+) -> dict[str, Any]:
+    """An event of a Function URL; a form's body is base64, as AWS sends it."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    made: dict[str, Any] = {
+        "version": "2.0",
+        "rawPath": path,
+        "headers": sent,
+        "requestContext": {"http": {"method": method, "sourceIp": "203.0.113.7", "userAgent": "Firefox"}},
+        "isBase64Encoded": False,
+    }
+    if form is not None:
+        body = form if isinstance(form, bytes) else urlencode(form).encode()
+        sent.setdefault("content-type", "application/x-www-form-urlencoded")
+        made |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+    return made
+
+
+def post(path: str, form: dict[str, str] | bytes) -> dict[str, Any]:
+    """The form, sent from the page itself."""
+    return http("POST", path, form, **BROWSER)

@@ -1,0 +1,98 @@
+"""A good file is kept for the run exactly as it was claimed; a bad one is refused in words for a person."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import check_upload
+from check_upload import COPY_LIMIT_BYTES, HEAD_BYTES, Upload, UploadRefused, check
+from tests.unit.functions.conftest import BUCKET, ROOT, World
+
+GOOD = (ROOT / "data" / "auto-mpg.csv").read_bytes() if Path(ROOT / "data" / "auto-mpg.csv").exists() else b""
+KEPT = "runs/mpg-1/input/upload.csv"
+
+
+def upload(version_id: str, size: int, key: str = "incoming/cars.csv") -> Upload:
+    return Upload("mpg-1", BUCKET, key, version_id, size)
+
+
+def content(world: World, key: str) -> bytes:
+    body: bytes = world.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    return body
+
+
+def test_a_good_file_is_kept_and_counted(world: World) -> None:
+    version = world.put("incoming/cars.csv", GOOD)
+    answer = check(upload(version, len(GOOD)), whole_up_to=1_000_000)
+    assert answer == {"upload_key": KEPT, "rows": 398, "labelled": 398, "checked": "whole"}
+    assert content(world, KEPT) == GOOD
+
+
+def test_the_claimed_version_is_kept_though_a_newer_one_exists(world: World) -> None:
+    claimed = world.put("incoming/cars.csv", GOOD)
+    world.put("incoming/cars.csv", b"something else")
+    check(upload(claimed, len(GOOD)), whole_up_to=1_000_000)
+    assert content(world, KEPT) == GOOD
+
+
+@pytest.mark.parametrize("name", ["a b", "a+b", "a%20b", "a%2Fb", "änderung", "a?versionId=x", "日本"])
+def test_keys_are_used_as_s3_keeps_them(world: World, name: str) -> None:
+    key = f"incoming/{name}.csv"
+    version = world.put(key, GOOD)
+    check(upload(version, len(GOOD), key), whole_up_to=1_000_000)
+    assert content(world, KEPT) == GOOD
+
+
+def test_a_bad_file_is_refused_with_file_line_and_way_out_and_not_kept(world: World) -> None:
+    bad = GOOD.replace(b",130", b",many", 1)
+    version = world.put("incoming/cars.csv", bad)
+    with pytest.raises(UploadRefused, match=r"incoming/cars\.csv, line \d+: horsepower is .*; expected"):
+        check(upload(version, len(bad)), whole_up_to=1_000_000)
+    assert world.s3.list_objects_v2(Bucket=BUCKET, Prefix="runs/")["KeyCount"] == 0
+
+
+def test_of_a_large_file_only_the_head_is_judged(world: World) -> None:
+    header, rows = GOOD.split(b"\n", 1)
+    large = header + b"\n" + rows * (HEAD_BYTES // len(rows) + 2) + b"this,is,no,car\n"
+    version = world.put("incoming/cars.csv", large)
+    assert check(upload(version, len(large)), whole_up_to=1000)["checked"] == "head"
+    assert content(world, KEPT) == large
+    with pytest.raises(UploadRefused):
+        check(upload(version, len(large)), whole_up_to=len(large))
+
+
+def test_a_file_larger_than_s3_copies_is_refused_before_it_is_read(world: World) -> None:
+    with pytest.raises(UploadRefused, match="5,368,709,121 bytes"):
+        check(upload("unknown", COPY_LIMIT_BYTES + 1), whole_up_to=1000)
+
+
+def test_a_version_deleted_meanwhile_is_refused_in_words(world: World) -> None:
+    version = world.put("incoming/cars.csv", GOOD)
+    world.s3.delete_object(Bucket=BUCKET, Key="incoming/cars.csv", VersionId=version)
+    with pytest.raises(UploadRefused, match="deleted before it could be read"):
+        check(upload(version, len(GOOD)), whole_up_to=1_000_000)
+
+
+def test_the_uploaders_metadata_and_tags_stay_behind(world: World) -> None:
+    version = world.s3.put_object(
+        Bucket=BUCKET, Key="incoming/cars.csv", Body=GOOD, Metadata={"a": "b"}, Tagging="a=b"
+    )["VersionId"]
+    check(upload(version, len(GOOD)), whole_up_to=1_000_000)
+    kept = world.s3.get_object(Bucket=BUCKET, Key=KEPT)
+    assert (kept["Metadata"], kept["ContentType"]) == ({}, "text/csv")
+    assert world.s3.get_object_tagging(Bucket=BUCKET, Key=KEPT)["TagSet"] == []
+
+
+def test_the_handler_raises_the_error_that_the_state_machine_names(world: World, context: Any) -> None:
+    version = world.put("incoming/cars.csv", b"mpg;cylinders;weight\n1;2;3\n")
+    event = {
+        "run_id": "mpg-1",
+        "bucket": BUCKET,
+        "key": "incoming/cars.csv",
+        "version_id": version,
+        "size": 12,
+    }
+    with pytest.raises(Exception, match="semicolons") as raised:
+        check_upload.handler(event, context)
+    assert type(raised.value).__name__ == "UploadRefused"

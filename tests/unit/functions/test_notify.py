@@ -1,0 +1,199 @@
+"""Every end of a run is told once, in words that say what happened and what to do."""
+
+import json
+from typing import Any
+
+import pytest
+
+import notify
+from tests.unit.functions.conftest import World, event
+
+EXECUTION = event("notify-approved")["detail"]["executionArn"]
+
+
+@pytest.fixture
+def mail(world: World, context: Any) -> Any:
+    """The mail that an event leads to."""
+
+    def deliver(name: str, **detail: Any) -> tuple[str, str]:
+        told = event(name)
+        told["detail"] |= detail
+        notify.handler(told, context)
+        return world.mails(world.notification_topic)[-1]
+
+    return deliver
+
+
+@pytest.mark.parametrize(
+    ("name", "subject", "words"),
+    [
+        (
+            "notify-approved",
+            "Approved: model mpg-20260301-0925-3fa85f64, MSE 8.73",
+            ["Ada Lovelace approved the model.", "can be deployed", "s3://", "8.73 (threshold 46)"],
+        ),
+        (
+            "notify-rejected",
+            "Rejected: model mpg-20260301-0925-3fa85f64, MSE 8.73",
+            ["Ada Lovelace rejected the model.", "Errors grow with mpg.\nLook at the diesel cars first."],
+        ),
+        (
+            "notify-expired",
+            "Expired: nobody decided about model mpg-20260301-0925-3fa85f64, MSE 8.73",
+            ["still is PendingManualApproval", "model-package/mpg-pipeline/1"],
+        ),
+        (
+            "notify-upload-refused",
+            "Refused: incoming/cars 2026+spring.csv",
+            ['line 14: horsepower is "abc"; expected a number', "upload it again", "UploadRefused"],
+        ),
+        (
+            "notify-model-quality-too-low",
+            "Below threshold: no model from incoming/cars 2026+spring.csv",
+            ["61.2034", "threshold of 46", "nobody was asked", "MseThreshold"],
+        ),
+        (
+            "notify-failed",
+            "Failed: the run of incoming/cars 2026+spring.csv (preparing the data)",
+            ["has no row with mpg", "-preprocess-0-0", "/aws/sagemaker/ProcessingJobs", "redrive"],
+        ),
+        (
+            "notify-tuning-failed",
+            "Failed: the run of incoming/cars 2026+spring.csv (tuning the model)",
+            ["All training jobs failed.", "mpg-1-001-abcdef01: ClientError: empty channel", "TrainingJobs"],
+        ),
+        (
+            "notify-nobody-to-ask",
+            "Failed: the run of incoming/cars 2026+spring.csv (nobody to ask for approval)",
+            ["no subscription of arn:", "goes on where it stopped"],
+        ),
+        (
+            "notify-quota-missing",
+            "Failed: the run of incoming/cars 2026+spring.csv (a quota is missing)",
+            ["'ml.m5.large for processing job usage' is 0", "Service Quotas"],
+        ),
+        (
+            "notify-timed-out",
+            "Timed out: the run of incoming/cars 2026+spring.csv",
+            ["longer than a run may", "stop them"],
+        ),
+        (
+            "notify-aborted",
+            "Stopped: the run of incoming/cars 2026+spring.csv",
+            ["Somebody stopped the run.", "Wrong file uploaded", "StoppedByHand"],
+        ),
+    ],
+)
+def test_each_end_is_told_with_what_to_do_and_where_to_look(
+    world: World, mail: Any, name: str, subject: str, words: list[str]
+) -> None:
+    world.sagemaker.failed_trials = [
+        {"TrainingJobName": "mpg-1-001-abcdef01", "FailureReason": "ClientError: empty channel"}
+    ]
+    found, text = mail(name)
+    assert found == subject
+    for word in (*words, "What next:", EXECUTION, "https://us-east-1.console.aws.amazon.com/states/home"):
+        assert word in text or word in " ".join(text.split()), word
+    assert "stackTrace" not in text
+    assert "/var/task" not in text
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        "NobodyToAsk", "States.TaskFailed", "States.Timeout", "States.Runtime", "SageMaker.SageMakerException",
+        "DynamoDB.ProvisionedThroughputExceededException", "Lambda.Unknown", "ClientError", None,
+    ],
+)  # fmt: skip
+def test_every_error_name_gets_its_reason_and_a_next_step(mail: Any, error: str | None) -> None:
+    subject, text = mail("notify-failed", error=error, cause="The disk is full.")
+    assert subject.startswith("Failed: ")
+    assert "The disk is full." in text
+    assert len(text.split("What next:")[1].split("\n\n")[0]) > 40
+
+
+@pytest.mark.parametrize(
+    ("step", "name"), [("evaluate", "evaluating the model"), ("predict", "predicting the batch")]
+)
+def test_a_failed_job_is_named_with_its_step_and_its_log(mail: Any, step: str, name: str) -> None:
+    kind = "TransformJob" if step == "predict" else "ProcessingJob"
+    cause = {f"{kind}Name": f"mpg-20260301-0925-3fa85f64-{step}-1-2", "FailureReason": "out of memory"}
+    subject, text = mail("notify-failed", cause=json.dumps(cause))
+    assert subject.endswith(f"({name})")
+    assert f"CloudWatch Logs /aws/sagemaker/{kind}s, streams mpg-20260301-0925-3fa85f64-{step}-1-2..." in text
+
+
+def test_trials_that_cannot_be_read_do_not_keep_the_mail_back(world: World, mail: Any) -> None:
+    world.sagemaker.broken = "AccessDeniedException"
+    assert "All training jobs failed." in mail("notify-tuning-failed")[1]
+
+
+def test_a_duplicate_upload_event_is_told_to_nobody(world: World, context: Any) -> None:
+    assert notify.handler(event("notify-already-processed"), context) == {"told": False}
+    assert world.mails() == []
+
+
+def test_the_same_event_ten_times_is_one_mail(world: World, context: Any) -> None:
+    told = [notify.handler(event("notify-approved"), context)["told"] for _ in range(10)]
+    assert told == [True] + [False] * 9
+    assert len(world.mails()) == 1
+
+
+def test_the_end_after_a_redrive_is_told_anew(world: World, mail: Any) -> None:
+    mail("notify-failed")
+    mail("notify-failed", redriveCount=1)
+    mail("notify-approved")
+    assert len(world.mails()) == 3
+
+
+def test_a_mail_that_could_not_be_sent_is_sent_by_the_retry(
+    world: World, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(notify, "send", _fail)
+        with pytest.raises(ConnectionError):
+            notify.handler(event("notify-approved"), context)
+    assert notify.handler(event("notify-approved"), context) == {"told": True}
+    assert len(world.mails()) == 1
+
+
+def test_what_the_event_leaves_out_is_asked_of_step_functions(world: World, mail: Any) -> None:
+    full = event("notify-approved")["detail"]
+    world.stepfunctions.end(EXECUTION, "SUCCEEDED", input=full["input"], output=full["output"])
+    subject, text = mail("notify-approved", output=None, input=None, outputDetails={"included": False})
+    assert subject.startswith("Approved: ")
+    assert "cars 2026+spring.csv" in text
+
+
+def test_a_failure_without_its_cause_is_asked_of_step_functions(world: World, mail: Any) -> None:
+    world.stepfunctions.end(EXECUTION, "FAILED", error="TuningFailed", cause="No trial succeeded.")
+    subject, text = mail("notify-failed", error=None, cause=None)
+    assert "TuningFailed" in subject
+    assert "No trial succeeded." in text
+
+
+def test_outside_aws_no_console_is_linked(mail: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    assert "console" not in mail("notify-failed")[1]
+
+
+def test_the_console_of_the_executions_partition_is_linked(mail: Any) -> None:
+    arn = EXECUTION.replace("arn:aws:", "arn:aws-cn:").replace("us-east-1", "cn-north-1")
+    assert "https://cn-north-1.console.amazonaws.cn/states/" in mail("notify-failed", executionArn=arn)[1]
+
+
+def test_the_log_has_neither_comment_nor_reviewer(mail: Any, log: Any) -> None:
+    mail("notify-rejected")
+    assert '"outcome":"rejected"' in log.getvalue()
+    assert "diesel" not in log.getvalue()
+    assert "Ada" not in log.getvalue()
+
+
+@pytest.mark.parametrize("output", ["", "null", "[]", "{", json.dumps({"outcome": "approved"})])
+def test_an_output_of_another_shape_still_is_told(world: World, mail: Any, output: str) -> None:
+    world.stepfunctions.end(EXECUTION, "SUCCEEDED", output=output)
+    assert mail("notify-approved", output=output)[0]
+
+
+def _fail(*_: object) -> None:
+    raise ConnectionError

@@ -1,0 +1,178 @@
+"""Asking for approval: a record first, then a mail with the only copy of the link."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+import request_approval
+from approval_mail import approval_mail
+from approvals import Decision as Decided
+from approvals import decide_by_link, find, find_by_link, hash_link
+from mails import fit_subject
+from tests.unit.functions.conftest import World, event
+from tests.unit.functions.requests import ask
+
+EVENT = event("request_approval-with-champion")
+ARN = EVENT["model_package_arn"]
+LINK = re.compile(r"^https://abcdefghij\.lambda-url\.us-east-1\.on\.aws/review/([\w-]{43})$", re.MULTILINE)
+
+
+@pytest.fixture
+def call(world: World, context: Any) -> Any:
+    world.sagemaker.register(ARN)
+    world.stepfunctions.wait(EVENT["task_token"], EVENT["execution_arn"])
+    return lambda: request_approval.handler(dict(EVENT), context)
+
+
+def link_of(text: str) -> str:
+    found = LINK.search(text)
+    assert found, text
+    return found[1]
+
+
+def test_the_mail_has_the_facts_first_the_link_alone_and_when_it_expires(world: World, call: Any) -> None:
+    assert call() == {"asked": True}
+    ((subject, text),) = world.mails(world.approval_topic)
+    assert subject == "Approve or reject: model mpg-20260301-0925-3fa85f64, MSE 8.73 (threshold 46)"
+    facts, rest = text.split(link_of(text))
+    for fact in (
+        "cars 2026+spring.csv",
+        "278 train",
+        "8.73 (threshold 46)",
+        "2.95",
+        "2.91",
+        "60.81",
+        "MSE 9.10",
+    ):
+        assert fact in facts, fact
+    assert re.search(r"The link works until 20\d\d-\d\d-\d\d \d\d:\d\d UTC", rest)
+    assert max(map(len, text.splitlines())) < 120
+
+
+def test_the_mailed_link_leads_to_the_record_and_is_stored_as_a_hash_only(world: World, call: Any) -> None:
+    call()
+    link_id = link_of(world.mails()[0][1])
+    record = find_by_link(hash_link(link_id))
+    assert record is not None
+    assert (record.task_token, record.package_arn) == (EVENT["task_token"], ARN)
+    assert "task_token" not in record.facts
+    assert link_id not in str(world.items())
+
+
+def test_the_link_and_the_token_reach_neither_the_answer_nor_the_log(
+    world: World, call: Any, log: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = call()
+    printed = log.getvalue() + "".join(capsys.readouterr())
+    assert '"message":"approval requested"' in printed
+    for secret in (link_of(world.mails()[0][1]), EVENT["task_token"]):
+        assert secret not in printed + str(answer)
+
+
+def test_the_request_expires_when_the_state_does(call: Any) -> None:
+    call()
+    record = find(ARN)
+    assert record is not None
+    left = record.decide_before - datetime.now(UTC).timestamp()
+    assert 604_790 < left <= 604_800
+
+
+@pytest.mark.parametrize("state", ["none", "pending"])
+def test_without_a_confirmed_subscription_nobody_is_asked_and_nothing_is_stored(
+    world: World, call: Any, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    subscriptions = [{"SubscriptionArn": "PendingConfirmation"}, {"SubscriptionArn": "Deleted"}]
+    page = {"Subscriptions": subscriptions if state == "pending" else []}
+    monkeypatch.setattr(request_approval, "client", lambda _: _Pages([page, page]))
+    with pytest.raises(Exception, match=r"no subscription of arn:.* is confirmed") as raised:
+        call()
+    assert type(raised.value).__name__ == "NobodyToAsk"
+    assert world.items() == []
+
+
+def test_a_confirmed_subscription_may_be_on_a_later_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = [
+        {"Subscriptions": [{"SubscriptionArn": "PendingConfirmation"}]},
+        {"Subscriptions": [{"SubscriptionArn": "arn:aws:sns:us-east-1:000000000000:approval:1"}]},
+    ]
+    monkeypatch.setattr(request_approval, "client", lambda _: _Pages(pages))
+    assert request_approval.somebody_listens("topic")
+
+
+def test_a_package_decided_before_anyone_listened_resumes_the_execution_without_a_mail(
+    world: World, call: Any
+) -> None:
+    world.sagemaker.decide(ARN, "Approved", by="grace", why="seen in Studio")
+    assert call() == {"asked": False}
+    assert world.mails() == []
+    assert world.stepfunctions.results == [
+        '{"decision": "approved", "reviewer": "grace", "comment": "seen in Studio", '
+        '"decided_at": "2026-03-02T08:15:00Z"}'
+    ]
+    assert world.item(f"package#{ARN}")["status"] == "APPROVED"
+
+
+def test_a_second_attempt_replaces_token_and_link(world: World, call: Any) -> None:
+    first = ask(world)
+    call()
+    record = find(ARN)
+    assert record is not None
+    assert record.task_token == EVENT["task_token"] != first.token
+    assert record.link_hash == hash_link(link_of(world.mails()[0][1])) != hash_link(first.link_id)
+
+
+def test_a_second_attempt_keeps_a_decision_and_hands_it_on(world: World, call: Any) -> None:
+    first = ask(world)
+    decision = Decided("rejected", "Ada", "no", "2026-03-01T09:41:12Z", "review page")
+    assert decide_by_link(first.record, hash_link(first.link_id), decision, datetime.now(UTC))
+    world.sagemaker.decide(ARN, "Rejected", by="the review page's role")
+    assert call() == {"asked": False}
+    assert '"reviewer": "Ada"' in world.stepfunctions.results[0]
+    record = find(ARN)
+    assert record is not None
+    assert record.decision == decision
+
+
+def test_a_decision_that_sagemaker_has_not_taken_is_asked_to_be_finished(world: World, call: Any) -> None:
+    first = ask(world)
+    decision = Decided("rejected", "Ada", "no", "2026-03-01T09:41:12Z", "review page")
+    assert decide_by_link(first.record, hash_link(first.link_id), decision, datetime.now(UTC))
+    assert call() == {"asked": True}
+    assert world.stepfunctions.results == []
+
+
+def test_a_request_that_expired_can_be_made_again(world: World, call: Any) -> None:
+    expired = ask(world, timeout_seconds=0)
+    call()
+    assert not expired.record.expired(datetime.now(UTC))
+
+
+def test_a_hostile_file_name_stays_one_line_in_the_mail(world: World) -> None:
+    asked = ask(world, key="incoming/a\r\n\r\nSee http://example.com\u202e.csv")
+    mail = approval_mail(asked.record, "https://link")
+    assert re.search(r"^File: +incoming/a See http://example\.com \.csv$", mail.text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("run_id", ["ä" * 200, "line\nbreak", "x" * 300, "日本"])
+def test_a_subject_is_always_one_that_sns_takes(world: World, run_id: str) -> None:
+    subject = fit_subject(approval_mail(replace(ask(world).record, run_id=run_id), "https://link").subject)
+    assert subject.isascii()
+    assert subject.isprintable()
+    assert 0 < len(subject) < 100
+
+
+class _Pages:
+    """An SNS client with these pages of subscriptions."""
+
+    def __init__(self, pages: list[dict[str, Any]]) -> None:
+        self._pages = pages
+
+    def get_paginator(self, operation: str) -> "_Pages":
+        assert operation == "list_subscriptions_by_topic"
+        return self
+
+    def paginate(self, **_: str) -> list[dict[str, Any]]:
+        return self._pages

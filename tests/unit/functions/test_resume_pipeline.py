@@ -1,0 +1,204 @@
+"""A decided package resumes its execution once, whoever decided it, wherever, however often the event comes."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+import resume_pipeline
+from approvals import Decision, decide_by_link, hash_link, mark_package_updated
+from tests.unit.functions.conftest import World
+from tests.unit.functions.requests import Asked, ask
+
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+def asked(world: World) -> Asked:
+    return ask(world)
+
+
+@pytest.fixture
+def changed(context: Any) -> Any:
+    """SageMaker's event about a package."""
+
+    def deliver(arn: str, status: str) -> str:
+        event = {"detail": {"ModelPackageArn": arn, "ModelApprovalStatus": status}}
+        settled: str = resume_pipeline.handler(event, context)["settled"]
+        return settled
+
+    return deliver
+
+
+def decide_on_the_page(asked: Asked, world: World, verdict: Any = "approved") -> None:
+    decision = Decision(verdict, "Ada", "line one\nline two", "2026-03-01T09:41:12Z", "review page")
+    assert decide_by_link(asked.record, hash_link(asked.link_id), decision, NOW)
+    world.sagemaker.decide(asked.arn, verdict.capitalize(), by="the review page's role")
+    mark_package_updated(asked.arn, NOW)
+
+
+def test_a_decision_on_the_page_reaches_the_execution_with_its_reviewer_and_comment(
+    world: World, asked: Asked, changed: Any
+) -> None:
+    decide_on_the_page(asked, world)
+    assert changed(asked.arn, "Approved") == "resumed"
+    assert [json.loads(result) for result in world.stepfunctions.results] == [
+        {
+            "decision": "approved",
+            "reviewer": "Ada",
+            "comment": "line one\nline two",
+            "decided_at": "2026-03-01T09:41:12Z",
+        }
+    ]
+
+
+def test_a_decision_in_studio_is_recorded_and_does_the_same(world: World, asked: Asked, changed: Any) -> None:
+    world.sagemaker.decide(asked.arn, "Rejected", by="grace", why="too few rows")
+    assert changed(asked.arn, "Rejected") == "resumed"
+    assert json.loads(world.stepfunctions.results[0])["reviewer"] == "grace"
+    item = world.item(f"package#{asked.arn}")
+    assert (item["status"], item["reviewer"], item["comment"]) == ("REJECTED", "grace", "too few rows")
+    assert (item["decided_via"], item["decided_at"]) == ("SageMaker", "2026-03-02T08:15:00Z")
+
+
+def test_a_decision_by_an_iam_identity_is_recorded_under_its_name(
+    world: World, asked: Asked, changed: Any
+) -> None:
+    world.sagemaker.decide(asked.arn, "Approved", by="")
+    identity = {"Arn": "arn:aws:sts::000000000000:assumed-role/Admin/ada@example.com"}
+    world.sagemaker.packages[asked.arn]["LastModifiedBy"] = {"IamIdentity": identity}
+    changed(asked.arn, "Approved")
+    assert asked.record.decision is not None
+    assert asked.record.decision.reviewer == "ada@example.com"
+
+
+def test_a_decision_by_nobody_known_is_someones(world: World, asked: Asked, changed: Any) -> None:
+    world.sagemaker.packages[asked.arn]["ModelApprovalStatus"] = "Approved"
+    changed(asked.arn, "Approved")
+    assert asked.record.decision is not None
+    assert asked.record.decision.reviewer == "someone in SageMaker"
+
+
+def test_an_event_that_is_faster_than_the_package_read_is_believed(
+    world: World, asked: Asked, changed: Any
+) -> None:
+    assert changed(asked.arn, "Approved") == "resumed"
+    assert len(world.stepfunctions.results) == 1
+
+
+def test_of_an_old_event_and_the_package_the_package_is_believed(
+    world: World, asked: Asked, changed: Any
+) -> None:
+    world.sagemaker.decide(asked.arn, "Rejected", by="grace")
+    changed(asked.arn, "Approved")
+    assert json.loads(world.stepfunctions.results[0])["decision"] == "rejected"
+
+
+def test_the_first_recorded_decision_counts_though_the_package_says_otherwise(
+    world: World, asked: Asked, changed: Any
+) -> None:
+    decide_on_the_page(asked, world, "approved")
+    world.sagemaker.decide(asked.arn, "Rejected", by="grace")
+    changed(asked.arn, "Rejected")
+    assert json.loads(world.stepfunctions.results[0])["decision"] == "approved"
+
+
+def test_the_same_event_ten_times_resumes_once(world: World, asked: Asked, changed: Any) -> None:
+    decide_on_the_page(asked, world)
+    settled = [changed(asked.arn, "Approved") for _ in range(10)]
+    assert settled == ["resumed"] + ["already resumed"] * 9
+    assert len(world.stepfunctions.results) == 1
+    assert world.mails() == []
+
+
+def test_a_used_token_is_not_kept(world: World, asked: Asked, changed: Any) -> None:
+    decide_on_the_page(asked, world)
+    changed(asked.arn, "Approved")
+    assert "task_token" not in world.item(f"package#{asked.arn}")
+
+
+def test_a_crash_between_resuming_and_marking_it_is_harmless(
+    world: World, asked: Asked, changed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide_on_the_page(asked, world)
+    with monkeypatch.context() as patch:
+        patch.setattr("resuming.mark_resumed", _die)
+        with pytest.raises(KeyboardInterrupt):
+            changed(asked.arn, "Approved")
+    world.stepfunctions.executions[asked.execution_arn]["status"] = "RUNNING"
+    assert changed(asked.arn, "Approved") == "already resumed"
+    world.stepfunctions.end(asked.execution_arn, "SUCCEEDED", output='{"outcome": "approved"}')
+    assert changed(asked.arn, "Approved") == "already resumed"
+    assert world.mails() == []
+
+
+def test_a_redriven_execution_gets_the_decision_again(world: World, asked: Asked, changed: Any) -> None:
+    decide_on_the_page(asked, world)
+    changed(asked.arn, "Approved")
+    ask(world)
+    assert changed(asked.arn, "Approved") == "resumed"
+    assert len(world.stepfunctions.results) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "fields"),
+    [
+        ("SUCCEEDED", {"output": '{"outcome": "expired"}'}),
+        ("FAILED", {"error": "ApprovalRequestFailed"}),
+        ("ABORTED", {}),
+        ("TIMED_OUT", {}),
+    ],
+)
+def test_a_decision_after_the_end_is_recorded_and_told_once(
+    world: World, asked: Asked, changed: Any, status: str, fields: dict[str, str]
+) -> None:
+    world.stepfunctions.end(asked.execution_arn, status, **fields)
+    world.sagemaker.decide(asked.arn, "Approved", by="grace", why="late but good")
+    assert [changed(asked.arn, "Approved") for _ in range(3)] == ["too late"] * 3
+    ((subject, text),) = world.mails(world.notification_topic)
+    assert subject == "Approved after the run's end: model mpg-20260301-0925-3fa85f64"
+    assert "grace" in text
+    assert "late but good" in text
+    item = world.item(f"package#{asked.arn}")
+    assert item["status"] == "APPROVED"
+    assert item["too_late_at"]
+
+
+def test_a_decision_long_after_step_functions_forgot_the_execution_is_told(
+    world: World, asked: Asked, changed: Any
+) -> None:
+    world.stepfunctions.end(asked.execution_arn, "SUCCEEDED")
+    del world.stepfunctions.executions[asked.execution_arn]
+    world.sagemaker.decide(asked.arn, "Approved", by="grace")
+    assert changed(asked.arn, "Approved") == "too late"
+
+
+@pytest.mark.parametrize("status", ["PendingManualApproval", "", "SomethingNew"])
+def test_other_changes_are_ignored(world: World, asked: Asked, changed: Any, status: str) -> None:
+    assert changed(asked.arn, status) == "no decision"
+    assert asked.record.decision is None
+    assert world.stepfunctions.results == []
+
+
+def test_packages_that_nobody_asked_about_are_ignored(world: World, changed: Any) -> None:
+    assert changed("arn:aws:sagemaker:us-east-1:000000000000:model-package/other/7", "Approved") == "unknown"
+    assert world.items() == []
+
+
+def test_a_failure_of_step_functions_is_raised_for_a_retry_without_the_token(
+    world: World, asked: Asked, changed: Any, log: Any
+) -> None:
+    decide_on_the_page(asked, world)
+    world.stepfunctions.broken = "ThrottlingException"
+    with pytest.raises(Exception, match=r"^ThrottlingException$") as raised:
+        changed(asked.arn, "Approved")
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
+    assert asked.token not in log.getvalue()
+    world.stepfunctions.broken = ""
+    assert changed(asked.arn, "Approved") == "resumed"
+
+
+def _die(*_: object) -> None:
+    raise KeyboardInterrupt

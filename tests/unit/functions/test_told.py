@@ -1,0 +1,70 @@
+"""Telling once: what holds when the event is doubled, the sending fails, or the function dies in between."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+import told
+from tests.unit.functions.conftest import World
+from told import CLAIM_SECONDS, BeingTold, tell_once
+
+
+class Mailbox:
+    def __init__(self) -> None:
+        self.sent = 0
+
+    def send(self) -> None:
+        self.sent += 1
+
+
+def test_it_is_told_once(world: World) -> None:
+    mailbox = Mailbox()
+    assert [tell_once("x", mailbox.send) for _ in range(3)] == [True, False, False]
+    assert mailbox.sent == 1
+
+
+def test_different_things_are_told_each(world: World) -> None:
+    mailbox = Mailbox()
+    tell_once("x", mailbox.send)
+    tell_once("y", mailbox.send)
+    assert mailbox.sent == 2
+
+
+def test_a_failure_gives_the_claim_back(world: World) -> None:
+    with pytest.raises(ZeroDivisionError):
+        tell_once("x", lambda: divmod(1, 0))  # type: ignore[arg-type]
+    assert world.items() == []
+    assert tell_once("x", Mailbox().send)
+
+
+def test_while_one_is_telling_another_is_sent_away_for_later(world: World) -> None:
+    mailbox = Mailbox()
+
+    def meanwhile() -> None:
+        with pytest.raises(BeingTold):
+            tell_once("x", mailbox.send)
+
+    assert tell_once("x", meanwhile)
+    assert mailbox.sent == 0
+
+
+def test_the_claim_of_one_who_died_lapses(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    long_ago = datetime.now(UTC) - timedelta(seconds=CLAIM_SECONDS + 5)
+    with monkeypatch.context() as patch:
+        patch.setattr(told, "now", lambda: long_ago)
+        assert told._claim("x", "of the dead", long_ago)
+    mailbox = Mailbox()
+    assert tell_once("x", mailbox.send)
+    assert mailbox.sent == 1
+
+
+def test_a_slow_one_does_not_give_back_the_claim_of_its_successor(world: World) -> None:
+    assert told._claim("x", "successor", datetime.now(UTC))
+    told._release("x", "predecessor")
+    assert world.item("told#x")["claim"] == "successor"
+
+
+def test_what_was_told_is_forgotten_after_step_functions_forgot(world: World) -> None:
+    tell_once("x", Mailbox().send)
+    kept = int(world.item("told#x")["expires_at"]) - datetime.now(UTC).timestamp()
+    assert 89 * 86400 < kept < 91 * 86400
