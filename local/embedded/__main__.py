@@ -17,6 +17,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m local.embedded", description="Serve the embedded AWS.")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument(
+        "--quota",
+        type=_quota,
+        action="append",
+        default=[],
+        metavar="NAME=N",
+        help='an account quota, as in "ml.m5.large for training job usage=4"; without it there is no limit',
+    )
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -25,17 +33,24 @@ def main() -> None:
         level=logging.WARNING,
         format="%(asctime)s %(levelname)s [%(name)s] %(message)s",
     )
-    aws = server.build(arguments.port, folder)
+    aws = server.build(arguments.port, folder, quotas=dict(arguments.quota))
     code = 0
     try:
-        asyncio.run(server.serve(aws, arguments.port, lambda: _say_ready(arguments.port)))
+        # Not asyncio.run: it would wait for every thread that a request has started.
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(server.serve(aws, arguments.port, lambda: _say_ready(arguments.port)))
     except OSError as error:
-        print(f"cannot listen on 127.0.0.1:{arguments.port}: {error.strerror}", file=sys.stderr, flush=True)
+        print(f"cannot listen on 127.0.0.1:{arguments.port}: {error}", file=sys.stderr, flush=True)
         code = 1
     aws.sagemaker.close()
     sys.stdout.flush()
     # Threads that wait in the emulator (an open approval, say) must not keep the process alive.
     os._exit(code)
+
+
+def _quota(text: str) -> tuple[str, int]:
+    name, _, number = text.rpartition("=")
+    return name, int(number)
 
 
 def _say_ready(port: int) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import signal
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 from local.embedded import seams
 from local.embedded.cloudformation import model_package_group_handlers
+from local.embedded.faults import with_faults
 from local.embedded.integrations import AwsIntegrations
 from local.embedded.mailbox import Mailbox
 from local.embedded.sagemaker_api import sagemaker_handler
@@ -18,6 +20,7 @@ from local.sagemaker import SageMaker
 
 ACCOUNT_ID = "000000000000"
 REGION = "us-east-1"
+SHUTDOWN_SECONDS = 1.5
 
 logger = logging.getLogger(__name__)
 
@@ -41,13 +44,14 @@ def build(port: int, folder: Path, *, quotas: Mapping[str, int] | None = None) -
         raise RuntimeError("\n".join(problems))
     endpoint_url = f"http://127.0.0.1:{port}"
     mailbox = Mailbox(port)
+    limits = dict(quotas or {})
     sagemaker = SageMaker(
         account_id=ACCOUNT_ID,
         region=REGION,
         endpoint_url=endpoint_url,
         folder=folder / "sagemaker",
         credentials=_credentials,
-        quotas=quotas or {},
+        quotas=limits,
     )
     seams.install_service("sagemaker", "SageMaker.", sagemaker_handler(sagemaker))
     seams.install_resource_type("AWS::SageMaker::ModelPackageGroup", model_package_group_handlers(sagemaker))
@@ -56,7 +60,8 @@ def build(port: int, folder: Path, *, quotas: Mapping[str, int] | None = None) -
     seams.install_error_types()
     seams.install_mailbox(mailbox)
     seams.install_machine(AwsIntegrations(endpoint_url, REGION, _credentials, sagemaker))
-    return EmbeddedAws(with_pages(seams.application(), mailbox), sagemaker, mailbox)
+    application = with_faults(with_pages(seams.application(), mailbox), limits)
+    return EmbeddedAws(application, sagemaker, mailbox)
 
 
 def _credentials(role_arn: str) -> Mapping[str, str]:
@@ -97,7 +102,10 @@ async def _send(send: Any, status: int, content_type: str, body: str) -> None:
 
 
 async def serve(aws: EmbeddedAws, port: int, ready: Callable[[], None]) -> None:
-    """Listen on 127.0.0.1 until SIGTERM or SIGINT. Calls `ready` when it answers."""
+    """Listen on 127.0.0.1 until SIGTERM or SIGINT. Calls `ready` when requests are taken.
+
+    Raises OSError when somebody else listens there.
+    """
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
 
@@ -105,27 +113,20 @@ async def serve(aws: EmbeddedAws, port: int, ready: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
+    # Bound here: a stranger on the port is noticed before anything says "ready".
+    listener = socket.create_server(("127.0.0.1", port), backlog=256)
     config = Config()
-    config.bind = [f"127.0.0.1:{port}"]
+    config.bind = [f"fd://{listener.fileno()}"]
     config.keep_alive_timeout = 75
     config.graceful_timeout = 0.5
     config.shutdown_timeout = 1.0
     config.accesslog = None
     config.loglevel = "WARNING"
     serving = asyncio.create_task(hypercorn_serve(aws.application, config, shutdown_trigger=stop.wait))
-    await _until_listening(port, serving)
     aws.sagemaker.start()
     ready()
-    await serving
-
-
-async def _until_listening(port: int, serving: "asyncio.Task[None]") -> None:
-    while not serving.done():
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.01)
-        else:
-            writer.close()
-            return
-    await serving
+    await asyncio.wait({serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    # A request that is under way, such as a page whose function runs, does not hold up the end.
+    await asyncio.wait({serving}, timeout=SHUTDOWN_SECONDS)
+    if serving.done():
+        serving.result()

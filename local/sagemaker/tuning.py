@@ -160,7 +160,7 @@ class Tuning:
         )
 
     def _best(self) -> Trial | None:
-        scored = self._scored()
+        scored = [pair for pair in self._scored() if _left_a_model(pair[0].job)]
         return min(scored, key=lambda pair: self._sign * pair[1])[0] if scored else None
 
     def _scored(self) -> list[tuple[Trial, float]]:
@@ -229,6 +229,11 @@ def _summary(fields: Json) -> Json:
 def _value(trial: Trial) -> float | None:
     metric = trial.job.fields.get("FinalHyperParameterTuningJobObjectiveMetric")
     return None if metric is None else float(metric["Value"])
+
+
+def _left_a_model(job: Job) -> bool:
+    # One that was stopped may have a good objective from before, but no model.
+    return job.record.status != "Stopped" or "ModelArtifacts" in job.fields
 
 
 def _nothing_succeeded(attempts: int) -> str:

@@ -10,8 +10,12 @@ from tests.statemachine.machine import TASKS
 def step_functions(tmp_path_factory: pytest.TempPathFactory) -> None:
     # ministack reads the environment when it is imported; nobody else in this process should see it.
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("SFN_WAIT_SCALE", "0")
         for name, value in seams.settings(1, tmp_path_factory.mktemp("ministack")).items():
             environment.setenv(name, value)
         assert seams.check() == []
         seams.install_machine(TASKS)
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SFN_WAIT_SCALE", "0")

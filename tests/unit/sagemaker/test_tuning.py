@@ -250,6 +250,29 @@ def test_a_hopeless_trial_is_stopped_early_if_wanted(
     assert described["ObjectiveStatusCounters"]["Succeeded"] == 4
 
 
+def test_a_trial_that_was_stopped_before_it_left_a_model_is_never_the_best(
+    sagemaker: SageMaker, search: FakeSearch, workers: FakeWorkers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning, "EARLY_STOPPING_AFTER_SECONDS", 0.0)
+    # At its first iteration the last one is behind the others, and ahead of what they come to.
+    curves = iter([["1.0", "9.0"], ["1.0", "9.0"], ["1.0", "9.0"], ["2.0"]])
+
+    def program(running: Running) -> int:
+        printed = next(curves)
+        for iteration, value in enumerate(printed):
+            running.print(f"[{iteration}]\tvalidation-rmse:{value}")
+        assert len(printed) == 2 or running.stopped.wait(10)
+        return 0
+
+    workers.program = program
+    request = changed(TUNING, f"{CONFIG}.TrainingJobEarlyStoppingType", "Auto")
+    described = tune(sagemaker, changed(request, f"{CONFIG}.ResourceLimits.MaxParallelTrainingJobs", 1))
+
+    assert described["TrainingJobStatusCounters"]["Stopped"] == 1
+    best = described["BestTrainingJob"]["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]
+    assert best == 9.0
+
+
 def test_stopping_a_tuning_job_stops_its_trials(
     sagemaker: SageMaker, search: FakeSearch, workers: FakeWorkers, aws: FakeAws
 ) -> None:

@@ -1,0 +1,94 @@
+"""`sam build`, skipped while nothing that goes into it changed."""
+
+import hashlib
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+
+from local.cli.project import ROOT, STATE_FOLDER
+
+BUILDS = STATE_FOLDER / "build"
+# Beside the current build, another command may still be deploying an older one.
+OLD_BUILDS_KEPT = 1
+
+# pyproject.toml has settings of uv, which installs the Lambdas' dependencies.
+SOURCES = ("template.yaml", "samconfig.toml", "pyproject.toml", "statemachine", "functions", "processing")
+
+
+def fingerprint(root: Path = ROOT) -> str:
+    """A hash of everything that a build is made of: the application's files and the tools' versions."""
+    digest = hashlib.sha256()
+    digest.update(f"sam {version('aws-sam-cli')}, python {sys.version_info[:2]}".encode())
+    for path in _files(root):
+        content = path.read_bytes()
+        digest.update(f"\0{path.relative_to(root).as_posix()}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:16]
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for source in SOURCES:
+        path = root / source
+        found = sorted(path.rglob("*")) if path.is_dir() else [path]
+        yield from (file for file in found if file.is_file() and "__pycache__" not in file.parts)
+
+
+class Build:
+    """One build of the application, in a folder that is complete or absent.
+
+    The build is made beside its place and moved there when it is whole, so that an interruption leaves
+    nothing half written where somebody would take it for a build.
+    """
+
+    def __init__(self, key: str, builds: Path = BUILDS) -> None:
+        self._builds = builds
+        self.folder = builds / key
+        self._partial = builds / f".{key}.{os.getpid()}"
+
+    @property
+    def template(self) -> Path:
+        """The built template, for `sam deploy`."""
+        return self.folder / "app" / "template.yaml"
+
+    @property
+    def is_there(self) -> bool:
+        return self.template.is_file()
+
+    def command(self, root: Path = ROOT) -> list[str]:
+        """The `sam build` that fills the folder beside the place.
+
+        That one is as deep as the place itself: the built template names files relative to where it lies.
+        """
+        self._partial.mkdir(parents=True, exist_ok=True)
+        return [
+            *("sam", "build", "--config-env", "local", "--template-file", str(root / "template.yaml")),
+            *("--build-dir", str(self._partial / "app"), "--no-cached"),
+        ]
+
+    def finish(self) -> None:
+        """Put the finished build in its place and drop builds that nobody needs."""
+        # It fails when another command put the same build there meanwhile.
+        with suppress(OSError):
+            self._partial.rename(self.folder)
+        self.discard()
+        others = sorted(
+            (path for path in self._builds.iterdir() if path.is_dir() and path != self.folder),
+            key=lambda path: path.stat().st_mtime,
+            reverse=True,
+        )
+        for path in others[OLD_BUILDS_KEPT:]:
+            _remove_if_old(path)
+
+    def discard(self) -> None:
+        """Remove what an unfinished build has written."""
+        shutil.rmtree(self._partial, ignore_errors=True)
+
+
+def _remove_if_old(path: Path) -> None:
+    an_hour_ago = time.time() - 3600
+    if path.stat().st_mtime < an_hour_ago:
+        shutil.rmtree(path, ignore_errors=True)

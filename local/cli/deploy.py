@@ -1,0 +1,130 @@
+"""`sam deploy` onto the embedded AWS, and a threshold of one's own for one run."""
+
+import json
+import time
+import tomllib
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from local.cli.endpoint import STACK, Endpoint
+from local.cli.interrupts import Interrupts
+from local.cli.problems import Trouble
+from local.cli.project import ROOT
+
+UPDATE_SECONDS = 60.0
+
+
+def command(template: Path, threshold: float | None) -> list[str]:
+    """The `sam deploy` of a built template; a threshold replaces that of samconfig.toml."""
+    own = [] if threshold is None else ["--parameter-overrides", *overrides(threshold)]
+    return [
+        *("sam", "deploy", "--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local"),
+        *("--template-file", str(template), "--no-progressbar"),
+        *own,
+    ]
+
+
+def artifact_bucket(root: Path = ROOT) -> str:
+    """The bucket that `sam deploy` uploads to, which must be there before."""
+    return str(_configured(root)["s3_bucket"])
+
+
+def overrides(threshold: float, root: Path = ROOT) -> list[str]:
+    # Given on the command line, the option replaces the whole list in the file.
+    configured = _configured(root).get("parameter_overrides", [])
+    entries: list[str] = configured.split() if isinstance(configured, str) else configured
+    return [entry for entry in entries if not entry.startswith("MseThreshold=")] + [
+        f"MseThreshold={threshold:g}"
+    ]
+
+
+def _configured(root: Path) -> dict[str, Any]:
+    settings = tomllib.loads((root / "samconfig.toml").read_text(encoding="utf-8"))
+    found: dict[str, Any] = settings["local"]["deploy"]["parameters"]
+    return found
+
+
+def quiet_sam(app_folder: Path) -> dict[str, str]:
+    """Variables that keep the SAM CLI fast and at home: no telemetry, no look for newer versions, no waiting.
+
+    Its notes go to `app_folder` instead of the user's home.
+    """
+    app_folder.mkdir(parents=True, exist_ok=True)
+    notes = {"installationId": str(uuid.uuid4()), "telemetryEnabled": False, "lastVersionCheck": time.time()}
+    (app_folder / "metadata.json").write_text(json.dumps(notes), encoding="utf-8")
+    return {
+        "__SAM_CLI_APP_DIR": str(app_folder),
+        "SAM_CLI_TELEMETRY": "0",
+        "SAM_CLI_POLL_DELAY": "0.5",
+    }
+
+
+def outputs(endpoint: Endpoint) -> dict[str, str]:
+    """The deployed stack's outputs. Raises Trouble when nothing is deployed."""
+    return {entry["OutputKey"]: entry["OutputValue"] for entry in _stack(endpoint)["Outputs"]}
+
+
+def parameters(endpoint: Endpoint) -> dict[str, str]:
+    """The deployed stack's parameters. Raises Trouble when nothing is deployed."""
+    return {entry["ParameterKey"]: entry["ParameterValue"] for entry in _stack(endpoint)["Parameters"]}
+
+
+def _stack(endpoint: Endpoint) -> dict[str, Any]:
+    from botocore.exceptions import ClientError
+
+    try:
+        stacks = endpoint.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    except ClientError as error:
+        raise Trouble(
+            f"No stack {STACK} at {endpoint.url}", "Stop it with `mpg down` and start anew."
+        ) from error
+    return dict(stacks[0])
+
+
+@contextmanager
+def own_threshold(endpoint: Endpoint, threshold: float, interrupts: Interrupts) -> Iterator[str]:
+    """While entered, the deployed stack has this MseThreshold; gives the one that comes back afterwards."""
+    before = parameters(endpoint)["MseThreshold"]
+    try:
+        set_threshold(endpoint, f"{threshold:g}")
+        yield before
+    finally:
+        with interrupts.held():
+            set_threshold(endpoint, before)
+
+
+def set_threshold(endpoint: Endpoint, value: str) -> None:
+    """Update the stack's MseThreshold and wait until that is done. Raises Trouble when it fails."""
+    status = _settled(endpoint)
+    names = parameters(endpoint)
+    if float(names["MseThreshold"]) == float(value):
+        return
+    endpoint.client("cloudformation").update_stack(
+        StackName=STACK,
+        UsePreviousTemplate=True,
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+        Parameters=[
+            {"ParameterKey": name, "ParameterValue": value}
+            if name == "MseThreshold"
+            else {"ParameterKey": name, "UsePreviousValue": True}
+            for name in names
+        ],
+    )
+    status = _settled(endpoint)
+    if status != "UPDATE_COMPLETE":
+        raise Trouble(
+            f"MseThreshold={value} was not accepted: the stack is in {status}", "See the stack's events."
+        )
+
+
+def _settled(endpoint: Endpoint) -> str:
+    """The stack's status once no operation is under way on it."""
+    deadline = time.monotonic() + UPDATE_SECONDS
+    while (status := str(_stack(endpoint)["StackStatus"])).endswith("_IN_PROGRESS"):
+        if time.monotonic() > deadline:
+            raise Trouble(f"The stack {STACK} is still in {status} after {UPDATE_SECONDS:.0f} s")
+        time.sleep(0.1)
+    return status

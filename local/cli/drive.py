@@ -1,0 +1,112 @@
+"""One file from the upload to the last mail, with a person's decision in between."""
+
+import getpass
+import re
+import time
+from pathlib import Path
+
+from local.cli import browser, deploy
+from local.cli.endpoint import Endpoint, Mail
+from local.cli.history import Ended
+from local.cli.outcome import Result
+from local.cli.problems import Trouble
+from local.cli.report import show_end, show_mail, show_model, show_predictions
+from local.cli.screen import Screen
+from local.cli.upload import find_execution, upload
+from local.cli.watch import Watch
+
+_LINK = re.compile(r"^https?://\S+$", re.MULTILINE)
+
+
+class Drive:
+    """Drives one run.
+
+    `result` takes everything that is learned on the way, so that it holds even when the run breaks off.
+    `stays` tells whether the embedded AWS is still there afterwards, for somebody to decide later.
+    """
+
+    def __init__(self, endpoint: Endpoint, result: Result, screen: Screen, *, stays: bool) -> None:
+        self._endpoint = endpoint
+        self._result = result
+        self._screen = screen
+        self._stays = stays
+
+    def run(self, csv: Path, decision: str) -> None:
+        """Upload the file, follow it, decide (approve, reject or none), follow to the end. Raises Trouble."""
+        stack = deploy.outputs(self._endpoint)
+        self._result.threshold = float(deploy.parameters(self._endpoint)["MseThreshold"])
+        uploaded = upload(self._endpoint, csv, stack["BucketName"])
+        self._screen.heading(f"Uploaded to s3://{uploaded.bucket}/{uploaded.key}")
+        arn = find_execution(self._endpoint, uploaded, stack["TableName"], stack["StateMachineArn"])
+        self._result.execution_arn = arn
+        watch = Watch(self._endpoint, arn, self._result, self._screen)
+        try:
+            found = watch.until_mail(_topic(stack["ApprovalTopicArn"]))
+            moment = found.sent_at.timestamp() if isinstance(found, Mail) else time.time()
+            self._result.seconds["total"] = round(moment - uploaded.at, 3)
+            show_model(self._screen, self._result, watch.tuned)
+            end = self._ask(watch, found, decision) if isinstance(found, Mail) else found
+            self._finish(watch, end, _topic(stack["NotificationTopicArn"]))
+        finally:
+            self._result.mails = [{"subject": mail.subject, "text": mail.text} for mail in watch.mails()]
+
+    def _ask(self, watch: Watch, mail: Mail, decision: str) -> Ended | None:
+        show_mail(self._screen, mail)
+        link = _LINK.search(mail.text)
+        if link is None:
+            raise Trouble("The approval mail has no link on a line of its own")
+        if decision == "none":
+            self._leave_open(link.group())
+            return None
+        self._screen.heading(f"Decision: {decision}, through the link in the mail")
+        self._decide(link.group(), decision)
+        return watch.until_end()
+
+    def _leave_open(self, link: str) -> None:
+        self._result.outcome = "pending"
+        self._screen.heading("Decision: left open")
+        self._screen.line(f"  {link}")
+        if not self._stays:
+            self._screen.line(
+                "  The link ends with this command. With `mpg up` in another terminal it would stay."
+            )
+
+    def _decide(self, link: str, decision: str) -> None:
+        entries = {
+            "reviewer": f"{getpass.getuser()} (mpg run)",
+            "comment": f"Decided by mpg run --decision {decision}",
+        }
+        try:
+            page = browser.get(link)
+            form = page.form_with_button("decision", decision)
+            answer = browser.submit(page, form, form.filled(entries, ("decision", decision)))
+        except LookupError as error:
+            raise Trouble(f"The decision could not be made on the page behind the link: {error}") from error
+        if answer.status != 200:
+            raise Trouble(f"The page answered {answer.status}", "It says what to do.", answer.text)
+        self._screen.line(
+            f"  GET {page.status}, form filled in, POST {answer.status}: {_first_words(answer.text)}"
+        )
+
+    def _finish(self, watch: Watch, end: Ended | None, topic: str) -> None:
+        if end is not None:
+            self._result.take_end(end)
+            if self._result.outcome != "already_processed":
+                self._show_notification(watch, topic)
+        show_predictions(self._screen, self._endpoint, self._result)
+        show_end(self._screen, self._result)
+
+    def _show_notification(self, watch: Watch, topic: str) -> None:
+        mail = watch.wait_for_mail(topic)
+        if mail is None:
+            self._screen.failure("No mail told how it ended.")
+        else:
+            show_mail(self._screen, mail)
+
+
+def _topic(arn: str) -> str:
+    return arn.rsplit(":", 1)[-1]
+
+
+def _first_words(text: str) -> str:
+    return text if len(text) <= 120 else text[:117] + "..."

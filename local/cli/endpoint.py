@@ -1,0 +1,115 @@
+"""The embedded AWS as a client sees it."""
+
+import http.client
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from local.cli.problems import Trouble
+
+REGION = "us-east-1"
+STACK = "mpg-local"
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A message as the embedded AWS's mailbox keeps it: one for each addressee."""
+
+    id: str
+    sent_at: datetime
+    to: str
+    topic: str
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An embedded AWS on this machine."""
+
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def page(self) -> str:
+        """The page with the mailbox and the executions, for a browser."""
+        return f"http://localhost:{self.port}/_mpg/"
+
+    def variables(self) -> dict[str, str]:
+        """What the AWS CLI and every SDK need in order to talk to it, and to nothing else."""
+        return {
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+        }
+
+    def environment(self) -> dict[str, str]:
+        """This process's environment, with every trace of a real AWS account replaced."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        no_proxy = ",".join(filter(None, [kept.get("NO_PROXY"), "127.0.0.1", "localhost"]))
+        return {
+            **kept,
+            **self.variables(),
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "NO_PROXY": no_proxy,
+            "no_proxy": no_proxy,
+        }
+
+    def client(self, service: str) -> Any:
+        """A boto3 client, made once for each service."""
+        return _client(self, service)
+
+    def mails(self) -> list[Mail]:
+        """Everything in the mailbox, oldest first."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", "/_mpg/mails")
+            return [_mail(entry) for entry in json.loads(connection.getresponse().read())]
+        finally:
+            connection.close()
+
+
+@contextmanager
+def connected(endpoint: Endpoint, log: Callable[[], str] = str) -> Iterator[None]:
+    """Turns a connection that breaks into Trouble, with what `log` gives."""
+    from botocore.exceptions import HTTPClientError
+
+    try:
+        yield
+    except (HTTPClientError, http.client.HTTPException, ConnectionError) as error:
+        way_out = "If it was stopped, start it anew; if not, its output above may tell why."
+        raise Trouble(
+            f"The embedded AWS at {endpoint.url} stopped answering: {error}", way_out, log()
+        ) from error
+
+
+def _mail(entry: dict[str, Any]) -> Mail:
+    fields = {name: entry[name] for name in Mail.__dataclass_fields__}
+    return Mail(**{**fields, "sent_at": datetime.fromisoformat(entry["sent_at"])})
+
+
+@cache
+def _client(endpoint: Endpoint, service: str) -> Any:
+    # A third of a second to import: only commands that talk to AWS pay for it.
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        service,
+        endpoint_url=endpoint.url,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
+        config=Config(proxies={}, retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
+    )

@@ -1,0 +1,72 @@
+"""What a run came to: the object that `mpg run --json` prints, and the exit code."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from local.cli.history import Ended
+
+Outcome = Literal[
+    "approved", "rejected", "pending", "expired", "refused", "below_threshold", "already_processed", "failed"
+]
+
+_BY_ERROR: dict[str, Outcome] = {"UploadRefused": "refused", "ModelQualityTooLow": "below_threshold"}
+_GOOD_ENDS: dict[str, Outcome] = {
+    "approved": "approved",
+    "rejected": "rejected",
+    "expired": "expired",
+    "already_processed": "already_processed",
+}
+
+
+@dataclass
+class Result:
+    """Everything that a script may want to know of one run; what was not reached stays None or empty."""
+
+    outcome: Outcome = "failed"
+    execution_arn: str | None = None
+    error: str | None = None
+    cause: str | None = None
+    mse: float | None = None
+    rmse: float | None = None
+    residual_standard_deviation: float | None = None
+    threshold: float | None = None
+    baseline_mse: float | None = None
+    trials: int | None = None
+    best_hyperparameters: dict[str, str] = field(default_factory=dict)
+    model_package_arn: str | None = None
+    predictions: int | None = None
+    """Rows of predictions that were written."""
+    predictions_uri: str | None = None
+    mails: list[dict[str, str]] = field(default_factory=list)
+    """Subject and text of each mail about this run, in the order sent."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """By state, and `total`: from the upload to the approval mail, or to the end when nobody was asked."""
+
+    def as_json(self) -> dict[str, Any]:
+        """The object for --json; `total` stands last among the seconds."""
+        found = asdict(self)
+        found["seconds"] = dict(sorted(self.seconds.items(), key=lambda item: item[0] == "total"))
+        return found
+
+    @property
+    def exit_code(self) -> int:
+        """0: the pipeline did what it should; 1: the file or its model is not good enough; 2: it failed."""
+        return {"refused": 1, "below_threshold": 1, "failed": 2}.get(self.outcome, 0)
+
+    def take_evaluation(self, evaluation: Mapping[str, Any]) -> None:
+        """Note the figures of an evaluation.json."""
+        metrics = evaluation["regression_metrics"]
+        self.mse = metrics["mse"]["value"]
+        self.residual_standard_deviation = metrics["mse"]["standard_deviation"]
+        self.rmse = metrics["rmse"]["value"]
+        self.baseline_mse = evaluation["baseline"]["mse"]
+
+    def take_end(self, end: Ended) -> None:
+        """Note how the execution ended."""
+        if end.status == "SUCCEEDED":
+            self.outcome = _GOOD_ENDS.get(str(end.output.get("outcome")), "failed")
+            return
+        self.outcome = _BY_ERROR.get(end.error, "failed")
+        self.error = end.error or end.status
+        self.cause = end.cause or None

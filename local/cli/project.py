@@ -1,0 +1,27 @@
+"""Where the project's files are."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+# Builds, and the note of the running `mpg up`. Tests have one of their own, out of a person's way.
+STATE_FOLDER = Path(os.environ.get("MPG_STATE_FOLDER") or ROOT / ".mpg")
+SAMPLE = ROOT / "data" / "auto-mpg.csv"
+
+
+def tool(name: str) -> str:
+    """How a person can call a program that was installed with this one from where they are."""
+    ours = Path(sys.executable).parent / name
+    found = shutil.which(name)
+    return name if found and Path(found).samefile(ours) else _short(ours)
+
+
+def shown(path: Path) -> str:
+    """A path as a person would type it from where they are."""
+    return _short(path.resolve())
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

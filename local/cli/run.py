@@ -1,0 +1,91 @@
+"""`mpg run`: one file through the whole pipeline, as a person would do it, and what came of it."""
+
+import json
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from local.cli import deploy
+from local.cli.down import NOTE
+from local.cli.drive import Drive
+from local.cli.endpoint import Endpoint, connected
+from local.cli.instance import read_running
+from local.cli.interrupts import Interrupted, Interrupts
+from local.cli.outcome import Result
+from local.cli.problems import Trouble
+from local.cli.screen import Screen
+from local.cli.session import session
+from local.cli.up import show_trouble, start
+
+READY_SECONDS = 120.0
+
+
+def run_file(
+    interrupts: Interrupts, csv: Path, decision: str, threshold: float | None, *, as_json: bool
+) -> int:
+    """Run the file, show everything, print the JSON object if asked to. Gives the exit code."""
+    screen = Screen.on(stderr=as_json)
+    result = Result()
+    try:
+        with deployed(interrupts, screen, threshold) as (endpoint, stays):
+            Drive(endpoint, result, screen, stays=stays).run(csv, decision)
+    except Trouble as trouble:
+        _note_failure(result, trouble.what)
+        show_trouble(screen, trouble)
+    except Exception as error:
+        # The exit code and the JSON object say "failed" whatever failed, a fault in this program included.
+        _note_failure(result, f"{type(error).__name__}: {error}")
+        screen.close()
+        traceback.print_exc()
+    except Interrupted:
+        screen.close()
+        screen.line()
+        screen.line("Interrupted. Nothing that this command started is left running.")
+        raise
+    finally:
+        screen.close()
+    if as_json:
+        print(json.dumps(result.as_json()), flush=True)
+    return result.exit_code
+
+
+def _note_failure(result: Result, cause: str) -> None:
+    result.outcome, result.error, result.cause = "failed", "RunFailed", cause
+
+
+@contextmanager
+def deployed(
+    interrupts: Interrupts, screen: Screen, threshold: float | None
+) -> Iterator[tuple[Endpoint, bool]]:
+    """The running `mpg up`, or an embedded AWS for the duration; with it, whether it stays afterwards."""
+    running = _running(screen)
+    if running is None:
+        with session(interrupts) as started:
+            endpoint = start(started, screen, None, threshold)
+            with connected(endpoint, started.aws_log):
+                yield endpoint, False
+        return
+    screen.line(f"Using the mpg up at {running.url}")
+    with connected(running):
+        if threshold is None:
+            yield running, True
+            return
+        with deploy.own_threshold(running, threshold, interrupts) as before:
+            screen.line(f"MseThreshold is {threshold:g} for this run, and {float(before):g} again afterwards")
+            yield running, True
+
+
+def _running(screen: Screen) -> Endpoint | None:
+    """The `mpg up` of this checkout, waited for if it is just starting."""
+    deadline = time.monotonic() + READY_SECONDS
+    told = False
+    while (note := read_running(NOTE)) and note.port is None:
+        if not told:
+            screen.line("mpg up is starting; waiting until it is ready")
+            told = True
+        if time.monotonic() > deadline:
+            raise Trouble(f"mpg up is not ready after {READY_SECONDS:.0f} s", "`mpg down` stops it.")
+        time.sleep(0.1)
+    return Endpoint(note.port) if note and note.port else None

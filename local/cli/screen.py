@@ -1,0 +1,152 @@
+"""What a person sees: calm lines that stay, and on a terminal one moving line for what is going on now."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+NAME_WIDTH = 30
+SECONDS_WIDTH = 8
+
+
+@dataclass
+class _Current:
+    """The step under way, drawn anew a few times a second."""
+
+    name: str
+    note: str = ""
+    details: list[str] = field(default_factory=list)
+    since: float = field(default_factory=time.monotonic)
+    spinner: Spinner = field(default_factory=lambda: Spinner("dots", style="cyan"))
+
+    def __rich__(self) -> RenderableType:
+        grid = Table.grid(padding=(0, 1))
+        grid.add_row(" ", self.spinner, _columns(self.name, time.monotonic() - self.since, self.note))
+        return Group(grid, *(_detail(text) for text in self.details))
+
+
+class Screen:
+    """Prints for a terminal or, without one, plain lines with nothing moving in them."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live: Live | None = None
+        self._current: _Current | None = None
+
+    @classmethod
+    def on(cls, *, stderr: bool) -> "Screen":
+        """A screen on one of the standard streams."""
+        return cls(Console(stderr=stderr, highlight=False, soft_wrap=True))
+
+    @property
+    def is_terminal(self) -> bool:
+        return self._console.is_terminal
+
+    def close(self) -> None:
+        """Leave the terminal as it was, whatever was interrupted."""
+        if self._live:
+            self._live.stop()
+            self._live = None
+        if self.is_terminal:
+            self._console.show_cursor(True)
+
+    def line(self, text: str = "", style: str = "") -> None:
+        """One line as it is."""
+        self._console.print(Text(text, style=style))
+
+    def heading(self, text: str) -> None:
+        """Begins a part."""
+        self.line()
+        self.line(text, style="bold")
+
+    def block(self, text: str) -> None:
+        """Somebody else's text, set apart from ours."""
+        bar = "│ " if self._fancy else "| "
+        for line in text.rstrip().splitlines():
+            self._console.print(Text.assemble(("  " + bar, "dim"), line))
+
+    def facts(self, rows: Sequence[tuple[str, str]]) -> None:
+        """Names and their values, one below the other."""
+        width = max(len(name) for name, _ in rows) + 2
+        for name, value in rows:
+            self._console.print(Text.assemble("  ", (name.ljust(width), "dim"), value))
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """Rows in aligned columns."""
+        widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+        for row, style in [(header, "dim"), *((row, "") for row in rows)]:
+            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            self.line("  " + "  ".join(cells).rstrip(), style=style)
+
+    @contextmanager
+    def live(self) -> Iterator[None]:
+        """While entered, `doing` shows what is going on."""
+        self._live = (
+            Live(console=self._console, transient=True, refresh_per_second=8) if self.is_terminal else None
+        )
+        try:
+            if self._live:
+                self._live.start()
+            yield
+        finally:
+            self._current = None
+            if self._live:
+                self._live.update("")
+                self._live.stop()
+                self._live = None
+
+    def doing(self, name: str, note: str = "") -> None:
+        """The step that is under way from now on, or a new note on it."""
+        if not self._current or self._current.name != name:
+            self._current = _Current(name)
+        self._current.note = note
+        if self._live:
+            self._live.update(self._current)
+
+    def detail(self, text: str) -> None:
+        """Something that happened within the step under way; it stays below the step's line."""
+        if self._live and self._current:
+            self._current.details.append(text)
+        else:
+            self.line(f"      {text}")
+
+    def done(self, name: str, seconds: float | None, note: str = "", *, ok: bool = True) -> None:
+        """A step is over."""
+        ours = self._current is not None and self._current.name == name
+        details = self._current.details if ours and self._live and self._current else []
+        if ours:
+            self._current = None
+        if self._live:
+            self._live.update("")
+        self._console.print(Text.assemble("  ", self._mark(ok), " ", _columns(name, seconds, note)))
+        for text in details:
+            self._console.print(_detail(text))
+
+    def failure(self, what: str) -> None:
+        """The one line that says what went wrong."""
+        self.line(what, style="bold red")
+
+    @property
+    def _fancy(self) -> bool:
+        return self.is_terminal and self._console.encoding.startswith("utf")
+
+    def _mark(self, ok: bool) -> Text:
+        if self._fancy:
+            return Text("✓", style="green") if ok else Text("✗", style="red")
+        return Text("ok  " if ok else "FAIL")
+
+
+def _columns(name: str, seconds: float | None, note: str) -> Text:
+    took = "" if seconds is None else f"{seconds:.1f} s"
+    told = ("   " + note if note else "", "dim")
+    return Text.assemble(name.ljust(NAME_WIDTH), (took.rjust(SECONDS_WIDTH), "dim"), told)
+
+
+def _detail(text: str) -> Text:
+    return Text("      " + text, style="dim")

@@ -1,0 +1,173 @@
+"""What a command starts and leaves behind: nothing, once its session is closed."""
+
+import atexit
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from local.cli import deploy
+from local.cli.build import Build, fingerprint
+from local.cli.children import Children
+from local.cli.endpoint import Endpoint
+from local.cli.instance import WORK_PREFIX
+from local.cli.interrupts import Interrupts
+from local.cli.problems import Trouble
+from local.cli.project import ROOT
+
+USUAL_PORT = 4566
+START_SECONDS = 60.0
+DEPLOY_SECONDS = 300.0
+# Between looking for a free port and taking it, another program can be faster.
+PORT_ATTEMPTS = 3
+
+
+class Session:
+    """The processes and files of one command."""
+
+    def __init__(self, interrupts: Interrupts) -> None:
+        self.interrupts = interrupts
+        self.children = Children(interrupts)
+        with interrupts.held():
+            self.work = Path(tempfile.mkdtemp(prefix=WORK_PREFIX))
+            self._unfinished: list[Build] = []
+            self._aws: subprocess.Popen[bytes] | None = None
+            atexit.register(self.close)
+
+    def close(self) -> None:
+        """End every process and remove every temporary file. Can be called again."""
+        self.children.stop_all()
+        for build in self._unfinished:
+            build.discard()
+        shutil.rmtree(self.work, ignore_errors=True)
+        atexit.unregister(self.close)
+
+    def start_aws(self, port: int | None) -> Endpoint:
+        """Start the embedded AWS and, at the same time, build the application; back when both are done.
+
+        Without a port it takes the usual one or, when that is taken, any free one. Raises Trouble.
+        """
+        build = Build(fingerprint())
+        building = None if build.is_there else self._start_build(build)
+        endpoint = self._start_embedded(port)
+        if building:
+            self._finish(building, "sam build", "Mend what it says above and try again.")
+            build.finish()
+        self._build = build
+        return endpoint
+
+    def deploy(self, endpoint: Endpoint, threshold: float | None) -> None:
+        """Deploy the build with the SAM CLI; makes the clients for later meanwhile. Raises Trouble."""
+        environment = self._environment(endpoint)
+        s3 = endpoint.client("s3")
+        s3.create_bucket(Bucket=deploy.artifact_bucket())
+        deploying = self.children.start(
+            deploy.command(self._build.template, threshold),
+            env=environment,
+            cwd=ROOT,
+            log=self.work / "sam-deploy.log",
+        )
+        for service in ("cloudformation", "dynamodb", "stepfunctions", "sagemaker"):
+            endpoint.client(service)
+        self._finish(deploying, "sam deploy", "Mend what it says above and try again.")
+
+    def aws_is_running(self) -> bool:
+        """Whether the embedded AWS that this session started is alive."""
+        return self._aws is not None and self._aws.poll() is None
+
+    def aws_log(self) -> str:
+        """What the embedded AWS printed."""
+        return _text(self.work / "aws.log")
+
+    def _environment(self, endpoint: Endpoint) -> dict[str, str]:
+        tools = str(Path(sys.executable).parent)
+        environment = endpoint.environment()
+        path = f"{tools}:{environment.get('PATH', '')}"
+        # Whatever a tool leaves in its temporary folder goes when the session closes.
+        temporary = self.work / "tmp"
+        temporary.mkdir(exist_ok=True)
+        return {**environment, **deploy.quiet_sam(self.work / "sam"), "PATH": path, "TMPDIR": str(temporary)}
+
+    def _start_build(self, build: Build) -> subprocess.Popen[bytes]:
+        with self.interrupts.held():
+            self._unfinished.append(build)
+            return self.children.start(
+                build.command(), env=self._environment(Endpoint(0)), cwd=ROOT, log=self.work / "sam-build.log"
+            )
+
+    def _start_embedded(self, wanted: int | None) -> Endpoint:
+        if wanted and free_port(wanted) != wanted:
+            raise Trouble(
+                f"Port {wanted} is in use", "Name another one with --port, or none to take any free one."
+            )
+        for attempt in range(PORT_ATTEMPTS):
+            endpoint = Endpoint(wanted or free_port(USUAL_PORT if attempt == 0 else 0))
+            self._aws = self.children.start(
+                _embedded_command(endpoint.port, self.work / "aws"),
+                env=self._environment(endpoint),
+                cwd=ROOT,
+                log=self.work / "aws.log",
+            )
+            if self._becomes_ready(self._aws):
+                return endpoint
+            if wanted or "in use" not in self.aws_log():
+                break
+        raise Trouble("The embedded AWS did not start", "Its own output is above.", self.aws_log())
+
+    def _becomes_ready(self, aws: subprocess.Popen[bytes]) -> bool:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and aws.poll() is None:
+            if any(line.startswith("ready ") for line in self.aws_log().splitlines()):
+                return True
+            time.sleep(0.02)
+        return False
+
+    def _finish(self, child: subprocess.Popen[bytes], name: str, way_out: str) -> None:
+        try:
+            code = child.wait(DEPLOY_SECONDS)
+        except subprocess.TimeoutExpired:
+            code = None
+        if code != 0:
+            ending = (
+                f"did not end within {DEPLOY_SECONDS:.0f} s"
+                if code is None
+                else f"failed with exit code {code}"
+            )
+            raise Trouble(f"{name} {ending}", way_out, _text(self.work / f"{name.replace(' ', '-')}.log"))
+
+
+@contextmanager
+def session(interrupts: Interrupts) -> Iterator[Session]:
+    """A session that is closed at the end, whatever the end is."""
+    made = Session(interrupts)
+    try:
+        yield made
+    finally:
+        interrupts.ignore()
+        made.close()
+
+
+def free_port(preferred: int) -> int:
+    """The preferred port of 127.0.0.1 if nobody listens there (0: any), else any free one."""
+    with socket.socket() as probe:
+        # As servers do: a port that a server just left is free although old connections linger.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", preferred))
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _embedded_command(port: int, folder: Path) -> list[str]:
+    module = ["local.embedded", "--port", str(port), "--folder", str(folder)]
+    return [sys.executable, "-m", "local.cli.child", *module]
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""

@@ -1,0 +1,158 @@
+"""Following one execution until it asks a person or ends."""
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from local.cli.endpoint import Endpoint, Mail
+from local.cli.history import Answered, Called, Ended, Entered, History, Left, Update
+from local.cli.outcome import Result
+from local.cli.problems import Trouble
+from local.cli.screen import Screen
+from local.cli.trials import Trial, Trials
+
+POLL_SECONDS = 0.1
+# Longer than any step of a sane local run; a hung one should not hang the terminal for good.
+SILENCE_SECONDS = 900.0
+MAIL_SECONDS = 20.0
+
+
+class Watch:
+    """Shows one execution as it goes on, and notes in `result` what it learns."""
+
+    def __init__(self, endpoint: Endpoint, execution_arn: str, result: Result, screen: Screen) -> None:
+        self._endpoint = endpoint
+        self._history = History(endpoint.client("stepfunctions"), execution_arn)
+        self._marks = {execution_arn}
+        self._result = result
+        self._screen = screen
+        self._trials: Trials | None = None
+        self._state = ""
+        self.asked = False
+        """Whether the execution waits for a person, or did."""
+        self.tuned: list[str] = []
+        """The hyperparameters that the trials differ in."""
+
+    def until_mail(self, topic: str) -> Mail | Ended:
+        """Follow to the mail on this topic that asks for a decision, or to the end when nobody is asked."""
+        with self._screen.live():
+            quiet_since = time.monotonic()
+            while True:
+                updates = self._take_updates()
+                if end := _end_in(updates):
+                    return end
+                if self.asked and (mail := self.newest_mail(topic)):
+                    return mail
+                quiet_since = time.monotonic() if updates else quiet_since
+                self._give_up_after(quiet_since, SILENCE_SECONDS)
+
+    def until_end(self) -> Ended:
+        """Follow to the end."""
+        with self._screen.live():
+            since = time.monotonic()
+            while True:
+                if end := _end_in(self._take_updates()):
+                    return end
+                self._give_up_after(since, SILENCE_SECONDS)
+
+    def wait_for_mail(self, topic: str) -> Mail | None:
+        """The newest mail about this run on a topic, or None when none comes in time."""
+        deadline = time.monotonic() + MAIL_SECONDS
+        while not (mail := self.newest_mail(topic)) and time.monotonic() < deadline:
+            time.sleep(POLL_SECONDS)
+        return mail
+
+    def newest_mail(self, topic: str) -> Mail | None:
+        """The newest mail about this run on a topic so far."""
+        return next((mail for mail in reversed(self.mails()) if mail.topic == topic), None)
+
+    def mails(self) -> list[Mail]:
+        """Every mail about this run, oldest first: those that name the run or its execution."""
+        return [
+            mail for mail in self._endpoint.mails() if any(m in mail.subject + mail.text for m in self._marks)
+        ]
+
+    def _give_up_after(self, since: float, seconds: float) -> None:
+        if time.monotonic() - since > seconds:
+            raise Trouble(
+                f'Nothing happened for {seconds:.0f} s in the state "{self._state}"', "See mpg's page."
+            )
+        time.sleep(POLL_SECONDS)
+
+    def _take_updates(self) -> list[Update]:
+        updates = self._history.updates()
+        for update in updates:
+            self._take(update)
+        self._show_trials()
+        return updates
+
+    def _take(self, update: Update) -> None:
+        match update:
+            case Entered(state):
+                self._state = state
+                self._screen.doing(state)
+            case Left(state, seconds, failed):
+                self._show_trials(last_call=True)
+                note, self._trials = self._summary(), None
+                self._result.seconds[state] = round(seconds, 3)
+                self._screen.done(state, seconds, note, ok=not failed)
+            case Called(resource, parameters):
+                self._take_call(resource, parameters)
+            case Answered("describeTrainingJob", output):
+                self._result.best_hyperparameters = _visible(output.get("HyperParameters", {}))
+            case _:
+                pass
+
+    def _take_call(self, resource: str, parameters: Mapping[str, Any]) -> None:
+        payload = parameters.get("Payload", {})
+        if run_id := payload.get("run_id"):
+            self._marks.add(run_id)
+        if resource == "createHyperParameterTuningJob.sync":
+            self._trials = Trials(self._endpoint.client("sagemaker"), parameters)
+        elif resource == "getObject":
+            self._take_evaluation(parameters)
+        elif resource == "invoke.waitForTaskToken":
+            self.asked = True
+            self._result.model_package_arn = payload["model_package_arn"]
+            self._result.predictions_uri = payload["predictions_uri"]
+            self._screen.doing(self._state, "waiting for the mail")
+
+    def _take_evaluation(self, parameters: Mapping[str, Any]) -> None:
+        body = self._endpoint.client("s3").get_object(Bucket=parameters["Bucket"], Key=parameters["Key"])[
+            "Body"
+        ]
+        self._result.take_evaluation(json.loads(body.read()))
+
+    def _show_trials(self, *, last_call: bool = False) -> None:
+        if not self._trials:
+            return
+        for trial in self._trials.newly_finished(last_call=last_call):
+            self._screen.detail(_described(trial, self._trials))
+            self.tuned = sorted(trial.tuned)
+        self._result.trials = len(self._trials.finished)
+        self._screen.doing(self._state, self._summary())
+
+    def _summary(self) -> str:
+        if not self._trials or self._trials.best is None:
+            return ""
+        done = f"{len(self._trials.finished)} of {self._trials.planned} trials"
+        return f"{done}, best {self._trials.metric} {self._trials.best:.4f}"
+
+
+def _end_in(updates: list[Update]) -> Ended | None:
+    return next((update for update in updates if isinstance(update, Ended)), None)
+
+
+def _visible(hyperparameters: Mapping[str, str]) -> dict[str, str]:
+    # SageMaker adds settings of its own, such as _tuning_objective_metric.
+    return {name: value for name, value in hyperparameters.items() if not name.startswith("_")}
+
+
+def _described(trial: Trial, trials: Trials) -> str:
+    number = f"trial {trial.number:>2}"
+    if trial.objective is None:
+        return f"{number}  {trial.status.lower()}  {trial.reason}".rstrip()
+    tuned = "  ".join(f"{name} {float(value):.3g}" for name, value in sorted(trial.tuned.items()))
+    early = "  stopped early" if trial.status == "Stopped" else ""
+    return f"{number}  {trials.metric} {trial.objective:.4f}  best {trial.best:.4f}  ({tuned}){early}"

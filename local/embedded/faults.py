@@ -1,0 +1,228 @@
+"""Faults on demand: calls that fail, hang or break off, wherever in the pipeline they are made.
+
+Everything (Lambdas, the state machine's tasks, the local SageMaker and its jobs) talks to the one port of the
+embedded AWS, so a rule there reaches every call. `POST /_mpg/faults` takes a JSON list of rules, which
+replaces the former ones; `GET` shows the rules with how often each was met. A rule has
+
+| field | meaning |
+|---|---|
+| `operation` | `sagemaker:CreateTransformJob`; `*` stands for anything, as in `s3:*` |
+| `containing` | what the call must have in its path, query or body |
+| `from`, `times` | which of the calls: from this one on (1 is the first), so many; null: all from then on |
+| `error`, `status`, `message` | the answer, in the service's own protocol; the status has a default |
+| `drop` | the connection breaks: `before` or `after` the call was carried out |
+| `delay` | seconds before the rest happens; with `drop` `after`, between the call and the break. Over at once when the rules are replaced |
+
+The first rule whose turn it is decides, and those after it never hear of the call. A rule without `error`,
+`delay` and `drop` changes nothing: it watches, and keeps what it saw in `requests`. `POST /_mpg/quotas` takes the account's quotas, as `SageMaker(quotas=...)` does.
+"""
+
+import asyncio
+import json
+import os
+import socket
+import stat
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+from urllib.parse import unquote
+
+from local.embedded.operations import Request, failure
+
+Application = Callable[..., Awaitable[None]]
+
+# Whoever has this in its User-Agent looks on from outside: no rule counts or meets its calls.
+ONLOOKER = "mpg-onlooker"
+_KEPT_REQUESTS = 5_000
+_KEPT_CHARACTERS = 500
+
+
+@dataclass
+class Rule:
+    """One line of the table above, and what it has met so far."""
+
+    operation: str
+    containing: str = ""
+    first: int = 1
+    times: int | None = 1
+    error: str = ""
+    status: int | None = None
+    message: str = "A fault was asked for."
+    delay: float = 0.0
+    drop: Literal["", "before", "after"] = ""
+    seen: int = 0
+    applied: int = 0
+    requests: list[str] = field(default_factory=list)
+
+    @classmethod
+    def from_json(cls, given: Mapping[str, Any]) -> "Rule":
+        """Read a rule. Raises ValueError when it has a field that rules do not have."""
+        fields = {"first" if name == "from" else name: value for name, value in given.items()}
+        settable = set(cls.__dataclass_fields__) - {"seen", "applied", "requests"}
+        if "operation" not in fields or (unknown := set(fields) - settable):
+            raise ValueError(f"no such rule: {sorted(unknown) if 'operation' in fields else 'no operation'}")
+        return cls(**fields)
+
+    @property
+    def only_watches(self) -> bool:
+        return not (self.error or self.delay or self.drop)
+
+    def meets(self, operation: str, text: str) -> bool:
+        """Whether this call is the rule's business; counts it."""
+        if not fnmatchcase(operation, self.operation) or self.containing not in text:
+            return False
+        self.seen += 1
+        if self.only_watches:
+            self.requests = [*self.requests[1 - _KEPT_REQUESTS :], f"{operation} {text[:_KEPT_CHARACTERS]}"]
+        return self.first <= self.seen and (self.times is None or self.seen < self.first + self.times)
+
+    def as_json(self) -> dict[str, Any]:
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        fields["from"] = fields.pop("first")
+        return fields
+
+
+class Faults:
+    """The rules in force."""
+
+    def __init__(self) -> None:
+        self.rules: list[Rule] = []
+        self._replaced = asyncio.Event()
+
+    def replace(self, rules: list[Rule]) -> None:
+        """Put other rules in force; calls that a former one delays go on."""
+        self.rules = rules
+        self._replaced.set()
+        self._replaced = asyncio.Event()
+
+    def rule_for(self, request: Request) -> Rule | None:
+        """The rule that decides about a call."""
+        operation, text = request.operation, request.text
+        if not operation or ONLOOKER in request.headers.get("user-agent", ""):
+            return None
+        for rule in self.rules:
+            if rule.meets(operation, text):
+                if not rule.only_watches:
+                    return rule
+                rule.applied += 1
+        return None
+
+    async def wait(self, seconds: float) -> None:
+        """Wait, but not longer than the rules of now are in force."""
+        if not seconds:
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._replaced.wait(), seconds)
+
+
+def with_faults(aws: Application, quotas: dict[str, int]) -> Application:
+    """`aws`, with faults when there are rules, and the two doors through which tests set them and `quotas`."""
+    faults = Faults()
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await aws(scope, receive, send)
+        elif scope["path"] in ("/_mpg/faults", "/_mpg/quotas"):
+            await _control(faults, quotas, scope, await _read(receive), send)
+        elif not faults.rules:
+            await aws(scope, receive, send)
+        else:
+            await _with_rules(faults, aws, scope, receive, send)
+
+    return application
+
+
+async def _with_rules(faults: Faults, aws: Application, scope: Any, receive: Any, send: Any) -> None:
+    body = await _read(receive)
+    request = _request(scope, body)
+    rule = faults.rule_for(request)
+    if rule is None:
+        return await aws(scope, _replay(body, receive), send)
+    if rule.drop == "after":
+        await aws(scope, _replay(body, receive), _swallow)
+    rule.applied += 1
+    await faults.wait(rule.delay)
+    if rule.drop:
+        return _cut(scope)
+    if rule.error:
+        return await _send(send, *failure(request, rule.error, rule.message, rule.status))
+    await aws(scope, _replay(body, receive), send)
+
+
+def _request(scope: Any, body: bytes) -> Request:
+    return Request(
+        method=scope["method"],
+        path=unquote(scope["raw_path"].decode("latin-1")),
+        query=scope["query_string"].decode("latin-1"),
+        headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]},
+        body=body,
+    )
+
+
+async def _read(receive: Any) -> bytes:
+    parts = []
+    while True:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _replay(body: bytes, receive: Any) -> Callable[[], Awaitable[Any]]:
+    """A `receive` that gives the body, which was read already, and then goes on as before."""
+    whole = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Any:
+        return whole.pop() if whole else await receive()
+
+    return replay
+
+
+async def _swallow(message: Any) -> None:
+    """A `send` whose answer nobody hears."""
+
+
+def _cut(scope: Any) -> None:
+    """Break the connection that a request came on, without an answer.
+
+    ASGI has no word for this, so the connection is found among this process's sockets by its two addresses.
+    """
+    ends = (tuple(scope["server"]), tuple(scope["client"]))
+    for name in os.listdir("/dev/fd"):
+        with suppress(OSError):
+            if not stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                continue
+            with socket.socket(fileno=os.dup(int(name))) as found:
+                if (found.getsockname(), found.getpeername()) == ends:
+                    found.shutdown(socket.SHUT_RDWR)
+
+
+async def _control(faults: Faults, quotas: dict[str, int], scope: Any, body: bytes, send: Any) -> None:
+    is_faults = scope["path"] == "/_mpg/faults"
+    before = [rule.as_json() for rule in faults.rules] if is_faults else dict(quotas)
+    if scope["method"] == "POST":
+        # A web page cannot send this type to another site without asking, and nobody answers that.
+        if (b"content-type", b"application/json") not in scope["headers"]:
+            return await _send(send, 415, {"content-type": "text/plain"}, b"application/json is expected\n")
+        try:
+            given = json.loads(body)
+            if is_faults:
+                faults.replace([Rule.from_json(entry) for entry in given])
+            else:
+                quotas.clear()
+                quotas.update({str(name): int(value) for name, value in given.items()})
+        except (ValueError, TypeError, AttributeError) as problem:
+            return await _send(send, 400, {"content-type": "text/plain"}, f"{problem}\n".encode())
+    elif scope["method"] != "GET":
+        return await _send(send, 405, {"content-type": "text/plain"}, b"GET or POST\n")
+    # To POST it is what was there before: the last that can be learned of those rules.
+    await _send(send, 200, {"content-type": "application/json"}, json.dumps(before).encode())
+
+
+async def _send(send: Any, status: int, headers: Mapping[str, str], body: bytes) -> None:
+    encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*encoded, length]})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,175 @@
+"""`mpg run` on a running `mpg up`: the real pipeline, from the file to the last mail."""
+
+import gzip
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from tests.conftest import free_port
+from tests.e2e.mpg import ROOT, Place, listens, wait_for
+
+SAMPLE = ROOT / "data" / "auto-mpg.csv"
+
+
+@dataclass(frozen=True)
+class Up:
+    """A running `mpg up`."""
+
+    place: Place
+    port: int
+    printed: str
+    process: "subprocess.Popen[bytes]"
+
+    def client(self, service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=f"http://127.0.0.1:{self.port}",
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    def threshold(self) -> str:
+        parameters = self.client("cloudformation").describe_stacks(StackName="mpg-local")["Stacks"][0][
+            "Parameters"
+        ]
+        return str({entry["ParameterKey"]: entry["ParameterValue"] for entry in parameters}["MseThreshold"])
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    folder = tmp_path_factory.mktemp("mpg")
+    place, log, port = Place.under(folder), folder / "log", free_port()
+    process = place.start("up", "--port", str(port), log=log)
+    try:
+        wait_for(log, r"Ctrl-C stops it", process)
+        yield Up(place, port, log.read_text(), process)
+        down = place.call("down")
+        assert (down.returncode, process.wait(30)) == (0, 0), down.stdout + log.read_text()
+        assert not listens(port)
+        assert place.leftovers() == {"processes": [], "temporary files": [], "unfinished state": []}
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def approved(up: Up) -> dict[str, Any]:
+    code, result = up.place.run_json(str(SAMPLE), "--decision", "approve")
+    assert (code, result["outcome"]) == (0, "approved"), result
+    return result
+
+
+def test_up_tells_the_page_and_how_the_aws_cli_talks_to_it(up: Up) -> None:
+    assert f"http://localhost:{up.port}/_mpg/" in up.printed
+    assert f"export AWS_ENDPOINT_URL=http://127.0.0.1:{up.port}" in up.printed
+    assert re.search(r"aws s3 cp data/auto-mpg\.csv s3://\S+/incoming/", up.printed)
+
+
+def test_a_second_up_is_refused_and_does_no_harm(up: Up) -> None:
+    second = up.place.call("up")
+    assert second.returncode == 2
+    assert f"http://localhost:{up.port}/_mpg/" in second.stdout
+    assert listens(up.port)
+
+
+def test_an_approved_model_has_good_figures_and_its_predictions(up: Up, approved: dict[str, Any]) -> None:
+    assert 0 < approved["mse"] < approved["threshold"] == 46.0 < approved["baseline_mse"]
+    assert approved["rmse"] == pytest.approx(approved["mse"] ** 0.5)
+    assert 0 < approved["residual_standard_deviation"] <= approved["rmse"] * 1.01
+    assert approved["trials"] == 10
+    assert {"alpha", "lambda", "num_round"} <= set(approved["best_hyperparameters"])
+    bucket, key = re.fullmatch(r"s3://([^/]+)/(.+)", approved["predictions_uri"]).groups()  # type: ignore[union-attr]
+    lines = up.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read().decode().splitlines()
+    assert len(lines) == approved["predictions"] == 60
+    assert all(5 < float(line.rsplit(",", 1)[1]) < 60 for line in lines)
+
+
+def test_an_approval_is_set_on_the_model_package(up: Up, approved: dict[str, Any]) -> None:
+    package = up.client("sagemaker").describe_model_package(ModelPackageName=approved["model_package_arn"])
+    assert package["ModelApprovalStatus"] == "Approved"
+
+
+def test_the_mails_of_a_run_are_the_question_and_the_answer(approved: dict[str, Any]) -> None:
+    question, ending = approved["mails"]
+    assert question["subject"].startswith("Approve or reject")
+    assert re.search(r"^http://\S+\.localhost:\d+/review/\S+$", question["text"], re.MULTILINE)
+    assert ending["subject"].startswith("Approved")
+    assert "Decided by mpg run" in ending["text"]
+
+
+def test_the_seconds_are_by_state_and_in_total(approved: dict[str, Any]) -> None:
+    seconds = dict(approved["seconds"])
+    total = seconds.pop("total")
+    assert {"Claim upload", "Check upload", "Preprocess", "Tune", "Evaluate", "Batch transform"} <= set(
+        seconds
+    )
+    before_asking = sum(value for state, value in seconds.items() if state != "Ask for approval")
+    assert before_asking * 0.8 < total < 60
+
+
+def test_a_rejected_model_keeps_its_predictions(up: Up) -> None:
+    code, result = up.place.run_json(str(SAMPLE), "--decision", "reject")
+    assert (code, result["outcome"], result["predictions"]) == (0, "rejected", 60)
+    package = up.client("sagemaker").describe_model_package(ModelPackageName=result["model_package_arn"])
+    assert package["ModelApprovalStatus"] == "Rejected"
+
+
+def test_a_question_left_open_stays_open(up: Up) -> None:
+    code, result = up.place.run_json(str(SAMPLE), "--decision", "none")
+    assert (code, result["outcome"], len(result["mails"])) == (0, "pending", 1)
+    execution = up.client("stepfunctions").describe_execution(executionArn=result["execution_arn"])
+    assert execution["status"] == "RUNNING"
+
+
+def test_a_threshold_of_its_own_ends_below_it_and_the_former_one_comes_back(up: Up) -> None:
+    code, result = up.place.run_json(str(SAMPLE), "--threshold", "1.0")
+    assert (code, result["outcome"], result["error"]) == (1, "below_threshold", "ModelQualityTooLow")
+    assert f"{result['mse']:.2f}" in result["cause"]
+    assert (result["threshold"], result["model_package_arn"], result["predictions"]) == (1.0, None, None)
+    assert float(up.threshold()) == 46.0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("broken cars+1.csv", SAMPLE.read_bytes().replace(b"3504", b"heavy", 1), "heavy"),
+        ("zipped.csv", gzip.compress(SAMPLE.read_bytes()), "gzip"),
+        ("empty.csv", b"", "empty"),
+    ],
+)
+def test_a_bad_file_is_refused_with_its_name_and_the_reason(
+    up: Up, tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    code, result = up.place.run_json(str(tmp_path / name))
+    assert (code, result["outcome"], result["error"]) == (1, "refused", "UploadRefused")
+    assert f"incoming/{name}" in result["cause"]
+    assert said in result["cause"]
+    (mail,) = result["mails"]
+    assert said in mail["text"]
+
+
+def test_without_a_terminal_the_output_is_plain_lines_in_the_order_of_events(up: Up) -> None:
+    done = up.place.call("run", str(SAMPLE), "--decision", "approve")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\x1b" not in done.stdout
+    order = [
+        "Claim upload",
+        "trial  1",
+        "Tune",
+        "Mail to approver@",
+        "Decision: approve",
+        "Mail to team@",
+        "Approved.",
+    ]
+    places = [done.stdout.index(text) for text in order]
+    assert places == sorted(places)
+    assert len(re.findall(r"^ +trial ", done.stdout, re.MULTILINE)) == 10

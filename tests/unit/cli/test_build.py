@@ -1,0 +1,91 @@
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from local.cli.build import Build, fingerprint
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for folder in ("functions", "processing", "statemachine"):
+        (tmp_path / folder).mkdir()
+    for file in (
+        "template.yaml",
+        "samconfig.toml",
+        "functions/a.py",
+        "processing/b.py",
+        "statemachine/c.json",
+    ):
+        (tmp_path / file).write_text(file)
+    return tmp_path
+
+
+def fill(build: Build) -> None:
+    command = build.command()
+    app = Path(command[command.index("--build-dir") + 1])
+    app.mkdir(parents=True)
+    (app / "template.yaml").write_text("built")
+
+
+@pytest.mark.parametrize(
+    "file", ["template.yaml", "samconfig.toml", "functions/a.py", "processing/b.py", "statemachine/c.json"]
+)
+def test_a_change_in_anything_that_is_built_changes_the_fingerprint(root: Path, file: str) -> None:
+    before = fingerprint(root)
+    (root / file).write_text("changed")
+    assert fingerprint(root) != before
+
+
+def test_a_moved_file_changes_the_fingerprint(root: Path) -> None:
+    before = fingerprint(root)
+    (root / "functions/a.py").rename(root / "functions/renamed.py")
+    assert fingerprint(root) != before
+
+
+def test_compiled_files_and_new_times_do_not_change_the_fingerprint(root: Path) -> None:
+    before = fingerprint(root)
+    (root / "functions/__pycache__").mkdir()
+    (root / "functions/__pycache__/a.cpython-311.pyc").write_bytes(b"\0")
+    os.utime(root / "template.yaml", (1, 1))
+    assert fingerprint(root) == before
+
+
+def test_a_build_is_there_only_when_it_is_finished(tmp_path: Path) -> None:
+    build = Build("key", tmp_path)
+    fill(build)
+    assert not build.is_there
+    build.finish()
+    assert build.is_there
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+def test_an_interrupted_build_leaves_nothing(tmp_path: Path) -> None:
+    build = Build("key", tmp_path)
+    fill(build)
+    build.discard()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_build_that_another_command_finished_meanwhile_is_kept(tmp_path: Path) -> None:
+    build = Build("key", tmp_path)
+    fill(build)
+    other = tmp_path / "key" / "app"
+    other.mkdir(parents=True)
+    (other / "template.yaml").write_text("theirs")
+    build.finish()
+    assert build.template.read_text() == "theirs"
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
+
+
+def test_builds_that_nobody_can_be_deploying_any_more_go(tmp_path: Path) -> None:
+    for age, name in enumerate(["previous", "older", "oldest"]):
+        (tmp_path / name).mkdir()
+        then = time.time() - 7200 * (age + 1)
+        os.utime(tmp_path / name, (then, then))
+    (tmp_path / "of another command, right now").mkdir()
+    build = Build("key", tmp_path)
+    fill(build)
+    build.finish()
+    assert {path.name for path in tmp_path.iterdir()} == {"key", "of another command, right now"}

@@ -1,0 +1,109 @@
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.cli import deploy
+from local.cli.endpoint import Endpoint
+from local.cli.interrupts import Interrupts
+from local.cli.problems import Trouble
+
+
+class FakeStack:
+    """A CloudFormation that takes a moment for an update, and refuses another one meanwhile."""
+
+    def __init__(self) -> None:
+        self.values = {"ApproverEmail": "a@example.com", "MseThreshold": "46.0"}
+        self.history: list[str] = []
+        self.refuses: str | None = None
+        self._statuses: Iterator[str] = iter(())
+        self._status = "CREATE_COMPLETE"
+
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803 - as boto3 names it
+        self._status = next(self._statuses, self._status)
+        pairs = [{"ParameterKey": k, "ParameterValue": v} for k, v in self.values.items()]
+        return {"Stacks": [{"StackStatus": self._status, "Parameters": pairs}]}
+
+    def update_stack(self, **request: Any) -> None:
+        assert self._status.endswith("_COMPLETE")
+        assert request["UsePreviousTemplate"]
+        kept = [p["ParameterKey"] for p in request["Parameters"] if p.get("UsePreviousValue")]
+        assert kept == ["ApproverEmail"]
+        (value,) = [p["ParameterValue"] for p in request["Parameters"] if "ParameterValue" in p]
+        self.history.append(value)
+        if value == self.refuses:
+            self._statuses = iter(["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"])
+            return
+        self.values["MseThreshold"] = value
+        self._statuses = iter(["UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"])
+
+    def be_busy_and_interrupt(self) -> None:
+        self._statuses, self._status = iter(["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"]), "UPDATE_IN_PROGRESS"
+        raise KeyboardInterrupt
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> FakeStack:
+    fake = FakeStack()
+    monkeypatch.setattr(Endpoint, "client", lambda self, service: {"cloudformation": fake}[service])
+    return fake
+
+
+def test_a_threshold_replaces_only_itself_among_the_configured_parameters(tmp_path: Path) -> None:
+    (tmp_path / "samconfig.toml").write_text(
+        '[local.deploy.parameters]\nparameter_overrides = ["ApproverEmail=a@b.c", "MseThreshold=46"]\n'
+    )
+    assert deploy.overrides(1.5, tmp_path) == ["ApproverEmail=a@b.c", "MseThreshold=1.5"]
+
+
+def test_overrides_written_as_one_string_are_understood_too(tmp_path: Path) -> None:
+    (tmp_path / "samconfig.toml").write_text('[local.deploy.parameters]\nparameter_overrides = "A=1 B=2"\n')
+    assert deploy.overrides(7.0, tmp_path) == ["A=1", "B=2", "MseThreshold=7"]
+
+
+def test_without_a_threshold_the_configured_parameters_count() -> None:
+    assert "--parameter-overrides" not in deploy.command(Path("template.yaml"), None)
+
+
+def test_the_sam_cli_finds_that_it_looked_for_a_new_version_just_now(tmp_path: Path) -> None:
+    variables = deploy.quiet_sam(tmp_path / "sam")
+    notes = json.loads((Path(variables["__SAM_CLI_APP_DIR"]) / "metadata.json").read_text())
+    assert notes["lastVersionCheck"] == pytest.approx(time.time(), abs=60)
+    assert notes["telemetryEnabled"] is False
+
+
+def test_a_threshold_of_ones_own_comes_and_goes(stack: FakeStack) -> None:
+    with deploy.own_threshold(Endpoint(1), 1.0, Interrupts()) as before:
+        assert before == "46.0"
+        assert stack.values["MseThreshold"] == "1"
+    assert stack.values["MseThreshold"] == "46.0"
+
+
+def test_the_former_threshold_comes_back_when_the_run_fails(stack: FakeStack) -> None:
+    with pytest.raises(ZeroDivisionError), deploy.own_threshold(Endpoint(1), 1.0, Interrupts()):
+        raise ZeroDivisionError
+    assert stack.values["MseThreshold"] == "46.0"
+
+
+def test_the_former_threshold_comes_back_when_the_change_was_interrupted_under_way(stack: FakeStack) -> None:
+    with pytest.raises(KeyboardInterrupt), deploy.own_threshold(Endpoint(1), 1.0, Interrupts()):
+        stack.be_busy_and_interrupt()
+    assert stack.values["MseThreshold"] == "46.0"
+
+
+def test_the_same_threshold_changes_nothing(stack: FakeStack) -> None:
+    with deploy.own_threshold(Endpoint(1), 46.0, Interrupts()):
+        pass
+    assert stack.history == []
+
+
+def test_a_threshold_that_is_not_accepted_is_told(stack: FakeStack) -> None:
+    stack.refuses = "1"
+    with (
+        pytest.raises(Trouble, match="UPDATE_ROLLBACK_COMPLETE"),
+        deploy.own_threshold(Endpoint(1), 1.0, Interrupts()),
+    ):
+        pass

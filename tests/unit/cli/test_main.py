@@ -1,0 +1,123 @@
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.cli import run
+from local.cli.drive import Drive
+from local.cli.endpoint import Endpoint
+from local.cli.interrupts import Interrupts
+from local.cli.problems import Trouble
+from local.cli.project import ROOT
+
+
+def mpg(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "local.cli.main", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = """
+import sys
+from local.cli import main
+try:
+    main.cli(["run", "--help"])
+except SystemExit:
+    pass
+heavy = {"boto3", "botocore", "rich", "numpy", "samcli", "ministack"} & set(sys.modules)
+sys.exit(", ".join(heavy) or 0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "no-such-file.csv"],
+        ["run", "data"],
+        ["run", "README.md"],
+        ["run", "--decision", "maybe"],
+        ["run", "--threshold", "-1"],
+        ["run", "--threshold", "x"],
+        ["up", "--port", "0"],
+    ],
+)
+def test_a_wrong_command_line_is_told_before_anything_starts(arguments: list[str]) -> None:
+    done = mpg(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert "Error: Invalid value" in done.stderr
+
+
+class FakeDrive:
+    """Takes the place of the run itself; `fails` is raised by the next one."""
+
+    fails: BaseException | None = None
+
+    def run(self, csv: Path, decision: str) -> None:
+        self.result.outcome = "rejected" if decision == "reject" else "approved"
+        self.screen.line(f"ran {csv.name}")
+        if self.fails:
+            raise self.fails
+
+    def __init__(self, endpoint: Endpoint, result: Any, screen: Any, *, stays: bool) -> None:
+        self.result = result
+        self.screen = screen
+
+
+@pytest.fixture
+def drive(monkeypatch: pytest.MonkeyPatch) -> type[FakeDrive]:
+    @contextmanager
+    def deployed(*_: Any) -> Iterator[tuple[Endpoint, bool]]:
+        yield Endpoint(1), False
+
+    class Fresh(FakeDrive):
+        pass
+
+    monkeypatch.setattr(run, "deployed", deployed)
+    monkeypatch.setattr(run, Drive.__name__, Fresh)
+    return Fresh
+
+
+def run_file(*, as_json: bool, decision: str = "approve") -> int:
+    return run.run_file(Interrupts(), Path("cars.csv"), decision, None, as_json=as_json)
+
+
+def test_json_is_one_object_on_the_only_line_of_stdout(
+    drive: type[FakeDrive], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_file(as_json=True, decision="reject") == 0
+    printed = capsys.readouterr()
+    (line,) = printed.out.splitlines()
+    assert json.loads(line)["outcome"] == "rejected"
+    assert "ran cars.csv" in printed.err
+
+
+def test_without_json_everything_goes_to_stdout(
+    drive: type[FakeDrive], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_file(as_json=False) == 0
+    printed = capsys.readouterr()
+    assert printed.out == "ran cars.csv\n"
+    assert printed.err == ""
+
+
+@pytest.mark.parametrize(
+    "error", [Trouble("the embedded AWS is gone", "Start it."), ZeroDivisionError("a bug")]
+)
+def test_whatever_fails_the_exit_code_and_the_json_object_say_so(
+    drive: type[FakeDrive], capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    drive.fails = error
+    assert run_file(as_json=True) == 2
+    printed = capsys.readouterr()
+    result = json.loads(printed.out)
+    assert result["outcome"] == "failed"
+    assert str(error) in result["cause"]
+    assert str(error) in printed.err

@@ -1,0 +1,158 @@
+import io
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from local.cli import watch
+from local.cli.endpoint import Endpoint, Mail
+from local.cli.history import Ended
+from local.cli.outcome import Result
+from local.cli.problems import Trouble
+from local.cli.screen import Screen
+from local.cli.watch import Watch
+from tests.unit.cli.fakes import FakeS3, HistoryBook, TuningJob, training_job
+
+ARN = "arn:aws:states:us-east-1:000000000000:execution:mpg-local:one"
+EVALUATION = {
+    "regression_metrics": {"mse": {"value": 8.7, "standard_deviation": 2.9}, "rmse": {"value": 2.95}},
+    "baseline": {"mse": 60.8},
+}
+
+
+class World:
+    """What the watch looks at: the history, the tuning job, the bucket, the mailbox."""
+
+    def __init__(self) -> None:
+        self.book = HistoryBook()
+        self.tuning = TuningJob()
+        self.mailbox: list[Mail] = []
+        self.result = Result()
+        self.shown = io.StringIO()
+        self.s3 = FakeS3({"models/mpg-1/evaluation.json": json.dumps(EVALUATION).encode()})
+
+    def client(self, service: str) -> Any:
+        return {"stepfunctions": self.book, "sagemaker": self.tuning, "s3": self.s3}[service]
+
+    def call(self, resource: str, parameters: dict[str, Any]) -> None:
+        self.book.add("TaskScheduled", resource=resource, parameters=json.dumps(parameters))
+
+    def enter(self, state: str, seconds: float = 0.0) -> None:
+        self.book.add("TaskStateEntered", seconds, name=state)
+
+    def leave(self, state: str, seconds: float = 1.0) -> None:
+        self.book.add("TaskStateExited", seconds, name=state)
+
+    def post(self, topic: str, text: str) -> Mail:
+        mail = Mail(str(len(self.mailbox)), datetime.now(UTC), "a@example.com", topic, "subject", text)
+        self.mailbox.append(mail)
+        return mail
+
+    def ask(self) -> None:
+        self.enter("Ask for approval")
+        payload = {"run_id": "mpg-1", "model_package_arn": "package", "predictions_uri": "s3://b/out"}
+        self.call("invoke.waitForTaskToken", {"Payload": payload})
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    made = World()
+    monkeypatch.setattr(Endpoint, "client", lambda self, service: made.client(service))
+    monkeypatch.setattr(Endpoint, "mails", lambda self: list(made.mailbox))
+    monkeypatch.setattr(watch, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(watch, "SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(watch, "MAIL_SECONDS", 0.1)
+    return made
+
+
+def watching(world: World) -> Watch:
+    screen = Screen(Console(file=world.shown, highlight=False, soft_wrap=True))
+    return Watch(Endpoint(1), ARN, world.result, screen)
+
+
+def test_it_follows_until_the_mail_about_this_run_is_there(world: World) -> None:
+    world.ask()
+    mine = world.post("approvals", "Run: mpg-1")
+    world.post("endings", "Run: mpg-1")
+    world.post("approvals", "Run: mpg-2")
+    assert watching(world).until_mail("approvals") == mine
+
+
+def test_a_mail_from_before_it_was_asked_is_not_taken_for_the_question(world: World) -> None:
+    world.post("approvals", f"Confirm your subscription, {ARN}")
+    with pytest.raises(Trouble, match="Nothing happened"):
+        watching(world).until_mail("approvals")
+
+
+def test_an_execution_that_ends_without_asking_is_told_as_such(world: World) -> None:
+    world.book.add("ExecutionFailed", error="UploadRefused", cause="line 3")
+    assert watching(world).until_mail("approvals") == Ended("FAILED", {}, "UploadRefused", "line 3")
+
+
+def test_what_the_question_says_goes_into_the_result(world: World) -> None:
+    world.ask()
+    world.post("approvals", "Run: mpg-1")
+    watching(world).until_mail("approvals")
+    assert (world.result.model_package_arn, world.result.predictions_uri) == ("package", "s3://b/out")
+
+
+def test_the_figures_are_read_when_the_pipeline_reads_them(world: World) -> None:
+    world.enter("Read evaluation")
+    world.call("getObject", {"Bucket": "b", "Key": "models/mpg-1/evaluation.json"})
+    world.book.add("ExecutionFailed", error="ModelQualityTooLow")
+    watching(world).until_end()
+    assert (world.result.mse, world.result.baseline_mse) == (8.7, 60.8)
+
+
+def test_the_best_hyperparameters_are_those_of_the_best_training_job(world: World) -> None:
+    output = {"HyperParameters": {"alpha": "0.3", "eta": "0.2", "_tuning_objective_metric": "x"}}
+    world.book.add("TaskSucceeded", resource="describeTrainingJob", output=json.dumps(output))
+    world.book.add("ExecutionSucceeded", output="{}")
+    watching(world).until_end()
+    assert world.result.best_hyperparameters == {"alpha": "0.3", "eta": "0.2"}
+
+
+def test_trials_are_shown_with_the_best_so_far_and_counted(world: World) -> None:
+    config = {
+        "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "validation:rmse"},
+        "ResourceLimits": {"MaxNumberOfTrainingJobs": 3},
+    }
+    world.enter("Tune")
+    request = {"HyperParameterTuningJobName": "t", "HyperParameterTuningJobConfig": config}
+    world.call("createHyperParameterTuningJob.sync", request)
+    world.tuning.jobs = [
+        training_job("a", "Completed", 3.0, alpha="0.1"),
+        training_job("b", "Stopped", 2.5, alpha="0.2"),
+        training_job("c", "Failed", alpha="0.3"),
+    ]
+    world.leave("Tune")
+    world.book.add("ExecutionSucceeded", output="{}")
+    watching(world).until_end()
+    lines = [" ".join(line.split()) for line in world.shown.getvalue().splitlines()]
+    assert lines == [
+        "trial 1 validation:rmse 3.0000 best 3.0000 (alpha 0.1)",
+        "trial 2 validation:rmse 2.5000 best 2.5000 (alpha 0.2) stopped early",
+        "trial 3 failed",
+        "ok Tune 1.0 s 3 of 3 trials, best validation:rmse 2.5000",
+    ]
+    assert world.result.trials == 3
+
+
+def test_the_seconds_of_each_state_go_into_the_result(world: World) -> None:
+    world.enter("Claim upload", 0.0)
+    world.leave("Claim upload", 0.25)
+    world.book.add("ExecutionSucceeded", output="{}")
+    watching(world).until_end()
+    assert world.result.seconds == {"Claim upload": 0.25}
+
+
+def test_a_run_in_which_nothing_happens_any_more_is_given_up_with_the_name_of_the_state(world: World) -> None:
+    world.enter("Evaluate")
+    with pytest.raises(Trouble, match="Evaluate"):
+        watching(world).until_end()
+
+
+def test_a_mail_that_never_comes_is_not_waited_for_forever(world: World) -> None:
+    assert watching(world).wait_for_mail("endings") is None
