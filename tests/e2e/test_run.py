@@ -132,7 +132,7 @@ def test_a_question_left_open_stays_open(up: Up) -> None:
 def test_a_threshold_of_its_own_ends_below_it_and_the_former_one_comes_back(up: Up) -> None:
     code, result = up.place.run_json(str(SAMPLE), "--threshold", "1.0")
     assert (code, result["outcome"], result["error"]) == (1, "below_threshold", "ModelQualityTooLow")
-    assert f"{result['mse']:.2f}" in result["cause"]
+    assert str(round(result["mse"], 4)) in result["cause"]
     assert (result["threshold"], result["model_package_arn"], result["predictions"]) == (1.0, None, None)
     assert float(up.threshold()) == 46.0
 
