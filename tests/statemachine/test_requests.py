@@ -45,6 +45,16 @@ def test_every_request_satisfies_the_service_model(ending: Ending) -> None:
         check_request(operation, request)
 
 
+@pytest.mark.parametrize(
+    "key", ["incoming/two\nlines.csv", "incoming/" + "\N{AUTOMOBILE}" * 250 + ".csv", "incoming/a\u2028b.csv"]
+)
+def test_a_file_may_have_any_name_that_s3_takes(key: str) -> None:
+    request = run(event=upload_event(key=key)).arguments("Preprocess")
+    check_request("CreateProcessingJob", request)
+    # SageMaker counts as Java does, and refuses arguments over 256 characters or with line ends.
+    assert len(request["AppSpecification"]["ContainerArguments"][-1].encode("utf-16-le")) <= 2 * 256
+
+
 def test_with_spot_the_tuning_job_says_how_long_it_waits() -> None:
     request = run(substitutions={"UseSpot": "true"}).arguments("Tune")
     check_request("CreateHyperParameterTuningJob", request)
