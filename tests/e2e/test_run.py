@@ -2,62 +2,13 @@
 
 import gzip
 import re
-import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
-from tests.conftest import free_port
-from tests.e2e.mpg import ROOT, Place, listens, wait_for
-
-SAMPLE = ROOT / "data" / "auto-mpg.csv"
-
-
-@dataclass(frozen=True)
-class Up:
-    """A running `mpg up`."""
-
-    place: Place
-    port: int
-    printed: str
-    process: "subprocess.Popen[bytes]"
-
-    def client(self, service: str) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=f"http://127.0.0.1:{self.port}",
-            region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
-
-    def threshold(self) -> str:
-        parameters = self.client("cloudformation").describe_stacks(StackName="mpg-local")["Stacks"][0][
-            "Parameters"
-        ]
-        return str({entry["ParameterKey"]: entry["ParameterValue"] for entry in parameters}["MseThreshold"])
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    folder = tmp_path_factory.mktemp("mpg")
-    place, log, port = Place.under(folder), folder / "log", free_port()
-    process = place.start("up", "--port", str(port), log=log)
-    try:
-        wait_for(log, r"Ctrl-C stops it", process)
-        yield Up(place, port, log.read_text(), process)
-        down = place.call("down")
-        assert (down.returncode, process.wait(30)) == (0, 0), down.stdout + log.read_text()
-        assert not listens(port)
-        assert place.leftovers() == {"processes": [], "temporary files": [], "unfinished state": []}
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            process.wait(30)
+from tests.e2e.mpg import listens
+from tests.e2e.up import SAMPLE, Up
 
 
 @pytest.fixture(scope="module")

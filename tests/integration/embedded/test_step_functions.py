@@ -233,3 +233,14 @@ def test_the_machines_own_time_limit_ends_the_execution(aws: Aws, functions: Cal
     machine = states.create_state_machine(name="short", definition=json.dumps(definition), roleArn=ROLE)
     started = states.start_execution(stateMachineArn=machine["stateMachineArn"])
     assert ending(aws, started["executionArn"])["status"] == "TIMED_OUT"
+
+
+def test_a_token_is_unknown_once_its_task_has_timed_out(aws: Aws, functions: Callable[[str], str]) -> None:
+    execution_arn = start(aws, invoke(functions("stay_silent"), callback=True, TimeoutSeconds=1))
+    assert ending(aws, execution_arn)["error"] == "States.Timeout"
+    states = aws.client("stepfunctions")
+    events = states.get_execution_history(executionArn=execution_arn)["events"]
+    (scheduled,) = [event for event in events if event["type"] == "TaskScheduled"]
+    token = json.loads(scheduled["taskScheduledEventDetails"]["parameters"])["Payload"]["token"]
+    with pytest.raises(states.exceptions.TaskDoesNotExist):
+        states.send_task_success(taskToken=token, output="{}")

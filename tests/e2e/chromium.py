@@ -1,0 +1,38 @@
+"""The Chromium that is on this machine, if one is."""
+
+import os
+import shutil
+import subprocess
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+# The link in a mail has a name under .localhost, which browsers know and some resolvers do not.
+ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP *.localhost 127.0.0.1",
+)
+
+
+def find_chromium() -> str | None:
+    """The path of a Chromium or Chrome that starts; the variable CHROMIUM names another than the system's."""
+    named = os.environ.get("CHROMIUM")
+    if named:
+        return named
+    found = (shutil.which(name) for name in NAMES)
+    return next((path for path in found if path and _starts(path)), None)
+
+
+def _starts(path: str) -> bool:
+    # On Ubuntu a program of this name may only say which package to install.
+    try:
+        done = subprocess.run([path, "--version"], capture_output=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0 and any(
+        character.isdigit() for character in done.stdout.decode("ascii", "ignore")
+    )

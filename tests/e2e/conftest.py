@@ -1,0 +1,42 @@
+"""What the tests from start to end share: one deployed stack, and whether there is a browser to look with."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.chromium import find_chromium
+from tests.e2e.up import Asked, Up, ask, running
+
+CHROMIUM = find_chromium()
+NEEDS_CHROMIUM = "test_approval_in_chromium.py"
+collect_ignore = [] if CHROMIUM else [NEEDS_CHROMIUM]
+
+
+def pytest_report_collectionfinish() -> str:
+    if CHROMIUM:
+        return f"browser of tests/e2e: {CHROMIUM}"
+    return (
+        f"not collected: tests/e2e/{NEEDS_CHROMIUM}, because there is no Chromium here. "
+        "Install one, or name one with CHROMIUM=/path/to/it; the other tests ask the page the same over HTTP."
+    )
+
+
+@pytest.fixture(scope="session")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """`mpg up`, once for all tests of a session."""
+    with running(tmp_path_factory.mktemp("up")) as started:
+        yield started
+
+
+@pytest.fixture
+def asked(up: Up) -> Asked:
+    """A request for approval that nobody else's test knows."""
+    return ask(up)
+
+
+@pytest.fixture(scope="module")
+def untouched(up: Up) -> Iterator[Asked]:
+    """A request for approval that a module's tests look at, and that none of them decides."""
+    request = ask(up)
+    yield request
+    assert request.standing == ("PENDING", "PendingManualApproval", "RUNNING")

@@ -1,0 +1,51 @@
+"""Fifty people decide at the same instant: the functions' own code, in one process, against a running stack.
+
+    python -m tests.e2e.race PATH_OF_THE_LINK
+
+Prints a JSON list of [status, heading]. Separate processes would start one after the other and hardly meet;
+here everyone has passed every check before anyone writes.
+"""
+
+import json
+import re
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from unittest.mock import patch
+from urllib.parse import urlencode
+
+PEOPLE = 50
+HEADERS = {"sec-fetch-site": "same-origin", "content-type": "application/x-www-form-urlencoded"}
+
+
+def entries(number: int) -> dict[str, str]:
+    """What the person of this number sends: every second one approves."""
+    decision = "reject" if number % 2 else "approve"
+    return {"decision": decision, "reviewer": f"Person {number}", "comment": f"Reason {number}"}
+
+
+def main(path: str) -> list[list[Any]]:
+    import approvals
+    import review
+    from web import Request
+
+    at_the_write = threading.Barrier(PEOPLE, timeout=60)
+
+    def decide_together(*arguments: Any) -> bool:
+        at_the_write.wait()
+        return approvals.decide_by_link(*arguments)
+
+    def send(number: int) -> list[Any]:
+        request = Request("POST", path, HEADERS, urlencode(entries(number)), False, "127.0.0.1", "race")
+        answer = review.respond(request)
+        heading = re.search("<h1>(.*?)</h1>", answer.page)
+        return [answer.status, heading[1] if heading else ""]
+
+    with patch.object(review, "decide_by_link", decide_together), ThreadPoolExecutor(PEOPLE) as people:
+        return list(people.map(send, range(PEOPLE)))
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, "functions")
+    print(json.dumps(main(sys.argv[1])))

@@ -1,0 +1,170 @@
+"""The mailed link, from the mail to the run's end, over HTTP: what it shows, what it does, whom it tells.
+
+The same in a real browser: test_approval_in_chromium.py. What attackers and automata do: test_approval_attacks.py.
+"""
+
+import re
+import secrets
+
+import pytest
+
+from tests.conftest import eventually
+from tests.e2e.up import UNDECIDED, Asked, Up, ask, start_run
+from tests.e2e.visitor import approve, look, post, reject
+
+
+def test_the_mailed_link_shows_what_the_mail_says_and_more(untouched: Asked) -> None:
+    page = look(untouched.link)
+    assert page.status == 200
+    mse = re.search(r"^Test MSE: +([0-9.]+)", untouched.mail.text, re.MULTILINE)
+    until = re.search(r"The link works until (\S+ \S+ UTC)", untouched.mail.text)
+    assert mse is not None
+    assert until is not None
+    for shown in (
+        mse[1],
+        f"You can decide here until {until[1]}.",
+        "incoming/cars.csv",
+        "278 train, 60 validation, 60 test, 60 batch",
+        "within the threshold 46",
+        "predicting the mean",
+        "lambda = ",
+        "000000000000 from 127.0.0.1",
+        "Approving sets the model package to Approved",
+        untouched.run_id,
+        untouched.package_arn,
+    ):
+        assert shown in page.text, shown
+    # Each test car in two plots, and the first batch predictions in a table.
+    assert page.html.count("<circle") == 2 * 60
+    assert page.html.count("<tr>") == 1 + 6
+
+
+def test_an_approval_ends_the_run_with_the_reviewers_name_and_everyone_is_told(asked: Asked) -> None:
+    answer = approve(asked.link, "Ada Lovelace", "Better than the last one.")
+    assert (answer.status, answer.headers["location"]) == (303, f"/review/{asked.link_id}")
+    output = asked.end()
+    assert output["outcome"] == "approved"
+    assert output["decision"].items() >= {
+        ("decision", "approved"),
+        ("reviewer", "Ada Lovelace"),
+        ("comment", "Better than the last one."),
+    }
+    assert asked.package["ModelApprovalStatus"] == "Approved"
+    mail = asked.told("Approved: ")
+    assert "Ada Lovelace approved the model." in mail.text
+    assert "Better than the last one." in mail.text
+
+
+def test_the_audit_record_says_who_when_what_why_and_from_where(asked: Asked) -> None:
+    post(
+        asked.link,
+        {"decision": "reject", "reviewer": "Grace Hopper", "comment": "Errors grow.\r\n\r\nLook again."},
+        User_Agent="Test browser/1.0",
+    )
+    decided_at = asked.end()["decision"]["decided_at"]
+    assert asked.record.items() >= {
+        ("status", "REJECTED"),
+        ("reviewer", "Grace Hopper"),
+        ("comment", "Errors grow.\n\nLook again."),
+        ("decided_at", decided_at),
+        ("decided_via", "review page"),
+        ("decided_from_address", "127.0.0.1"),
+        ("decided_with_browser", "Test browser/1.0"),
+        ("execution_arn", asked.execution_arn),
+    }
+
+
+def test_a_rejection_puts_its_comment_into_one_line_on_the_package(asked: Asked) -> None:
+    assert reject(asked.link, "Grace Hopper", "Errors grow.\nLook again.").status == 303
+    assert asked.end()["outcome"] == "rejected"
+    package = asked.package
+    assert package["ModelApprovalStatus"] == "Rejected"
+    assert re.fullmatch(
+        r"Rejected by Grace Hopper at \S+: Errors grow\. Look again\.", package["ApprovalDescription"]
+    )
+    assert "Errors grow.\nLook again." in asked.told("Rejected: ").text
+
+
+def test_a_rejection_without_a_comment_is_refused_and_keeps_the_name(untouched: Asked) -> None:
+    answer = reject(untouched.link, "Grace Hopper", " \r\n ")
+    assert answer.status == 422
+    assert "Nothing was decided. Say why: rejecting needs a comment." in answer.text
+    assert 'value="Grace Hopper"' in answer.html
+    assert untouched.standing == UNDECIDED
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"decision": "approve", "reviewer": ""},
+        {"decision": "Approve", "reviewer": "Ada"},
+        {"decision": "approved", "reviewer": "Ada"},
+        {"decision": "", "reviewer": "Ada"},
+        {"reviewer": "Ada"},
+        {"decision": "defer", "reviewer": "Ada", "comment": "later"},
+        {"finish": "yes", "reviewer": "Ada"},
+    ],
+)
+def test_only_the_two_exact_words_with_a_name_decide(untouched: Asked, fields: dict[str, str]) -> None:
+    answer = post(untouched.link, {"comment": "", **fields})
+    assert answer.status == 422
+    assert "Nothing was decided." in answer.text
+    assert untouched.standing == UNDECIDED
+
+
+def test_whoever_comes_second_sees_who_decided_and_why(asked: Asked) -> None:
+    reject(asked.link, "Grace Hopper", "Errors grow.")
+    for answer, status in (
+        (approve(asked.link, "Ada Lovelace"), 409),
+        (reject(asked.link, "Grace Hopper", "Errors grow."), 409),
+        (look(asked.link), 200),
+    ):
+        assert answer.status == status
+        assert re.search(r"Already decided by Grace Hopper at 20\S+ \S+ UTC", answer.text)
+        assert "The model is rejected. Decided on this page. Errors grow." in answer.text
+        assert "<form" not in answer.html
+    assert asked.end()["outcome"] == "rejected"
+    assert asked.record["reviewer"] == "Grace Hopper"
+    asked.told("Rejected: ")
+
+
+def test_a_link_whose_time_is_over_says_so_and_decides_nothing(asked: Asked) -> None:
+    asked.let_expire()
+    for answer in (look(asked.link), approve(asked.link), reject(asked.link)):
+        assert answer.status == 410
+        assert "This request has expired" in answer.text
+        assert "can decide in SageMaker" in answer.text
+        assert "<form" not in answer.html
+    assert asked.standing == UNDECIDED
+
+
+def test_a_link_that_was_never_mailed_opens_nothing(untouched: Asked) -> None:
+    unknown = secrets.token_urlsafe(32)
+    for link in (
+        untouched.link.replace(untouched.link_id, unknown),
+        # What a reader of the table has.
+        untouched.link.replace(untouched.link_id, untouched.record["link_hash"]),
+        untouched.link[:-1],
+    ):
+        for answer in (look(link), approve(link)):
+            assert answer.status == 404
+            assert untouched.run_id not in answer.html
+    assert untouched.standing == UNDECIDED
+
+
+def test_without_a_confirmed_subscription_the_run_fails_at_once_and_says_so(up: Up) -> None:
+    sns, topic = up.client("sns"), up.outputs["ApprovalTopicArn"]
+    (subscription,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+    try:
+        _, execution_arn = start_run(up)
+        states = up.client("stepfunctions")
+        eventually(lambda: states.describe_execution(executionArn=execution_arn)["status"] == "FAILED")
+        execution = states.describe_execution(executionArn=execution_arn)
+        assert execution["error"] == "NobodyToAsk"
+        assert "Subscription Confirmation" in execution["cause"]
+        (mail,) = eventually(lambda: up.mails("NotificationTopic", execution_arn))
+        assert "then redrive the execution" in " ".join(mail.text.split())
+    finally:
+        sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=subscription["Endpoint"])
+    assert ask(up).standing == UNDECIDED

@@ -1,0 +1,20 @@
+"""docs/approval.md says which test shows what: those tests are there."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_test_that_the_document_names_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "approval.md").read_text()))
+    tests = "".join(path.read_text() for path in (ROOT / "tests" / "e2e").glob("test_*.py"))
+    assert len(named) > 20
+    assert {name for name in named if f"def {name}(" not in tests} == set()
+
+
+def test_every_picture_of_the_document_exists() -> None:
+    text = (ROOT / "docs" / "approval.md").read_text()
+    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", text)
+    assert pictures
+    assert [name for name in pictures if not (ROOT / "docs" / name).is_file()] == []
