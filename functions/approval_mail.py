@@ -37,6 +37,43 @@ stays as it is and can be decided in SageMaker later:
     )
 
 
+def reminder_mail(approval: Approval, link: str, moment: datetime) -> Mail:
+    """What the approvers' topic gets when the time to decide is running out. The link is a new one."""
+    mse = number(metric(approval.facts, "mse"))
+    left = time_left(approval.decide_before - moment.timestamp())
+    until = readable_time(timestamp(datetime.fromtimestamp(approval.decide_before, UTC)))
+    return Mail(
+        subject=f"Reminder, {left} left: approve or reject model {approval.run_id}, MSE {mse}",
+        text=f"""\
+A model still waits for your decision. Time left: {left}.
+
+{facts_block(model_facts(approval.facts))}
+
+Look at it and decide here:
+
+{link}
+
+The link works until {until} and replaces the one in the mail
+of {readable_time(approval.requested_at)}, which decides nothing any more.
+Whoever has the link can decide, so do not forward it.
+
+Without an answer the run ends, and the model package stays as it is and can
+be decided in SageMaker later:
+{approval.package_arn}
+""",
+    )
+
+
+def time_left(seconds: float) -> str:
+    """`3 days`, `23 hours`, `45 minutes`: rounded down, in the largest unit of which there are two."""
+    minutes = max(int(seconds // 60), 1)
+    if minutes >= 2 * 24 * 60:
+        return f"{minutes // (24 * 60)} days"
+    if minutes >= 2 * 60:
+        return f"{minutes // 60} hours"
+    return f"{minutes} minutes" if minutes > 1 else "1 minute"
+
+
 def model_facts(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What there is to say about a model, as name and value; also for the mails that tell how a run ended."""
     rows = _evaluation(facts).get("rows") or {}

@@ -3,16 +3,17 @@
 One table, three kinds of items:
 
     package#<model package ARN>   the request and its decision; who, when, what, why, from where: the audit
-    record link#<SHA-256 of a link id>   which package a mailed link is about told#...
-    see told.py
+                                  record
+    link#<SHA-256 of a link id>   which package a mailed link is about
+    told#...                      see told.py
 
 The link id itself is stored nowhere: whoever reads the table cannot open or use a link. The task token is
 there, but nobody can use it without permission to call Step Functions.
 
 A package has one live link, the one in the newest mail (`link_hash` of its record). A second attempt at
-asking, after a crash or a redrive, replaces the first one's link and task token, so that there is never more
-than one way to decide by mail, and a link that went astray dies with the next mail. The replaced link still
-says what became of the request.
+asking, after a crash or a redrive, replaces the first one's link and task token, and a reminder replaces the
+link, so that there is never more than one way to decide by mail, and a link that went astray dies with the
+next mail. The replaced link still says what became of the request.
 
 A request past `decide_before` has expired: that is compared when it is read and in the write itself; no
 status says so, and DynamoDB's own expiry (which may be days late) plays no part in it.
@@ -22,8 +23,8 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -35,9 +36,10 @@ from text import timestamp
 
 Verdict = Literal["approved", "rejected"]
 PENDING, APPROVED, REJECTED = "PENDING", "APPROVED", "REJECTED"
+_PACKAGE = "package#"
 # A link is kept after its end, so that opening it says "expired" or "decided" rather than "unknown".
 _LINK_KEPT_AFTERWARDS = timedelta(days=90)
-_ENDS_OF_AN_ATTEMPT = ("resumed_at", "too_late_at")
+_LEFT_BY_AN_ATTEMPT = ("resumed_at", "too_late_at", "reminded_at")
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,8 @@ class Approval:
     decision: Decision | None = None
     package_updated_at: str = ""
     resumed_at: str = ""
+    too_late_at: str = ""
+    reminded_at: str = ""
 
     def expired(self, moment: datetime) -> bool:
         """Whether the time to decide is over, undecided."""
@@ -89,20 +93,51 @@ def open_request(approval: Approval) -> None:
     _table().put_item(Item=_link_item(approval))
     undecided = Attr("pk").not_exists() | Attr("status").eq(PENDING)
     everything = {**_attempt(approval), "status": PENDING}
-    if not _update(approval.package_arn, everything, condition=undecided, remove=_ENDS_OF_AN_ATTEMPT):
-        _update(approval.package_arn, _attempt(approval), remove=_ENDS_OF_AN_ATTEMPT)
+    if not _update(approval.package_arn, everything, condition=undecided, remove=_LEFT_BY_AN_ATTEMPT):
+        _update(approval.package_arn, _attempt(approval), remove=_LEFT_BY_AN_ATTEMPT)
 
 
 def find(package_arn: str) -> Approval | None:
     """The request about a model package, read consistently."""
-    item = _table().get_item(Key={"pk": f"package#{package_arn}"}, ConsistentRead=True).get("Item")
+    item = _table().get_item(Key={"pk": f"{_PACKAGE}{package_arn}"}, ConsistentRead=True).get("Item")
     return _from_item(item) if item else None
+
+
+def unanswered() -> Iterator[Approval]:
+    """Every request whose execution has had no answer, decided or not, expired or not; not read consistently.
+
+    A scan: it reads a few kilobytes a run, some thousand times a month, for cents. A sparse index would have
+    to be kept right by every write, and be secured like the table.
+    """
+    waiting = Attr("pk").begins_with(_PACKAGE) & Attr("resumed_at").not_exists()
+    arguments: dict[str, Any] = {"FilterExpression": waiting}
+    while True:
+        page = _table().scan(**arguments)
+        yield from map(_from_item, page["Items"])
+        if "LastEvaluatedKey" not in page:
+            return
+        arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
 
 def find_by_link(link_hash: str) -> Approval | None:
     """The request that a link was made for. It is live only if the request's `link_hash` is the same."""
     item = _table().get_item(Key={"pk": f"link#{link_hash}"}, ConsistentRead=True).get("Item")
     return find(str(item["package_arn"])) if item else None
+
+
+def announce_link(approval: Approval, link_hash: str) -> None:
+    """Store a link that is about to be mailed. The one that was mailed before stays the live one."""
+    _table().put_item(Item=_link_item(replace(approval, link_hash=link_hash)))
+
+
+def make_live(approval: Approval, link_hash: str, moment: datetime) -> bool:
+    """Let the link of a reminder take the place of the one before.
+
+    False, and nothing changes, if the request was decided or asked anew meanwhile.
+    """
+    unchanged = Attr("status").eq(PENDING) & Attr("link_hash").eq(approval.link_hash)
+    renewed = {"link_hash": link_hash, "reminded_at": timestamp(moment)}
+    return _update(approval.package_arn, renewed, condition=unchanged)
 
 
 def decide_by_link(approval: Approval, link_hash: str, decision: Decision, moment: datetime) -> bool:
@@ -172,7 +207,7 @@ def _update(
     removes = " REMOVE " + ", ".join(f"#{name}" for name in remove) if remove else ""
     try:
         _table().update_item(
-            Key={"pk": f"package#{package_arn}"},
+            Key={"pk": f"{_PACKAGE}{package_arn}"},
             UpdateExpression=f"SET {sets}{removes}",
             ExpressionAttributeNames={f"#{name}": name for name in (*values, *remove)},
             ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
@@ -218,6 +253,8 @@ def _from_item(item: Mapping[str, Any]) -> Approval:
         decision=_decision(item) if item["status"] != PENDING else None,
         package_updated_at=str(item.get("package_updated_at", "")),
         resumed_at=str(item.get("resumed_at", "")),
+        too_late_at=str(item.get("too_late_at", "")),
+        reminded_at=str(item.get("reminded_at", "")),
     )
 
 

@@ -34,8 +34,8 @@ def prepare(*services: str) -> None:
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
         for service in services:
             client(service)
-        if "TABLE_NAME" in os.environ:
-            table(os.environ["TABLE_NAME"])
+        if name := os.environ.get("TABLE_NAME"):
+            table(name)
 
 
 def error_code(error: ClientError) -> str:

@@ -31,7 +31,12 @@ class Ending:
     @property
     def identity(self) -> str:
         """What distinguishes this end from others of the same execution, which can be redriven."""
-        return f"{self.execution_arn}#{self.status}#{self.redrives}"
+        return identity(self.execution_arn, self.status, self.redrives)
+
+
+def identity(execution_arn: str, status: str, redrives: int) -> str:
+    """The name of an end, under which it is told once."""
+    return f"{execution_arn}#{status}#{redrives}"
 
 
 def from_detail(detail: Mapping[str, Any]) -> Ending:

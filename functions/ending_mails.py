@@ -85,7 +85,8 @@ def _reviewer(ending: Ending) -> str:
 
 
 def _decision(ending: Ending) -> dict[str, Any]:
-    return ending.output.get("decision") or {}
+    decision = ending.output.get("decision")
+    return decision if isinstance(decision, dict) else {}
 
 
 def _run(ending: Ending) -> str:

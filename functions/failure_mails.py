@@ -24,8 +24,8 @@ _NEXT_BY_ERROR = {
         'Subscription Confirmation", then redrive the execution: it goes on where it stopped.'
     ),
     "States.Timeout": (
-        "A step took longer than it may. Look whether its job still works, stop it if so, then "
-        "redrive the execution."
+        "A step took longer than it may, and its job is stopped. Look into the job's log for what held it "
+        "up, then redrive the execution."
     ),
     "SageMaker.ResourceLimitExceededException": (
         "The account may not run this job: ask AWS for the quota that the reason names (Service Quotas, "
@@ -70,7 +70,7 @@ def _timed_out(ending: Ending) -> Mail:
         ending,
         f"Timed out: the run of {_upload(ending)}",
         "The run took longer than a run may and was ended.",
-        "Jobs of the run may still be working: look and stop them. Then upload the file again.",
+        "Jobs of the run that still work are stopped. Upload the file again.",
     )
 
 
@@ -79,7 +79,8 @@ def _aborted(ending: Ending) -> Mail:
         ending,
         f"Stopped: the run of {_upload(ending)}",
         "Somebody stopped the run.",
-        "If that was not meant, redrive the execution or upload the file again.",
+        "If that was not meant, redrive the execution or upload the file again. Jobs of the run that still "
+        "work are stopped.",
     )
 
 

@@ -7,12 +7,13 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from approval_mail import metric
 from aws import client, prepare
 from causes import readable_cause
 from ending import Ending, from_detail, is_complete
 from ending_mails import ending_mail
 from mails import paragraphs, send
-from telemetry import Answer, Event, count, describe_error, logger, observed
+from telemetry import Answer, Event, count, describe_error, logger, measure, observed
 from told import tell_once
 
 prepare("sns")
@@ -53,11 +54,29 @@ def _first_failed_trial(tuning_job: str) -> str:
 
 
 def tell(ending: Ending, topic_arn: str) -> bool:
-    """Send the mail about this end unless it was sent before. Returns whether it was sent now."""
+    """Send the mail about this end, if there is one, and measure it: once. Returns whether it was sent."""
     mail = ending_mail(ending)
-    if mail is None:
-        return False
-    told = tell_once(ending.identity, lambda: send(mail, topic_arn))
-    if told:
-        count("RunEndTold")
-    return told
+    new = tell_once(ending.identity, lambda: send(mail, topic_arn) if mail else None)
+    if new:
+        measure_ending(ending)
+    return new and mail is not None
+
+
+def measure_ending(ending: Ending) -> None:
+    """Count the end by what became of the run, and note what the model was worth."""
+    count(_METRICS.get(ending.outcome, "RunEnded" if ending.status == "SUCCEEDED" else "PipelineFailed"))
+    mse = metric(ending.output, "mse")
+    if isinstance(mse, int | float):
+        measure("TestMse", mse)
+
+
+# What is no fault of the pipeline does not count as its failure: an alarm stands on that.
+_METRICS = {
+    "approved": "RunApproved",
+    "rejected": "RunRejected",
+    "expired": "RunExpired",
+    "already_processed": "RunRepeated",
+    "UploadRefused": "RunRefused",
+    "ModelQualityTooLow": "RunBelowThreshold",
+    "ABORTED": "RunStopped",
+}

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from approvals import Decision, Verdict
+from approvals import Approval, Decision, Verdict, mark_package_updated
 from aws import client
 from text import now, one_line, timestamp
 
@@ -53,6 +53,16 @@ def write_decision(package_arn: str, decision: Decision) -> None:
         ModelApprovalStatus=_STATUSES[decision.verdict],
         ApprovalDescription=describe(decision),
     )
+
+
+def bring_decision(approval: Approval, decision: Decision) -> None:
+    """Set the package as its record says, unless it is decided already, and note that it is so.
+
+    Can be repeated until it succeeds.
+    """
+    if read_status(approval.package_arn).verdict is None:
+        write_decision(approval.package_arn, decision)
+    mark_package_updated(approval.package_arn, now())
 
 
 def describe(decision: Decision) -> str:

@@ -5,13 +5,14 @@ the run's end is recorded all the same, and people are told that nothing runs an
 """
 
 import os
+from datetime import datetime
 
-from approvals import Approval, find
+from approvals import Approval, Verdict, find
 from aws import prepare
 from mails import Mail, facts_block, send
 from packages import verdict_of
-from resuming import settle
-from telemetry import Answer, Event, count, logger, observed
+from resuming import Settled, settle
+from telemetry import Answer, Event, count, logger, measure, observed
 from text import many_lines, one_line, readable_time
 from told import tell_once
 
@@ -22,23 +23,39 @@ prepare("stepfunctions", "sagemaker")
 def handler(event: Event) -> Answer:
     arn = str(event["detail"]["ModelPackageArn"])
     verdict = verdict_of(str(event["detail"].get("ModelApprovalStatus", "")))
-    settled = settle(arn, verdict) if verdict else "no decision"
+    settled = resume(arn, verdict) if verdict else "no decision"
     logger.info("model package changed", model_package_arn=arn, settled=settled)
-    if settled == "resumed":
-        count("PipelineResumed")
-    if settled == "too late":
-        tell_too_late(arn)
     return {"settled": settled}
 
 
-def tell_too_late(package_arn: str) -> None:
-    """Tell once an execution that its package was decided after its end."""
-    approval = find(package_arn)
-    if approval is None:
+def resume(package_arn: str, verdict: Verdict | None = None) -> Settled:
+    """Hand on the decision about a package (see `settle`), measure how long it took, tell if it came late."""
+    settled = settle(package_arn, verdict)
+    approval = find(package_arn) if settled in ("resumed", "too late") else None
+    if approval and settled == "resumed":
+        count("PipelineResumed")
+        measure_time_to_decision(approval)
+    if approval and settled == "too late":
+        tell_too_late(approval)
+    return settled
+
+
+def measure_time_to_decision(approval: Approval) -> None:
+    """How long people took. Not for a decision older than the request, which a redrive has repeated."""
+    if approval.decision is None:
         return
-    mail = too_late_mail(approval)
-    count("DecisionTooLate")
-    tell_once(f"{approval.execution_arn}#LATE", lambda: send(mail, os.environ["NOTIFICATION_TOPIC_ARN"]))
+    asked, decided = map(datetime.fromisoformat, (approval.requested_at, approval.decision.decided_at))
+    if decided >= asked:
+        measure("TimeToDecisionHours", (decided - asked).total_seconds() / 3600)
+
+
+def tell_too_late(approval: Approval) -> bool:
+    """Tell once that a package was decided after its execution's end. Returns whether it was told now."""
+    mail, topic = too_late_mail(approval), os.environ["NOTIFICATION_TOPIC_ARN"]
+    told = tell_once(f"{approval.execution_arn}#LATE", lambda: send(mail, topic))
+    if told:
+        count("DecisionTooLate")
+    return told
 
 
 def too_late_mail(approval: Approval) -> Mail:

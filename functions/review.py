@@ -8,7 +8,7 @@ A decision is made in this order, so that it is made once and never lost:
    not over
 3. the model package is set. If that fails, the record still says what was decided, `package_updated_at` is
    missing, and the page offers to try again (a POST, which repeats the recorded decision whatever it carries)
-   beside the command that does it by hand. The scheduled sweep can find the same and finish it
+   beside the command that does it by hand. The scheduled sweep finds the same and finishes it
 4. the browser is sent back to the page (303), so that a reload posts nothing
 
 The execution is not resumed from here. The package's state-change event does that, as it does for a decision
@@ -20,10 +20,10 @@ from collections.abc import Mapping
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from approvals import Approval, Decision, decide_by_link, find, find_by_link, hash_link, mark_package_updated
+from approvals import Approval, Decision, decide_by_link, find, find_by_link, hash_link
 from aws import prepare
 from details import read_details
-from packages import read_status, write_decision
+from packages import bring_decision, read_status
 from page import decided_page, expired_page, message_page, open_page
 from page_form import COMMENT_LIMIT, REVIEWER_LIMIT, Entry
 from telemetry import Answer, Event, count, describe_error, logger, observed
@@ -146,9 +146,7 @@ def _finish(request: Request, approval: Approval) -> Response:
     """Bring the recorded decision to the package, then send the browser to the page that tells."""
     if approval.decision:
         try:
-            if read_status(approval.package_arn).verdict is None:
-                write_decision(approval.package_arn, approval.decision)
-            mark_package_updated(approval.package_arn, now())
+            bring_decision(approval, approval.decision)
         except _AWS_ERRORS as error:
             count("DecisionNotOnPackage")
             logger.error(

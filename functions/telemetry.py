@@ -53,6 +53,11 @@ def count(name: str) -> None:
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
 
 
+def measure(name: str, value: float) -> None:
+    """Add a value to the CloudWatch metric `name`, whose unit is in its name."""
+    metrics.add_metric(name=name, unit=MetricUnit.NoUnit, value=value)
+
+
 def describe_error(error: BaseException) -> dict[str, Any]:
     """What may be logged of an exception: its type and the lines of code it came through, never its text.
 

@@ -36,7 +36,7 @@ def tell_once(what: str, send: Callable[[], None]) -> bool:
     """Call `send` unless that was done for `what` before. Returns whether it was called."""
     claim = secrets.token_hex(8)
     if not _claim(what, claim, now()):
-        if _is_sent(what):
+        if was_told(what):
             return False
         raise BeingTold(what)
     try:
@@ -48,16 +48,17 @@ def tell_once(what: str, send: Callable[[], None]) -> bool:
     return True
 
 
+def was_told(what: str) -> bool:
+    """Whether `tell_once` has sent this before."""
+    item = _table().get_item(Key={"pk": _key(what)}, ConsistentRead=True).get("Item") or {}
+    return "sent_at" in item
+
+
 def _claim(what: str, claim: str, moment: datetime) -> bool:
     until = int(moment.timestamp()) + CLAIM_SECONDS
     lapsed = Attr("sent_at").not_exists() & Attr("claimed_until").lt(int(moment.timestamp()))
     item = {"pk": _key(what), "claim": claim, "claimed_until": until, "expires_at": _kept_until(moment)}
     return _if_holds(_table().put_item, Attr("pk").not_exists() | lapsed, Item=item)
-
-
-def _is_sent(what: str) -> bool:
-    item = _table().get_item(Key={"pk": _key(what)}, ConsistentRead=True).get("Item") or {}
-    return "sent_at" in item
 
 
 def _release(what: str, claim: str) -> None:

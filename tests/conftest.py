@@ -1,5 +1,6 @@
 """The embedded AWS for every test that needs it: one process a test session, on a free port."""
 
+import json
 import os
 import selectors
 import socket
@@ -70,10 +71,26 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert read_line(process).startswith("ready "), (running.folder / "embedded.log").read_text()
+        for name in ("job", "test"):
+            make_role(running, name)
         yield running
     finally:
         process.terminate()
         process.wait(timeout=20)
+
+
+def make_role(aws: Aws, name: str) -> None:
+    """A role that every service may act as and that may do everything, for tests that are not about permissions."""
+    services = [f"{service}.amazonaws.com" for service in ("lambda", "sagemaker", "states")]
+    trust = {"Effect": "Allow", "Principal": {"Service": services}, "Action": "sts:AssumeRole"}
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    iam = aws.client("iam")
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy(trust))
+    iam.put_role_policy(RoleName=name, PolicyName="everything", PolicyDocument=_policy(everything))
+
+
+def _policy(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def free_port() -> int:

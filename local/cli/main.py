@@ -56,6 +56,15 @@ def down() -> None:
     sys.exit(stop())
 
 
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list, with the whole comments.")
+def approvals(as_json: bool) -> None:
+    """List the requests for approval of the running `mpg up`: who decided what, when, why, from where."""
+    from local.cli.approvals import show
+
+    sys.exit(show(as_json=as_json))
+
+
 @cli.command(epilog=EXIT_CODES)
 @click.argument("csv", type=CsvFile(), default=SAMPLE)
 @click.option(

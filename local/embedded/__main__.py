@@ -25,6 +25,11 @@ def main() -> None:
         metavar="NAME=N",
         help='an account quota, as in "ml.m5.large for training job usage=4"; without it there is no limit',
     )
+    parser.add_argument(
+        "--without-iam",
+        action="store_true",
+        help="let everybody do everything, with any credentials and roles that need not exist",
+    )
     arguments = parser.parse_args()
     folder = arguments.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
@@ -33,7 +38,9 @@ def main() -> None:
         level=logging.WARNING,
         format="%(asctime)s %(levelname)s [%(name)s] %(message)s",
     )
-    aws = server.build(arguments.port, folder, quotas=dict(arguments.quota))
+    aws = server.build(
+        arguments.port, folder, quotas=dict(arguments.quota), enforce_iam=not arguments.without_iam
+    )
     code = 0
     try:
         # Not asyncio.run: it would wait for every thread that a request has started.

@@ -11,10 +11,12 @@ replaces the former ones; `GET` shows the rules with how often each was met. A r
 | `from`, `times` | which of the calls: from this one on (1 is the first), so many; null: all from then on |
 | `error`, `status`, `message` | the answer, in the service's own protocol; the status has a default |
 | `drop` | the connection breaks: `before` or `after` the call was carried out |
-| `delay` | seconds before the rest happens; with `drop` `after`, between the call and the break. Over at once when the rules are replaced |
+| `delay` | seconds before that; with `drop` `after`, between the two; over when the rules are replaced |
 
 The first rule whose turn it is decides, and those after it never hear of the call. A rule without `error`,
-`delay` and `drop` changes nothing: it watches, and keeps what it saw in `requests`. `POST /_mpg/quotas` takes the account's quotas, as `SageMaker(quotas=...)` does.
+`delay` and `drop` changes nothing: it watches, and keeps what it saw in `requests`.
+
+`POST /_mpg/quotas` takes the account's quotas, as `SageMaker(quotas=...)` does.
 """
 
 import asyncio
@@ -26,6 +28,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
 
@@ -61,8 +64,10 @@ class Rule:
         """Read a rule. Raises ValueError when it has a field that rules do not have."""
         fields = {"first" if name == "from" else name: value for name, value in given.items()}
         settable = set(cls.__dataclass_fields__) - {"seen", "applied", "requests"}
-        if "operation" not in fields or (unknown := set(fields) - settable):
-            raise ValueError(f"no such rule: {sorted(unknown) if 'operation' in fields else 'no operation'}")
+        if unknown := set(fields) - settable:
+            raise ValueError(f"A rule cannot have {', '.join(sorted(unknown))}.")
+        if fields.get("drop", "") not in ("", "before", "after"):
+            raise ValueError(f"A connection drops before or after, not {fields['drop']}.")
         return cls(**fields)
 
     @property
@@ -74,8 +79,8 @@ class Rule:
         if not fnmatchcase(operation, self.operation) or self.containing not in text:
             return False
         self.seen += 1
-        if self.only_watches:
-            self.requests = [*self.requests[1 - _KEPT_REQUESTS :], f"{operation} {text[:_KEPT_CHARACTERS]}"]
+        if self.only_watches and len(self.requests) < _KEPT_REQUESTS:
+            self.requests.append(f"{operation} {text[:_KEPT_CHARACTERS]}")
         return self.first <= self.seen and (self.times is None or self.seen < self.first + self.times)
 
     def as_json(self) -> dict[str, Any]:
@@ -118,7 +123,7 @@ class Faults:
 
 
 def with_faults(aws: Application, quotas: dict[str, int]) -> Application:
-    """`aws`, with faults when there are rules, and the two doors through which tests set them and `quotas`."""
+    """`aws`, with faults when there are rules, and two doors: one for the rules and one for `quotas`."""
     faults = Faults()
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
@@ -139,16 +144,18 @@ async def _with_rules(faults: Faults, aws: Application, scope: Any, receive: Any
     request = _request(scope, body)
     rule = faults.rule_for(request)
     if rule is None:
-        return await aws(scope, _replay(body, receive), send)
+        await aws(scope, _replay(body, receive), send)
+        return
     if rule.drop == "after":
         await aws(scope, _replay(body, receive), _swallow)
     rule.applied += 1
     await faults.wait(rule.delay)
     if rule.drop:
-        return _cut(scope)
-    if rule.error:
-        return await _send(send, *failure(request, rule.error, rule.message, rule.status))
-    await aws(scope, _replay(body, receive), send)
+        _cut(scope)
+    elif rule.error:
+        await _send(send, *failure(request, rule.error, rule.message, rule.status))
+    else:
+        await aws(scope, _replay(body, receive), send)
 
 
 def _request(scope: Any, body: bytes) -> Request:
@@ -190,35 +197,43 @@ def _cut(scope: Any) -> None:
     ASGI has no word for this, so the connection is found among this process's sockets by its two addresses.
     """
     ends = (tuple(scope["server"]), tuple(scope["client"]))
-    for name in os.listdir("/dev/fd"):
+    for descriptor in Path("/dev/fd").iterdir():
         with suppress(OSError):
-            if not stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+            number = int(descriptor.name)
+            if not stat.S_ISSOCK(os.fstat(number).st_mode):
                 continue
-            with socket.socket(fileno=os.dup(int(name))) as found:
+            with socket.socket(fileno=os.dup(number)) as found:
                 if (found.getsockname(), found.getpeername()) == ends:
                     found.shutdown(socket.SHUT_RDWR)
 
 
 async def _control(faults: Faults, quotas: dict[str, int], scope: Any, body: bytes, send: Any) -> None:
     is_faults = scope["path"] == "/_mpg/faults"
+    # To POST the answer is what was there before: the last that can be learned of those rules.
     before = [rule.as_json() for rule in faults.rules] if is_faults else dict(quotas)
-    if scope["method"] == "POST":
-        # A web page cannot send this type to another site without asking, and nobody answers that.
-        if (b"content-type", b"application/json") not in scope["headers"]:
-            return await _send(send, 415, {"content-type": "text/plain"}, b"application/json is expected\n")
-        try:
-            given = json.loads(body)
-            if is_faults:
-                faults.replace([Rule.from_json(entry) for entry in given])
-            else:
-                quotas.clear()
-                quotas.update({str(name): int(value) for name, value in given.items()})
-        except (ValueError, TypeError, AttributeError) as problem:
-            return await _send(send, 400, {"content-type": "text/plain"}, f"{problem}\n".encode())
-    elif scope["method"] != "GET":
-        return await _send(send, 405, {"content-type": "text/plain"}, b"GET or POST\n")
-    # To POST it is what was there before: the last that can be learned of those rules.
-    await _send(send, 200, {"content-type": "application/json"}, json.dumps(before).encode())
+    try:
+        if scope["method"] == "POST":
+            _check_type(scope)
+            _set(faults if is_faults else quotas, json.loads(body))
+    except (ValueError, TypeError, AttributeError) as problem:
+        await _send(send, 400, {"content-type": "text/plain"}, f"{problem}\n".encode())
+    else:
+        await _send(send, 200, {"content-type": "application/json"}, json.dumps(before).encode())
+
+
+def _check_type(scope: Any) -> None:
+    # A web page cannot send this type to another site without asking first, and nobody here says yes.
+    if (b"content-type", b"application/json") not in scope["headers"]:
+        raise ValueError("The content type must be application/json.")
+
+
+def _set(what: Faults | dict[str, int], given: Any) -> None:
+    if isinstance(what, Faults):
+        what.replace([Rule.from_json(entry) for entry in given])
+    else:
+        numbers = {str(name): int(number) for name, number in given.items()}
+        what.clear()
+        what.update(numbers)
 
 
 async def _send(send: Any, status: int, headers: Mapping[str, str], body: bytes) -> None:

@@ -20,6 +20,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.embedded.iam import CannotAssume
 from local.embedded.optimized import unknown_fields
 from local.embedded.task_errors import TaskError, optimized_error, sdk_error
 from local.embedded.tasks import TaskCall
@@ -63,6 +64,10 @@ class AwsIntegrations:
         """Carry the task out; raises TaskError."""
         try:
             return self._dispatch(call)
+        except CannotAssume as failure:
+            raise TaskError(
+                "States.Runtime", f"Step Functions cannot assume its role. {failure}"
+            ) from failure
         except BotoCoreError as failure:
             raise TaskError("States.Runtime", str(failure)) from failure
 

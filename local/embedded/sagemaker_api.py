@@ -4,8 +4,10 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
+from local.embedded.iam import CannotAssume, passed_roles
 from local.sagemaker import ServiceError
 
 logger = logging.getLogger(__name__)
@@ -20,17 +22,74 @@ class Service(Protocol):
     def call(self, action: str, request: dict[str, Any]) -> dict[str, Any]: ...
 
 
-def sagemaker_handler(service: Service) -> Handler:
+class Refusal(Protocol):
+    """Asks whether the caller of a request may do something else besides; the reason if not."""
+
+    def __call__(
+        self,
+        headers: Mapping[str, str],
+        action: str,
+        resource: str,
+        context: Mapping[str, str] | None = None,
+    ) -> str | None: ...
+
+
+@dataclass(frozen=True)
+class Permissions:
+    """What has to be asked about a call, besides whether the caller may do it on the first resource."""
+
+    resources: Callable[[str, Mapping[str, Any]], list[str]]
+    refusal: Refusal
+    # Makes credentials of a role that a request hands over; raises CannotAssume.
+    assume: Callable[[str], Any]
+
+
+def sagemaker_handler(service: Service, permissions: Permissions) -> Handler:
     """An HTTP handler (method, path, headers, body, query) -> (status, headers, body)."""
 
     async def handle(
         method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
     ) -> Response:
         action = headers.get("x-amz-target", "").removeprefix("SageMaker.")
+        if refused := _refused(action, headers, body, permissions):
+            return 400, _headers(), _error(*refused)
         # Off the event loop: a call may itself read from the S3 that this loop serves.
         return await asyncio.to_thread(_answer, service, action, body)
 
     return handle
+
+
+def _refused(
+    action: str, headers: Mapping[str, str], body: bytes, permissions: Permissions
+) -> tuple[str, str] | None:
+    """Code and message when the call must not go on."""
+    try:
+        request = json.loads(body or b"{}")
+    except ValueError:
+        return None
+    if not isinstance(request, dict):
+        return None
+    needed = permissions.resources(action, request)
+    roles = sorted(set(passed_roles(request))) if action.startswith("Create") else []
+    asked: list[tuple[str, str, dict[str, str]]] = [
+        (f"sagemaker:{action}", other, {}) for other in needed[1:]
+    ]
+    if action.startswith("Create") and request.get("Tags"):
+        asked.append(("sagemaker:AddTags", needed[-1], {}))
+    asked += [("iam:PassRole", role, {"iam:PassedToService": "sagemaker.amazonaws.com"}) for role in roles]
+    for question in asked:
+        if reason := permissions.refusal(headers, *question):
+            return "AccessDeniedException", reason
+    for role in roles:
+        try:
+            permissions.assume(role)
+        except CannotAssume:
+            return (
+                "ValidationException",
+                f"Could not assume role {role}. Please ensure that the role exists and allows principal "
+                "'sagemaker.amazonaws.com' to assume the role.",
+            )
+    return None
 
 
 def _answer(service: Service, action: str, body: bytes) -> Response:

@@ -3,10 +3,13 @@
 ministack is pinned. `check()` says, in one sentence a name, what a new version moved.
 """
 
+import hashlib
 import importlib
 import inspect
 import json
+import logging
 import os
+import re
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -14,12 +17,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from local.embedded.iam import CannotAssume, Question, Questions
 from local.embedded.machine import can_walk, walk
 from local.embedded.mailbox import Mailbox
 from local.embedded.task_errors import TaskError
 from local.embedded.tasks import Callback, Execution, Integrations, new_token
 
 MINISTACK_VERSION = "1.5.33"
+
+logger = logging.getLogger(__name__)
 
 # How the script of ministack's Python worker tells an error.
 _TELLS_ERROR = '"error": str(e), "trace": '
@@ -28,17 +34,42 @@ _TELLS_ERROR = '"error": str(e), "trace": '
 SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
     ("app", "app", ("scope", "receive", "send")),
     ("app", "SERVICE_HANDLERS", None),
+    ("app", "pin_request_origin", ("source_ip", "secure_transport")),
+    (
+        "core.iam_actions",
+        "extract_resource_arn",
+        ("service", "method", "path", "headers", "body", "query_params", "region", "account_id"),
+    ),
+    ("core.iam_actions", "SERVICE_TO_IAM_NAMESPACE", None),
+    ("core.iam_evaluator", "_gather_role_policies", ("role_name", "account_id")),
+    (
+        "core.iam_evaluator",
+        "enforce",
+        ("access_key_id", "iam_action", "service", "region", "resource_arn", "service_context"),
+    ),
+    ("core.iam_evaluator", "evaluate", ("ctx", "policies")),
+    ("core.iam_evaluator", "evaluate_resource_policy", ("doc", "ctx", "service")),
+    ("core.iam_evaluator", "EvalContext", None),
+    ("core.responses", "get_account_id", ()),
     ("core.router", "SERVICE_PATTERNS", None),
     ("core.lambda_runtime", "_PYTHON_WORKER_SCRIPT", None),
     ("core.lambda_runtime", "Worker", None),
+    ("core.lambda_runtime", "execution_credentials", ("config",)),
+    ("services.iam", "_create_service_linked_role", ("p",)),
+    ("services.iam", "_roles", None),
     ("services.lambda_svc", "_execute_function_warm", ("func", "event", "request_id")),
+    ("services.lambda_svc", "_functions", None),
+    ("services.lambda_svc", "_route_async_failure", ("target_arn", "func_name", "event", "result")),
+    ("services.lambda_svc", "function_policy_for_arn", ("resource_arn",)),
     ("services.cloudformation.provisioners", "_RESOURCE_HANDLERS", None),
     ("services.eventbridge", "_put_events", ("data", "allow_aws_source")),
     ("services.eventbridge", "_dispatch_event", None),
+    ("services.eventbridge", "_invoke_target", ("target", "event", "rule", "view")),
     ("services.s3", "_fire_s3_event", ("version_id",)),
     ("services.sns", "_fanout", ("topic_arn", "msg_id", "message", "subject", "message_structure")),
     ("services.sns", "_subscribe", ("params",)),
     ("services.sns", "_topic_by_arn_any_scope", ("topic_arn",)),
+    ("services.sqs", "queue_policy_for_arn", ("queue_arn",)),
     ("services.stepfunctions", "_run_execution", ("exec_arn",)),
     ("services.stepfunctions", "_ExecutionError", ("error", "cause")),
     (
@@ -59,12 +90,14 @@ SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
     ("services.stepfunctions", "now_iso", None),
     ("services.stepfunctions", "_state_machines", None),
     ("services.stepfunctions", "_task_tokens", None),
+    ("services.sts", "register_session", ("access_key", "session")),
 )
 
 
-def settings(port: int, folder: Path) -> dict[str, str]:
+def settings(port: int, folder: Path, *, enforce_iam: bool = True) -> dict[str, str]:
     """The environment that ministack and the functions it runs read."""
     return {
+        "AUTH": "true" if enforce_iam else "false",
         "BIND_HOST": "127.0.0.1",
         "GATEWAY_PORT": str(port),
         "LOG_LEVEL": "WARNING",
@@ -89,9 +122,9 @@ def settings(port: int, folder: Path) -> dict[str, str]:
     }
 
 
-def configure(port: int, folder: Path) -> None:
+def configure(port: int, folder: Path, *, enforce_iam: bool = True) -> None:
     """Set what ministack reads when it is imported; call this before anything imports it."""
-    os.environ.update(settings(port, folder))
+    os.environ.update(settings(port, folder, enforce_iam=enforce_iam))
 
 
 def check() -> list[str]:
@@ -152,6 +185,274 @@ def install_event_source(source: str) -> None:
         return original(data, allow_aws_source or ours)
 
     eventbridge._put_events = put_events
+
+
+SagemakerResources = Callable[[str, Mapping[str, Any], str, str], list[str]]
+
+
+def install_iam(questions: Questions, sagemaker_resources: SagemakerResources) -> None:
+    """Let the emulator decide about SageMaker's actions and task tokens too, and keep what it was asked."""
+    from ministack import app
+    from ministack.core import iam_actions
+
+    iam_actions.SERVICE_TO_IAM_NAMESPACE["sagemaker"] = "sagemaker"
+    _name_resources(sagemaker_resources)
+    _keep_questions(questions)
+    _check_deliveries(questions)
+    _check_function_roles(questions)
+    # The bucket refuses what does not come by TLS. Nothing here leaves this machine, which stands for it.
+    pin = app.pin_request_origin
+    app.pin_request_origin = lambda source_ip, secure_transport: pin(source_ip, True)
+
+
+def _name_resources(sagemaker_resources: SagemakerResources) -> None:
+    from ministack.core import iam_actions
+
+    original = iam_actions.extract_resource_arn
+
+    def resource_arn(
+        service: str,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        query_params: Any,
+        region: str,
+        account_id: str,
+    ) -> Any:
+        action = headers.get("x-amz-target", "").rpartition(".")[2]
+        if service == "sagemaker":
+            # Where a call needs more than one resource, its handler asks about the others.
+            return sagemaker_resources(action, _json_object(body), region, account_id)[0]
+        if service == "states" and action.startswith("SendTask"):
+            # Known from the token itself on AWS, also when nobody waits for it any more.
+            record = _records_of_tokens.get(_json_object(body).get("taskToken"), {})
+            return record.get("stateMachineArn", "*")
+        return original(service, method, path, headers, body, query_params, region, account_id)
+
+    iam_actions.extract_resource_arn = resource_arn
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _keep_questions(questions: Questions) -> None:
+    from ministack.core import iam_evaluator
+
+    original_evaluate, original_enforce = iam_evaluator.evaluate, iam_evaluator.enforce
+    last = threading.local()
+
+    def evaluate(ctx: Any, *args: Any) -> Any:
+        last.context = ctx
+        return original_evaluate(ctx, *args)
+
+    def enforce(*args: Any, **kwargs: Any) -> Any:
+        last.context = None
+        denied = original_enforce(*args, **kwargs)
+        # Nothing is evaluated for the account's root and for whoever could not say who they are.
+        if ctx := last.context:
+            keys = {name: value for name, value in ctx.service_context.items() if value is not None}
+            questions.add(
+                Question(ctx.principal_arn, ctx.action, ctx.resource_arn, denied is None, context=keys)
+            )
+        return denied
+
+    iam_evaluator.evaluate, iam_evaluator.enforce = evaluate, enforce
+
+
+def refusal(
+    headers: Mapping[str, str], action: str, resource: str, context: Mapping[str, str] | None = None
+) -> str | None:
+    """Why the caller of a request that was let in may not do this as well; None if they may."""
+    from ministack import app
+    from ministack.core import iam_evaluator
+
+    if not app.AUTH:
+        return None
+    key = _SIGNED_BY.search(headers.get("authorization", ""))
+    denied = iam_evaluator.enforce(
+        key[1] if key else "", action, action.partition(":")[0], "us-east-1", resource, dict(context or {})
+    )
+    if denied is None:
+        return None
+    who = getattr(denied, "principal_arn", "") or "anonymous"
+    return (
+        f"User: {who} is not authorized to perform: {action} on resource: {resource} "
+        f"because no identity-based policy allows the {action} action"
+    )
+
+
+_SIGNED_BY = re.compile(r"Credential=([^/]+)/")
+
+
+def role_credentials(service: str, questions: Questions) -> Callable[[str], Mapping[str, str]]:
+    """Role ARN -> credentials with which `service` (such as states.amazonaws.com) acts as the role.
+
+    They do not expire, as those do not that a service renews by itself. Raises CannotAssume. Without
+    enforcement it is the account's root for every role.
+    """
+
+    def credentials(role_arn: str) -> Mapping[str, str]:
+        from ministack import app
+        from ministack.services import sts
+
+        if not app.AUTH:
+            return {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+        _check_trust(service, role_arn, questions)
+        account, name = role_arn.split(":")[4], role_arn.rpartition("/")[2]
+        digest = hashlib.sha256(f"{service} {role_arn}".encode()).hexdigest()
+        session = {
+            "Arn": f"arn:aws:sts::{account}:assumed-role/{name}/{service.partition('.')[0]}",
+            "UserId": f"AROA{digest[:17].upper()}:{service}",
+            "SecretAccessKey": digest,
+            "SessionToken": digest[::-1],
+            "AccountId": account,
+            "PrincipalType": "AssumedRole",
+        }
+        access_key = f"ASIA{digest[:16].upper()}"
+        sts.register_session(access_key, session)
+        return {
+            "aws_access_key_id": access_key,
+            "aws_secret_access_key": session["SecretAccessKey"],
+            "aws_session_token": session["SessionToken"],
+        }
+
+    return credentials
+
+
+def _check_trust(service: str, role_arn: str, questions: Questions) -> None:
+    from ministack.core import iam_evaluator
+    from ministack.services import iam
+
+    account, name = role_arn.split(":")[4], role_arn.rpartition("/")[2]
+    role = iam._roles.get_scoped(account, None, name)
+    if role is None:
+        raise CannotAssume(f"There is no role {role_arn}.")
+    context = _service_context("sts:AssumeRole", role_arn, {"aws:sourceaccount": account})
+    decision = iam_evaluator.evaluate_resource_policy(role["AssumeRolePolicyDocument"], context, service)
+    questions.add(_service_question(service, context, "trust", decision))
+    if decision.decision != "Allow":
+        raise CannotAssume(f"{role_arn} does not trust {service}.")
+
+
+def _service_context(action: str, resource: str, context: Mapping[str, str]) -> Any:
+    from ministack.core import iam_evaluator
+
+    return iam_evaluator.EvalContext(
+        principal_arn="*",
+        principal_type="Service",
+        principal_account="",
+        action=action,
+        resource_arn=resource,
+        region="us-east-1",
+        service_context=dict(context),
+    )
+
+
+def _service_question(service: str, ctx: Any, by: str, result: Any) -> Question:
+    allowed = result.decision == "Allow"
+    return Question(service, ctx.action, ctx.resource_arn, allowed, by, ctx.service_context)
+
+
+def make_service_role(role_arn: str, policy: Mapping[str, Any]) -> None:
+    """A service-linked role as AWS makes it when a service is first used."""
+    from ministack.services import iam
+
+    service, name = role_arn.split("/")[-2:]
+    iam._create_service_linked_role({"AWSServiceName": [service]})
+    made = iam._roles.pop(f"AWSServiceRoleFor{service.partition('.')[0].capitalize()}")
+    made.update(RoleName=name, Arn=role_arn, InlinePolicies={"ServiceRole": json.dumps(policy)})
+    iam._roles[name] = made
+
+
+def _check_deliveries(questions: Questions) -> None:
+    """EventBridge and Lambda hand events on inside the emulator: ask the policies that AWS asks then."""
+    from ministack import app
+    from ministack.services import eventbridge, lambda_svc
+
+    original_invoke, original_route = eventbridge._invoke_target, lambda_svc._route_async_failure
+
+    def invoke(target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], *args: Any) -> None:
+        if app.AUTH and not _may_deliver(target, rule, questions):
+            logger.error("EventBridge may not deliver to %s: no policy allows it", target["Arn"])
+            return
+        original_invoke(target, event, rule, *args)
+
+    def route(target_arn: str, func_name: str, *args: Any) -> None:
+        role = lambda_svc._functions[func_name]["config"]["Role"]
+        if app.AUTH and not role_may(role, "sqs:SendMessage", target_arn, questions):
+            logger.error("Lambda may not put failed events of %s into %s", func_name, target_arn)
+            return
+        original_route(target_arn, func_name, *args)
+
+    eventbridge._invoke_target, lambda_svc._route_async_failure = invoke, route
+
+
+def _check_function_roles(questions: Questions) -> None:
+    """Give a function its role's credentials only when the role lets Lambda in."""
+    from ministack import app
+    from ministack.core import lambda_runtime
+
+    original = lambda_runtime.execution_credentials
+
+    def execution_credentials(config: dict[str, Any]) -> dict[str, str]:
+        if app.AUTH:
+            _check_trust("lambda.amazonaws.com", config["Role"], questions)
+        return original(config)  # type: ignore[no-any-return]
+
+    lambda_runtime.execution_credentials = execution_credentials
+
+
+def _may_deliver(target: Mapping[str, Any], rule: Mapping[str, Any], questions: Questions) -> bool:
+    from ministack.core import iam_evaluator
+    from ministack.services import lambda_svc, sqs
+
+    arn, events = target["Arn"], "events.amazonaws.com"
+    service = arn.split(":")[2]
+    if service == "states":
+        try:
+            _check_trust(events, target.get("RoleArn", ":::::"), questions)
+        except CannotAssume:
+            return False
+        return role_may(target["RoleArn"], "states:StartExecution", arn, questions)
+    lookups = {
+        "lambda": ("lambda:InvokeFunction", lambda_svc.function_policy_for_arn),
+        "sqs": ("sqs:SendMessage", sqs.queue_policy_for_arn),
+    }
+    if service not in lookups:
+        return True
+    action, policy_of = lookups[service]
+    rule_arn = rule.get("Arn", "")
+    keys = {"aws:sourcearn": rule_arn, "aws:sourceaccount": rule_arn.split(":")[4] if rule_arn else ""}
+    context = _service_context(action, arn, keys)
+    policy, _ = policy_of(arn) or (None, "")
+    decision = iam_evaluator.evaluate_resource_policy(policy, context, events)
+    questions.add(_service_question(events, context, "resource", decision))
+    return bool(decision.decision == "Allow")
+
+
+def role_may(role_arn: str, action: str, resource: str, questions: Questions) -> bool:
+    """Whether the role's own policies allow it, for what a service does as the role without a request."""
+    from ministack.core import iam_evaluator
+
+    account, name = role_arn.split(":")[4], role_arn.rpartition("/")[2]
+    context = iam_evaluator.EvalContext(
+        principal_arn=f"arn:aws:sts::{account}:assumed-role/{name}/service",
+        principal_type="AssumedRole",
+        principal_account=account,
+        action=action,
+        resource_arn=resource,
+        region="us-east-1",
+    )
+    result = iam_evaluator.evaluate(context, iam_evaluator._gather_role_policies(name, account))
+    allowed = bool(result.decision == "Allow")
+    questions.add(Question(context.principal_arn, action, resource, allowed))
+    return allowed
 
 
 def install_version_ids() -> None:
@@ -287,8 +588,13 @@ def install_machine(integrations: Integrations) -> None:
     async def handle(
         method: str, path: str, headers: Mapping[str, str], body: bytes, query_params: Any
     ) -> Any:
-        if headers.get("x-amz-target", "").endswith(".RedriveExecution"):
+        action = headers.get("x-amz-target", "").rpartition(".")[2]
+        if action == "RedriveExecution":
             return _redrive(json.loads(body)["executionArn"])
+        if action.startswith("SendTask"):
+            record = _records_of_tokens.get(_json_object(body).get("taskToken"), {})
+            if record.get("status", "RUNNING") != "RUNNING":
+                return _error("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
         return await original_handle(method, path, headers, body, query_params)
 
     stepfunctions._run_execution, stepfunctions.handle_request = run, handle
@@ -412,6 +718,8 @@ class MinistackExecution:
 
         self._states = stepfunctions
         self._record = record
+        # Whoever walked before a redrive must not walk on because the execution runs again.
+        self._redrive = record.get("redriveCount", 0)
         machine = stepfunctions._state_machines[record["stateMachineArn"]]
         self.role_arn = str(machine["roleArn"])
         start = {"name": definition["StartAt"], "input": json.loads(record["input"]), "variables": {}}
@@ -476,19 +784,25 @@ class MinistackExecution:
         self._states._add_event(self._record, event, dict(details))
 
     def open_callback(self) -> Callback:
-        return _TokenCallback(self._states._task_tokens)
+        return _TokenCallback(self._states._task_tokens, self._record)
 
     def is_running(self) -> bool:
-        return bool(self._record["status"] == "RUNNING")
+        return bool(
+            self._record["status"] == "RUNNING" and self._record.get("redriveCount", 0) == self._redrive
+        )
 
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds * float(os.environ.get("SFN_WAIT_SCALE", "1")))
 
 
+# Of every token that was ever given out, the execution that it belongs to.
+_records_of_tokens: dict[Any, Mapping[str, Any]] = {}
+
+
 class _TokenCallback:
     """A token in ministack's registry, where SendTaskSuccess and SendTaskFailure find it."""
 
-    def __init__(self, registry: dict[str, Any]) -> None:
+    def __init__(self, registry: dict[str, Any], record: Mapping[str, Any]) -> None:
         self.token = new_token()
         self._registry = registry
         self._entry: dict[str, Any] = {
@@ -498,14 +812,17 @@ class _TokenCallback:
             "heartbeat": None,
         }
         registry[self.token] = self._entry
+        _records_of_tokens[self.token] = record
 
     def wait(self, seconds: float) -> Any:
         if not self._entry["event"].wait(seconds):
             raise TimeoutError
-        self._registry.pop(self.token, None)
         if self._entry["error"]:
             raise TaskError(self._entry["error"]["Error"], self._entry["error"]["Cause"])
         return json.loads(self._entry["result"])
+
+    def close(self) -> None:
+        self._registry.pop(self.token, None)
 
 
 @contextmanager

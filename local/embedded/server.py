@@ -7,20 +7,25 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from local.embedded import seams
 from local.embedded.cloudformation import model_package_group_handlers
 from local.embedded.faults import with_faults
+from local.embedded.iam import SERVICE_ROLE_POLICY, Questions, sagemaker_resources
 from local.embedded.integrations import AwsIntegrations
 from local.embedded.mailbox import Mailbox
-from local.embedded.sagemaker_api import sagemaker_handler
+from local.embedded.sagemaker_api import Permissions, sagemaker_handler
 from local.sagemaker import SageMaker
 
 ACCOUNT_ID = "000000000000"
 REGION = "us-east-1"
 SHUTDOWN_SECONDS = 1.5
+# The role in which SageMaker sends its events.
+_SERVICE_ROLES = f"arn:aws:iam::{ACCOUNT_ID}:role/aws-service-role"
+SAGEMAKER_ROLE = f"{_SERVICE_ROLES}/sagemaker.amazonaws.com/AWSServiceRoleForAmazonSageMaker"
 
 logger = logging.getLogger(__name__)
 
@@ -37,52 +42,59 @@ class EmbeddedAws:
     mailbox: Mailbox
 
 
-def build(port: int, folder: Path, *, quotas: Mapping[str, int] | None = None) -> EmbeddedAws:
+def build(
+    port: int, folder: Path, *, quotas: Mapping[str, int] | None = None, enforce_iam: bool = True
+) -> EmbeddedAws:
     """Wire everything up, without listening yet. Once a process: ministack's state is global."""
-    seams.configure(port, folder)
+    seams.configure(port, folder, enforce_iam=enforce_iam)
     if problems := seams.check():
         raise RuntimeError("\n".join(problems))
     endpoint_url = f"http://127.0.0.1:{port}"
     mailbox = Mailbox(port)
     limits = dict(quotas or {})
+    questions = Questions()
+    seams.install_iam(questions, sagemaker_resources)
+    seams.make_service_role(SAGEMAKER_ROLE, SERVICE_ROLE_POLICY)
+    as_sagemaker = seams.role_credentials("sagemaker.amazonaws.com", questions)
     sagemaker = SageMaker(
         account_id=ACCOUNT_ID,
         region=REGION,
         endpoint_url=endpoint_url,
         folder=folder / "sagemaker",
-        credentials=_credentials,
+        credentials=as_sagemaker,
         quotas=limits,
     )
-    seams.install_service("sagemaker", "SageMaker.", sagemaker_handler(sagemaker))
+    resources = partial(sagemaker_resources, region=REGION, account=ACCOUNT_ID)
+    permissions = Permissions(resources, seams.refusal, as_sagemaker)
+    seams.install_service("sagemaker", "SageMaker.", sagemaker_handler(sagemaker, permissions))
     seams.install_resource_type("AWS::SageMaker::ModelPackageGroup", model_package_group_handlers(sagemaker))
     seams.install_event_source("aws.sagemaker")
     seams.install_version_ids()
     seams.install_error_types()
     seams.install_mailbox(mailbox)
-    seams.install_machine(AwsIntegrations(endpoint_url, REGION, _credentials, sagemaker))
-    application = with_faults(with_pages(seams.application(), mailbox), limits)
+    as_states = seams.role_credentials("states.amazonaws.com", questions)
+    seams.install_machine(AwsIntegrations(endpoint_url, REGION, as_states, sagemaker))
+    application = with_faults(with_pages(seams.application(), mailbox, questions), limits)
     return EmbeddedAws(application, sagemaker, mailbox)
 
 
-def _credentials(role_arn: str) -> Mapping[str, str]:
-    return {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-
-
-def with_pages(aws: Application, mailbox: Mailbox) -> Application:
+def with_pages(aws: Application, mailbox: Mailbox, questions: Questions) -> Application:
     """`aws`, and the pages under /_mpg/ for people and for the command line."""
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/_mpg/"):
-            await _answer(scope["path"], mailbox, send)
+            await _answer(scope["path"], mailbox, questions, send)
         else:
             await aws(scope, receive, send)
 
     return application
 
 
-async def _answer(path: str, mailbox: Mailbox, send: Any) -> None:
+async def _answer(path: str, mailbox: Mailbox, questions: Questions, send: Any) -> None:
     if path == "/_mpg/mails":
         await _send(send, 200, "application/json", json.dumps(mailbox.mails()))
+    elif path == "/_mpg/permissions":
+        await _send(send, 200, "application/json", json.dumps(questions.as_json()))
     elif path == "/_mpg/":
         await _send(send, 200, "text/html; charset=utf-8", await asyncio.to_thread(_page, mailbox))
     else:

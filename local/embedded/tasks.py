@@ -27,6 +27,9 @@ class Callback(Protocol):
     def wait(self, seconds: float) -> Any:
         """The result that was sent; raises TaskError when a failure was, TimeoutError when nothing came."""
 
+    def close(self) -> None:
+        """Nobody waits any more: whoever sends a result from now on is told that the token is unknown."""
+
 
 @dataclass(frozen=True)
 class TaskCall:
@@ -110,7 +113,11 @@ def _attempt(state: Mapping[str, Any], execution: Execution, integrations: Integ
     )
     _record(execution, "TaskScheduled", call, {"parameters": json.dumps(arguments)})
     _record(execution, "TaskStarted", call, {})
-    result = integrations.call(call)
+    try:
+        result = integrations.call(call)
+    finally:
+        if callback:
+            callback.close()
     _check_size(result)
     _record(execution, "TaskSucceeded", call, {"output": json.dumps(result)})
     return result

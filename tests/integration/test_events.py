@@ -4,6 +4,7 @@ The functions are what `sam build` made, run by the Lambda Runtime Interface Emu
 client, against the embedded AWS. Linux only: elsewhere the emulator does not run and this file is not collected.
 """
 
+import hashlib
 import io
 import json
 import re
@@ -13,6 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,7 +25,10 @@ from tests.integration.lambda_runtime import Build, Runtime, build, run
 
 Json = dict[str, Any]
 ROLE = "arn:aws:iam::000000000000:role/test"
-FUNCTIONS = ("check_upload", "request_approval", "review", "resume_pipeline", "notify")
+FUNCTIONS = (
+    "check_upload", "request_approval", "review", "resume_pipeline", "notify", "stop_jobs", "sweep",
+)  # fmt: skip
+SKLEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 EVENTS = sorted((ROOT / "events").glob("*.json"))
 SAMPLE = (ROOT / "data" / "auto-mpg.csv").read_bytes()
 BROKEN = SAMPLE.replace(b",130", b",many", 1)
@@ -89,6 +94,30 @@ class Stage:
         )
         return str(made["ModelPackageArn"])
 
+    def start_job(self, name: str) -> str:
+        """A processing job that works until somebody stops it."""
+        self.aws.client("s3").put_object(
+            Bucket=self.bucket, Key="code/main.py", Body=b"import time\ntime.sleep(600)\n"
+        )
+        code = {
+            "S3Uri": f"s3://{self.bucket}/code/",
+            "LocalPath": "/opt/ml/processing/input/code",
+            "S3DataType": "S3Prefix",
+            "S3InputMode": "File",
+        }
+        cluster = {"InstanceCount": 1, "InstanceType": "ml.t3.medium", "VolumeSizeInGB": 5}
+        self.aws.client("sagemaker").create_processing_job(
+            ProcessingJobName=name,
+            RoleArn=ROLE,
+            ProcessingResources={"ClusterConfig": cluster},
+            AppSpecification={
+                "ImageUri": SKLEARN,
+                "ContainerEntrypoint": ["python3", "/opt/ml/processing/input/code/main.py"],
+            },
+            ProcessingInputs=[{"InputName": "code", "S3Input": code}],
+        )
+        return name
+
     def package(self, arn: str) -> Json:
         return cast(Json, self.aws.client("sagemaker").describe_model_package(ModelPackageName=arn))
 
@@ -147,7 +176,9 @@ def ask(stage: Stage, event: str = "request_approval-first-model") -> Asked:
 
 def test_there_is_a_test_for_every_event_and_an_event_for_every_function() -> None:
     tested = set(
-        re.findall(r'"((?:check|request|review|resume|notify)[\w]*-[\w-]+)"', Path(__file__).read_text())
+        re.findall(
+            r'"((?:check|request|review|resume|notify|stop|sweep)[\w]*-[\w-]+)"', Path(__file__).read_text()
+        )
     )
     assert tested == {path.stem for path in EVENTS}
     assert {path.stem.partition("-")[0] for path in EVENTS} == set(FUNCTIONS)
@@ -282,11 +313,65 @@ def test_a_duplicate_upload_event_is_told_to_nobody(stage: Stage) -> None:
     assert len(stage.mails()) == before
 
 
+@pytest.mark.parametrize("event", ["stop_jobs-aborted", "stop_jobs-timed-out"])
+def test_a_job_of_a_run_that_ended_badly_is_stopped(stage: Stage, event: str) -> None:
+    states, given = (
+        stage.aws.client("stepfunctions"),
+        json.loads((ROOT / "events" / f"{event}.json").read_text()),
+    )
+    arn, _ = stage.wait_for_a_token()
+    started = states.describe_execution(executionArn=arn)["startDate"]
+    job = stage.start_job(f"{run_id(arn, started)}-preprocess-0-0")
+    changes = {
+        given["detail"]["executionArn"]: arn,
+        str(given["detail"]["startDate"]): str(int(started.timestamp() * 1000)),
+    }
+    assert stage.invoke(event, changes) == {"stopped": []}, "it runs"
+    states.stop_execution(executionArn=arn)
+    assert stage.invoke(event, changes) == {"stopped": [job]}
+    assert stage.invoke(event, changes) == {"stopped": []}
+    sagemaker = stage.aws.client("sagemaker")
+    eventually(
+        lambda: sagemaker.describe_processing_job(ProcessingJobName=job)["ProcessingJobStatus"] == "Stopped"
+    )
+
+
+def test_the_sweep_makes_up_for_events_that_never_came(stage: Stage, asked: Asked) -> None:
+    stage.aws.client("sagemaker").update_model_package(
+        ModelPackageArn=asked.package_arn, ModelApprovalStatus="Approved"
+    )
+    orphaned, _ = stage.wait_for_a_token()
+    states = stage.aws.client("stepfunctions")
+    job = stage.start_job(
+        f"{run_id(orphaned, states.describe_execution(executionArn=orphaned)['startDate'])}-evaluate-0-0"
+    )
+    states.stop_execution(executionArn=orphaned, error="StoppedByHand")
+    before = len(stage.mails())
+    done = stage.invoke("sweep-scheduled")
+    assert (done["decision"], done["job"]) == (1, 1), done
+    # Executions of other tests have ended here too, and no event told of any.
+    told = stage.mails()[before:]
+    assert len(told) == done["end"]
+    assert [mail["subject"] for mail in told if orphaned in mail["text"]] == ["Stopped: the run of an upload"]
+    waiting = states.describe_execution
+    eventually(lambda: waiting(executionArn=asked.execution_arn)["status"] == "SUCCEEDED")
+    assert stage.invoke("sweep-scheduled").keys() <= {"end"}
+    assert stage.invoke("sweep-scheduled") == {}
+    job_status = stage.aws.client("sagemaker").describe_processing_job(ProcessingJobName=job)
+    assert job_status["ProcessingJobStatus"] in ("Stopping", "Stopped")
+
+
 def test_the_functions_say_nothing_of_x_ray_where_there_is_none(stage: Stage) -> None:
     stage.invoke("notify-already-processed")
     log = stage.runtimes("notify").log
     assert '"message":"run ended"' in log
     assert not re.search(r"x-?ray|segment", log, re.IGNORECASE)
+
+
+def run_id(execution_arn: str, started: datetime) -> str:
+    """As the state machine makes it."""
+    digest = hashlib.sha256(execution_arn.encode()).hexdigest()
+    return f"mpg-{started.astimezone(UTC):%Y%m%d-%H%M}-{digest[:8]}"
 
 
 def _resources(aws: Aws) -> Json:
@@ -349,6 +434,8 @@ def _environment(made: Json) -> dict[str, str]:
         "REVIEW_URL": "https://abcdefghijklmnopqrstuvwxyz012345.lambda-url.us-east-1.on.aws/",
         "APPROVAL_TIMEOUT_SECONDS": "600",
         "MAX_CHECKED_BYTES": "1000000",
+        "REMINDER_HOURS": "24",
+        "STATE_MACHINE_ARN": made["machine"],
         "POWERTOOLS_SERVICE_NAME": "mpg-pipeline",
         "POWERTOOLS_METRICS_NAMESPACE": "MpgPipeline",
         "POWERTOOLS_LOG_LEVEL": "INFO",

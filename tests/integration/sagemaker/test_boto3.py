@@ -246,6 +246,14 @@ def test_an_approval_reaches_whoever_listens_for_it(bench: Bench) -> None:
     }
     events.put_rule(Name=group, EventPattern=json.dumps(pattern))
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    deliver = {
+        "Effect": "Allow",
+        "Principal": {"Service": "events.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [deliver]})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
     events.put_targets(Rule=group, Targets=[{"Id": "queue", "Arn": arn}])
 
     bench.sagemaker.create_model_package_group(ModelPackageGroupName=group)

@@ -155,6 +155,8 @@ def _environment(world: World) -> dict[str, str]:
         "NOTIFICATION_TOPIC_ARN": world.notification_topic,
         "REVIEW_URL": "https://abcdefghij.lambda-url.us-east-1.on.aws/",
         "APPROVAL_TIMEOUT_SECONDS": "604800",
+        "REMINDER_HOURS": "24",
+        "STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:000000000000:stateMachine:mpg-pipeline",
         "MAX_CHECKED_BYTES": "1000000",
         "POWERTOOLS_SERVICE_NAME": "mpg-pipeline",
         "POWERTOOLS_METRICS_NAMESPACE": "MpgPipeline",

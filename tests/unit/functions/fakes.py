@@ -1,6 +1,7 @@
 """Fakes that behave: what moto answers without doing it (task tokens), or cannot be made to fail (the registry)."""
 
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError, ParamValidationError
@@ -23,10 +24,11 @@ class FakeStepFunctions:
 
     def wait(self, token: str, execution_arn: str) -> None:
         self.waiting[token] = execution_arn
-        self.executions[execution_arn] = {"executionArn": execution_arn, "status": "RUNNING"}
+        self.executions[execution_arn] = _execution(execution_arn, "RUNNING")
 
-    def end(self, execution_arn: str, status: str, **fields: str) -> None:
-        self.executions[execution_arn] = {"executionArn": execution_arn, "status": status, **fields}
+    def end(self, execution_arn: str, status: str, *, hours_ago: float = 0, **fields: Any) -> None:
+        ended = {"stopDate": datetime.now(UTC) - timedelta(hours=hours_ago), **fields}
+        self.executions[execution_arn] = {**_execution(execution_arn, status), **ended}
         self.waiting = {token: arn for token, arn in self.waiting.items() if arn != execution_arn}
 
     def send_task_success(self, *, taskToken: str, output: str) -> Call:  # noqa: N803
@@ -39,6 +41,15 @@ class FakeStepFunctions:
         self.results.append(output)
         return {}
 
+    def get_paginator(self, operation: str) -> "Pages":
+        assert operation == "list_executions"
+        return Pages(lambda request: {"executions": self._newest_first()})
+
+    def _newest_first(self) -> list[Call]:
+        listed = ("executionArn", "status", "startDate", "stopDate", "redriveCount")
+        found = [{k: v for k, v in e.items() if k in listed} for e in self.executions.values()]
+        return sorted(found, key=lambda e: e["startDate"], reverse=True)
+
     def describe_execution(self, *, executionArn: str) -> Call:  # noqa: N803
         try:
             return self.executions[executionArn]
@@ -46,8 +57,23 @@ class FakeStepFunctions:
             raise service_error("ExecutionDoesNotExist", "DescribeExecution") from None
 
 
+def _execution(arn: str, status: str) -> Call:
+    return {"executionArn": arn, "status": status, "startDate": datetime.now(UTC), "redriveCount": 0}
+
+
+class Pages:
+    """A paginator that gives each item of its one list a page of its own."""
+
+    def __init__(self, answer: Callable[[Call], Call]) -> None:
+        self._answer = answer
+
+    def paginate(self, **request: Any) -> Iterator[Call]:
+        ((name, items),) = self._answer(request).items()
+        yield from ({name: [item]} for item in items)
+
+
 class FakeSageMaker:
-    """Model packages with an approval status. `broken` names the error that every call answers."""
+    """Model packages with an approval status, and jobs. `broken` names the error that every call answers."""
 
     def __init__(self) -> None:
         self.packages: dict[str, Call] = {}
@@ -55,6 +81,7 @@ class FakeSageMaker:
         self.broken = ""
         self.refuses_updates = ""
         self.failed_trials: list[Call] = []
+        self.jobs: dict[str, str] = {}  # name -> status
 
     def register(self, arn: str, status: str = "PendingManualApproval") -> None:
         self.packages[arn] = {"ModelPackageArn": arn, "ModelApprovalStatus": status}
@@ -68,9 +95,43 @@ class FakeSageMaker:
             "LastModifiedTime": datetime(2026, 3, 2, 8, 15, tzinfo=UTC),
         }
 
+    def get_paginator(self, operation: str) -> Pages:
+        kind = {
+            "list_processing_jobs": "ProcessingJob",
+            "list_hyper_parameter_tuning_jobs": "HyperParameterTuningJob",
+            "list_transform_jobs": "TransformJob",
+        }[operation]
+        return Pages(lambda request: {f"{kind}Summaries": self._jobs(kind, **request)})
+
+    def _jobs(self, kind: str, *, NameContains: str, StatusEquals: str) -> list[Call]:  # noqa: N803
+        return [
+            {f"{kind}Name": name}
+            for name, status in self.jobs.items()
+            if NameContains in name and status == StatusEquals and _kind_of(name) == kind
+        ]
+
+    def stop_processing_job(self, *, ProcessingJobName: str) -> Call:  # noqa: N803
+        return self._stop("ProcessingJob", ProcessingJobName)
+
+    def stop_hyper_parameter_tuning_job(self, *, HyperParameterTuningJobName: str) -> Call:  # noqa: N803
+        return self._stop("HyperParameterTuningJob", HyperParameterTuningJobName)
+
+    def stop_transform_job(self, *, TransformJobName: str) -> Call:  # noqa: N803
+        return self._stop("TransformJob", TransformJobName)
+
+    def _stop(self, kind: str, name: str) -> Call:
+        if self.broken:
+            raise service_error(self.broken, f"Stop{kind}")
+        if _kind_of(name) != kind or self.jobs.get(name) not in ("InProgress", "Stopping"):
+            raise service_error("ValidationException", f"Stop{kind}")
+        self.jobs[name] = "Stopping"
+        return {}
+
     def describe_model_package(self, *, ModelPackageName: str) -> Call:  # noqa: N803
         if self.broken:
             raise service_error(self.broken, "DescribeModelPackage")
+        if ModelPackageName not in self.packages:
+            raise service_error("ValidationException", "DescribeModelPackage")
         return self.packages[ModelPackageName]
 
     def update_model_package(self, **request: str) -> Call:
@@ -85,3 +146,9 @@ class FakeSageMaker:
             raise service_error(self.broken, "ListTrainingJobsForHyperParameterTuningJob")
         assert request["StatusEquals"] == "Failed"
         return {"TrainingJobSummaries": self.failed_trials[: int(request["MaxResults"])]}
+
+
+def _kind_of(name: str) -> str:
+    if "-predict-" in name:
+        return "TransformJob"
+    return "ProcessingJob" if "-preprocess-" in name or "-evaluate-" in name else "HyperParameterTuningJob"

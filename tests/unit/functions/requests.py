@@ -1,13 +1,15 @@
 """Requests for approval, and what a browser sends, for the tests of the approval."""
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from approvals import Approval, find, hash_link, new_link_id, open_request
 from request_approval import new_request
 from tests.unit.functions.conftest import World, event
+from text import now, timestamp
 
 HOST = "abcdefghij.lambda-url.us-east-1.on.aws"
 BROWSER = {"host": HOST, "sec-fetch-site": "same-origin", "origin": f"https://{HOST}"}
@@ -35,11 +37,16 @@ class Asked:
         return found
 
 
-def ask(world: World, timeout_seconds: int = 3600, **facts: Any) -> Asked:
-    """Register a package and open a request for it, as `request_approval` does."""
+def ask(world: World, timeout_seconds: int = 3600, *, hours_ago: float = 0, **facts: Any) -> Asked:
+    """Register a package and open a request for it, as `request_approval` does, or did some hours ago."""
     link_id = new_link_id()
     request = {**event("request_approval-with-champion"), "task_token": f"token of {link_id}", **facts}
-    approval = new_request(request, link_id, timeout_seconds)
+    asked_at = now() - timedelta(hours=hours_ago)
+    approval = replace(
+        new_request(request, link_id, timeout_seconds),
+        requested_at=timestamp(asked_at),
+        decide_before=int(asked_at.timestamp()) + timeout_seconds,
+    )
     if approval.package_arn not in world.sagemaker.packages:
         world.sagemaker.register(approval.package_arn)
     world.stepfunctions.wait(approval.task_token, approval.execution_arn)

@@ -75,7 +75,7 @@ def mail(world: World, context: Any) -> Any:
         (
             "notify-timed-out",
             "Timed out: the run of incoming/cars 2026+spring.csv",
-            ["longer than a run may", "stop them"],
+            ["longer than a run may", "Jobs of the run that still work are stopped."],
         ),
         (
             "notify-aborted",
@@ -157,6 +157,47 @@ def test_a_mail_that_could_not_be_sent_is_sent_by_the_retry(
     assert len(world.mails()) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [
+        ("notify-approved", "RunApproved"),
+        ("notify-rejected", "RunRejected"),
+        ("notify-expired", "RunExpired"),
+        ("notify-already-processed", "RunRepeated"),
+        ("notify-upload-refused", "RunRefused"),
+        ("notify-model-quality-too-low", "RunBelowThreshold"),
+        ("notify-aborted", "RunStopped"),
+        ("notify-failed", "PipelineFailed"),
+        ("notify-tuning-failed", "PipelineFailed"),
+        ("notify-nobody-to-ask", "PipelineFailed"),
+        ("notify-timed-out", "PipelineFailed"),
+    ],
+)
+def test_an_end_counts_once_as_what_it_is(
+    world: World, context: Any, capsys: pytest.CaptureFixture[str], name: str, metric: str
+) -> None:
+    for _ in range(3):
+        notify.handler(event(name), context)
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    ends = [(name, line[name]) for line in printed for name in line if name.startswith(("Run", "Pipeline"))]
+    assert ends == [(metric, [1.0])]
+
+
+@pytest.mark.parametrize(
+    ("name", "measured"), [("notify-approved", [8.73]), ("notify-expired", [8.73]), ("notify-failed", None)]
+)
+def test_the_test_mse_of_a_run_that_came_to_a_model_is_measured(
+    world: World, context: Any, capsys: pytest.CaptureFixture[str], name: str, measured: list[float] | None
+) -> None:
+    notify.handler(event(name), context)
+    assert printed_metrics(capsys).get("TestMse") == (measured and pytest.approx(measured, abs=0.01))
+
+
+def printed_metrics(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return {name: value for line in lines for name, value in line.items() if isinstance(value, list)}
+
+
 def test_what_the_event_leaves_out_is_asked_of_step_functions(world: World, mail: Any) -> None:
     full = event("notify-approved")["detail"]
     world.stepfunctions.end(EXECUTION, "SUCCEEDED", input=full["input"], output=full["output"])
@@ -189,7 +230,10 @@ def test_the_log_has_neither_comment_nor_reviewer(mail: Any, log: Any) -> None:
     assert "Ada" not in log.getvalue()
 
 
-@pytest.mark.parametrize("output", ["", "null", "[]", "{", json.dumps({"outcome": "approved"})])
+@pytest.mark.parametrize(
+    "output",
+    ["", "null", "[]", "{", '{"outcome": "approved"}', '{"decision": "approved", "outcome": "rejected"}'],
+)
 def test_an_output_of_another_shape_still_is_told(world: World, mail: Any, output: str) -> None:
     world.stepfunctions.end(EXECUTION, "SUCCEEDED", output=output)
     assert mail("notify-approved", output=output)[0]

@@ -1,7 +1,7 @@
 """A decided package resumes its execution once, whoever decided it, wherever, however often the event comes."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ import resume_pipeline
 from approvals import Decision, decide_by_link, hash_link, mark_package_updated
 from tests.unit.functions.conftest import World
 from tests.unit.functions.requests import Asked, ask
+from text import timestamp
 
 NOW = datetime.now(UTC)
 
@@ -104,6 +105,26 @@ def test_the_first_recorded_decision_counts_though_the_package_says_otherwise(
     assert json.loads(world.stepfunctions.results[0])["decision"] == "approved"
 
 
+def test_the_time_to_a_decision_is_measured_in_hours(
+    world: World, changed: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ask(world, hours_ago=3)
+    decision = Decision("approved", "Ada", "", timestamp(datetime.now(UTC)), "review page")
+    assert decide_by_link(asked.record, hash_link(asked.link_id), decision, NOW - timedelta(hours=3))
+    changed(asked.arn, "Approved")
+    assert '"TimeToDecisionHours":[3.0' in capsys.readouterr().out
+
+
+def test_a_decision_that_a_redrive_found_there_took_nobody_any_time(
+    world: World, asked: Asked, changed: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    decide_on_the_page(asked, world)
+    changed(asked.arn, "Approved")
+    printed = capsys.readouterr().out
+    assert "PipelineResumed" in printed
+    assert "TimeToDecisionHours" not in printed
+
+
 def test_the_same_event_ten_times_resumes_once(world: World, asked: Asked, changed: Any) -> None:
     decide_on_the_page(asked, world)
     settled = [changed(asked.arn, "Approved") for _ in range(10)]
@@ -151,7 +172,7 @@ def test_a_redriven_execution_gets_the_decision_again(world: World, asked: Asked
     ],
 )
 def test_a_decision_after_the_end_is_recorded_and_told_once(
-    world: World, asked: Asked, changed: Any, status: str, fields: dict[str, str]
+    world: World, asked: Asked, changed: Any, status: str, fields: dict[str, Any]
 ) -> None:
     world.stepfunctions.end(asked.execution_arn, status, **fields)
     world.sagemaker.decide(asked.arn, "Approved", by="grace", why="late but good")

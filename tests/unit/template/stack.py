@@ -151,6 +151,7 @@ class Evaluator:
             "AWS::Logs::LogGroup": aws_arn("logs", f"log-group:{own}:*"),
             "AWS::IAM::Role": aws_arn("iam", f"role/{own}", region=""),
             "AWS::SQS::Queue": aws_arn("sqs", own),
+            "AWS::CloudWatch::Alarm": aws_arn("cloudwatch", f"alarm:{own}"),
             "AWS::SNS::Topic": aws_arn("sns", own),
             "AWS::Events::Rule": aws_arn("events", f"rule/{own}"),
             "AWS::StepFunctions::StateMachine": aws_arn("states", f"stateMachine:{STACK}"),
@@ -158,6 +159,8 @@ class Evaluator:
         }
         if attribute in ("Arn", "ModelPackageGroupArn"):
             return arns[self._resources[logical_id]["Type"]]
+        if attribute == "QueueName":
+            return own
         return {"FunctionUrl": "https://x.lambda-url.aws/", "CodePrefix": "code/0123/", "Version": "1"}[
             attribute
         ]

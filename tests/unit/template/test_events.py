@@ -31,6 +31,7 @@ WRITTEN_BY_THE_PIPELINE = [
 ]
 NO_UPLOADS = ["incoming/cars.csv.bak", "incoming/cars.CSV", "incoming/", "cars.csv", "old/incoming/cars.csv"]
 RULES = sorted(of_type("AWS::Events::Rule"))
+SCHEDULE = "SweepFunctionRegularly"
 
 
 def pattern_matches(pattern: Any, event: Any) -> bool:
@@ -132,10 +133,22 @@ def test_a_decision_about_a_package_of_the_group_resumes(status: str, group: str
     assert pattern_matches(pattern, event) is resumes
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_an_event_that_cannot_be_delivered_is_retried_for_a_day_and_then_kept(rule: str) -> None:
+@pytest.mark.parametrize("rule", sorted({*RULES} - {SCHEDULE}))
+def test_an_event_that_cannot_be_delivered_is_retried_for_a_day(rule: str) -> None:
     [target] = properties(rule)["Targets"]
     assert target["RetryPolicy"] == {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86_400}
+
+
+def test_the_sweep_comes_regularly_and_its_next_turn_is_its_retry() -> None:
+    assert properties(SCHEDULE)["ScheduleExpression"] == "rate(15 minutes)"
+    assert invoke_config("SweepFunction")["MaximumRetryAttempts"] == 0
+    [target] = properties(SCHEDULE)["Targets"]
+    assert target["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 3600
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_an_event_that_was_given_up_is_kept(rule: str) -> None:
+    [target] = properties(rule)["Targets"]
     queue = target["DeadLetterConfig"]["Arn"]
     sent_by_the_rule = {"aws:SourceArn": aws_arn("events", f"rule/mpg-test-{rule}-X1")}
     assert iam.allows(queue_policy(queue), "sqs:SendMessage", queue, sent_by_the_rule)
@@ -162,16 +175,43 @@ def test_the_rule_may_start_the_machine_and_nothing_else() -> None:
     assert not iam.allows(iam.statements("UploadRuleRole"), "states:StartExecution", f"{target['Arn']}2")
 
 
-@pytest.mark.parametrize("function", ["NotifyFunction", "ResumePipelineFunction"])
-def test_an_event_on_which_a_function_keeps_failing_is_kept(function: str) -> None:
+def invoke_config(function: str) -> dict[str, Any]:
     [config] = [
         c
         for c in of_type("AWS::Lambda::EventInvokeConfig").values()
         if c["FunctionName"].startswith(f"mpg-test-{function}")
     ]
+    return config
+
+
+@pytest.mark.parametrize(
+    ("function", "tries"),
+    [("NotifyFunction", 3), ("ResumePipelineFunction", 3), ("StopJobsFunction", 3), ("SweepFunction", 1)],
+)
+def test_an_event_on_which_a_function_keeps_failing_is_kept(function: str, tries: int) -> None:
+    config = invoke_config(function)
     queue = config["DestinationConfig"]["OnFailure"]["Destination"]
     assert queue in {aws_arn("sqs", f"mpg-test-{name}-X1") for name in of_type("AWS::SQS::Queue")}
-    assert config["MaximumRetryAttempts"] == 2
+    assert config["MaximumRetryAttempts"] == tries - 1
+
+
+def test_every_function_that_events_call_keeps_what_it_fails_on() -> None:
+    called = {target["Arn"] for rule in RULES for target in properties(rule)["Targets"]}
+    functions = {
+        name
+        for name in of_type("AWS::Lambda::Function")
+        if aws_arn("lambda", f"function:mpg-test-{name}-X1") in called
+    }
+    assert functions == {"NotifyFunction", "ResumePipelineFunction", "StopJobsFunction", "SweepFunction"}
+
+
+@pytest.mark.parametrize(
+    ("status", "stops"),
+    [("FAILED", True), ("ABORTED", True), ("TIMED_OUT", True), ("SUCCEEDED", False), ("RUNNING", False)],
+)
+def test_a_bad_end_stops_the_jobs(status: str, stops: bool) -> None:
+    pattern = properties("StopJobsFunctionRunEndedBadly")["EventPattern"]
+    assert pattern_matches(pattern, execution_event(status)) is stops
 
 
 def test_dead_letters_are_kept_as_long_as_sqs_can_and_encrypted() -> None:
@@ -181,5 +221,5 @@ def test_dead_letters_are_kept_as_long_as_sqs_can_and_encrypted() -> None:
 
 def test_a_pattern_is_valid_json_for_eventbridge() -> None:
     # EventBridge refuses patterns over 2,048 characters.
-    for rule in RULES:
+    for rule in {*RULES} - {SCHEDULE}:
         assert len(json.dumps(properties(rule)["EventPattern"])) < 2048

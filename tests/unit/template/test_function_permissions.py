@@ -14,13 +14,21 @@ EXECUTION = aws_arn("states", f"execution:{STACK}:0b1c_2d3e")
 APPROVERS = aws_arn("sns", "mpg-test-ApprovalTopic-X1")
 READERS = aws_arn("sns", "mpg-test-NotificationTopic-X1")
 DEAD_LETTERS = aws_arn("sqs", "mpg-test-EventDeadLetters-X1")
+TUNING_JOB = aws_arn("sagemaker", f"hyper-parameter-tuning-job/{RUN}-0-0")
+LISTS_OF_JOBS = {
+    (f"sagemaker:List{kind}s", "*") for kind in ("ProcessingJob", "HyperParameterTuningJob", "TransformJob")
+}
+STOPS_OF_JOBS = {
+    ("sagemaker:StopProcessingJob", aws_arn("sagemaker", f"processing-job/{RUN}-evaluate-1-0")),
+    ("sagemaker:StopHyperParameterTuningJob", TUNING_JOB),
+    ("sagemaker:StopTransformJob", aws_arn("sagemaker", f"transform-job/{RUN}-predict-0-2")),
+}
 
 CALLS = {
     "CheckUpload": {
         # GetObject answers 404 instead of 403 for a missing key only to who may list.
         ("s3:ListBucket", BUCKET),
-        ("s3:GetObject", f"{BUCKET}/incoming/a + b%.csv"),
-        ("s3:GetObjectVersion", f"{BUCKET}/incoming/cars.csv"),
+        ("s3:GetObjectVersion", f"{BUCKET}/incoming/a + b%.csv"),
         ("s3:PutObject", f"{BUCKET}/runs/{RUN}/input/upload.csv"),
     },
     "RequestApproval": {
@@ -59,6 +67,31 @@ CALLS = {
         ("dynamodb:UpdateItem", TABLE),
         ("dynamodb:DeleteItem", TABLE),
         ("states:DescribeExecution", EXECUTION),
+        ("sagemaker:ListTrainingJobsForHyperParameterTuningJob", TUNING_JOB),
+        ("sns:Publish", READERS),
+        ("sqs:SendMessage", DEAD_LETTERS),
+    },
+    "StopJobs": {
+        ("states:DescribeExecution", EXECUTION),
+        *LISTS_OF_JOBS,
+        *STOPS_OF_JOBS,
+        ("sqs:SendMessage", DEAD_LETTERS),
+    },
+    "Sweep": {
+        ("dynamodb:Scan", TABLE),
+        ("dynamodb:GetItem", TABLE),
+        ("dynamodb:PutItem", TABLE),
+        ("dynamodb:UpdateItem", TABLE),
+        ("dynamodb:DeleteItem", TABLE),
+        ("sagemaker:DescribeModelPackage", PACKAGE),
+        ("sagemaker:UpdateModelPackage", PACKAGE),
+        ("sagemaker:ListTrainingJobsForHyperParameterTuningJob", TUNING_JOB),
+        ("states:ListExecutions", MACHINE),
+        ("states:SendTaskSuccess", MACHINE),
+        ("states:DescribeExecution", EXECUTION),
+        *LISTS_OF_JOBS,
+        *STOPS_OF_JOBS,
+        ("sns:Publish", APPROVERS),
         ("sns:Publish", READERS),
         ("sqs:SendMessage", DEAD_LETTERS),
     },
@@ -102,9 +135,15 @@ def test_a_function_writes_to_its_own_log_group_only(name: str) -> None:
     )
 
 
-def test_only_the_page_decides() -> None:
+def test_only_the_page_decides_and_the_sweep_finishes_what_was_decided() -> None:
     deciders = {role for role in iam.roles() if "sagemaker:UpdateModelPackage" in iam.actions(role)}
-    assert deciders == {"ReviewRole"}
+    assert deciders == {"ReviewRole", "SweepRole"}
+
+
+@pytest.mark.parametrize("role", ["StopJobsRole", "SweepRole"])
+def test_jobs_of_others_cannot_be_stopped(role: str) -> None:
+    for action, resource in STOPS_OF_JOBS:
+        assert not iam.allows(iam.statements(role), action, resource.replace(RUN, "somebody-elses"))
 
 
 def test_the_page_cannot_resume_an_execution() -> None:
@@ -118,9 +157,13 @@ def test_packages_of_other_groups_are_out_of_reach() -> None:
 
 # Calls in modules that a handler shares with another one, which it never reaches.
 NOT_REACHED = {
-    "RequestApproval": {"sagemaker:UpdateModelPackage"},
-    "Review": {"dynamodb:PutItem", "sns:Publish"},
-    "ResumePipeline": {"sagemaker:UpdateModelPackage"},
+    # Always of a version, which is an action of its own.
+    "CheckUpload": {"s3:GetObject"},
+    "RequestApproval": {"sagemaker:UpdateModelPackage", "dynamodb:Scan"},
+    "Review": {"dynamodb:PutItem", "dynamodb:Scan", "sns:Publish"},
+    "ResumePipeline": {"sagemaker:UpdateModelPackage", "dynamodb:Scan"},
+    "Notify": {"dynamodb:Scan"},
+    "StopJobs": {"states:ListExecutions"},
 }
 
 

@@ -59,6 +59,9 @@ def test_a_default_is_a_value_that_is_accepted(name: str) -> None:
         ("ProcessingInstanceType", "ml.t3.medium"),
         ("ReviewReservedConcurrency", "5"),
         ("AuditRetentionDays", "3650"),
+        ("AlarmEmail", ""),
+        ("AlarmEmail", "on-call@example.com"),
+        ("ReminderHours", "0"),
     ],
 )
 def test_a_sensible_value_is_accepted(name: str, value: str) -> None:
@@ -71,6 +74,11 @@ def test_a_sensible_value_is_accepted(name: str, value: str) -> None:
         ("ApproverEmail", "nobody"),
         ("ApproverEmail", "a@b.example, c@d.example"),
         ("NotificationEmail", ""),
+        ("AlarmEmail", "nobody"),
+        ("ReminderHours", "-1"),
+        # EventBridge says "1 minute".
+        ("SweepEveryMinutes", "1"),
+        ("SweepEveryMinutes", "61"),
         ("MseThreshold", "-1"),
         ("MaxTrials", "0"),
         ("MaxParallelTrials", "11"),

@@ -57,9 +57,6 @@ NEEDED_BY_TASK = {
     "sagemaker:createTransformJob.sync": job_that_is_waited_for("Transform", TRANSFORM)[:-1],
     "sagemaker:createModel": [("sagemaker:CreateModel", MODEL), ("iam:PassRole", JOB_ROLE)],
     "aws-sdk:sagemaker:describeTrainingJob": [("sagemaker:DescribeTrainingJob", TRAINING)],
-    "aws-sdk:sagemaker:listTrainingJobsForHyperParameterTuningJob": [
-        ("sagemaker:ListTrainingJobsForHyperParameterTuningJob", TUNING)
-    ],
     "aws-sdk:sagemaker:stopProcessingJob": [("sagemaker:StopProcessingJob", PROCESSING)],
     "aws-sdk:sagemaker:stopHyperParameterTuningJob": [("sagemaker:StopHyperParameterTuningJob", TUNING)],
     "aws-sdk:sagemaker:stopTransformJob": [("sagemaker:StopTransformJob", TRANSFORM)],

@@ -1,0 +1,56 @@
+"""The executions of the state machine, as Step Functions lists them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from aws import client
+from runs import run_id
+
+ENDED_BADLY = {"FAILED", "ABORTED", "TIMED_OUT"}
+ENDED = ENDED_BADLY | {"SUCCEEDED"}
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One execution. `stopped` is None while it runs; `redrives` counts how often it was taken up again."""
+
+    arn: str
+    status: str
+    redrives: int
+    started: datetime
+    stopped: datetime | None
+
+    @property
+    def run_id(self) -> str:
+        """What its jobs' names begin with."""
+        return run_id(self.arn, self.started)
+
+
+def list_executions(state_machine_arn: str, started_after: datetime) -> list[Execution]:
+    """Newest first. Step Functions itself forgets an execution 90 days after its end."""
+    found: list[Execution] = []
+    paginator = client("stepfunctions").get_paginator("list_executions")
+    for page in paginator.paginate(stateMachineArn=state_machine_arn):
+        for summary in page["executions"]:
+            if summary["startDate"] < started_after:
+                return found
+            found.append(_from_summary(summary))
+    return found
+
+
+def describe(execution_arn: str) -> Mapping[str, Any]:
+    """What Step Functions says about an execution now."""
+    described: Mapping[str, Any] = client("stepfunctions").describe_execution(executionArn=execution_arn)
+    return described
+
+
+def _from_summary(summary: Mapping[str, Any]) -> Execution:
+    return Execution(
+        arn=summary["executionArn"],
+        status=summary["status"],
+        redrives=int(summary.get("redriveCount") or 0),
+        started=summary["startDate"],
+        stopped=summary.get("stopDate"),
+    )

@@ -1,0 +1,32 @@
+"""What a run and its jobs are called, as `statemachine/pipeline.asl.json` names them."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+# What every run id, and so every job, begins with.
+PREFIX = "mpg-"
+_JOB = re.compile(r"(mpg-\d{8}-\d{4}-[0-9a-f]{8})(?:-(preprocess|evaluate|predict))?-(\d+)-(\d+)")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What a job's name says: run, step ("" is the tuning), and which redrive and retry it belongs to."""
+
+    run_id: str
+    step: str
+    redrive: int
+    retry: int
+
+
+def run_id(execution_arn: str, started: datetime) -> str:
+    """`mpg-<date>-<hour and minute of the start, UTC>-<first 8 digits of the ARN's SHA-256>`."""
+    digest = hashlib.sha256(execution_arn.encode()).hexdigest()
+    return f"{PREFIX}{started.astimezone(UTC):%Y%m%d-%H%M}-{digest[:8]}"
+
+
+def read_attempt(job_name: str) -> Attempt | None:
+    """None for a job that the state machine does not name so."""
+    match = _JOB.fullmatch(job_name)
+    return Attempt(match[1], match[2] or "", int(match[3]), int(match[4])) if match else None

@@ -1,0 +1,107 @@
+"""What a call needs permission for, where the emulator does not know it, and a record of what was checked.
+
+The emulator decides (its own evaluator of policies); this file says which action on which resource a call to
+SageMaker is, which roles it hands over, and keeps every question that was asked, so that
+`GET /_mpg/permissions` shows which permissions a run used and a test can take each of them away.
+"""
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from local.sagemaker.kinds import KINDS, PACKAGE, PACKAGE_GROUP
+
+Json = Mapping[str, Any]
+
+# How SageMaker itself acts. On AWS its events need no role at all; here they come in by PutEvents.
+SERVICE_ROLE_POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "events:PutEvents", "Resource": "*"}],
+}
+
+
+class CannotAssume(Exception):
+    """The role does not exist, or its trust policy does not let the service in."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """May this principal do that? `by` names who decides: a role's policies, a trust or a resource policy."""
+
+    principal: str
+    action: str
+    resource: str
+    allowed: bool
+    by: str = "identity"
+    context: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def role(self) -> str:
+        """The name of the role that asked; the service's name where none did."""
+        return self.principal.split("/")[1] if ":assumed-role/" in self.principal else self.principal
+
+
+class Questions:
+    """Every different question that was asked, in the order of the first time. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._asked: dict[tuple[Question, str], int] = {}
+        self._lock = threading.Lock()
+
+    def add(self, question: Question) -> None:
+        key = (question, json.dumps(question.context, sort_keys=True, default=str))
+        with self._lock:
+            self._asked[key] = self._asked.get(key, 0) + 1
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """The questions, each with how often it was asked."""
+        with self._lock:
+            asked = list(self._asked.items())
+        return [{**asdict(question), "role": question.role, "times": times} for (question, _), times in asked]
+
+
+def sagemaker_resources(action: str, request: Json, region: str, account: str) -> list[str]:
+    """The ARNs on which the caller needs `sagemaker:<action>`; ["*"] where AWS knows no resource.
+
+    By https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemakerai.html
+    """
+
+    def arn(kind: str, name: str) -> str:
+        return f"arn:aws:sagemaker:{region}:{account}:{kind}/{name}"
+
+    group = _text(request.get("ModelPackageGroupName"))
+    name = _text(request.get("ModelPackageArn") or request.get("ModelPackageName"))
+    if action == "CreateModelPackage" and group:
+        # The version has no number yet; a policy that allows the group's packages says /*.
+        name = group.rpartition("/")[2]
+        return [arn(PACKAGE_GROUP.arn_part, name), arn(PACKAGE.arn_part, f"{name}/*")]
+    if name:
+        return [name if name.startswith("arn:") else arn(PACKAGE.arn_part, name)]
+    if group:
+        return [group if group.startswith("arn:") else arn(PACKAGE_GROUP.arn_part, group)]
+    if resource := _text(request.get("ResourceArn")):
+        return [resource]
+    for kind in KINDS:
+        own = _text(request.get(kind.name_field))
+        if own and action.endswith(kind.stem):
+            return [arn(kind.arn_part, own)]
+    return ["*"]
+
+
+def passed_roles(request: Any) -> Iterator[str]:
+    """The roles that a request to SageMaker hands over, each of which the caller must be allowed to pass."""
+    if not isinstance(request, Mapping):
+        return
+    for name in ("RoleArn", "ExecutionRoleArn"):
+        if role := _text(request.get(name)):
+            yield role
+    yield from passed_roles(request.get("TrainingJobDefinition"))
+    definitions = request.get("TrainingJobDefinitions")
+    for definition in definitions if isinstance(definitions, list) else []:
+        yield from passed_roles(definition)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,159 @@
+"""Approvers are reminded once, in time, with a link that works; the older link then decides nothing."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+import review
+from approval_mail import time_left
+from approvals import Decision, decide_by_link, find_by_link, hash_link
+from reminder import is_due, remind
+from tests.unit.functions.conftest import World
+from tests.unit.functions.requests import APPROVE, Asked, ask, http, post
+from text import now
+
+LINK = re.compile(r"^https://abcdefghij\.lambda-url\.us-east-1\.on\.aws/review/([\w-]{43})$", re.MULTILINE)
+WEEK = 7 * 24
+
+
+def reminded(asked: Asked, hours_before: float = 24) -> bool:
+    return remind(asked.arn, now(), hours_before)
+
+
+@pytest.fixture
+def asked(world: World) -> Asked:
+    """Asked a week ago, but for 23 hours and a half."""
+    return ask(world, WEEK * 3600, hours_ago=WEEK - 23.5)
+
+
+@pytest.mark.parametrize(
+    ("hours_ago", "total", "hours_before", "due"),
+    [
+        (WEEK - 25, WEEK, 24, False),
+        (WEEK - 24, WEEK, 24, True),
+        (WEEK - 0.1, WEEK, 24, True),
+        (WEEK + 1, WEEK, 24, False),
+        # Never in the first half of the time.
+        (11, 24, 24, False),
+        (12, 24, 24, True),
+        (WEEK - 1, WEEK, 0, False),
+    ],
+)
+def test_a_reminder_is_due_so_many_hours_before_the_end(
+    world: World, hours_ago: float, total: int, hours_before: int, due: bool
+) -> None:
+    asked = ask(world, total * 3600, hours_ago=hours_ago)
+    assert is_due(asked.record, now(), hours_before) is due
+
+
+def test_the_reminder_has_the_facts_the_time_left_and_a_new_link(world: World, asked: Asked) -> None:
+    assert reminded(asked)
+    ((subject, text),) = world.mails(world.approval_topic)
+    assert subject == "Reminder, 23 hours left: approve or reject model mpg-20260301-0925-3fa85f64, MSE 8.73"
+    (link_id,) = LINK.findall(text)
+    assert link_id != asked.link_id
+    facts, rest = text.split(link_id)
+    for fact in ("Time left: 23 hours", "cars 2026+spring.csv", "8.73 (threshold 46)", "60.81", "MSE 9.10"):
+        assert fact in facts, fact
+    assert re.search(r"The link works until 20\d\d-\d\d-\d\d \d\d:\d\d UTC", rest)
+    assert max(map(len, text.splitlines())) < 120
+
+
+def test_the_new_link_decides_and_the_older_one_points_to_the_newest_mail(
+    world: World, asked: Asked, context: Any
+) -> None:
+    reminded(asked)
+    (link_id,) = LINK.findall(world.mails(world.approval_topic)[0][1])
+    older = review.handler(post(asked.path, APPROVE), context)
+    assert (older["statusCode"], "newest mail" in older["body"]) == (410, True)
+    assert asked.record.decision is None
+    assert review.handler(http("GET", f"/review/{link_id}"), context)["statusCode"] == 200
+    assert review.handler(post(f"/review/{link_id}", APPROVE), context)["statusCode"] == 303
+    assert asked.record.decision is not None
+
+
+def test_only_the_hash_of_the_new_link_is_kept_and_nothing_of_it_is_logged(
+    world: World, asked: Asked, log: Any
+) -> None:
+    reminded(asked)
+    (link_id,) = LINK.findall(world.mails(world.approval_topic)[0][1])
+    assert link_id not in str(world.items()) + log.getvalue()
+    assert find_by_link(hash_link(link_id)) == asked.record
+
+
+def test_a_request_is_reminded_of_once(world: World, asked: Asked) -> None:
+    assert [reminded(asked) for _ in range(3)] == [True, False, False]
+    assert len(world.mails()) == 1
+
+
+def test_a_request_that_was_made_anew_is_reminded_of_anew(world: World, asked: Asked) -> None:
+    reminded(asked)
+    again = ask(world, WEEK * 3600, hours_ago=WEEK - 20)
+    assert reminded(again)
+
+
+def test_a_reminder_that_could_not_be_sent_leaves_the_first_link_alive_and_is_sent_later(
+    world: World, asked: Asked, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("reminder.send", _fail)
+        with pytest.raises(ConnectionError):
+            reminded(asked)
+    assert review.handler(http("GET", asked.path), context)["statusCode"] == 200
+    assert reminded(asked)
+
+
+def test_a_crash_after_the_mail_leaves_the_first_link_alive_and_another_reminder_follows(
+    world: World, asked: Asked, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("reminder.make_live", _fail)
+        patch.setattr("told._release", lambda *_: None)
+        with pytest.raises(ConnectionError):
+            reminded(asked)
+    assert review.handler(http("GET", asked.path), context)["statusCode"] == 200
+    monkeypatch.setattr("told.now", lambda: datetime.now(UTC) + timedelta(minutes=15))
+    assert reminded(asked)
+
+
+def test_a_decision_while_the_reminder_is_sent_stands(
+    world: World, asked: Asked, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decide_meanwhile(*_: object) -> None:
+        decision = Decision("approved", "Ada", "", "2026-03-01T09:41:12Z", "review page")
+        assert decide_by_link(asked.record, hash_link(asked.link_id), decision, now())
+
+    monkeypatch.setattr("reminder.send", decide_meanwhile)
+    reminded(asked)
+    assert asked.record.decision is not None
+    assert asked.record.link_hash == hash_link(asked.link_id)
+    assert asked.record.reminded_at == ""
+
+
+def test_who_has_decided_is_not_reminded(world: World, asked: Asked) -> None:
+    decision = Decision("rejected", "Ada", "no", "2026-03-01T09:41:12Z", "review page")
+    assert decide_by_link(asked.record, hash_link(asked.link_id), decision, now())
+    assert not reminded(asked)
+    assert not remind("arn:of:nothing", now(), 24)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (5 * 86_400, "5 days"),
+        (2 * 86_400, "2 days"),
+        (2 * 86_400 - 1, "47 hours"),
+        (7200, "2 hours"),
+        (7199, "119 minutes"),
+        (60, "1 minute"),
+        (1, "1 minute"),
+    ],
+)
+def test_the_time_left_is_said_in_words_and_never_too_much(seconds: float, words: str) -> None:
+    assert time_left(seconds) == words
+
+
+def _fail(*_: object) -> None:
+    raise ConnectionError

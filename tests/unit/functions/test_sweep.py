@@ -1,0 +1,341 @@
+"""What no event told is found and done once: decisions, ends, orphaned jobs, reminders."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+import notify
+import sweep
+from approvals import Decision, decide_by_link, hash_link, mark_package_updated, unanswered
+from runs import run_id
+from sweep import SweepIncomplete
+from tests.unit.functions.conftest import World, event
+from tests.unit.functions.requests import Asked, ask
+from text import now
+
+WEEK = 7 * 24
+EXECUTION = event("notify-approved")["detail"]["executionArn"]
+
+
+@pytest.fixture
+def asked(world: World) -> Asked:
+    return ask(world)
+
+
+@pytest.fixture
+def run(world: World, context: Any) -> Any:
+    """Sweep once; what was done."""
+
+    def swept() -> dict[str, int]:
+        done: dict[str, int] = sweep.handler(event("sweep-scheduled"), context)
+        return done
+
+    return swept
+
+
+@pytest.fixture
+def measured(run: Any, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Sweep once; the metrics."""
+
+    def swept() -> dict[str, Any]:
+        capsys.readouterr()
+        run()
+        printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        return {name: value for line in printed for name, value in line.items() if isinstance(value, list)}
+
+    return swept
+
+
+def decide_on_the_page(asked: Asked, verdict: Any = "approved") -> None:
+    decision = Decision(verdict, "Ada", "good", "2026-03-01T09:41:12Z", "review page")
+    assert decide_by_link(asked.record, hash_link(asked.link_id), decision, now())
+
+
+def end(world: World, status: str, arn: str = EXECUTION, **fields: Any) -> str:
+    """An execution of another run ended; returns its run id."""
+    told = event("notify-approved")["detail"]
+    output = {"output": told["output"]} if status == "SUCCEEDED" else {"error": "X", "cause": "It broke."}
+    world.stepfunctions.end(arn, status, **{"input": told["input"], **output, **fields})
+    return run_id(arn, world.stepfunctions.executions[arn]["startDate"])
+
+
+def test_a_sweep_that_finds_nothing_does_nothing(world: World, asked: Asked, run: Any) -> None:
+    before = world.items()
+    assert run() == {}
+    assert world.mails() == []
+    assert world.items() == before
+
+
+# Decisions
+
+
+def test_a_decision_that_did_not_reach_the_package_is_brought_there_and_to_the_execution(
+    world: World, asked: Asked, run: Any
+) -> None:
+    decide_on_the_page(asked)
+    assert run() == {"decision": 1}
+    assert world.sagemaker.packages[asked.arn]["ModelApprovalStatus"] == "Approved"
+    assert [json.loads(result)["reviewer"] for result in world.stepfunctions.results] == ["Ada"]
+    assert run() == {}
+
+
+def test_a_package_that_carries_the_decision_resumes_though_its_event_is_lost(
+    world: World, asked: Asked, run: Any
+) -> None:
+    decide_on_the_page(asked, "rejected")
+    world.sagemaker.decide(asked.arn, "Rejected", by="the page")
+    mark_package_updated(asked.arn, now())
+    assert run() == {"decision": 1}
+    assert json.loads(world.stepfunctions.results[0])["decision"] == "rejected"
+    assert world.sagemaker.updates == []
+
+
+def test_a_decision_in_studio_resumes_though_its_event_is_lost(world: World, asked: Asked, run: Any) -> None:
+    world.sagemaker.decide(asked.arn, "Approved", by="grace", why="fine")
+    assert [run() for _ in range(3)] == [{"decision": 1}, {}, {}]
+    assert json.loads(world.stepfunctions.results[0])["reviewer"] == "grace"
+    assert world.item(f"package#{asked.arn}")["decided_via"] == "SageMaker"
+
+
+def test_a_decision_in_studio_after_the_requests_end_is_recorded_and_told_once(
+    world: World, run: Any
+) -> None:
+    asked = ask(world, 3600, hours_ago=30 * 24)
+    end(world, "SUCCEEDED", asked.execution_arn, output='{"outcome": "expired"}', hours_ago=29 * 24)
+    world.sagemaker.decide(asked.arn, "Approved", by="grace")
+    assert [run() for _ in range(3)] == [{"decision": 1}, {}, {}]
+    ((subject, _),) = world.mails()
+    assert subject.startswith("Approved after the run's end")
+    assert asked.record.decision is not None
+
+
+def test_a_late_decision_that_could_not_be_told_is_told_by_the_next_sweep(
+    world: World, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ask(world, 3600, hours_ago=48)
+    end(world, "SUCCEEDED", asked.execution_arn, output='{"outcome": "expired"}', hours_ago=47)
+    world.sagemaker.decide(asked.arn, "Approved", by="grace")
+    with monkeypatch.context() as patch:
+        patch.setattr("resume_pipeline.send", _fail)
+        with pytest.raises(SweepIncomplete):
+            run()
+    assert run() == {"decision": 1}
+    assert len(world.mails()) == 1
+
+
+def test_long_expired_requests_are_not_looked_at_any_more(world: World, run: Any) -> None:
+    asked = ask(world, 3600, hours_ago=91 * 24)
+    world.sagemaker.decide(asked.arn, "Approved", by="grace")
+    assert run() == {}
+    assert asked.record.decision is None
+
+
+def test_a_package_that_was_deleted_does_not_make_every_sweep_fail(
+    world: World, asked: Asked, run: Any
+) -> None:
+    del world.sagemaker.packages[asked.arn]
+    assert run() == {}
+
+
+def test_answered_requests_are_not_among_those_looked_at(world: World, asked: Asked, run: Any) -> None:
+    decide_on_the_page(asked)
+    assert [approval.package_arn for approval in unanswered()] == [asked.arn]
+    run()
+    assert list(unanswered()) == []
+
+
+def test_every_page_of_the_table_is_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    arns = {ask(world, model_package_arn=f"arn:{n}", execution_arn=f"arn:e:{n}").arn for n in range(5)}
+
+    class SmallPages:
+        def scan(self, **request: Any) -> Any:
+            return world.table.scan(**request, Limit=1)
+
+    monkeypatch.setattr("approvals._table", SmallPages)
+    assert {approval.package_arn for approval in unanswered()} == arns
+
+
+# Ends
+
+
+@pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"])
+def test_an_end_that_nobody_was_told_of_is_told_once(world: World, run: Any, status: str) -> None:
+    end(world, status)
+    assert [run() for _ in range(3)] == [{"end": 1}, {}, {}]
+    ((_, text),) = world.mails(world.notification_topic)
+    assert "cars 2026+spring.csv" in text
+    assert EXECUTION in text
+
+
+def test_what_the_event_told_is_not_told_again(world: World, run: Any, context: Any) -> None:
+    end(world, "SUCCEEDED")
+    notify.handler(event("notify-approved"), context)
+    assert run() == {}
+    assert len(world.mails()) == 1
+
+
+def test_the_event_that_comes_after_the_sweep_tells_nothing_new(world: World, run: Any, context: Any) -> None:
+    end(world, "SUCCEEDED")
+    run()
+    assert notify.handler(event("notify-approved"), context) == {"told": False}
+
+
+def test_while_the_event_is_being_told_the_sweep_does_not_interfere(
+    world: World, run: Any, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end(world, "SUCCEEDED")
+    swept = []
+    with monkeypatch.context() as patch:
+        patch.setattr(notify, "send", lambda *_: swept.append(run()))
+        notify.handler(event("notify-approved"), context)
+    assert swept == [{}]
+
+
+def test_each_end_of_a_redriven_execution_is_told(world: World, run: Any) -> None:
+    end(world, "FAILED")
+    run()
+    end(world, "FAILED", redriveCount=1)
+    assert run() == {"end": 1}
+
+
+def test_old_ends_are_no_news(world: World, run: Any) -> None:
+    end(world, "FAILED", hours_ago=25)
+    assert run() == {}
+
+
+def test_a_duplicate_upload_event_is_told_to_nobody(world: World, run: Any) -> None:
+    end(world, "SUCCEEDED", output='{"outcome": "already_processed"}')
+    assert run() == {}
+    assert world.mails() == []
+
+
+def test_an_execution_that_runs_is_not_told_of(world: World, asked: Asked, run: Any) -> None:
+    assert run() == {}
+
+
+# Jobs
+
+
+@pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"])
+def test_a_job_of_an_execution_that_ended_days_ago_is_stopped(world: World, run: Any, status: str) -> None:
+    job = f"{end(world, status, hours_ago=100)}-evaluate-0-0"
+    world.sagemaker.jobs = {job: "InProgress", "mpg-20260301-0925-00000000-0-0": "InProgress"}
+    assert run() == {"job": 1}
+    assert world.sagemaker.jobs == {job: "Stopping", "mpg-20260301-0925-00000000-0-0": "InProgress"}
+
+
+def test_the_job_of_an_execution_that_runs_goes_on(world: World, asked: Asked, run: Any) -> None:
+    started = world.stepfunctions.executions[asked.execution_arn]["startDate"]
+    job = f"{run_id(asked.execution_arn, started)}-0-0"
+    world.sagemaker.jobs = {job: "InProgress"}
+    assert run() == {}
+    assert world.sagemaker.jobs == {job: "InProgress"}
+
+
+def test_an_execution_redriven_since_it_was_listed_keeps_its_jobs(
+    world: World, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = f"{end(world, 'FAILED', hours_ago=100)}-preprocess-0-0"
+    world.sagemaker.jobs = {job: "InProgress"}
+    monkeypatch.setattr("orphans.describe", lambda _: {"status": "RUNNING", "redriveCount": 1})
+    assert run() == {}
+    assert world.sagemaker.jobs == {job: "InProgress"}
+
+
+def test_of_two_attempts_at_a_step_the_older_is_stopped(world: World, asked: Asked, run: Any) -> None:
+    its_run = run_id(asked.execution_arn, world.stepfunctions.executions[asked.execution_arn]["startDate"])
+    older, newer = f"{its_run}-predict-0-9", f"{its_run}-predict-0-10"
+    world.sagemaker.jobs = {newer: "InProgress", older: "InProgress", f"{its_run}-0-0": "InProgress"}
+    assert run() == {"job": 1}
+    assert world.sagemaker.jobs == {newer: "InProgress", older: "Stopping", f"{its_run}-0-0": "InProgress"}
+
+
+# Reminders
+
+
+def test_an_approver_is_reminded_once(world: World, run: Any) -> None:
+    ask(world, WEEK * 3600, hours_ago=WEEK - 23.5)
+    assert [run() for _ in range(3)] == [{"reminder": 1}, {}, {}]
+    ((subject, _),) = world.mails(world.approval_topic)
+    assert subject.startswith("Reminder, 23 hours left")
+
+
+def test_nobody_is_reminded_of_a_request_that_no_execution_waits_for(world: World, run: Any) -> None:
+    asked = ask(world, WEEK * 3600, hours_ago=WEEK - 23.5)
+    end(world, "ABORTED", asked.execution_arn)
+    run()
+    assert world.mails(world.approval_topic) == []
+
+
+def test_who_decided_in_studio_is_not_reminded_by_the_sweep_that_finds_it(world: World, run: Any) -> None:
+    asked = ask(world, WEEK * 3600, hours_ago=WEEK - 23.5)
+    world.sagemaker.decide(asked.arn, "Approved", by="grace")
+    assert run() == {"decision": 1}
+    assert world.mails() == []
+
+
+# The sweep itself
+
+
+def test_the_longest_wait_is_measured(world: World, measured: Any) -> None:
+    ask(world, WEEK * 3600, hours_ago=42, model_package_arn="arn:1", execution_arn="arn:e:1")
+    ask(world, WEEK * 3600, hours_ago=84, model_package_arn="arn:2", execution_arn="arn:e:2")
+    found = measured()
+    assert found["ApprovalWaitingHours"] == [pytest.approx(84, abs=0.1)]
+    assert found["ApprovalTimeUsedPercent"] == [pytest.approx(50, abs=0.1)]
+
+
+def test_when_nobody_waits_zero_is_measured_so_that_the_alarm_ends(world: World, measured: Any) -> None:
+    asked = ask(world, WEEK * 3600, hours_ago=80)
+    end(world, "ABORTED", asked.execution_arn)
+    assert measured()["ApprovalWaitingHours"] == [0.0]
+
+
+def test_a_sweep_that_succeeds_is_counted(measured: Any) -> None:
+    assert measured()["SweepDone"] == [1.0]
+
+
+def test_what_fails_keeps_nothing_else_from_being_done_and_the_next_sweep_does_it(
+    world: World, run: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], log: Any
+) -> None:
+    ask(world, WEEK * 3600, hours_ago=WEEK - 23.5)
+    end(world, "FAILED", "arn:aws:states:us-east-1:0:execution:m:first")
+    end(world, "FAILED", "arn:aws:states:us-east-1:0:execution:m:second")
+    job = f"{end(world, 'FAILED', 'arn:aws:states:us-east-1:0:execution:m:third')}-0-0"
+    world.sagemaker.jobs = {job: "InProgress"}
+    with monkeypatch.context() as patch:
+        patch.setattr(notify, "send", _fail)
+        with pytest.raises(SweepIncomplete, match=r"^3 things"):
+            run()
+    assert "SweepDone" not in capsys.readouterr().out
+    assert "ConnectionError" in log.getvalue()
+    assert len(world.mails(world.approval_topic)) == 1
+    assert world.sagemaker.jobs == {job: "Stopping"}
+    assert run() == {"end": 3}
+
+
+def test_no_token_is_logged_whatever_step_functions_says(
+    world: World, asked: Asked, run: Any, log: Any
+) -> None:
+    decide_on_the_page(asked)
+    world.stepfunctions.broken = "ThrottlingException"
+    with pytest.raises(SweepIncomplete) as raised:
+        run()
+    assert asked.token not in log.getvalue() + str(raised.value)
+    world.stepfunctions.broken = ""
+    assert run() == {"decision": 1}
+
+
+def test_executions_from_before_the_longest_run_are_not_listed(world: World, run: Any) -> None:
+    started = datetime.now(UTC) - timedelta(days=51)
+    end(world, "FAILED", hours_ago=50 * 24, startDate=started)
+    job = f"{run_id(EXECUTION, started)}-0-0"
+    world.sagemaker.jobs = {job: "InProgress"}
+    assert run() == {}
+    assert world.sagemaker.jobs == {job: "InProgress"}
+
+
+def _fail(*_: object) -> None:
+    raise ConnectionError

@@ -1,0 +1,130 @@
+"""Trouble of the pipeline itself raises an alarm, what is no trouble does not, and somebody can hear it."""
+
+import ast
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.unit.template import code, iam
+from tests.unit.template.stack import ROOT, STACK, of_type, properties, template
+
+ALARMS = of_type("AWS::CloudWatch::Alarm")
+TOPIC = "arn:aws:sns:us-east-1:111122223333:mpg-test-AlarmTopic-X1"
+DASHBOARD: dict[str, Any] = json.loads(properties("Dashboard")["DashboardBody"])
+
+
+def measured() -> set[str]:
+    """The metrics that the functions emit, as far as their names stand in the code."""
+    found = set[str]()
+    for path in code.FUNCTIONS.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(func=ast.Name(id="count" | "measure"), args=[name, *_]):
+                    found |= texts(name)
+                case ast.Assign(targets=[ast.Name(id="_METRICS")], value=ast.Dict(values=values)):
+                    found = found.union(*map(texts, values))
+    return found
+
+
+def texts(node: ast.AST) -> set[str]:
+    constants = [n.value for n in ast.walk(node) if isinstance(n, ast.Constant)]
+    return {value for value in constants if isinstance(value, str)}
+
+
+def own_metrics_shown() -> set[str]:
+    return {
+        row[1]
+        for widget in DASHBOARD["widgets"]
+        for row in widget["properties"].get("metrics", [])
+        if row[0] == "MpgPipeline"
+    }
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_reaches_the_topic_for_alarms(name: str) -> None:
+    assert ALARMS[name]["AlarmActions"] == [TOPIC]
+
+
+def test_cloudwatch_can_publish_there() -> None:
+    assert "KmsMasterKeyId" not in properties("AlarmTopic")
+
+
+def test_nobody_is_subscribed_unless_an_address_was_given() -> None:
+    assert template()["Resources"]["AlarmSubscription"]["Condition"] == "MailsAlarms"
+    assert template()["Parameters"]["AlarmEmail"]["Default"] == ""
+
+
+@pytest.mark.parametrize("name", [n for n, alarm in ALARMS.items() if alarm["Namespace"] == "MpgPipeline"])
+def test_an_alarm_stands_on_a_metric_that_the_functions_emit_for_this_stack(name: str) -> None:
+    assert ALARMS[name]["MetricName"] in measured()
+    assert ALARMS[name]["Dimensions"] == [{"Name": "service", "Value": STACK}]
+    services = {
+        properties(function)["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+        for function in of_type("AWS::Lambda::Function")
+    }
+    assert services == {STACK}
+
+
+def test_the_dashboard_shows_metrics_that_the_functions_emit() -> None:
+    assert own_metrics_shown() <= measured()
+
+
+def test_the_dashboard_shows_what_became_of_every_run() -> None:
+    outcomes = {
+        "RunApproved", "RunRejected", "RunExpired", "RunRefused", "RunBelowThreshold", "RunStopped", "PipelineFailed",
+    }  # fmt: skip
+    assert outcomes <= own_metrics_shown()
+
+
+def test_the_dashboard_shows_every_alarm_and_every_functions_errors() -> None:
+    [shown] = [w["properties"]["alarms"] for w in DASHBOARD["widgets"] if w["type"] == "alarm"]
+    assert len(shown) == len(ALARMS) == len(set(shown))
+    rows = [row for w in DASHBOARD["widgets"] for row in w["properties"].get("metrics", [])]
+    shown_functions = {row[3] for row in rows if row[:2] == ["AWS/Lambda", "Errors"]}
+    ours = {f"mpg-test-{name}-X1" for name in of_type("AWS::Lambda::Function")}
+    assert shown_functions == ours - {"mpg-test-PublishCodeFunction-X1"}
+
+
+def test_every_dead_letter_queue_has_an_alarm() -> None:
+    watched = {
+        alarm["Dimensions"][0]["Value"]
+        for alarm in ALARMS.values()
+        if alarm["MetricName"] == "ApproximateNumberOfMessagesVisible"
+    }
+    assert watched == {f"mpg-test-{name}-X1" for name in of_type("AWS::SQS::Queue")}
+
+
+def test_no_alarm_counts_failed_executions_because_refused_files_and_weak_models_are_among_them() -> None:
+    assert {alarm["MetricName"] for alarm in ALARMS.values()}.isdisjoint(
+        {"ExecutionsFailed", "RunRefused", "RunBelowThreshold", "RunStopped", "UploadRefused"}
+    )
+
+
+def test_errors_of_the_function_that_refuses_files_raise_no_alarm() -> None:
+    # A refusal is an exception, so Lambda counts it as an error.
+    on_errors = {
+        alarm["Dimensions"][0]["Value"] for alarm in ALARMS.values() if alarm["MetricName"] == "Errors"
+    }
+    assert "mpg-test-CheckUploadFunction-X1" not in on_errors
+    assert len(on_errors) == 3
+
+
+def test_the_alarm_about_missing_sweeps_hears_silence() -> None:
+    alarm = ALARMS["SweepMissingAlarm"]
+    assert alarm["TreatMissingData"] == "breaching"
+    longest = template()["Parameters"]["SweepEveryMinutes"]["MaxValue"] * 60
+    assert alarm["Period"] * alarm["EvaluationPeriods"] >= 2 * longest
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_the_runbook_has_an_entry_for_every_alarm(name: str) -> None:
+    short = ALARMS[name]["AlarmName"].removeprefix(f"{STACK}-")
+    assert f'"{short}" in docs/operations.md' in ALARMS[name]["AlarmDescription"]
+    runbook = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert re.search(rf"^### {short}$", runbook, re.MULTILINE)
+
+
+def test_alarms_need_no_role() -> None:
+    assert not any("cloudwatch:PutMetricAlarm" in iam.actions(role) for role in iam.roles())

@@ -1,0 +1,87 @@
+"""docs/operations.md names every limit, alarm and error there is, with the numbers of the code."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from tests.unit.template.stack import ROOT, of_type, properties
+
+TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+LIMITS = TEXT.partition("## What is tried again")[2].partition("\n## ")[0]
+ERRORS = TEXT.partition("## Error names")[2].partition("\n## ")[0]
+STATES: dict[str, Any] = json.loads(
+    (ROOT / "statemachine" / "pipeline.asl.json").read_text(encoding="utf-8")
+)["States"]
+TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
+
+
+def line_about(name: str, *words: str) -> str:
+    lines = [
+        line for line in LIMITS.splitlines() if line.startswith("|") and f"`{name}`" in line.split("|")[1]
+    ]
+    fitting = [line for line in lines if all(word in line for word in words)]
+    assert fitting, f"no line about {name} says {words}: {lines}"
+    return fitting[0]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_the_table_has_each_tasks_time_limit(name: str) -> None:
+    limit = TASKS[name]["TimeoutSeconds"]
+    line_about(name, f"{limit:,} s" if isinstance(limit, int) else "`ApprovalTimeoutDays`")
+
+
+@pytest.mark.parametrize("name", [n for n, s in TASKS.items() if ".sync" not in s["Resource"]])
+def test_the_table_has_each_short_tasks_retries(name: str) -> None:
+    [general] = [retry for retry in TASKS[name]["Retry"] if retry["ErrorEquals"] == ["States.ALL"]]
+    line_about(
+        name,
+        f"{general['MaxAttempts']} times",
+        f"{general['IntervalSeconds']} s doubling to {general['MaxDelaySeconds']} s",
+    )
+
+
+@pytest.mark.parametrize("name", [n for n, s in TASKS.items() if ".sync" in s["Resource"]])
+def test_the_table_has_the_retries_of_jobs(name: str) -> None:
+    quota, other = TASKS[name]["Retry"]
+    assert (
+        quota["MaxAttempts"],
+        quota["IntervalSeconds"],
+        quota["BackoffRate"],
+        quota["MaxDelaySeconds"],
+    ) == (400, 30, 1.5, 600)
+    assert "400 times, 30 s growing by half to 600 s" in LIMITS
+    assert (other["MaxAttempts"], other["IntervalSeconds"], other["MaxDelaySeconds"]) == (5, 5, 120)
+    assert "5 times, 5 s doubling to 120 s" in LIMITS
+
+
+@pytest.mark.parametrize("name", sorted(of_type("AWS::Lambda::Function")))
+def test_the_table_has_each_functions_time_limit(name: str) -> None:
+    by_state = {"CheckUploadFunction": "Check upload", "RequestApprovalFunction": "Ask for approval"}
+    line_about(by_state.get(name, name), f"{properties(name)['Timeout']} s")
+
+
+def test_the_runbook_has_every_error_that_the_machine_names() -> None:
+    named = {error for state in TASKS.values() for retry in state["Retry"] for error in retry["ErrorEquals"]}
+    named |= {state["Error"] for state in STATES.values() if state["Type"] == "Fail"}
+    handled = {"States.ALL", "DynamoDB.ConditionalCheckFailedException"}
+    assert {error for error in named - handled if f"`{error}`" not in ERRORS} == set()
+
+
+def test_the_runbook_has_every_exception_that_leaves_a_function() -> None:
+    raised = set()
+    for path in (ROOT / "functions").glob("*.py"):
+        raised |= set(
+            re.findall(r"^class (\w+)\(Exception\)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        )
+    # The page answers this one itself.
+    assert {name for name in raised - {"Refused"} if f"`{name}`" not in ERRORS} == set()
+
+
+def test_no_alarm_is_in_the_runbook_that_is_not_there() -> None:
+    described = set(re.findall(r"^### ([a-z-]+)$", TEXT, re.MULTILINE))
+    names = {
+        alarm["AlarmName"].removeprefix("mpg-test-") for alarm in of_type("AWS::CloudWatch::Alarm").values()
+    }
+    assert described == names
