@@ -595,10 +595,23 @@ def install_machine(integrations: Integrations) -> None:
             record = _records_of_tokens.get(_json_object(body).get("taskToken"), {})
             if record.get("status", "RUNNING") != "RUNNING":
                 return _error("TaskTimedOut", "Task Timed Out: 'Provided task does not exist anymore'")
-        return await original_handle(method, path, headers, body, query_params)
+        answer = await original_handle(method, path, headers, body, query_params)
+        return _with_redrives(answer) if action in {"DescribeExecution", "ListExecutions"} else answer
 
     stepfunctions._run_execution, stepfunctions.handle_request = run, handle
     stepfunctions._emit_execution_status_event = _tell_status
+
+
+def _with_redrives(answer: tuple[int, dict[str, str], bytes]) -> tuple[int, dict[str, str], bytes]:
+    """An answer about executions, with the redrives that ministack does not know of."""
+    from ministack.services import stepfunctions
+
+    status, headers, body = answer
+    found = _json_object(body)
+    for execution in [found, *found.get("executions", [])]:
+        if record := stepfunctions._executions.get(execution.get("executionArn")):
+            execution["redriveCount"] = record.get("redriveCount", 0)
+    return status, headers, json.dumps(found).encode()
 
 
 def _definition(record: dict[str, Any]) -> dict[str, Any]:

@@ -210,7 +210,10 @@ def test_a_failed_execution_is_redriven_from_its_failed_task(aws: Aws) -> None:
     aws.client("s3").create_bucket(Bucket="redriven")
     aws.client("s3").put_object(Bucket="redriven", Key="a", Body=b" redrive")
     states.redrive_execution(executionArn=arn)
-    assert ending(aws, arn)["output"] == '"1 redrive"'
+    found = ending(aws, arn)
+    assert (found["output"], found["redriveCount"]) == ('"1 redrive"', 1)
+    (listed,) = states.list_executions(stateMachineArn=found["stateMachineArn"])["executions"]
+    assert listed["redriveCount"] == 1
 
 
 def test_an_execution_that_succeeded_cannot_be_redriven(aws: Aws, functions: Callable[[str], str]) -> None:
@@ -235,12 +238,12 @@ def test_the_machines_own_time_limit_ends_the_execution(aws: Aws, functions: Cal
     assert ending(aws, started["executionArn"])["status"] == "TIMED_OUT"
 
 
-def test_a_token_is_unknown_once_its_task_has_timed_out(aws: Aws, functions: Callable[[str], str]) -> None:
+def test_a_token_is_good_for_nothing_once_its_task_has_timed_out(aws: Aws, functions: Callable[[str], str]) -> None:
     execution_arn = start(aws, invoke(functions("stay_silent"), callback=True, TimeoutSeconds=1))
     assert ending(aws, execution_arn)["error"] == "States.Timeout"
     states = aws.client("stepfunctions")
     events = states.get_execution_history(executionArn=execution_arn)["events"]
     (scheduled,) = [event for event in events if event["type"] == "TaskScheduled"]
     token = json.loads(scheduled["taskScheduledEventDetails"]["parameters"])["Payload"]["token"]
-    with pytest.raises(states.exceptions.TaskDoesNotExist):
+    with pytest.raises(states.exceptions.TaskTimedOut):
         states.send_task_success(taskToken=token, output="{}")
