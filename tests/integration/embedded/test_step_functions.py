@@ -238,7 +238,9 @@ def test_the_machines_own_time_limit_ends_the_execution(aws: Aws, functions: Cal
     assert ending(aws, started["executionArn"])["status"] == "TIMED_OUT"
 
 
-def test_a_token_is_good_for_nothing_once_its_task_has_timed_out(aws: Aws, functions: Callable[[str], str]) -> None:
+def test_a_token_is_good_for_nothing_once_its_task_has_timed_out(
+    aws: Aws, functions: Callable[[str], str]
+) -> None:
     execution_arn = start(aws, invoke(functions("stay_silent"), callback=True, TimeoutSeconds=1))
     assert ending(aws, execution_arn)["error"] == "States.Timeout"
     states = aws.client("stepfunctions")

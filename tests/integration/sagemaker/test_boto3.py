@@ -50,6 +50,7 @@ def test_a_processing_job_that_fails_says_why_and_logs_what_it_printed(bench: Be
     assert described["ExitMessage"] == "line 3 makes no sense"
     logs = bench.aws.client("logs")
     group = "/aws/sagemaker/ProcessingJobs"
+    eventually(lambda: logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"])
     stream = eventually(
         lambda: logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=name)["logStreams"]
     )

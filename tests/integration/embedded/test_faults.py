@@ -1,0 +1,137 @@
+"""The harness itself: a fault looks to a client like the real thing, and is met exactly as often as it says."""
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionClosedError
+
+from tests.conftest import Aws
+
+CALLS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "s3:PutObject": ("s3", lambda s3: s3.put_object(Bucket="harness", Key="a b+c%é", Body=b"x")),
+    "s3:CopyObject": (
+        "s3",
+        lambda s3: s3.copy_object(Bucket="harness", Key="b", CopySource={"Bucket": "harness", "Key": "a"}),
+    ),
+    "s3:ListObjectsV2": ("s3", lambda s3: s3.list_objects_v2(Bucket="harness")),
+    "lambda:ListFunctions": ("lambda", lambda functions: functions.list_functions()),
+    "sns:ListTopics": ("sns", lambda sns: sns.list_topics()),
+    "sqs:ListQueues": ("sqs", lambda sqs: sqs.list_queues()),
+    "sts:GetCallerIdentity": ("sts", lambda sts: sts.get_caller_identity()),
+    "dynamodb:ListTables": ("dynamodb", lambda dynamodb: dynamodb.list_tables()),
+    "sagemaker:ListModels": ("sagemaker", lambda sagemaker: sagemaker.list_models()),
+    "states:ListStateMachines": ("stepfunctions", lambda states: states.list_state_machines()),
+    "logs:DescribeLogGroups": ("logs", lambda logs: logs.describe_log_groups()),
+    "events:ListRules": ("events", lambda events: events.list_rules()),
+}
+
+
+@pytest.fixture(autouse=True)
+def no_rules_afterwards(aws: Aws) -> Any:
+    s3 = aws.client("s3")
+    s3.create_bucket(Bucket="harness")
+    s3.put_object(Bucket="harness", Key="a", Body=b"x")
+    yield
+    rules(aws, [])
+
+
+@pytest.mark.parametrize("operation", CALLS)
+def test_an_error_comes_in_the_protocol_of_its_service(aws: Aws, operation: str) -> None:
+    service, call = CALLS[operation]
+    rules(aws, [{"operation": operation, "error": "SomethingWrong", "status": 418, "message": "as asked"}])
+    with pytest.raises(ClientError) as raised:
+        call(aws.client(service))
+    assert raised.value.response["Error"]["Code"] == "SomethingWrong"
+    assert raised.value.response["Error"]["Message"] == "as asked"
+    assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 418
+    call(aws.client(service))
+    (rule,) = rules(aws, [])
+    assert (rule["seen"], rule["applied"]) == (2, 1)
+
+
+@pytest.mark.parametrize("operation", CALLS)
+def test_a_connection_breaks_without_an_answer_and_the_client_tries_again(aws: Aws, operation: str) -> None:
+    service, call = CALLS[operation]
+    rules(aws, [{"operation": operation, "drop": "before"}])
+    with pytest.raises(ConnectionClosedError):
+        call(aws.client(service))
+    call(aws.client(service))
+
+
+def test_a_connection_that_breaks_before_leaves_nothing_done_and_one_after_does(aws: Aws) -> None:
+    s3 = aws.client("s3")
+    for drop, there in (("before", False), ("after", True)):
+        rules(aws, [{"operation": "s3:PutObject", "drop": drop}])
+        with pytest.raises(ConnectionClosedError):
+            s3.put_object(Bucket="harness", Key=f"dropped-{drop}", Body=b"x")
+        found = s3.list_objects_v2(Bucket="harness", Prefix=f"dropped-{drop}")
+        assert ("Contents" in found) is there
+
+
+def test_the_nth_call_that_contains_some_words_is_met(aws: Aws) -> None:
+    s3 = aws.client("s3")
+    rules(aws, [{"operation": "s3:Get*", "containing": "/a", "from": 2, "times": 2, "error": "SlowDown"}])
+    s3.put_object(Bucket="harness", Key="b", Body=b"x")
+    outcomes = []
+    for key in ("a", "b", "a", "a", "a"):
+        try:
+            s3.get_object(Bucket="harness", Key=key)
+            outcomes.append("fine")
+        except ClientError as error:
+            outcomes.append(error.response["Error"]["Code"])
+    assert outcomes == ["fine", "fine", "SlowDown", "SlowDown", "fine"]
+
+
+def test_the_first_rule_whose_turn_it_is_decides(aws: Aws) -> None:
+    rules(aws, [{"operation": "*", "error": "First"}, {"operation": "sns:*", "error": "Second"}])
+    codes = []
+    for _ in range(2):
+        with pytest.raises(ClientError) as raised:
+            aws.client("sns").list_topics()
+        codes.append(raised.value.response["Error"]["Code"])
+    assert codes == ["First", "Second"]
+
+
+def test_an_onlooker_meets_no_fault_and_is_not_counted(aws: Aws) -> None:
+    rules(aws, [{"operation": "*", "times": None, "error": "Always"}])
+    onlooker: Any = boto3.client(
+        "sns",
+        endpoint_url=aws.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=Config(user_agent_extra="mpg-onlooker"),
+    )
+    onlooker.list_topics()
+    (rule,) = rules(aws, [])
+    assert rule["seen"] == 0
+
+
+@pytest.mark.parametrize(
+    "given",
+    [[{"operation": "*", "eror": "typo"}], [{"operation": "*", "drop": "never"}], [{}], {"a": "b"}, "x"],
+)
+def test_a_rule_that_is_none_is_refused(aws: Aws, given: Any) -> None:
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        rules(aws, given)
+    assert raised.value.code == 400
+
+
+def test_a_web_page_cannot_set_rules(aws: Aws) -> None:
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        rules(aws, [], content_type="text/plain")
+    assert raised.value.code == 400
+
+
+def rules(aws: Aws, given: Any, content_type: str = "application/json") -> Any:
+    """Put these rules in force; the former ones, with what they met."""
+    url, body = f"{aws.endpoint_url}/_mpg/faults", json.dumps(given).encode()
+    request = urllib.request.Request(url, body, {"Content-Type": content_type})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)

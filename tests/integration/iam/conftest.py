@@ -1,0 +1,224 @@
+"""One deployed pipeline that was made to do everything once, and every question that its policies were asked."""
+
+import json
+import os
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, eventually, free_port
+from tests.e2e.mpg import wait_for
+from tests.faults.conftest import QuickPlace
+from tests.faults.pipeline import Pipeline
+from tests.faults.run import Run
+from tests.faults.tally import Tally
+from tests.integration.iam.policies import Asked
+
+
+@pytest.fixture(scope="session")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
+    """The pipeline, after it has done everything that it can do."""
+    builds = Path(os.environ.get("MPG_STATE_FOLDER") or ROOT / ".mpg") / "build"
+    place = QuickPlace.with_build(tmp_path_factory.mktemp("iam"), builds)
+    log, port = place.state.parent / "log", free_port()
+    process = place.start("up", "--port", str(port), log=log)
+    try:
+        wait_for(log, r"Ctrl-C stops it", process)
+        pipeline = Pipeline(port, next(place.temporary.glob("mpg-*")), Tally())
+        _do_everything(pipeline)
+        yield pipeline
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+@pytest.fixture(scope="session")
+def asked(used: Pipeline) -> list[Asked]:
+    """Every different question that any policy was asked."""
+    with urllib.request.urlopen(f"{used.url}/_mpg/permissions", timeout=30) as answer:
+        return [Asked.from_json(entry) for entry in json.load(answer)]
+
+
+def _do_everything(pipeline: Pipeline) -> None:
+    approved = pipeline.upload()
+    assert approved.ends().outcome == "pending"
+    assert approved.approve_by_mail() == 200
+    assert approved.is_over().outcome == "approved"
+    approved.told()
+    assert pipeline.upload(content=b"a,b\n1,2\n").is_over().error == "UploadRefused"
+    _stop_and_redrive(pipeline)
+    _decide_at_odd_times(pipeline)
+    _all_trials_fail(pipeline).told()
+    _without_events(pipeline)
+    _with_broken_mail(pipeline, approved)
+
+
+def _stop_and_redrive(pipeline: Pipeline) -> None:
+    for state, output in JOBS:
+        run = _stopped_in(pipeline, state, output, lambda run: None)
+        run.told()
+    again = run.redrive()
+    assert again.outcome == "pending", again
+    assert run.approve().outcome == "approved"
+
+
+# The states that wait for a job, and what the job writes: as long as it cannot, it works.
+JOBS = (("Preprocess", "/prepared/"), ("Tune", "/tuning/"), ("Batch transform", "/predictions/"))
+
+
+def _stopped_in(pipeline: Pipeline, state: str, output: str, then: Callable[[Run], None]) -> Run:
+    """A run that was stopped in a state, and whose job of then was stopped by somebody else after `then`."""
+    run = pipeline.upload()
+    with pipeline.held("s3:PutObject", containing=output):
+        run.until_in(state)
+        eventually(lambda: "InProgress" in run.jobs().values())
+        run.stop()
+        then(run)
+        eventually(lambda: {"Stopping", "Stopped"} & set(run.jobs().values()))
+    return run
+
+
+def _decide_at_odd_times(pipeline: Pipeline) -> None:
+    early, gone, late, later = (pipeline.upload() for _ in range(4))
+    # While the function that asks is about to ask.
+    pipeline.fault("sns:ListSubscriptionsByTopic", delay=60.0, times=None)
+    for run in (early, gone, late, later):
+        run.until_in("Ask for approval")
+    _decide(pipeline, early)
+    gone.stop()
+    _decide(pipeline, gone)
+    pipeline.heal()
+    assert early.is_over().outcome == "approved"
+    # After nobody waits for it any more.
+    for run in (late, later):
+        assert run.ends().outcome == "pending"
+        run.stop()
+        run.told()
+    _decide(pipeline, late)
+    eventually(lambda: _told_too_late(late))
+    with _no_mail(pipeline):
+        # A rule that only watches: the claim on telling people is given back once sending has failed for good.
+        pipeline.fault("dynamodb:DeleteItem", times=None)
+        _decide(pipeline, later)
+        eventually(lambda: pipeline.faults()[-1]["seen"])
+    _sweep(pipeline)
+    assert _told_too_late(later)
+
+
+def _told_too_late(run: Run) -> bool:
+    subject = f"Approved after the run's end: model {run.run_id}"
+    return any(mail.subject == subject for mail in run.pipeline.mails())
+
+
+def _decide(pipeline: Pipeline, run: Run, status: str = "Approved") -> None:
+    (package,) = run.packages()
+    pipeline.client("sagemaker").update_model_package(
+        ModelPackageArn=package, ModelApprovalStatus=status, ApprovalDescription="by the test"
+    )
+
+
+def _all_trials_fail(pipeline: Pipeline) -> Run:
+    pipeline.fault("s3:PutObject", containing="/tuning/", error="AccessDenied", times=None)
+    run = pipeline.upload()
+    assert run.is_over().outcome == "failed"
+    pipeline.heal()
+    return run
+
+
+def _without_events(pipeline: Pipeline) -> None:
+    """The sweep finds what no event tells: a decision, an end, a job that nobody waits for."""
+    with _no_events(pipeline):
+        rejected, unfinished = pipeline.upload(), pipeline.upload()
+        assert {rejected.ends().outcome, unfinished.ends().outcome} == {"pending"}
+        _decide(pipeline, rejected, "Rejected")
+        pipeline.fault("sagemaker:UpdateModelPackage", error="InternalFailure", times=None)
+        assert unfinished.approve_by_mail() != 404
+        pipeline.heal()
+        failed = _all_trials_fail(pipeline)
+        with _no_mail(pipeline):
+            assert "SweepIncomplete" in pipeline.invoke("SweepFunction", {})
+        for state, output in JOBS:
+            _stopped_in(pipeline, state, output, lambda run: _sweep(pipeline))
+        _sweep(pipeline)
+        assert (rejected.is_over().outcome, unfinished.is_over().outcome) == ("rejected", "approved")
+        _sweep(pipeline)
+        for run in (rejected, unfinished, failed):
+            run.told()
+
+
+@contextmanager
+def _no_mail(pipeline: Pipeline) -> Iterator[None]:
+    """While entered, SNS is down."""
+    pipeline.fault("sns:Publish", error="InternalError", times=None)
+    try:
+        yield
+    finally:
+        pipeline.heal()
+
+
+def _sweep(pipeline: Pipeline) -> None:
+    answer = pipeline.invoke("SweepFunction", {})
+    assert "errorMessage" not in answer, answer
+
+
+def _with_broken_mail(pipeline: Pipeline, run: Run) -> None:
+    """A mail is sent once; one that cannot be sent is tried again, and in the end kept as a dead letter."""
+    pipeline.invoke("NotifyFunction", _event_of(pipeline, run))
+    _forget_what_was_told(pipeline, run)
+    pipeline.fault("sns:Publish", error="InternalError", times=None)
+    pipeline.fault("dynamodb:Scan", error="InternalServerError", times=None)
+    pipeline.invoke("NotifyFunction", _event_of(pipeline, run), asynchronously=True)
+    for function in ("ResumePipelineFunction", "StopJobsFunction", "SweepFunction"):
+        pipeline.invoke(function, {"detail": "nothing that an event says"}, asynchronously=True)
+    letters: list[str] = []
+
+    def all_came() -> bool:
+        letters.extend(pipeline.messages("EventDeadLetters"))
+        return len(letters) >= 4
+
+    eventually(all_came, 60)
+    pipeline.heal()
+
+
+def _event_of(pipeline: Pipeline, run: Run) -> dict[str, Any]:
+    """The event of an end, as it is when input and output are too long for it."""
+    found = pipeline.describe(run.arn)
+    detail = {name: found[name] for name in ("executionArn", "stateMachineArn", "name", "status")}
+    left_out = {"input": None, "output": None, "startDate": 0, "stopDate": 1}
+    detail |= left_out | {"inputDetails": {"included": False}, "outputDetails": {"included": False}}
+    return {
+        "id": "event",
+        "source": "aws.states",
+        "detail-type": "Step Functions Execution Status Change",
+        "detail": detail,
+    }
+
+
+def _forget_what_was_told(pipeline: Pipeline, run: Run) -> None:
+    table = pipeline.stack["TableName"]
+    found = pipeline.client("dynamodb").scan(TableName=table)["Items"]
+    for item in found:
+        if item["pk"]["S"].startswith("told#") and run.arn in json.dumps(item):
+            pipeline.client("dynamodb").delete_item(TableName=table, Key={"pk": item["pk"]})
+
+
+@contextmanager
+def _no_events(pipeline: Pipeline) -> Iterator[None]:
+    """While entered, nobody hears of decisions and ends."""
+    events = pipeline.client("events")
+    rules = [
+        rule["Name"]
+        for rule in events.list_rules()["Rules"]
+        if any(source in rule.get("EventPattern", "") for source in ("aws.states", "aws.sagemaker"))
+    ]
+    for name in rules:
+        events.disable_rule(Name=name)
+    try:
+        yield
+    finally:
+        for name in rules:
+            events.enable_rule(Name=name)

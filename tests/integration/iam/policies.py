@@ -1,0 +1,101 @@
+"""Policies as the emulator's own evaluator reads them, with one statement or with none taken out."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, cast
+
+from ministack.core import iam_evaluator
+
+from tests.conftest import ROOT
+from tests.unit.template import stack
+
+DOCUMENT = ROOT / "docs" / "iam.md"
+FUNCTIONS = "every function's role"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question that a policy was asked while the pipeline ran, and the answer."""
+
+    role: str
+    principal: str
+    action: str
+    resource: str
+    allowed: bool
+    by: str
+    context: Mapping[str, Any] = field(hash=False)
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> "Asked":
+        return cls(**{name: entry[name] for name in cls.__dataclass_fields__})
+
+    def is_answered(self, statements: list[dict[str, Any]]) -> bool:
+        """Whether these statements alone allow it."""
+        context = iam_evaluator.EvalContext(
+            principal_arn=self.principal if self.by == "identity" else "*",
+            principal_type="AssumedRole" if self.by == "identity" else "Service",
+            principal_account="000000000000",
+            action=self.action,
+            resource_arn=self.resource,
+            region="us-east-1",
+            service_context=dict(self.context),
+        )
+        document = {"Version": "2012-10-17", "Statement": statements}
+        if self.by == "identity":
+            parsed = iam_evaluator.parse_policy_document(document)
+            return bool(iam_evaluator.evaluate(context, [parsed]).decision == "Allow")
+        result = iam_evaluator.evaluate_resource_policy(document, context, self.principal)
+        return bool(result.decision == "Allow")
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """A line of the table in docs/iam.md: what no test can see, and where AWS says that it is needed."""
+
+    role: str
+    statement: str
+    actions: frozenset[str]
+    why: str
+    page: str
+
+
+def unseen() -> list[Unseen]:
+    lines = (
+        DOCUMENT.read_text(encoding="utf-8").partition("\n## What the emulator does not see")[2].splitlines()
+    )
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
+    assert cells[0] == ["role", "statement", "actions", "why it is there", "AWS page"]
+    return [
+        Unseen(role, statement, frozenset(actions.replace("`", "").split(", ")), why, page)
+        for role, statement, actions, why, page in cells[1:]
+    ]
+
+
+@cache
+def statements() -> dict[str, tuple[str, str]]:
+    """Role and Sid of every statement in the template's policies of roles, by a name for it."""
+    found = {}
+    for role, properties in stack.of_type("AWS::IAM::Role").items():
+        for policy in properties.get("Policies", []):
+            for statement in policy["PolicyDocument"]["Statement"]:
+                sid = statement.get("Sid", policy["PolicyName"])
+                found[f"{role}-{sid}"] = (role, sid)
+    return found
+
+
+def actions_of(statement: Mapping[str, Any]) -> set[str]:
+    actions = statement["Action"]
+    return {actions} if isinstance(actions, str) else set(cast(list[str], actions))
+
+
+def deployed(iam: Any, role: str) -> dict[str, dict[str, Any]]:
+    """The statements of a deployed role's policies, by Sid (or the policy's name where there is none)."""
+    found = {}
+    for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        document = json.loads(document) if isinstance(document, str) else document
+        for statement in document["Statement"]:
+            found[statement.get("Sid", name)] = statement
+    return found

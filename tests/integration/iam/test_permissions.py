@@ -1,0 +1,85 @@
+"""Each statement of each role is needed, and says so itself: without it, a call of the pipeline is refused.
+
+The pipeline runs once with the emulator's IAM enforced, through all that it can do. What its policies were
+asked is then asked again of the same evaluator, with one statement taken out. What no run on the emulator can
+show is a line of the table in docs/iam.md, with the page of AWS that asks for it.
+"""
+
+import pytest
+
+from tests.faults.pipeline import Pipeline
+from tests.integration.iam.policies import FUNCTIONS, Asked, Unseen, actions_of, deployed, statements, unseen
+
+
+def _unseen_in(role: str, sid: str) -> set[str]:
+    """The actions of a statement that the table says nobody here sees."""
+    is_function = role.removesuffix("Role") not in ("Job", "StateMachine", "UploadRule")
+    fitting = [
+        line
+        for line in unseen()
+        if line.statement == sid and (line.role == role or (line.role == FUNCTIONS and is_function))
+    ]
+    return set().union(*(line.actions for line in fitting))
+
+
+def _questions_to(used: Pipeline, asked: list[Asked], role: str) -> list[Asked]:
+    return [question for question in asked if question.role == used.stack[role] and question.by == "identity"]
+
+
+def test_the_pipeline_did_everything_with_the_rights_of_its_roles(asked: list[Asked]) -> None:
+    assert [question for question in asked if not question.allowed] == []
+    assert len({question.role for question in asked if question.by == "identity"}) > 8
+
+
+@pytest.mark.parametrize("name", statements())
+def test_without_a_statement_a_call_is_refused(name: str, used: Pipeline, asked: list[Asked]) -> None:
+    role, sid = statements()[name]
+    all_of_them = deployed(used.client("iam"), used.stack[role])
+    questions = _questions_to(used, asked, role)
+    assert all(question.is_answered([*all_of_them.values()]) for question in questions)
+    others = [statement for own, statement in all_of_them.items() if own != sid]
+    refused = [question for question in questions if not question.is_answered(others)]
+    explained = _unseen_in(role, sid) == actions_of(all_of_them[sid])
+    assert refused or explained, "no call needs it, and docs/iam.md has no line for it: take it out"
+
+
+@pytest.mark.parametrize("name", statements())
+def test_every_action_is_used_or_explained(name: str, used: Pipeline, asked: list[Asked]) -> None:
+    role, sid = statements()[name]
+    statement = deployed(used.client("iam"), used.stack[role])[sid]
+    needed = {
+        question.action for question in _questions_to(used, asked, role) if question.is_answered([statement])
+    }
+    assert actions_of(statement) - needed == _unseen_in(role, sid)
+
+
+def test_no_line_of_the_table_is_about_something_that_is_gone() -> None:
+    def is_there(line: Unseen) -> bool:
+        return any(
+            line.statement == sid and (line.role in (role, FUNCTIONS)) for role, sid in statements().values()
+        )
+
+    assert [line for line in unseen() if not is_there(line)] == []
+    assert [
+        line for line in unseen() if not line.why or "https://docs.aws.amazon.com/" not in line.page
+    ] == []
+
+
+@pytest.mark.parametrize(
+    ("role", "service"),
+    [
+        ("StateMachineRole", "states.amazonaws.com"),
+        ("JobRole", "sagemaker.amazonaws.com"),
+        ("UploadRuleRole", "events.amazonaws.com"),
+        ("CheckUploadRole", "lambda.amazonaws.com"),
+        ("ReviewRole", "lambda.amazonaws.com"),
+    ],
+)
+def test_only_its_own_service_acts_as_a_role(
+    role: str, service: str, used: Pipeline, asked: list[Asked]
+) -> None:
+    arn = used.client("iam").get_role(RoleName=used.stack[role])["Role"]["Arn"]
+    trusted = {
+        question.principal for question in asked if question.by == "trust" and question.resource == arn
+    }
+    assert trusted == {service}
