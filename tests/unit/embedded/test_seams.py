@@ -5,6 +5,7 @@ from importlib.metadata import version
 import pytest
 
 from local.embedded import seams
+from local.embedded.seams import names
 
 
 def test_the_installed_ministack_has_every_name_that_is_used() -> None:
@@ -17,8 +18,8 @@ def test_the_installed_ministack_is_the_one_that_was_tried() -> None:
 
 def test_a_name_that_moved_is_told_with_the_file_that_has_to_follow(monkeypatch: pytest.MonkeyPatch) -> None:
     moved = (("services.sns", "_fan_out", None), ("services.sns", "_subscribe", ("request",)))
-    monkeypatch.setattr(seams, "SEAMS", moved)
+    monkeypatch.setattr(names, "SEAMS", moved)
     assert seams.check() == [
-        "ministack.services.sns._fan_out is gone: local/embedded/seams.py has to follow.",
+        "ministack.services.sns._fan_out is gone: local/embedded/seams has to follow.",
         "ministack.services.sns._subscribe no longer takes request.",
     ]

@@ -1,0 +1,51 @@
+"""The one folder that touches ministack's private names: where the services it lacks are let in."""
+
+from local.embedded.seams.deliveries import install_error_types, install_mailbox, install_version_ids
+from local.embedded.seams.executions import (
+    MinistackExecution,
+    executions,
+    install_machine,
+    redrive_execution,
+    run_execution,
+)
+from local.embedded.seams.names import MINISTACK_VERSION, SEAMS, check, configure, settings
+from local.embedded.seams.permissions import (
+    SagemakerResources,
+    install_iam,
+    make_service_role,
+    refusal,
+    role_credentials,
+    role_may,
+)
+from local.embedded.seams.services import (
+    application,
+    install_event_source,
+    install_resource_type,
+    install_service,
+)
+
+__all__ = [
+    "MINISTACK_VERSION",
+    "SEAMS",
+    "MinistackExecution",
+    "SagemakerResources",
+    "application",
+    "check",
+    "configure",
+    "executions",
+    "install_error_types",
+    "install_event_source",
+    "install_iam",
+    "install_machine",
+    "install_mailbox",
+    "install_resource_type",
+    "install_service",
+    "install_version_ids",
+    "make_service_role",
+    "redrive_execution",
+    "refusal",
+    "role_credentials",
+    "role_may",
+    "run_execution",
+    "settings",
+]

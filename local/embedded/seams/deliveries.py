@@ -1,0 +1,94 @@
+"""What travels between services: versions in S3's events, the names of errors, mails."""
+
+import json
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from local.embedded.mailbox import Mailbox
+from local.embedded.seams.names import TELLS_ERROR
+
+
+def install_version_ids() -> None:
+    """Tell EventBridge the version of an object that was put, as S3 does for a bucket with versioning."""
+    from ministack.services import eventbridge, s3
+
+    original_fire, original_dispatch = s3._fire_s3_event, eventbridge._dispatch_event
+    # ministack knows the version where it fires an event, in a thread of its own, but does not pass it on.
+    firing = threading.local()
+
+    def fire(*args: Any, version_id: str | None = None, **kwargs: Any) -> None:
+        firing.version_id = version_id
+        original_fire(*args, version_id=version_id, **kwargs)
+
+    def dispatch(event: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        if event["Source"] == "aws.s3" and getattr(firing, "version_id", None):
+            detail = json.loads(event["Detail"])
+            detail["object"].setdefault("version-id", firing.version_id)
+            event = {**event, "Detail": json.dumps(detail)}
+        return original_dispatch(event, *args, **kwargs)
+
+    s3._fire_s3_event, eventbridge._dispatch_event = fire, dispatch
+
+
+def install_error_types() -> None:
+    """Name a function's error by its exception's class, as Lambda does; state machines match that name."""
+    from ministack.core import lambda_runtime
+    from ministack.services import lambda_svc
+
+    named = '"error_type": type(e).__name__, ' + TELLS_ERROR
+    lambda_runtime._PYTHON_WORKER_SCRIPT = lambda_runtime._PYTHON_WORKER_SCRIPT.replace(TELLS_ERROR, named)
+    original_invoke, original_execute = lambda_runtime.Worker.invoke, lambda_svc._execute_function_warm
+    last = threading.local()
+
+    def invoke(worker: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = original_invoke(worker, *args, **kwargs)
+        last.error = (answer["error_type"], answer["trace"]) if "error_type" in answer else None
+        return answer
+
+    def execute(*args: Any, **kwargs: Any) -> Any:
+        last.error = None
+        answer = original_execute(*args, **kwargs)
+        if answer.get("error") and last.error:
+            error_type, trace = last.error
+            answer["body"] |= {"errorType": error_type, "stackTrace": trace.splitlines(keepends=True)[1:-1]}
+        return answer
+
+    lambda_runtime.Worker.invoke, lambda_svc._execute_function_warm = invoke, execute
+
+
+def install_mailbox(mailbox: Mailbox) -> None:
+    """Let the e-mail subscribers of every topic find their mail in `mailbox`, the confirmation first."""
+    from ministack.services import sns
+
+    original_fanout, original_subscribe = sns._fanout, sns._subscribe
+
+    def fanout(topic_arn: str, msg_id: str, message: str, subject: str, *args: Any, **kwargs: Any) -> None:
+        original_fanout(topic_arn, msg_id, message, subject, *args, **kwargs)
+        topic = sns._topic_by_arn_any_scope(topic_arn) or {"subscriptions": []}
+        for subscription in topic["subscriptions"]:
+            if subscription["protocol"] == "email" and subscription["confirmed"]:
+                mailbox.deliver(
+                    to=subscription["endpoint"], topic_arn=topic_arn, subject=subject, text=message
+                )
+
+    def subscribe(params: Any) -> Any:
+        answer = original_subscribe(params)
+        if _parameter(params, "Protocol") == "email" and answer[0] == 200:
+            topic_arn, endpoint = _parameter(params, "TopicArn"), _parameter(params, "Endpoint")
+            mailbox.deliver(
+                to=endpoint,
+                topic_arn=topic_arn,
+                subject="AWS Notification - Subscription Confirmation",
+                text=f"You have chosen to subscribe to the topic:\n{topic_arn}\n\n"
+                "On AWS this mail carries a link that must be opened before anything else is sent.\n"
+                "Here the subscription has confirmed itself.\n",
+            )
+        return answer
+
+    sns._fanout, sns._subscribe = fanout, subscribe
+
+
+def _parameter(params: Mapping[str, Any], name: str) -> str:
+    value = params.get(name, "")
+    return str(value[0] if isinstance(value, list) else value)

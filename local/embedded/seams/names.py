@@ -1,0 +1,136 @@
+"""ministack's private names that this folder uses, and the environment that ministack reads.
+
+ministack is pinned. `check()` says, in one sentence a name, what a new version moved.
+"""
+
+import importlib
+import inspect
+import os
+from pathlib import Path
+
+MINISTACK_VERSION = "1.5.33"
+
+
+# How the script of ministack's Python worker tells an error.
+TELLS_ERROR = '"error": str(e), "trace": '
+
+
+# Module, name, and the parameters that this file relies on (None: no function).
+SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
+    ("app", "app", ("scope", "receive", "send")),
+    ("app", "SERVICE_HANDLERS", None),
+    ("app", "pin_request_origin", ("source_ip", "secure_transport")),
+    (
+        "core.iam_actions",
+        "extract_resource_arn",
+        ("service", "method", "path", "headers", "body", "query_params", "region", "account_id"),
+    ),
+    ("core.iam_actions", "SERVICE_TO_IAM_NAMESPACE", None),
+    ("core.iam_evaluator", "_gather_role_policies", ("role_name", "account_id")),
+    (
+        "core.iam_evaluator",
+        "enforce",
+        ("access_key_id", "iam_action", "service", "region", "resource_arn", "service_context"),
+    ),
+    ("core.iam_evaluator", "evaluate", ("ctx", "policies")),
+    ("core.iam_evaluator", "evaluate_resource_policy", ("doc", "ctx", "service")),
+    ("core.iam_evaluator", "EvalContext", None),
+    ("core.responses", "get_account_id", ()),
+    ("core.router", "SERVICE_PATTERNS", None),
+    ("core.lambda_runtime", "_PYTHON_WORKER_SCRIPT", None),
+    ("core.lambda_runtime", "Worker", None),
+    ("core.lambda_runtime", "execution_credentials", ("config",)),
+    ("services.iam", "_create_service_linked_role", ("p",)),
+    ("services.iam", "_roles", None),
+    ("services.lambda_svc", "_execute_function_warm", ("func", "event", "request_id")),
+    ("services.lambda_svc", "_functions", None),
+    ("services.lambda_svc", "_route_async_failure", ("target_arn", "func_name", "event", "result")),
+    ("services.lambda_svc", "function_policy_for_arn", ("resource_arn",)),
+    ("services.cloudformation.provisioners", "_RESOURCE_HANDLERS", None),
+    ("services.eventbridge", "_put_events", ("data", "allow_aws_source")),
+    ("services.eventbridge", "_dispatch_event", None),
+    ("services.eventbridge", "_invoke_target", ("target", "event", "rule", "view")),
+    ("services.s3", "_fire_s3_event", ("version_id",)),
+    ("services.sns", "_fanout", ("topic_arn", "msg_id", "message", "subject", "message_structure")),
+    ("services.sns", "_subscribe", ("params",)),
+    ("services.sns", "_topic_by_arn_any_scope", ("topic_arn",)),
+    ("services.sqs", "queue_policy_for_arn", ("queue_arn",)),
+    ("services.stepfunctions", "_run_execution", ("exec_arn",)),
+    ("services.stepfunctions", "_ExecutionError", ("error", "cause")),
+    (
+        "services.stepfunctions",
+        "_apply_jsonata_template",
+        ("value", "raw_input", "ctx", "result", "error_output"),
+    ),
+    (
+        "services.stepfunctions",
+        "_apply_state_assign",
+        ("state_def", "raw_input", "ctx", "result", "error_output"),
+    ),
+    ("services.stepfunctions", "_add_event", ("execution", "event_type", "details")),
+    ("services.stepfunctions", "_emit_execution_status_event", ("execution",)),
+    ("services.stepfunctions", "_executions", None),
+    ("services.stepfunctions", "_iso_to_epoch_ms", ("iso",)),
+    ("services.stepfunctions", "handle_request", ("method", "path", "headers", "body", "query_params")),
+    ("services.stepfunctions", "now_iso", None),
+    ("services.stepfunctions", "_state_machines", None),
+    ("services.stepfunctions", "_task_tokens", None),
+    ("services.sts", "register_session", ("access_key", "session")),
+)
+
+
+def settings(port: int, folder: Path, *, enforce_iam: bool = True) -> dict[str, str]:
+    """The environment that ministack and the functions it runs read."""
+    return {
+        "AUTH": "true" if enforce_iam else "false",
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "LOG_LEVEL": "WARNING",
+        "MINISTACK_ACCOUNT_ID": "000000000000",
+        "MINISTACK_REGION": "us-east-1",
+        "LAMBDA_EXECUTOR": "local",
+        # A function must stay warm for as long as a person looks at a mail.
+        "LAMBDA_WARM_TTL_SECONDS": "86400",
+        # Nothing here takes minutes to recover, so a retry waits a tenth of what it waits on AWS.
+        "SFN_WAIT_SCALE": os.environ.get("SFN_WAIT_SCALE", "0.1"),
+        "S3_PERSIST": "0",
+        # Doors that nobody asked for: MQTT on all interfaces, SFTP, and whatever Docker is on this machine.
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "DOCKER_HOST": f"unix://{folder}/no-docker.sock",
+        "TMPDIR": str(folder),
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def configure(port: int, folder: Path, *, enforce_iam: bool = True) -> None:
+    """Set what ministack reads when it is imported; call this before anything imports it."""
+    os.environ.update(settings(port, folder, enforce_iam=enforce_iam))
+
+
+def check() -> list[str]:
+    """What the installed ministack lacks of the names that this file uses, a sentence each."""
+    problems = []
+    for module, name, parameters in SEAMS:
+        try:
+            found = getattr(importlib.import_module(f"ministack.{module}"), name)
+        except (ImportError, AttributeError):
+            problems.append(f"ministack.{module}.{name} is gone: local/embedded/seams has to follow.")
+            continue
+        if parameters and not set(parameters) <= set(inspect.signature(found).parameters):
+            problems.append(f"ministack.{module}.{name} no longer takes {', '.join(parameters)}.")
+    if not problems:
+        problems += _moved_text()
+    return problems
+
+
+def _moved_text() -> list[str]:
+    from ministack.core import lambda_runtime
+
+    if TELLS_ERROR in lambda_runtime._PYTHON_WORKER_SCRIPT:
+        return []
+    return ["ministack's Python worker no longer tells an error as local/embedded/seams expects."]

@@ -1,0 +1,274 @@
+"""IAM: what the emulator enforces by itself, and what it is made to enforce besides."""
+
+import hashlib
+import json
+import logging
+import re
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from local.embedded.iam import CannotAssume, Question, Questions
+from local.embedded.seams.executions import json_object, records_of_tokens
+
+logger = logging.getLogger(__name__)
+
+
+SagemakerResources = Callable[[str, Mapping[str, Any], str, str], list[str]]
+
+
+def install_iam(questions: Questions, sagemaker_resources: SagemakerResources) -> None:
+    """Let the emulator decide about SageMaker's actions and task tokens too, and keep what it was asked."""
+    from ministack import app
+    from ministack.core import iam_actions
+
+    iam_actions.SERVICE_TO_IAM_NAMESPACE["sagemaker"] = "sagemaker"
+    _name_resources(sagemaker_resources)
+    _keep_questions(questions)
+    _check_deliveries(questions)
+    _check_function_roles(questions)
+    # The bucket refuses what does not come by TLS. Nothing here leaves this machine, which stands for it.
+    pin = app.pin_request_origin
+    app.pin_request_origin = lambda source_ip, secure_transport: pin(source_ip, True)
+
+
+def _name_resources(sagemaker_resources: SagemakerResources) -> None:
+    from ministack.core import iam_actions
+
+    original = iam_actions.extract_resource_arn
+
+    def resource_arn(
+        service: str,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        query_params: Any,
+        region: str,
+        account_id: str,
+    ) -> Any:
+        action = headers.get("x-amz-target", "").rpartition(".")[2]
+        if service == "sagemaker":
+            # Where a call needs more than one resource, its handler asks about the others.
+            return sagemaker_resources(action, json_object(body), region, account_id)[0]
+        if service == "states" and action.startswith("SendTask"):
+            # Known from the token itself on AWS, also when nobody waits for it any more.
+            record = records_of_tokens.get(json_object(body).get("taskToken"), {})
+            return record.get("stateMachineArn", "*")
+        return original(service, method, path, headers, body, query_params, region, account_id)
+
+    iam_actions.extract_resource_arn = resource_arn
+
+
+def _keep_questions(questions: Questions) -> None:
+    from ministack.core import iam_evaluator
+
+    original_evaluate, original_enforce = iam_evaluator.evaluate, iam_evaluator.enforce
+    last = threading.local()
+
+    def evaluate(ctx: Any, *args: Any) -> Any:
+        last.context = ctx
+        return original_evaluate(ctx, *args)
+
+    def enforce(*args: Any, **kwargs: Any) -> Any:
+        last.context = None
+        denied = original_enforce(*args, **kwargs)
+        # Nothing is evaluated for the account's root and for whoever could not say who they are.
+        if ctx := last.context:
+            keys = {name: value for name, value in ctx.service_context.items() if value is not None}
+            questions.add(
+                Question(ctx.principal_arn, ctx.action, ctx.resource_arn, denied is None, context=keys)
+            )
+        return denied
+
+    iam_evaluator.evaluate, iam_evaluator.enforce = evaluate, enforce
+
+
+def refusal(
+    headers: Mapping[str, str], action: str, resource: str, context: Mapping[str, str] | None = None
+) -> str | None:
+    """Why the caller of a request that was let in may not do this as well; None if they may."""
+    from ministack import app
+    from ministack.core import iam_evaluator
+
+    if not app.AUTH:
+        return None
+    key = _SIGNED_BY.search(headers.get("authorization", ""))
+    denied = iam_evaluator.enforce(
+        key[1] if key else "", action, action.partition(":")[0], "us-east-1", resource, dict(context or {})
+    )
+    if denied is None:
+        return None
+    who = getattr(denied, "principal_arn", "") or "anonymous"
+    return (
+        f"User: {who} is not authorized to perform: {action} on resource: {resource} "
+        f"because no identity-based policy allows the {action} action"
+    )
+
+
+_SIGNED_BY = re.compile(r"Credential=([^/]+)/")
+
+
+def role_credentials(service: str, questions: Questions) -> Callable[[str], Mapping[str, str]]:
+    """Role ARN -> credentials with which `service` (such as states.amazonaws.com) acts as the role.
+
+    They do not expire, as those do not that a service renews by itself. Raises CannotAssume. Without
+    enforcement it is the account's root for every role.
+    """
+
+    def credentials(role_arn: str) -> Mapping[str, str]:
+        from ministack import app
+        from ministack.services import sts
+
+        if not app.AUTH:
+            return {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+        _check_trust(service, role_arn, questions)
+        account, name = role_arn.split(":")[4], role_arn.rpartition("/")[2]
+        digest = hashlib.sha256(f"{service} {role_arn}".encode()).hexdigest()
+        session = {
+            "Arn": f"arn:aws:sts::{account}:assumed-role/{name}/{service.partition('.')[0]}",
+            "UserId": f"AROA{digest[:17].upper()}:{service}",
+            "SecretAccessKey": digest,
+            "SessionToken": digest[::-1],
+            "AccountId": account,
+            "PrincipalType": "AssumedRole",
+        }
+        access_key = f"ASIA{digest[:16].upper()}"
+        sts.register_session(access_key, session)
+        return {
+            "aws_access_key_id": access_key,
+            "aws_secret_access_key": session["SecretAccessKey"],
+            "aws_session_token": session["SessionToken"],
+        }
+
+    return credentials
+
+
+def _check_trust(service: str, role_arn: str, questions: Questions) -> None:
+    from ministack.core import iam_evaluator
+    from ministack.services import iam
+
+    account, name = role_arn.split(":")[4], role_arn.rpartition("/")[2]
+    role = iam._roles.get_scoped(account, None, name)
+    if role is None:
+        raise CannotAssume(f"There is no role {role_arn}.")
+    context = _service_context("sts:AssumeRole", role_arn, {"aws:sourceaccount": account})
+    decision = iam_evaluator.evaluate_resource_policy(role["AssumeRolePolicyDocument"], context, service)
+    questions.add(_service_question(service, context, "trust", decision))
+    if decision.decision != "Allow":
+        raise CannotAssume(f"{role_arn} does not trust {service}.")
+
+
+def _service_context(action: str, resource: str, context: Mapping[str, str]) -> Any:
+    from ministack.core import iam_evaluator
+
+    return iam_evaluator.EvalContext(
+        principal_arn="*",
+        principal_type="Service",
+        principal_account="",
+        action=action,
+        resource_arn=resource,
+        region="us-east-1",
+        service_context=dict(context),
+    )
+
+
+def _service_question(service: str, ctx: Any, by: str, result: Any) -> Question:
+    allowed = result.decision == "Allow"
+    return Question(service, ctx.action, ctx.resource_arn, allowed, by, ctx.service_context)
+
+
+def make_service_role(role_arn: str, policy: Mapping[str, Any]) -> None:
+    """A service-linked role as AWS makes it when a service is first used."""
+    from ministack.services import iam
+
+    service, name = role_arn.split("/")[-2:]
+    iam._create_service_linked_role({"AWSServiceName": [service]})
+    made = iam._roles.pop(f"AWSServiceRoleFor{service.partition('.')[0].capitalize()}")
+    made.update(RoleName=name, Arn=role_arn, InlinePolicies={"ServiceRole": json.dumps(policy)})
+    iam._roles[name] = made
+
+
+def _check_deliveries(questions: Questions) -> None:
+    """EventBridge and Lambda hand events on inside the emulator: ask the policies that AWS asks then."""
+    from ministack import app
+    from ministack.services import eventbridge, lambda_svc
+
+    original_invoke, original_route = eventbridge._invoke_target, lambda_svc._route_async_failure
+
+    def invoke(target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], *args: Any) -> None:
+        if app.AUTH and not _may_deliver(target, rule, questions):
+            logger.error("EventBridge may not deliver to %s: no policy allows it", target["Arn"])
+            return
+        original_invoke(target, event, rule, *args)
+
+    def route(target_arn: str, func_name: str, *args: Any) -> None:
+        role = lambda_svc._functions[func_name]["config"]["Role"]
+        if app.AUTH and not role_may(role, "sqs:SendMessage", target_arn, questions):
+            logger.error("Lambda may not put failed events of %s into %s", func_name, target_arn)
+            return
+        original_route(target_arn, func_name, *args)
+
+    eventbridge._invoke_target, lambda_svc._route_async_failure = invoke, route
+
+
+def _check_function_roles(questions: Questions) -> None:
+    """Give a function its role's credentials only when the role lets Lambda in."""
+    from ministack import app
+    from ministack.core import lambda_runtime
+
+    original = lambda_runtime.execution_credentials
+
+    def execution_credentials(config: dict[str, Any]) -> dict[str, str]:
+        if app.AUTH:
+            _check_trust("lambda.amazonaws.com", config["Role"], questions)
+        return original(config)  # type: ignore[no-any-return]
+
+    lambda_runtime.execution_credentials = execution_credentials
+
+
+def _may_deliver(target: Mapping[str, Any], rule: Mapping[str, Any], questions: Questions) -> bool:
+    from ministack.core import iam_evaluator
+    from ministack.services import lambda_svc, sqs
+
+    arn, events = target["Arn"], "events.amazonaws.com"
+    service = arn.split(":")[2]
+    if service == "states":
+        try:
+            _check_trust(events, target.get("RoleArn", ":::::"), questions)
+        except CannotAssume:
+            return False
+        return role_may(target["RoleArn"], "states:StartExecution", arn, questions)
+    lookups = {
+        "lambda": ("lambda:InvokeFunction", lambda_svc.function_policy_for_arn),
+        "sqs": ("sqs:SendMessage", sqs.queue_policy_for_arn),
+    }
+    if service not in lookups:
+        return True
+    action, policy_of = lookups[service]
+    rule_arn = rule.get("Arn", "")
+    keys = {"aws:sourcearn": rule_arn, "aws:sourceaccount": rule_arn.split(":")[4] if rule_arn else ""}
+    context = _service_context(action, arn, keys)
+    policy, _ = policy_of(arn) or (None, "")
+    decision = iam_evaluator.evaluate_resource_policy(policy, context, events)
+    questions.add(_service_question(events, context, "resource", decision))
+    return bool(decision.decision == "Allow")
+
+
+def role_may(role_arn: str, action: str, resource: str, questions: Questions) -> bool:
+    """Whether the role's own policies allow it, for what a service does as the role without a request."""
+    from ministack.core import iam_evaluator
+
+    account, name = role_arn.split(":")[4], role_arn.rpartition("/")[2]
+    context = iam_evaluator.EvalContext(
+        principal_arn=f"arn:aws:sts::{account}:assumed-role/{name}/service",
+        principal_type="AssumedRole",
+        principal_account=account,
+        action=action,
+        resource_arn=resource,
+        region="us-east-1",
+    )
+    result = iam_evaluator.evaluate(context, iam_evaluator._gather_role_policies(name, account))
+    allowed = bool(result.decision == "Allow")
+    questions.add(Question(context.principal_arn, action, resource, allowed))
+    return allowed

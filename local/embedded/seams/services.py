@@ -1,0 +1,40 @@
+"""Services and resource types that ministack lacks."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+
+def application() -> Callable[..., Awaitable[None]]:
+    """ministack's ASGI application."""
+    from ministack import app
+
+    return app.app  # type: ignore[no-any-return]
+
+
+def install_service(name: str, target_prefix: str, handler: Callable[..., Any]) -> None:
+    """Answer requests whose X-Amz-Target begins with `target_prefix` by `handler`."""
+    from ministack import app
+    from ministack.core import router
+
+    app.SERVICE_HANDLERS[name] = handler
+    router.SERVICE_PATTERNS[name] = {"target_prefixes": [target_prefix], "host_patterns": []}
+
+
+def install_resource_type(name: str, handlers: Mapping[str, Callable[..., Any]]) -> None:
+    """Teach CloudFormation a resource type."""
+    from ministack.services.cloudformation import provisioners
+
+    provisioners._RESOURCE_HANDLERS[name] = dict(handlers)
+
+
+def install_event_source(source: str) -> None:
+    """Let a service that is not ministack's own put events of `source`, such as aws.sagemaker."""
+    from ministack.services import eventbridge
+
+    original = eventbridge._put_events
+
+    def put_events(data: Mapping[str, Any], allow_aws_source: bool = False) -> Any:
+        ours = all(entry.get("Source") == source for entry in data.get("Entries", []))
+        return original(data, allow_aws_source or ours)
+
+    eventbridge._put_events = put_events

@@ -1,0 +1,93 @@
+"""Every call that a run makes, from the upload to the mail that tells how it ended.
+
+`test_calls.py` records a run and fails when it made a call that is not here, or did not make one that is.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Call:
+    """An operation, and what its request contains that tells it from the others."""
+
+    operation: str
+    containing: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.containing}".strip()
+
+    def matches(self, request: str) -> bool:
+        operation, _, text = request.partition(" ")
+        return operation == self.operation and self.containing in text
+
+    @property
+    def throttled(self) -> str:
+        """How the service says that it is asked too often."""
+        return {
+            "s3": "SlowDown",
+            "sns": "Throttling",
+            "lambda": "TooManyRequestsException",
+            "dynamodb": "ProvisionedThroughputExceededException",
+        }.get(self.operation.partition(":")[0], "ThrottlingException")
+
+    @property
+    def broken(self) -> str:
+        """How the service says that it has a problem of its own."""
+        return {
+            "s3": "InternalError",
+            "lambda": "ServiceException",
+            "dynamodb": "InternalServerError",
+        }.get(self.operation.partition(":")[0], "InternalFailure")
+
+
+# The state machine's tasks: the state, and the call it makes.
+TASKS = {
+    "Claim upload": Call("dynamodb:PutItem", "upload#"),
+    "Check upload": Call("lambda:Invoke", "CheckUpload"),
+    "Preprocess": Call("sagemaker:CreateProcessingJob", "-preprocess-"),
+    "Tune": Call("sagemaker:CreateHyperParameterTuningJob"),
+    "Find best model": Call("sagemaker:DescribeTrainingJob"),
+    "Find champion": Call("sagemaker:ListModelPackages"),
+    "Read champion": Call("sagemaker:DescribeModelPackage"),
+    "Evaluate": Call("sagemaker:CreateProcessingJob", "-evaluate-"),
+    "Read evaluation": Call("s3:GetObject", "/evaluation.json"),
+    "Create model": Call("sagemaker:CreateModel"),
+    "Batch transform": Call("sagemaker:CreateTransformJob"),
+    "Register model": Call("sagemaker:CreateModelPackage"),
+    "Ask for approval": Call("lambda:Invoke", "RequestApproval"),
+}
+LAMBDAS = [
+    Call("s3:GetObject", "/incoming/"),
+    Call("s3:CopyObject", "/input/upload.csv"),
+    Call("sns:ListSubscriptionsByTopic", "ApprovalTopic"),
+    Call("sns:Publish", "ApprovalTopic"),
+    Call("sns:Publish", "NotificationTopic"),
+    Call("dynamodb:PutItem", "link#"),
+    Call("dynamodb:PutItem", "told#"),
+    Call("dynamodb:GetItem", "link#"),
+    Call("dynamodb:GetItem", "package#"),
+    Call("dynamodb:UpdateItem", "package#"),
+    Call("dynamodb:UpdateItem", "told#"),
+    Call("sagemaker:UpdateModelPackage"),
+    Call("s3:GetObject", "/predictions/"),
+    Call("states:SendTaskSuccess"),
+]
+JOBS = [
+    Call("s3:ListObjectsV2", "prefix=code/"),
+    Call("s3:ListObjectsV2", "prefix=runs/"),
+    Call("s3:ListObjectsV2", "prefix=models/"),
+    Call("s3:GetObject", "/code/"),
+    Call("s3:GetObject", "/input/upload.csv"),
+    Call("s3:GetObject", "/prepared/"),
+    Call("s3:GetObject", "/tuning/"),
+    Call("s3:GetObject", "/model.tar.gz"),
+    Call("s3:PutObject", "/prepared/"),
+    Call("s3:PutObject", "/tuning/"),
+    Call("s3:PutObject", "/model.tar.gz"),
+    Call("s3:PutObject", "/evaluation.json"),
+    Call("s3:PutObject", "/predictions/"),
+    Call("logs:CreateLogStream"),
+    Call("logs:PutLogEvents"),
+    Call("events:PutEvents"),
+]
+CALLS = [*TASKS.values(), *LAMBDAS, *JOBS]

@@ -1,0 +1,123 @@
+"""One `mpg up` for the session, its waiting shortened; every test leaves it without faults."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.cli.build import Build, fingerprint
+from tests.conftest import ROOT, eventually, free_port
+from tests.e2e.mpg import Place, wait_for
+from tests.faults.pipeline import STACK, Pipeline
+from tests.faults.tally import Tally
+
+TALLY = pytest.StashKey[Tally]()
+# What a state waits before it tries again, in parts of what it would wait on AWS: 30 seconds become 0.15.
+WAIT_SCALE = "0.005"
+# Enough to choose among; each trial more is a tenth of a second in every test.
+TRIALS = "3"
+
+
+class QuickPlace(Place):
+    """A place where an mpg starts that waits less between attempts."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**super().environment, "SFN_WAIT_SCALE": WAIT_SCALE}
+
+    @classmethod
+    def with_build(cls, folder: Path, builds: Path) -> "QuickPlace":
+        """A place that has the build of the application already, if it is among these."""
+        place = cls(folder / "state", folder / "tmp")
+        place.temporary.mkdir()
+        place.state.mkdir()
+        build = Build(fingerprint(), builds)
+        if build.is_there:
+            # A built template names the state machine's file relative to where it lies.
+            (folder / "statemachine").symlink_to(ROOT / "statemachine")
+            shutil.copytree(build.folder, place.state / "build" / build.folder.name)
+        return place
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[TALLY] = Tally()
+
+
+@pytest.fixture(scope="session")
+def tally(pytestconfig: pytest.Config) -> Tally:
+    return pytestconfig.stash[TALLY]
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> QuickPlace:
+    builds = Path(os.environ.get("MPG_STATE_FOLDER") or ROOT / ".mpg") / "build"
+    return QuickPlace.with_build(tmp_path_factory.mktemp("faults"), builds)
+
+
+@pytest.fixture(scope="session")
+def deployed(place: QuickPlace, tally: Tally) -> Iterator[Pipeline]:
+    log, port = place.state.parent / "log", free_port()
+    process = place.start("up", "--port", str(port), log=log)
+    try:
+        wait_for(log, r"Ctrl-C stops it", process)
+        pipeline = Pipeline(port, next(place.temporary.glob("mpg-*")), tally)
+        _fewer_trials(pipeline)
+        # Warm functions, and a champion, so that every later run compares itself.
+        first = pipeline.upload()
+        assert first.ends().outcome == "pending"
+        assert first.approve().outcome == "approved"
+        first.told()
+        yield pipeline
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _fewer_trials(pipeline: Pipeline) -> None:
+    cloudformation = pipeline.client("cloudformation")
+    (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+    parameters = [
+        {"ParameterKey": name, "ParameterValue": TRIALS}
+        if name == "MaxTrials"
+        else {"ParameterKey": name, "UsePreviousValue": True}
+        for name in (parameter["ParameterKey"] for parameter in stack["Parameters"])
+    ]
+    capabilities = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
+    cloudformation.update_stack(
+        StackName=STACK, UsePreviousTemplate=True, Capabilities=capabilities, Parameters=parameters
+    )
+    done = "UPDATE_COMPLETE"
+    eventually(
+        lambda: cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["StackStatus"] == done, 60
+    )
+
+
+@pytest.fixture
+def pipeline(deployed: Pipeline) -> Iterator[Pipeline]:
+    deployed.runs = []
+    yield deployed
+    deployed.heal()
+    deployed.settle()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    tally = config.stash[TALLY]
+    if not tally.uploads:
+        return
+    terminalreporter.section("faults")
+    terminalreporter.line(
+        f"uploads {tally.uploads}, events delivered {tally.events}, faults injected {sum(tally.faults.values())}, "
+        f"processes killed {tally.killed}, runs lost {len(tally.lost)}, runs doubled {len(tally.doubled)}, "
+        f"mails doubled {len(tally.mails_doubled)} ({tally.mails_doubled_knowingly} as a test expects)"
+    )
+    for operation, number in sorted(tally.faults.items()):
+        terminalreporter.line(f"  {number:5}  {operation}")
+    for what, keys in (
+        ("lost", tally.lost),
+        ("doubled", tally.doubled),
+        ("mails doubled", tally.mails_doubled),
+    ):
+        for key in keys:
+            terminalreporter.line(f"  {what}: {key[:100]}")

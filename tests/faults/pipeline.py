@@ -1,0 +1,307 @@
+"""The deployed pipeline as a test sees it: faults to ask for, files to upload."""
+
+import json
+import os
+import signal
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from local.embedded.faults import ONLOOKER
+from tests.conftest import ROOT, eventually
+from tests.faults.run import RUN_SECONDS, Run
+from tests.faults.tally import Mail, Tally
+
+SAMPLE = (ROOT / "data" / "auto-mpg.csv").read_bytes()
+STACK = "mpg-local"
+
+
+class Pipeline:
+    """A running `mpg up`."""
+
+    def __init__(self, port: int, work: Path, tally: Tally) -> None:
+        self.port = port
+        self.work = work
+        self.tally = tally
+        self.runs: list[Run] = []
+        self._rules: list[dict[str, Any]] = []
+        self._clients: dict[str, Any] = {}
+        self._uploads_of: dict[str, tuple[str, str]] = {}
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def client(self, service: str) -> Any:
+        """A boto3 client that no fault meets and nobody counts."""
+        if service not in self._clients:
+            new_client: Any = boto3.client
+            self._clients[service] = new_client(
+                service,
+                endpoint_url=self.url,
+                region_name="us-east-1",
+                aws_access_key_id="test",
+                aws_secret_access_key="test",
+                config=Config(
+                    retries={"total_max_attempts": 1}, max_pool_connections=50, user_agent_extra=ONLOOKER
+                ),
+            )
+        return self._clients[service]
+
+    @cached_property
+    def stack(self) -> dict[str, str]:
+        """The stack's outputs, and the physical id of each of its resources by its logical one."""
+        cloudformation = self.client("cloudformation")
+        outputs = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
+        resources = cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
+        return {
+            **{resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources},
+            **{output["OutputKey"]: output["OutputValue"] for output in outputs},
+        }
+
+    # Faults
+
+    def fault(self, operation: str, *, containing: str = "", times: int | None = 1, **what: Any) -> None:
+        """Ask for a fault, as local/embedded/faults.py describes it (`from` is `first` here).
+
+        It comes after those that were asked for before; all of them count from one again.
+        """
+        rule = {"operation": operation, "containing": containing, "times": times, **what}
+        self._rules.append({"from" if name == "first" else name: value for name, value in rule.items()})
+        self._put_rules()
+
+    def heal(self) -> list[dict[str, Any]]:
+        """No faults from now on; held calls go on. Tells what the rules met."""
+        self._rules = []
+        return self._put_rules()
+
+    def faults(self) -> list[dict[str, Any]]:
+        """The rules with what they met so far."""
+        return list(self._ask("/_mpg/faults"))
+
+    @contextmanager
+    def held(self, operation: str, containing: str = "") -> Iterator[None]:
+        """While entered, the first such call waits; afterwards there are no faults at all."""
+        self.fault(operation, containing=containing, delay=RUN_SECONDS)
+        try:
+            yield
+        finally:
+            self.heal()
+
+    def until_met(self, number: int = 1) -> None:
+        """Wait until the newest rule has applied so often."""
+        eventually(lambda: self.faults()[-1]["applied"] >= number, RUN_SECONDS)
+
+    @contextmanager
+    def quotas(self, **instances: int) -> Iterator[None]:
+        """While entered, an account with so many ml.m5.large for `processing`, `training` and `transform`."""
+        quotas = {f"ml.m5.large for {kind} job usage": number for kind, number in instances.items()}
+        self._ask("/_mpg/quotas", quotas)
+        try:
+            yield
+        finally:
+            self._ask("/_mpg/quotas", {})
+
+    def _put_rules(self) -> list[dict[str, Any]]:
+        met = list(self._ask("/_mpg/faults", self._rules))
+        for rule in met:
+            if _does_something(rule):
+                self.tally.faults[rule["operation"]] += rule["applied"]
+        return met
+
+    def _ask(self, path: str, content: Any = None) -> Any:
+        body = None if content is None else json.dumps(content).encode()
+        request = urllib.request.Request(self.url + path, body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    # Files
+
+    def upload(self, name: str = "cars.csv", content: bytes = SAMPLE, *, key: str = "") -> Run:
+        """Upload a file under a key that no other test has, or under `key`."""
+        key = key or f"incoming/{self.tally.uploads:04}/{name}"
+        answer = self.client("s3").put_object(Bucket=self.stack["BucketName"], Key=key, Body=content)
+        self.tally.uploads += 1
+        self.tally.events += 1
+        run = Run(self, key, answer["VersionId"])
+        self.runs.append(run)
+        return run
+
+    def deliver_again(self, run: Run, number: int = 1) -> list[str]:
+        """Deliver the event of an upload again; EventBridge would name the executions as it likes."""
+        (first, *_) = eventually(lambda: self.executions_of(run))
+        event = self.describe(first)["input"]
+        machine = self.stack["StateMachineArn"]
+        self.tally.events += number
+        return [
+            self.client("stepfunctions").start_execution(stateMachineArn=machine, input=event)["executionArn"]
+            for _ in range(number)
+        ]
+
+    # Functions and processes
+
+    def invoke(self, function: str, event: dict[str, Any], *, asynchronously: bool = False) -> str:
+        """Deliver an event to a function, by its logical id; what it answers, or how it failed."""
+
+        def answer() -> str | None:
+            found = self.client("lambda").invoke(
+                FunctionName=self.stack[function],
+                InvocationType="Event" if asynchronously else "RequestResponse",
+                Payload=json.dumps(event),
+            )
+            text = str(found["Payload"].read().decode())
+            # The emulator may hand an event to a process that a test has just killed.
+            return None if "Runtime.HandlerError" in text else text or "{}"
+
+        return str(eventually(answer))
+
+    @contextmanager
+    def crash(
+        self, function: str, *, before: str = "", after: str = "", containing: str = "", first: int = 1
+    ) -> Iterator[None]:
+        """A function, by its logical id, is killed right before or after such a call.
+
+        The call has to come of what is done while this is entered; leaving it waits for that.
+        """
+        drop = "after" if after else "before"
+        self.fault(after or before, containing=containing, first=first, drop=drop, delay=RUN_SECONDS)
+        try:
+            yield
+            self.until_met()
+            self._kill_function(function)
+        finally:
+            self.heal()
+
+    def _kill_function(self, function: str) -> None:
+        self._kill(lambda: processes("cmdline", str(self.work), f"ministack-lambda-{self.stack[function]}-"))
+
+    def kill_job(self, name: str) -> None:
+        """Wait until a job whose name contains this runs, and kill it."""
+
+        def one_job() -> list[int]:
+            first = processes("cwd", str(self.work), name)[:1]
+            return processes("cwd", str(Path(f"/proc/{first[0]}/cwd").readlink())) if first else []
+
+        self._kill(one_job)
+
+    @contextmanager
+    def withheld(self, rule: str) -> Iterator[None]:
+        """While entered, nothing comes of the events of a rule, by its logical id."""
+        events, name = self.client("events"), self.stack[rule].rpartition("/")[2]
+        events.disable_rule(Name=name)
+        try:
+            yield
+        finally:
+            events.enable_rule(Name=name)
+
+    def running_jobs(self, run: Run, step: str = "") -> list[int]:
+        """The processes of a run's jobs: `preprocess`, `evaluate`, `predict` or all."""
+        return processes("cwd", str(self.work), f"{run.run_id}-{step}")
+
+    def _kill(self, find: Callable[[], list[int]]) -> None:
+        victims = eventually(find, RUN_SECONDS)
+        for pid in victims:
+            os.kill(pid, signal.SIGKILL)
+        self.tally.killed += len(victims)
+
+    # What there is
+
+    def describe(self, execution_arn: str) -> dict[str, Any]:
+        return dict(self.client("stepfunctions").describe_execution(executionArn=execution_arn))
+
+    def executions_of(self, run: Run) -> list[str]:
+        """The ARNs of all executions that an upload started."""
+        pages = (
+            self.client("stepfunctions")
+            .get_paginator("list_executions")
+            .paginate(stateMachineArn=self.stack["StateMachineArn"])
+        )
+        arns = [entry["executionArn"] for page in pages for entry in page["executions"]]
+        for arn in arns:
+            if arn not in self._uploads_of:
+                uploaded = json.loads(self.describe(arn)["input"])["detail"]["object"]
+                self._uploads_of[arn] = (uploaded["key"], uploaded["version-id"])
+        return [arn for arn in arns if self._uploads_of[arn] == (run.key, run.version_id)]
+
+    def mails(self) -> list[Mail]:
+        """Everything in the mailbox, oldest first."""
+        return [Mail(mail["topic"], mail["subject"], mail["text"]) for mail in self._ask("/_mpg/mails")]
+
+    def messages(self, queue: str) -> list[str]:
+        """Take the bodies of the messages out of a queue, by its logical id."""
+        found = self.client("sqs").receive_message(QueueUrl=self.stack[queue], MaxNumberOfMessages=10)
+        return [message["Body"] for message in found.get("Messages", [])]
+
+    def objects(self, prefix: str) -> dict[str, str]:
+        """Keys and hashes of what lies in the bucket."""
+        pages = (
+            self.client("s3")
+            .get_paginator("list_objects_v2")
+            .paginate(Bucket=self.stack["BucketName"], Prefix=prefix)
+        )
+        return {item["Key"]: item["ETag"] for page in pages for item in page.get("Contents", [])}
+
+    @contextmanager
+    def script(self, name: str, content: str, *, after: str = "") -> Iterator[None]:
+        """While entered, jobs run this instead of a processing script, or in it after these words."""
+        (key,) = [key for key in self.objects("code/") if key.endswith(f"/{name}")]
+        s3, place = self.client("s3"), {"Bucket": self.stack["BucketName"], "Key": key}
+        original = s3.get_object(**place)["Body"].read().decode()
+        assert after in original
+        s3.put_object(**place, Body=original.replace(after, after + content, 1) if after else content)
+        try:
+            yield
+        finally:
+            s3.put_object(**place, Body=original)
+
+    @contextmanager
+    def definition(self, state: str, **changes: Any) -> Iterator[None]:
+        """While entered, executions start with fields of a state changed: shorter limits, say."""
+        machine, client = self.stack["StateMachineArn"], self.client("stepfunctions")
+        original = client.describe_state_machine(stateMachineArn=machine)["definition"]
+        changed = json.loads(original)
+        _change(changed["States"][state], changes)
+        client.update_state_machine(stateMachineArn=machine, definition=json.dumps(changed))
+        try:
+            yield
+        finally:
+            client.update_state_machine(stateMachineArn=machine, definition=original)
+
+    def settle(self) -> None:
+        """Add what became of a test's uploads to the tally, and forget them."""
+        for run in self.runs:
+            run.settle(self.tally)
+        self.runs = []
+
+
+def processes(what: str, *texts: str) -> list[int]:
+    """Ids of the processes that have all these texts in `cmdline`, or in the path of their `cwd`."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            path = process / what
+            content = str(path.readlink()) if what == "cwd" else path.read_bytes().decode(errors="replace")
+        except OSError:
+            continue  # It ended meanwhile, or is not ours.
+        if all(text in content for text in texts):
+            found.append(int(process.name))
+    return found
+
+
+def _change(fields: dict[str, Any], changes: dict[str, Any]) -> None:
+    for name, value in changes.items():
+        if isinstance(value, dict):
+            _change(fields[name], value)
+        else:
+            assert name in fields, name
+            fields[name] = value
+
+
+def _does_something(rule: dict[str, Any]) -> bool:
+    return bool(rule["error"] or rule["delay"] or rule["drop"])

@@ -1,0 +1,210 @@
+"""One uploaded file, and everything that the pipeline made of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from local.cli import browser
+from tests.conftest import eventually
+from tests.faults.tally import Ending, Mail, Tally
+
+if TYPE_CHECKING:
+    from tests.faults.pipeline import Pipeline
+
+# A run takes a few seconds; the machine may be busy with something else.
+RUN_SECONDS = 90.0
+_LINK = re.compile(r"^http://\S+/review/\S+$", re.MULTILINE)
+
+
+class Run:
+    """One uploaded version of a file, and everything that the pipeline made of it."""
+
+    def __init__(self, pipeline: Pipeline, key: str, version_id: str) -> None:
+        self.pipeline = pipeline
+        self.key = key
+        self.version_id = version_id
+
+    @cached_property
+    def arn(self) -> str:
+        """The execution that claimed the upload, or, when nobody could, the first about it."""
+        return str(eventually(self._find, RUN_SECONDS))
+
+    @cached_property
+    def run_id(self) -> str:
+        started = self.pipeline.describe(self.arn)["startDate"].astimezone().utctimetuple()
+        moment = f"{started.tm_year}{started.tm_mon:02}{started.tm_mday:02}-{started.tm_hour:02}{started.tm_min:02}"
+        return f"mpg-{moment}-{hashlib.sha256(self.arn.encode()).hexdigest()[:8]}"
+
+    def ends(self, seconds: float = RUN_SECONDS) -> Ending:
+        """Wait for the end of the execution, or until it waits for an approval that was asked for."""
+        return eventually(self._ending, seconds)  # type: ignore[no-any-return]
+
+    def is_over(self, seconds: float = RUN_SECONDS) -> Ending:
+        """Wait for the end of the execution, with nobody asked or somebody having decided."""
+        return eventually(lambda: self._ending(or_waits=False), seconds)  # type: ignore[no-any-return]
+
+    def approve(self) -> Ending:
+        """Approve the model in SageMaker, and wait for the end."""
+        self.decide("Approved")
+        return self.is_over()
+
+    def decide(self, status: str) -> None:
+        """Set the approval status of the package: `Approved` or `Rejected`."""
+        (package,) = self.packages()
+        self.pipeline.client("sagemaker").update_model_package(
+            ModelPackageArn=package, ModelApprovalStatus=status, ApprovalDescription="by the test"
+        )
+
+    def approve_by_mail(self, button: tuple[str, str] = ("decision", "approve")) -> int:
+        """Approve the model through the newest mailed link; the status of the page that answers."""
+        link = _LINK.search(self.questions()[-1].text)
+        assert link
+        page = browser.get(link.group())
+        form = page.form_with_button(*button)
+        return browser.submit(page, form, form.filled({"reviewer": "Ada"}, button)).status
+
+    def stop(self) -> None:
+        """Stop the execution by hand."""
+        self.pipeline.client("stepfunctions").stop_execution(
+            executionArn=self.arn, error="Stopped", cause="by hand"
+        )
+
+    def redrive(self) -> Ending:
+        """Redrive the execution, and wait for where it gets to."""
+        before = len(self.questions())
+        self.pipeline.client("stepfunctions").redrive_execution(executionArn=self.arn)
+        return eventually(lambda: self._ending(asked_before=before), RUN_SECONDS)  # type: ignore[no-any-return]
+
+    def end_event(self) -> dict[str, Any]:
+        """The event with which Step Functions tells the end of the execution."""
+        found = self.pipeline.describe(self.arn)
+        names = ("executionArn", "stateMachineArn", "name", "status", "input", "output", "error", "cause")
+        detail = {name: found.get(name) for name in names} | {"redriveCount": found.get("redriveCount", 0)}
+        return {
+            "source": "aws.states",
+            "detail-type": "Step Functions Execution Status Change",
+            "detail": detail,
+        }
+
+    def decision_event(self) -> dict[str, Any]:
+        """The event with which SageMaker tells that the package was decided."""
+        (package,) = self.packages()
+        found = self.pipeline.client("sagemaker").describe_model_package(ModelPackageName=package)
+        names = ("ModelPackageArn", "ModelPackageGroupName", "ModelApprovalStatus")
+        detail = {name: found[name] for name in names}
+        return {
+            "source": "aws.sagemaker",
+            "detail-type": "SageMaker Model Package State Change",
+            "detail": detail,
+        }
+
+    def entered(self) -> list[str]:
+        """The names of the states that the execution entered, in order."""
+        return [
+            event["stateEnteredEventDetails"]["name"]
+            for event in self.history()
+            if event["type"].endswith("StateEntered")
+        ]
+
+    def history(self) -> list[dict[str, Any]]:
+        pages = (
+            self.pipeline.client("stepfunctions")
+            .get_paginator("get_execution_history")
+            .paginate(executionArn=self.arn)
+        )
+        return [event for page in pages for event in page["events"]]
+
+    def until_in(self, state: str) -> None:
+        """Wait until the execution is in this state, or was."""
+        eventually(lambda: state in self.entered(), RUN_SECONDS)
+
+    def questions(self) -> list[Mail]:
+        """The mails that asked for an approval."""
+        return self._mails("ApprovalTopic", self.run_id)
+
+    def endings(self) -> list[Mail]:
+        """The mails that told how the execution ended."""
+        return self._mails("NotificationTopic", self.arn)
+
+    def told(self) -> Mail:
+        """Wait for the mail that tells how the execution ended."""
+        return eventually(self.endings)[-1]  # type: ignore[no-any-return]
+
+    def packages(self) -> list[str]:
+        """The model packages that were registered for it."""
+        pages = (
+            self.pipeline.client("sagemaker")
+            .get_paginator("list_model_packages")
+            .paginate(ModelPackageGroupName=self.pipeline.stack["ModelPackageGroupName"])
+        )
+        return [
+            package["ModelPackageArn"]
+            for page in pages
+            for package in page["ModelPackageSummaryList"]
+            if self.run_id in package.get("ModelPackageDescription", "")
+        ]
+
+    def jobs(self) -> dict[str, str]:
+        """Name and status of each processing, tuning and transform job."""
+        sagemaker = self.pipeline.client("sagemaker")
+        found: dict[str, str] = {}
+        for kind, listed in (
+            ("ProcessingJob", sagemaker.list_processing_jobs),
+            ("HyperParameterTuningJob", sagemaker.list_hyper_parameter_tuning_jobs),
+            ("TransformJob", sagemaker.list_transform_jobs),
+        ):
+            summaries = next(
+                value for value in listed(NameContains=self.run_id).values() if isinstance(value, list)
+            )
+            found |= {summary[f"{kind}Name"]: summary[f"{kind}Status"] for summary in summaries}
+        return found
+
+    def trials(self) -> dict[str, str]:
+        """Name and status of each training job."""
+        found = self.pipeline.client("sagemaker").list_training_jobs(NameContains=self.run_id, MaxResults=100)
+        return {job["TrainingJobName"]: job["TrainingJobStatus"] for job in found["TrainingJobSummaries"]}
+
+    def settle(self, tally: Tally) -> None:
+        """Count this upload as lost or doubled, if it is."""
+        executions = self.pipeline.executions_of(self)
+        if not executions or not self._ending():
+            tally.lost.append(self.key)
+            return
+        working = [arn for arn in executions if "already_processed" not in str(self._output(arn))]
+        packages = self.packages()
+        if len(working) > 1 or len(packages) > 1:
+            tally.doubled.append(f"{self.key}: {len(working)} executions, {len(packages)} packages")
+        redrives = [event["type"] for event in self.history()].count("ExecutionRedriven")
+        if len(self.questions()) > 1 + redrives or len(self.endings()) > 1 + redrives:
+            tally.mails_doubled.append(self.key)
+
+    def _find(self) -> str | None:
+        item = self.pipeline.client("dynamodb").get_item(
+            TableName=self.pipeline.stack["TableName"],
+            Key={"pk": {"S": f"upload#{self.pipeline.stack['BucketName']}/{self.key}#{self.version_id}"}},
+            ConsistentRead=True,
+        )
+        if "Item" in item:
+            return str(item["Item"]["execution_arn"]["S"])
+        started = self.pipeline.executions_of(self)
+        return started[0] if started else None
+
+    def _ending(self, *, or_waits: bool = True, asked_before: int = 0) -> Ending | None:
+        found = self.pipeline.describe(self.arn)
+        output = self._output(self.arn) if found["status"] == "SUCCEEDED" else {}
+        if found["status"] == "RUNNING":
+            waits = or_waits and len(self.questions()) > asked_before
+            return Ending("pending", "", "", {}) if waits else None
+        outcome = output.get("outcome", found["status"].lower())
+        return Ending(outcome, found.get("error") or "", found.get("cause") or "", output)
+
+    def _output(self, arn: str) -> dict[str, Any]:
+        return dict(json.loads(self.pipeline.describe(arn).get("output") or "{}"))
+
+    def _mails(self, topic: str, mark: str) -> list[Mail]:
+        name = self.pipeline.stack[topic].rpartition(":")[2]
+        return [mail for mail in self.pipeline.mails() if mail.topic == name and mark in mail.text]

@@ -1,0 +1,73 @@
+"""Whatever call fails for a while, the run gets through; whatever fails for good is told and can be redriven."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.faults.calls import CALLS, TASKS, Call
+from tests.faults.pipeline import Pipeline
+
+# What happens to the first call of each kind. A task's own call is not lost: Step Functions is no client of ours.
+ONCE: dict[str, Callable[[Call], dict[str, Any]]] = {
+    "throttled": lambda call: {"error": call.throttled},
+    "broken": lambda call: {"error": call.broken, "status": 500},
+    # A mail whose answer is lost goes out again: see test_functions.py.
+    "lost": lambda call: {
+        "drop": "before" if CALLS.index(call) % 2 or call.operation == "sns:Publish" else "after"
+    },
+}
+NEVER_LOST = set(TASKS.values())
+
+
+def test_the_table_of_calls_has_every_call_of_a_run(pipeline: Pipeline) -> None:
+    pipeline.fault("*")
+    run = pipeline.upload()
+    run.ends()
+    assert run.approve_by_mail() == 200
+    assert run.is_over().outcome == "approved"
+    run.told()
+    (watched,) = pipeline.heal()
+    requests = watched["requests"]
+    unknown = [request for request in requests if not any(call.matches(request) for call in CALLS)]
+    assert unknown == []
+    assert [str(call) for call in CALLS if not any(call.matches(request) for request in requests)] == []
+
+
+@pytest.mark.parametrize("fault", ONCE)
+def test_a_run_gets_through_when_the_first_call_of_every_kind_fails(pipeline: Pipeline, fault: str) -> None:
+    for call in CALLS:
+        if fault != "lost" or call not in NEVER_LOST:
+            pipeline.fault(call.operation, containing=call.containing, **ONCE[fault](call))
+    run = pipeline.upload()
+    assert run.ends().outcome == "pending"
+    assert run.approve_by_mail() == 200
+    assert run.is_over().outcome == "approved"
+    run.told()
+    unused = [f"{rule['operation']} {rule['containing']}" for rule in pipeline.heal() if not rule["applied"]]
+    assert unused == []
+    assert (len(run.packages()), len(run.questions()), len(run.endings())) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("state", TASKS)
+def test_a_call_that_fails_for_good_is_told_and_a_redrive_repeats_nothing(
+    pipeline: Pipeline, state: str
+) -> None:
+    call = TASKS[state]
+    pipeline.fault(call.operation, containing=call.containing, error=call.throttled, times=None)
+    run = pipeline.upload()
+    ending = run.ends()
+    assert ending.outcome == "failed"
+    assert "A fault was asked for" in ending.cause
+    assert run.entered()[-1] == state
+    assert "A fault was asked for" in run.told().text
+    (fault,) = pipeline.heal()
+    assert fault["applied"] == fault["seen"] > 1
+
+    done = run.jobs()
+    assert run.redrive().outcome == "pending"
+    assert run.entered().count(state) == 2
+    assert all(run.entered().count(other) == 1 for other in TASKS if other != state)
+    assert done.items() <= run.jobs().items()
+    assert len(run.jobs()) == 4
+    assert (len(run.packages()), len(run.questions())) == (1, 1)

@@ -1,0 +1,81 @@
+"""The embedded AWS itself dies in the middle of a run: nothing is left over, and the next start says so."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import eventually, free_port
+from tests.e2e.mpg import wait_for
+from tests.faults.conftest import QuickPlace
+from tests.faults.pipeline import Pipeline, processes
+from tests.faults.tally import Tally
+
+NOTHING: dict[str, list[str]] = {"processes": [], "temporary files": [], "unfinished state": []}
+READY = r"Ctrl-C stops it"
+
+
+class Started:
+    """An `mpg up` to be killed."""
+
+    def __init__(self, place: QuickPlace, log: Path) -> None:
+        self.place, self.log, self.port = place, log, free_port()
+        self.process = place.start("up", "--port", str(self.port), log=log)
+
+    def with_a_run_in_the_middle(self) -> None:
+        wait_for(self.log, READY, self.process)
+        work = next(self.place.temporary.glob("mpg-*"))
+        pipeline = Pipeline(self.port, work, Tally())
+        with pipeline.script("preprocess.py", "import time; time.sleep(600)"):
+            run = pipeline.upload()
+            eventually(lambda: pipeline.running_jobs(run), 60)
+
+    def embedded(self) -> int:
+        (pid,) = processes("cmdline", "local.embedded", str(self.port))
+        return pid
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(30)
+
+
+@pytest.fixture
+def killed_place(place: QuickPlace, tmp_path: Path) -> QuickPlace:
+    return QuickPlace.with_build(tmp_path, place.state / "build")
+
+
+@pytest.fixture
+def started(killed_place: QuickPlace, tmp_path: Path) -> Iterator[Started]:
+    found = Started(killed_place, tmp_path / "log")
+    yield found
+    found.close()
+
+
+def test_a_killed_embedded_aws_takes_everything_with_it_and_mpg_up_says_so(started: Started) -> None:
+    started.with_a_run_in_the_middle()
+    os.kill(started.embedded(), signal.SIGKILL)
+    assert started.process.wait(30) == 2
+    assert "The embedded AWS ended by itself" in started.log.read_text()
+    eventually(lambda: started.place.leftovers() == NOTHING)
+
+
+def test_after_a_killed_mpg_up_nothing_runs_and_the_next_one_says_what_was_lost(
+    started: Started, tmp_path: Path
+) -> None:
+    started.with_a_run_in_the_middle()
+    started.process.kill()
+    started.process.wait()
+    eventually(lambda: started.place.leftovers()["processes"] == [])
+    again = Started(started.place, tmp_path / "again")
+    try:
+        text = wait_for(again.log, READY, again.process).string
+        assert "was killed. Its uploads, jobs, models and mails are lost." in text
+        assert len(list(started.place.temporary.glob("mpg-*"))) == 1
+        pipeline = Pipeline(again.port, started.place.temporary, Tally())
+        assert pipeline.upload().ends().outcome == "pending"
+    finally:
+        again.close()
+    assert started.place.leftovers() == NOTHING

@@ -1,0 +1,72 @@
+"""Many uploads at once, in an account whose quotas have no room for them: all get their turn."""
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.faults.pipeline import SAMPLE, Pipeline
+from tests.faults.run import Run
+
+# `MPG_FAULTS_UPLOADS=100` for the full number.
+UPLOADS = int(os.environ.get("MPG_FAULTS_UPLOADS", "12"))
+SECONDS = 60 + 6 * UPLOADS
+
+
+@pytest.mark.timeout(60 + 2 * SECONDS)
+def test_many_uploads_at_once_wait_for_the_quota_and_all_end_as_they_should(pipeline: Pipeline) -> None:
+    with pipeline.quotas(processing=2, training=4, transform=1), ThreadPoolExecutor(8) as people:
+        runs = list(people.map(lambda number: pipeline.upload(f"{number}.csv"), range(UPLOADS)))
+        assert {run.ends(SECONDS).outcome for run in runs} == {"pending"}
+        assert {ending.outcome for ending in people.map(Run.approve, runs)} == {"approved"}
+    for run in runs:
+        run.told()
+    assert len({run.arn for run in runs}) == UPLOADS
+    assert len({package for run in runs for package in run.packages()}) == UPLOADS
+    assert all((len(run.questions()), len(run.endings())) == (1, 1) for run in runs)
+    waited = [run for run in runs if any("ResourceLimitExceeded" in error for error in failures(run))]
+    assert len(waited) > UPLOADS / 2
+
+
+def test_ten_runs_side_by_side_leave_each_others_files_alone(pipeline: Pipeline) -> None:
+    header, *rows = SAMPLE.splitlines(keepends=True)
+    sizes = [200 + 10 * number for number in range(10)]
+    with ThreadPoolExecutor(10) as people:
+        runs = list(
+            people.map(lambda size: pipeline.upload(f"{size}.csv", header + b"".join(rows[:size])), sizes)
+        )
+    for run, size in zip(runs, sizes, strict=True):
+        assert run.ends().outcome == "pending"
+        assert uploaded_rows(run) == size
+        versions = versions_below(run)
+        assert len(versions) > 10
+        assert set(versions.values()) == {1}
+    assert len({frozenset(run.jobs()) for run in runs}) == len(runs)
+
+
+def failures(run: Run) -> list[str]:
+    """The names of the errors that the execution met."""
+    return [
+        event["taskFailedEventDetails"]["error"] for event in run.history() if event["type"] == "TaskFailed"
+    ]
+
+
+def uploaded_rows(run: Run) -> int:
+    """How many rows the run says it was given."""
+    body = run.pipeline.client("s3").get_object(
+        Bucket=run.pipeline.stack["BucketName"], Key=f"runs/{run.run_id}/prepared/summary.json"
+    )["Body"]
+    return int(json.load(body)["rows"]["uploaded"])
+
+
+def versions_below(run: Run) -> dict[str, int]:
+    """How often each object of a run was written."""
+    s3, found = run.pipeline.client("s3"), dict[str, int]()
+    for prefix in (f"runs/{run.run_id}/", f"models/{run.run_id}/"):
+        pages = s3.get_paginator("list_object_versions").paginate(
+            Bucket=run.pipeline.stack["BucketName"], Prefix=prefix
+        )
+        for version in (version for page in pages for version in page.get("Versions", [])):
+            found[version["Key"]] = found.get(version["Key"], 0) + 1
+    return found
