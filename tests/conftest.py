@@ -3,6 +3,7 @@
 import json
 import os
 import selectors
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +20,13 @@ from botocore.config import Config
 ROOT = Path(__file__).parents[1]
 REGION = "us-east-1"
 START_SECONDS = 60.0
+
+
+def pytest_configure() -> None:
+    # A shell lets what it starts in the background ignore these, and children inherit that; tests send them.
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from tests.faults.pipeline import SAMPLE, Pipeline
 from tests.faults.run import Run
 
 # `MPG_FAULTS_UPLOADS=100` for the full number.
-UPLOADS = int(os.environ.get("MPG_FAULTS_UPLOADS", "12"))
+UPLOADS = int(os.environ.get("MPG_FAULTS_UPLOADS", "10"))
 SECONDS = 60 + 6 * UPLOADS
 
 

@@ -15,8 +15,11 @@ if os.environ.get("SAGEMAKER_BATCH") == "true":
     time.sleep(600)
 """
 
+# Those that leave something behind when they are stopped: a claim, a job, a question.
+REDRIVEN = {"Claim upload", "Preprocess", "Tune", "Batch transform", "Ask for approval"}
 
-def test_runs_stopped_in_each_state_are_told_and_go_no_further(pipeline: Pipeline) -> None:
+
+def test_runs_stopped_in_each_state_are_told_go_no_further_and_can_be_redriven(pipeline: Pipeline) -> None:
     # Each call is held once, so that of as many runs as there are tasks one is caught in each.
     for call in TASKS.values():
         pipeline.fault(call.operation, containing=call.containing, delay=RUN_SECONDS)
@@ -34,6 +37,14 @@ def test_runs_stopped_in_each_state_are_told_and_go_no_further(pipeline: Pipelin
     assert {run: run.entered()[-1] for run in runs} == stopped_in
     assert all(len(run.endings()) == 1 for run in runs)
     assert {status for run in runs for status in run.jobs().values()} <= {"Completed", "Stopped"}
+
+    for run, state in stopped_in.items():
+        if state in REDRIVEN:
+            assert run.redrive().outcome == "pending", state
+            assert {name: run.entered().count(name) for name in TASKS} == {
+                name: 1 + (name == state) for name in TASKS
+            }
+            assert len(run.packages()) == 1
 
 
 def test_a_file_whose_run_was_stopped_runs_when_it_is_uploaded_again(pipeline: Pipeline) -> None:
@@ -68,3 +79,19 @@ def test_a_transform_that_takes_too_long_fails_the_run_and_is_stopped(pipeline: 
         eventually(lambda: run.jobs()[f"{run.run_id}-predict-0-0"] == "Stopped")
     assert "took longer than it may" in run.told().text
     assert run.packages() == []
+
+
+def test_a_decision_about_a_run_that_was_stopped_is_recorded_and_told(pipeline: Pipeline) -> None:
+    run = pipeline.upload()
+    run.ends()
+    run.stop()
+    assert run.told().subject.startswith("Stopped")
+    run.decide("Approved")
+    late = eventually(lambda: [mail for mail in pipeline.mails() if _is_late(mail.subject, run.run_id)])
+    assert len(late) == 1
+    assert "is recorded" in late[0].text
+    assert run.is_over().outcome == "aborted"
+
+
+def _is_late(subject: str, run_id: str) -> bool:
+    return "after the run's end" in subject and run_id in subject
