@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, cast
 
 from botocore.exceptions import ClientError
 
+from artifacts import copy
 from aws import client, error_code, prepare
 from cars import BadUpload, Counts, check_cars
 from telemetry import Answer, Event, count, logger, observed
@@ -77,7 +78,8 @@ def check(upload: Upload, whole_up_to: int) -> Answer:
     whole = upload.size <= whole_up_to
     try:
         counts = _check_content(upload, whole)
-        kept_as = _keep(upload)
+        kept_as = f"runs/{upload.run_id}/input/upload.csv"
+        digest = copy(upload.address, upload.bucket, kept_as, "text/csv")
     except BadUpload as problem:
         raise UploadRefused(str(problem)) from None
     except ClientError as error:
@@ -86,6 +88,7 @@ def check(upload: Upload, whole_up_to: int) -> Answer:
         raise
     return {
         "upload_key": kept_as,
+        "digest": digest,
         "rows": counts.rows,
         "labelled": counts.labelled,
         "checked": "whole" if whole else "head",
@@ -98,20 +101,6 @@ def _check_content(upload: Upload, whole: bool) -> Counts:
     # Streamed, so that memory does not grow with the file.
     stream = cast(BinaryIO, io.BufferedReader(body, HEAD_BYTES))
     return check_cars(stream, upload.name, whole=whole)
-
-
-def _keep(upload: Upload) -> str:
-    kept_as = f"runs/{upload.run_id}/input/upload.csv"
-    client("s3").copy_object(
-        Bucket=upload.bucket,
-        Key=kept_as,
-        CopySource=upload.address,
-        ContentType="text/csv",
-        # The uploader's own metadata and tags stay behind; copying tags would need permissions of its own.
-        MetadataDirective="REPLACE",
-        TaggingDirective="REPLACE",
-    )
-    return kept_as
 
 
 def _too_large(upload: Upload) -> str:

@@ -2,25 +2,29 @@
 
 A decision is made in this order, so that it is made once and never lost:
 
-1. the package is read: what was decided in SageMaker meanwhile stays, and an unreachable SageMaker is noticed
+1. approved is only a model whose file still is the one that was evaluated
+2. the package is read: what was decided in SageMaker meanwhile stays, and an unreachable SageMaker is noticed
    before anything is written
-2. one conditional write records the decision: only if nobody decided, the link is the live one, the time is
+3. one conditional write records the decision: only if nobody decided, the link is the live one, the time is
    not over
-3. the model package is set. If that fails, the record still says what was decided, `package_updated_at` is
+4. the model package is set. If that fails, the record still says what was decided, `package_updated_at` is
    missing, and the page offers to try again (a POST, which repeats the recorded decision whatever it carries)
    beside the command that does it by hand. The scheduled sweep finds the same and finishes it
-4. the browser is sent back to the page (303), so that a reload posts nothing
+5. the browser is sent back to the page (303), so that a reload posts nothing
 
 The execution is not resumed from here. The package's state-change event does that, as it does for a decision
 that was made in SageMaker: `resume_pipeline`.
 """
 
+import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from approvals import Approval, Decision, decide_by_link, find, find_by_link, hash_link
+from artifacts import stored_digest
 from aws import prepare
 from details import read_details
 from packages import bring_decision, read_status
@@ -92,6 +96,10 @@ def decide(request: Request, link_hash: str) -> Response:
     if closed:
         return closed
     entry = check_entry(form)
+    if not entry.errors and form["decision"] == "approve" and _model_was_changed(approval):
+        logger.error("model was changed", model_package_arn=approval.package_arn)
+        count("ChangedModelNotApproved")
+        entry = replace(entry, errors={"decision": _CHANGED})
     if entry.errors:
         return _open(approval, entry, 422)
     return _record(request, approval, link_hash, _decision(request, form, entry))
@@ -113,6 +121,13 @@ def check_entry(form: Mapping[str, str]) -> Entry:
     if form.get("decision") == "reject" and not comment:
         errors["comment"] = "Say why: rejecting needs a comment."
     return Entry(reviewer, comment, errors)
+
+
+def _model_was_changed(approval: Approval) -> bool:
+    """Whether the package's file is another one than the evaluation was about."""
+    evaluated = (approval.facts.get("evaluation") or {}).get("digests", {}).get("model")
+    key = f"models/{approval.run_id}/model.tar.gz"
+    return bool(stored_digest(os.environ["BUCKET_NAME"], key) != evaluated)
 
 
 def _decision(request: Request, form: Mapping[str, str], entry: Entry) -> Decision:
@@ -190,6 +205,10 @@ def _unknown() -> Response:
     )
 
 
+_CHANGED = (
+    "This model cannot be approved: its file was changed after it was evaluated. Reject it, and tell whoever "
+    "looks after the pipeline."
+)
 _TRY_AGAIN = (
     "Something did not answer. Open the link from the mail again in a minute; the page says how things stand."
 )

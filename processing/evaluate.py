@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 import inference
 import job
 from bundle import BadArchive, read_files, write_archive
+from digests import ChangedFile, check, check_prepared, file_digest
 
-BUNDLED_CODE = ("inference.py", "features.py", "car.py")
 PREDICTIONS_SHOWN = 200
 
 Numbers = NDArray[np.float64]
@@ -44,10 +44,18 @@ class LabelledRows:
 class Champion:
     archive: Path
     arn: str
+    digest: str | None
+    """What its package says that the archive is; None of one that was registered by hand."""
 
 
-def evaluate(model: Path, prepared: Path, output: Path, champion: Champion | None) -> None:
-    """Write the bundle and `evaluation.json`. Raises BadModel."""
+def evaluate(
+    model: Path, prepared: Path, prepared_digest: str, output: Path, champion: Champion | None
+) -> str:
+    """Write the bundle and `evaluation.json`, and return the digest of the latter.
+
+    Raises ChangedFile unless `prepared` is what preprocess.py left, and BadModel.
+    """
+    summary = check_prepared(prepared, prepared_digest)
     output.mkdir(parents=True, exist_ok=True)
     rows = _read_test_rows(prepared / "test" / "test.csv")
     with tempfile.TemporaryDirectory() as folder:
@@ -56,17 +64,25 @@ def evaluate(model: Path, prepared: Path, output: Path, champion: Champion | Non
             predicted = _predict(Path(folder), rows.raw)
         except (BadArchive, inference.UnusableModel) as error:
             raise BadModel(f"the trained model cannot be evaluated: {error}") from error
+        files_digest = inference.files_digest(Path(folder))
         write_archive(output / "model.tar.gz", Path(folder))
     evaluation = {
         "regression_metrics": _metrics(rows.labels, predicted),
         "baseline": {"mse": _mse(rows.labels, np.full_like(rows.labels, _mean_train_label(prepared)))},
         **_compare(champion, rows),
-        "rows": json.loads((prepared / "summary.json").read_text(encoding="utf-8"))["rows"],
+        "rows": summary["rows"],
+        "digests": {
+            "upload": summary["digests"]["upload.csv"],
+            "trained_model": file_digest(model),
+            "model": file_digest(output / "model.tar.gz"),
+            "model_files": files_digest,
+        },
         "test_predictions": _show(rows.labels, predicted),
     }
     text = json.dumps(evaluation, indent=2, allow_nan=False)
     (output / "evaluation.json").write_text(text + "\n", encoding="utf-8")
     print(json.dumps({name: found for name, found in evaluation.items() if name != "test_predictions"}))
+    return file_digest(output / "evaluation.json")
 
 
 def _fill_bundle(folder: Path, model: Path, prepared: Path) -> None:
@@ -74,7 +90,7 @@ def _fill_bundle(folder: Path, model: Path, prepared: Path) -> None:
     shutil.copyfile(prepared / inference.PREPROCESSOR, folder / inference.PREPROCESSOR)
     (folder / inference.XGBOOST_VERSION).write_text(xgboost.__version__ + "\n", encoding="utf-8")
     (folder / "code").mkdir()
-    for name in BUNDLED_CODE:
+    for name in inference.CODE:
         shutil.copyfile(Path(__file__).parent / name, folder / "code" / name)
 
 
@@ -131,8 +147,10 @@ def _compare(champion: Champion | None, rows: LabelledRows) -> dict[str, object]
     if champion is None:
         return {"champion": None}
     try:
+        if champion.digest:
+            check(champion.archive, champion.digest, "its model.tar.gz")
         mse = _mse(rows.labels, _predict_with_champion(champion.archive, rows.raw))
-    except (BadArchive, inference.UnusableModel) as error:
+    except (ChangedFile, BadArchive, inference.UnusableModel) as error:
         return {"champion": None, "champion_problem": f"{champion.arn} cannot be compared: {error}"}
     return {"champion": {"model_package_arn": champion.arn, "mse": mse}}
 
@@ -155,18 +173,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="model.tar.gz of the best training job")
     parser.add_argument("--prepared", type=Path, required=True, help="folder that preprocess.py wrote")
+    parser.add_argument("--prepared-digest", required=True, help="digest of its summary.json")
     parser.add_argument(
         "--output", type=Path, required=True, help="folder for the bundle and evaluation.json"
     )
-    parser.add_argument("--exit-message", type=Path, required=True, help="file for the reason of a failure")
+    parser.add_argument("--exit-message", type=Path, required=True, help="file for a digest or a failure")
     parser.add_argument("--champion", type=Path, help="bundle of the newest approved model package")
     parser.add_argument("--champion-arn", help="its ARN")
+    parser.add_argument("--champion-digest", help="digest of the bundle, as the package says")
     args = parser.parse_args(arguments)
     if (args.champion is None) != (args.champion_arn is None):
         parser.error("--champion and --champion-arn belong together")
-    champion = Champion(args.champion, args.champion_arn) if args.champion else None
-    work = partial(evaluate, args.model, args.prepared, args.output, champion)
-    return job.run(work, args.exit_message, known=(BadModel,))
+    champion = Champion(args.champion, args.champion_arn, args.champion_digest) if args.champion else None
+    work = partial(evaluate, args.model, args.prepared, args.prepared_digest, args.output, champion)
+    return job.run(work, args.exit_message, known=(BadModel, ChangedFile))
 
 
 if __name__ == "__main__":

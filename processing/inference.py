@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +18,15 @@ import xgboost
 from numpy.typing import NDArray
 
 from car import RAW_COLUMNS, BadCar, Car, read_car
+from digests import folder_digest
 from features import FEATURES, BadPreprocessor, Preprocessor, from_json
 
 BOOSTER = "xgboost-model"
 PREPROCESSOR = "preprocessor.json"
 XGBOOST_VERSION = "xgboost-version"
+CODE = ("inference.py", "features.py", "car.py", "digests.py")
+# In the environment of a model or package: what `files_digest` has to find.
+FILES_DIGEST = "MODEL_FILES_DIGEST"
 
 
 class UnusableModel(ValueError):
@@ -35,8 +40,9 @@ class Model:
 
 
 def model_fn(model_dir: str) -> Model:
-    """Load the unpacked bundle. Raises UnusableModel."""
+    """Load the unpacked bundle, if it is the one that was evaluated. Raises UnusableModel."""
     folder = Path(model_dir)
+    _refuse_changed_files(folder)
     _refuse_other_version(folder)
     model = Model(_load_preprocessor(folder / PREPROCESSOR), _load_booster(folder / BOOSTER))
     if model.booster.num_features() != len(FEATURES):
@@ -78,6 +84,21 @@ def output_fn(predictions: NDArray[np.float32], accept: str) -> tuple[str, str]:
     if not {"text/csv", "text/*", "*/*"}.isdisjoint(wanted):
         return "".join(f"{prediction!s}\n" for prediction in predictions), "text/csv"
     raise ValueError(f"{accept} cannot be given; accept text/csv or application/json")
+
+
+def files_digest(folder: Path) -> str:
+    """The digest of all that an unpacked bundle consists of. Raises UnusableModel."""
+    try:
+        return folder_digest(folder, (BOOSTER, PREPROCESSOR, XGBOOST_VERSION, *(f"code/{n}" for n in CODE)))
+    except FileNotFoundError as error:
+        raise UnusableModel(f"{Path(error.filename).name} is missing") from None
+
+
+def _refuse_changed_files(folder: Path) -> None:
+    """Whoever changes the code as well can leave this out; the digest of the whole archive tells on them."""
+    expected = os.environ.get(FILES_DIGEST)
+    if expected and files_digest(folder) != expected:
+        raise UnusableModel("its files are not those that were evaluated")
 
 
 def _refuse_other_version(folder: Path) -> None:

@@ -1,4 +1,8 @@
-"""How a job ends: SageMaker shows a person nothing but its exit message, so that is where the reason goes."""
+"""How a job ends: what it says outside of its files is the exit message, and nothing else.
+
+Of a job that failed it is the reason, which SageMaker shows to a person. Of a job that did its work it is the
+digest of what it wrote, which the state machine hands to the next step.
+"""
 
 from __future__ import annotations
 
@@ -11,29 +15,34 @@ from pathlib import Path
 LONGEST_MESSAGE = 1000  # DescribeProcessingJob's ExitMessage holds 1,024 characters.
 
 
-def run(work: Callable[[], None], exit_message: Path, known: tuple[type[Exception], ...]) -> int:
-    """Do the work of a job and return its exit code.
+def run(work: Callable[[], str], exit_message: Path, known: tuple[type[Exception], ...]) -> int:
+    """Do the work of a job, leave what it returns as the exit message, and return its exit code.
 
     An error of a `known` class carries its message for a person. Any other is told in one line, and its
     traceback goes to the log.
     """
     try:
-        work()
+        _leave(work(), exit_message)
     except known as error:
-        _tell(str(error), exit_message)
+        _fail(str(error), exit_message)
         return 1
     except Exception as error:
         traceback.print_exc()
         text = " ".join(str(error).split())
-        _tell(f"unexpected error {type(error).__name__}: {text[:500]}; see the job's log", exit_message)
+        _fail(f"unexpected error {type(error).__name__}: {text[:500]}; see the job's log", exit_message)
         return 1
     return 0
 
 
-def _tell(message: str, exit_message: Path) -> None:
-    if len(message) > LONGEST_MESSAGE:
-        message = message[: LONGEST_MESSAGE - 1] + "…"
-    print(message, file=sys.stderr)
+def _fail(reason: str, exit_message: Path) -> None:
+    if len(reason) > LONGEST_MESSAGE:
+        reason = reason[: LONGEST_MESSAGE - 1] + "…"
+    print(reason, file=sys.stderr)
+    # The log has it too.
     with contextlib.suppress(OSError):
-        exit_message.parent.mkdir(parents=True, exist_ok=True)
-        exit_message.write_text(message, encoding="utf-8", errors="replace")
+        _leave(reason, exit_message)
+
+
+def _leave(message: str, exit_message: Path) -> None:
+    exit_message.parent.mkdir(parents=True, exist_ok=True)
+    exit_message.write_text(message, encoding="utf-8", errors="replace")

@@ -20,6 +20,10 @@ import features
 import job
 from car import COLUMNS, RAW_COLUMNS, Car, content_hash
 from cars import BadUpload, read_cars
+from digests import ChangedFile, check, file_digest
+
+# What is prepared, relative to the output folder.
+TABLES = ("train/train.csv", "validation/validation.csv", "test/test.csv", "batch/batch.csv")
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,12 @@ def _ranks(cars: Iterable[Car]) -> list[list[Car]]:
     return [sorted(doubles[key], key=repr) for key in sorted(doubles)]
 
 
-def preprocess(upload: Path, output: Path, file_name: str) -> None:
-    """Write `prepared/` for an upload. Raises BadUpload; `file_name` is what its message calls the upload."""
+def preprocess(upload: Path, digest: str, output: Path, file_name: str) -> str:
+    """Write `prepared/` for an upload with this digest, and return the digest of its `summary.json`.
+
+    Raises BadUpload and ChangedFile; `file_name` is what their messages call the upload.
+    """
+    check(upload, digest, file_name)
     with upload.open("rb") as stream:
         cars = read_cars(stream, file_name)
     unlabelled = [car for car in cars if car.mpg is None]
@@ -69,8 +77,11 @@ def preprocess(upload: Path, output: Path, file_name: str) -> None:
         "test": len(parts.test),
         "batch": len(unlabelled) + len(parts.test),
     }
-    _write(output / "summary.json", json.dumps({"rows": rows}, indent=2) + "\n")
+    digests = {name: file_digest(output / name) for name in ("preprocessor.json", *TABLES)}
+    summary = {"rows": rows, "digests": {"upload.csv": digest, **digests}}
+    _write(output / "summary.json", json.dumps(summary, indent=2) + "\n")
     print("rows:", ", ".join(f"{count} {name}" for name, count in rows.items()))
+    return file_digest(output / "summary.json")
 
 
 def _write_prepared(output: Path, parts: Split, batch: Sequence[Car]) -> None:
@@ -106,12 +117,13 @@ def _write(path: Path, text: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--upload", type=Path, required=True, help="the CSV file that was uploaded")
+    parser.add_argument("--upload-digest", required=True, help="its SHA-256, as sha256:<hex>")
     parser.add_argument("--output", type=Path, required=True, help="folder for what is prepared")
-    parser.add_argument("--exit-message", type=Path, required=True, help="file for the reason of a failure")
+    parser.add_argument("--exit-message", type=Path, required=True, help="file for a digest or a failure")
     parser.add_argument("--file-name", default="upload.csv", help="what messages call the upload")
     args = parser.parse_args(arguments)
-    work = partial(preprocess, args.upload, args.output, args.file_name)
-    return job.run(work, args.exit_message, known=(BadUpload,))
+    work = partial(preprocess, args.upload, args.upload_digest, args.output, args.file_name)
+    return job.run(work, args.exit_message, known=(BadUpload, ChangedFile))
 
 
 if __name__ == "__main__":

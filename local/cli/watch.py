@@ -1,6 +1,5 @@
 """Following one execution until it asks a person or ends."""
 
-import json
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -101,6 +100,8 @@ class Watch:
                 self._take_call(resource, parameters)
             case Answered("describeTrainingJob", output):
                 self._result.best_hyperparameters = _visible(output.get("HyperParameters", {}))
+            case Answered("invoke", {"Payload": {"regression_metrics": _} as evaluation}):
+                self._result.take_evaluation(evaluation)
             case _:
                 pass
 
@@ -110,19 +111,11 @@ class Watch:
             self._marks.add(run_id)
         if resource == "createHyperParameterTuningJob.sync":
             self._trials = Trials(self._endpoint.client("sagemaker"), parameters)
-        elif resource == "getObject":
-            self._take_evaluation(parameters)
         elif resource == "invoke.waitForTaskToken":
             self.asked = True
             self._result.model_package_arn = payload["model_package_arn"]
             self._result.predictions_uri = payload["predictions_uri"]
             self._screen.doing(self._state, "waiting for the mail")
-
-    def _take_evaluation(self, parameters: Mapping[str, Any]) -> None:
-        body = self._endpoint.client("s3").get_object(Bucket=parameters["Bucket"], Key=parameters["Key"])[
-            "Body"
-        ]
-        self._result.take_evaluation(json.loads(body.read()))
 
     def _show_trials(self, *, last_call: bool = False) -> None:
         if not self._trials:

@@ -70,6 +70,7 @@ def build(
     seams.install_resource_type("AWS::SageMaker::ModelPackageGroup", model_package_group_handlers(sagemaker))
     seams.install_event_source("aws.sagemaker")
     seams.install_version_ids()
+    seams.install_copy_checksums()
     seams.install_error_types()
     seams.install_mailbox(mailbox)
     as_states = seams.role_credentials("states.amazonaws.com", questions)

@@ -26,6 +26,7 @@ SUBSTITUTIONS = {
     "TableName": "mpg-pipeline-table",
     "CodePrefix": "code/0123456789abcdef/",
     "CheckUploadFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:check-upload",
+    "KeepModelFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:keep-model",
     "RequestApprovalFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:request-approval",
     "JobRoleArn": "arn:aws:iam::000000000000:role/mpg-pipeline-JobRole",
     "ScikitLearnImageUri": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3",
@@ -73,9 +74,16 @@ def upload_event(
     }
 
 
-def evaluation(mse: float) -> dict[str, Any]:
-    """The evaluation.json of a model with this test error."""
-    return {
+DIGESTS = {
+    name: f"sha256:{number:064x}"
+    for number, name in enumerate(("upload", "trained_model", "model", "model_files"), start=1)
+}
+PREPARED_DIGEST, EVALUATION_DIGEST = f"sha256:{5:064x}", f"sha256:{6:064x}"
+
+
+def kept(mse: float) -> dict[str, Any]:
+    """What is answered when a model with this test error is kept: its evaluation."""
+    evaluation = {
         "regression_metrics": {
             "mse": {"value": mse, "standard_deviation": 2.9},
             "rmse": {"value": mse**0.5, "standard_deviation": 2.9},
@@ -83,8 +91,9 @@ def evaluation(mse: float) -> dict[str, Any]:
         "baseline": {"mse": 60.8},
         "champion": None,
         "rows": {"train": 278, "validation": 60, "test": 60, "batch": 60},
-        "test_predictions": [{"actual": 18.0, "predicted": 17.2}],
+        "digests": DIGESTS,
     }
+    return {"StatusCode": 200, "Payload": evaluation}
 
 
 def failed_job(reason: str) -> TaskError:
@@ -103,8 +112,8 @@ Answer = Any | TaskError | Callable[[TaskCall], Any]
 # What every task answers on a good day.
 GOOD_DAY: Mapping[str, Answer] = {
     "Claim upload": {},
-    "Check upload": {"StatusCode": 200, "Payload": {"rows": 398}},
-    "Preprocess": {"ProcessingJobStatus": "Completed"},
+    "Check upload": {"StatusCode": 200, "Payload": {"rows": 398, "digest": DIGESTS["upload"]}},
+    "Preprocess": {"ProcessingJobStatus": "Completed", "ExitMessage": PREPARED_DIGEST},
     "Tune": {
         "BestTrainingJob": {"TrainingJobName": "mpg-20261120-1200-00000000-0-0-004-0a1b2c3d"},
         "TrainingJobStatusCounters": {"Completed": 9, "InProgress": 0, "Stopped": 1},
@@ -124,9 +133,10 @@ GOOD_DAY: Mapping[str, Answer] = {
         "InferenceSpecification": {
             "Containers": [{"ModelDataUrl": f"s3://{BUCKET}/models/old/model.tar.gz"}]
         },
+        "CustomerMetadataProperties": {"run_id": "old", "model_digest": f"sha256:{7:064x}"},
     },
-    "Evaluate": {"ProcessingJobStatus": "Completed"},
-    "Read evaluation": {"Body": json.dumps(evaluation(8.7))},
+    "Evaluate": {"ProcessingJobStatus": "Completed", "ExitMessage": EVALUATION_DIGEST},
+    "Keep model": kept(8.7),
     "Create model": {"ModelArn": "arn:aws:sagemaker:us-east-1:000000000000:model/m"},
     "Batch transform": {"TransformJobStatus": "Completed"},
     "Register model": {"ModelPackageArn": PACKAGE},

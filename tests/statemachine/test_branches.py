@@ -1,11 +1,9 @@
 """Every way through the pipeline."""
 
-import json
-
 import pytest
 
 from local.embedded.task_errors import TaskError
-from tests.statemachine.machine import CHAMPION, PACKAGE, Answer, evaluation, failed_job, raised, run
+from tests.statemachine.machine import CHAMPION, PACKAGE, Answer, failed_job, kept, raised, run
 
 GOOD_DAY_STATES = [
     "Claim upload",
@@ -16,7 +14,7 @@ GOOD_DAY_STATES = [
     "Find champion",
     "Is there a champion?",
     "Evaluate",
-    "Read evaluation",
+    "Keep model",
     "Is MSE within the threshold?",
     "Create model",
     "Batch transform",
@@ -93,7 +91,7 @@ def test_a_champion_is_measured_on_the_same_rows() -> None:
         "prepared",
         "champion",
     ]
-    assert request["AppSpecification"]["ContainerArguments"][-4:] == [
+    assert request["AppSpecification"]["ContainerArguments"][-6:-2] == [
         "--champion",
         "/opt/ml/processing/input/champion/model.tar.gz",
         "--champion-arn",
@@ -111,20 +109,18 @@ def test_a_champion_is_measured_on_the_same_rows() -> None:
     ],
 )
 def test_the_threshold_itself_is_good_enough(mse: float, state: str) -> None:
-    assert run({"Read evaluation": {"Body": json.dumps(evaluation(mse))}}).states[-1] == state
+    assert run({"Keep model": kept(mse)}).states[-1] == state
 
 
 def test_a_weak_model_ends_with_both_numbers_and_is_not_registered() -> None:
-    ending = run({"Read evaluation": {"Body": json.dumps(evaluation(50.125))}})
+    ending = run({"Keep model": kept(50.125)})
     assert (ending.status, ending.error) == ("FAILED", "ModelQualityTooLow")
     assert ending.cause == "The mean squared error on the test set is 50.125, above the threshold of 46."
     assert "Register model" not in ending.states
 
 
 def test_a_higher_threshold_lets_the_same_model_through() -> None:
-    ending = run(
-        {"Read evaluation": {"Body": json.dumps(evaluation(50.125))}}, substitutions={"MseThreshold": "60.5"}
-    )
+    ending = run({"Keep model": kept(50.125)}, substitutions={"MseThreshold": "60.5"})
     assert ending.output["outcome"] == "approved"
     assert ending.output["threshold"] == 60.5
 
@@ -150,7 +146,7 @@ def test_a_refused_upload_ends_with_the_sentence_for_a_person() -> None:
         ("Find champion", TaskError("SageMaker.SageMakerException", "denied")),
         ("Read champion", TaskError("SageMaker.SageMakerException", "denied")),
         ("Evaluate", failed_job("ClientError: no model")),
-        ("Read evaluation", TaskError("S3.NoSuchKeyException", "no such key")),
+        ("Keep model", raised("ArtifactRefused", "runs/x/evaluation/model.tar.gz was changed")),
         ("Create model", TaskError("SageMaker.AmazonSageMakerException", "bad role")),
         ("Batch transform", failed_job("AlgorithmError: 8 columns")),
         ("Register model", TaskError("SageMaker.SageMakerException", "no group")),
@@ -164,8 +160,3 @@ def test_a_failing_task_fails_the_execution_itself_so_that_it_can_be_redriven_fr
     ending = run({**CHAMPION_FOUND, state: failure})
     assert (ending.status, ending.error, ending.cause) == ("FAILED", failure.error, failure.cause)
     assert ending.states[-1] == state
-
-
-def test_an_evaluation_that_is_no_json_fails_where_it_is_read() -> None:
-    ending = run({"Read evaluation": {"Body": "{"}})
-    assert (ending.states[-1], ending.error) == ("Read evaluation", "States.QueryEvaluationError")

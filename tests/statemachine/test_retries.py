@@ -30,7 +30,7 @@ def attempts(ending: Ending, state: str) -> int:
         ("Read champion", THROTTLED),
         ("Evaluate", CREATE_THROTTLED),
         ("Evaluate", NO_QUOTA),
-        ("Read evaluation", TaskError("S3.S3Exception", "Please reduce your request rate")),
+        ("Keep model", TaskError("Lambda.TooManyRequestsException", "Rate Exceeded.")),
         ("Create model", CREATE_THROTTLED),
         ("Batch transform", CREATE_THROTTLED),
         ("Batch transform", NO_QUOTA),
@@ -61,6 +61,8 @@ def test_a_passing_fault_is_tried_again(state: str, error: TaskError) -> None:
         ("Tune", failed_job("bad data"), 1),
         ("Evaluate", failed_job("bad model"), 1),
         ("Evaluate", TaskError("States.Timeout", ""), 1),
+        ("Keep model", raised("ArtifactRefused", "changed"), 1),
+        ("Keep model", CRASHED, 7),
         ("Batch transform", failed_job("bad rows"), 1),
         ("Register model", THROTTLED, 6),
         ("Ask for approval", raised("NobodyToAsk", "nobody"), 1),
@@ -79,5 +81,5 @@ def test_each_attempt_to_ask_has_its_own_token() -> None:
 
 
 def test_a_payload_over_256_kib_is_refused_as_on_aws() -> None:
-    ending = run({"Read evaluation": {"Body": "x" * 300_000}})
+    ending = run({"Keep model": {"Payload": {"padding": "x" * 300_000}}})
     assert (ending.status, ending.error) == ("FAILED", "States.DataLimitExceeded")

@@ -19,6 +19,7 @@ from local.embedded.seams.permissions import (
 )
 from local.embedded.seams.services import (
     application,
+    install_copy_checksums,
     install_event_source,
     install_resource_type,
     install_service,
@@ -33,6 +34,7 @@ __all__ = [
     "check",
     "configure",
     "executions",
+    "install_copy_checksums",
     "install_error_types",
     "install_event_source",
     "install_iam",

@@ -50,6 +50,8 @@ SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
     ("services.eventbridge", "_put_events", ("data", "allow_aws_source")),
     ("services.eventbridge", "_dispatch_event", None),
     ("services.eventbridge", "_invoke_target", ("target", "event", "rule", "view")),
+    ("services.s3", "_buckets", None),
+    ("services.s3", "_copy_object", ("bucket_name", "dest_key", "headers")),
     ("services.s3", "_fire_s3_event", ("version_id",)),
     ("services.sns", "_fanout", ("topic_arn", "msg_id", "message", "subject", "message_structure")),
     ("services.sns", "_subscribe", ("params",)),

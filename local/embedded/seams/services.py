@@ -1,4 +1,4 @@
-"""Services and resource types that ministack lacks."""
+"""Services, resource types and answers that ministack lacks."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -25,6 +25,31 @@ def install_resource_type(name: str, handlers: Mapping[str, Callable[..., Any]])
     from ministack.services.cloudformation import provisioners
 
     provisioners._RESOURCE_HANDLERS[name] = dict(handlers)
+
+
+def install_copy_checksums() -> None:
+    """Let CopyObject compute the checksum that it is asked for, and tell it, as S3 does."""
+    from ministack.services import s3
+
+    original = s3._copy_object
+
+    def copy_object(bucket_name: str, dest_key: str, headers: Mapping[str, str]) -> Any:
+        asked = headers.get("x-amz-checksum-algorithm")
+        if not asked:
+            return original(bucket_name, dest_key, headers)
+        # ministack reads the name that this header has in PutObject.
+        status, answered, body = original(
+            bucket_name, dest_key, {**headers, "x-amz-sdk-checksum-algorithm": asked}
+        )
+        if status == 200:
+            checksum = s3._buckets[bucket_name]["objects"][dest_key]["checksums"][asked.upper()]
+            tag = f"Checksum{asked.upper()}"
+            body = body.replace(
+                b"</CopyObjectResult>", f"<{tag}>{checksum}</{tag}></CopyObjectResult>".encode()
+            )
+        return status, answered, body
+
+    s3._copy_object = copy_object
 
 
 def install_event_source(source: str) -> None:

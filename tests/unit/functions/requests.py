@@ -7,8 +7,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from approvals import Approval, find, hash_link, new_link_id, open_request
+from artifacts import copy
 from request_approval import new_request
-from tests.unit.functions.conftest import World, event
+from tests.unit.functions.conftest import BUCKET, World, event
 from text import now, timestamp
 
 HOST = "abcdefghij.lambda-url.us-east-1.on.aws"
@@ -41,6 +42,7 @@ def ask(world: World, timeout_seconds: int = 3600, *, hours_ago: float = 0, **fa
     """Register a package and open a request for it, as `request_approval` does, or did some hours ago."""
     link_id = new_link_id()
     request = {**event("request_approval-with-champion"), "task_token": f"token of {link_id}", **facts}
+    request["evaluation"] = {**request["evaluation"], "digests": {"model": keep(world, request["run_id"])}}
     asked_at = now() - timedelta(hours=hours_ago)
     approval = replace(
         new_request(request, link_id, timeout_seconds),
@@ -53,6 +55,15 @@ def ask(world: World, timeout_seconds: int = 3600, *, hours_ago: float = 0, **fa
     assert approval.link_hash == hash_link(link_id)
     open_request(approval)
     return Asked(link_id, approval.package_arn, approval.execution_arn, approval.task_token)
+
+
+def keep(world: World, run_id: str) -> str:
+    """Put a model where it is kept, as `keep_model` does; returns its digest."""
+    evaluated = f"runs/{run_id}/evaluation/model.tar.gz"
+    world.put(evaluated, b"a model")
+    return copy(
+        {"Bucket": BUCKET, "Key": evaluated}, BUCKET, f"models/{run_id}/model.tar.gz", "application/gzip"
+    )
 
 
 def http(

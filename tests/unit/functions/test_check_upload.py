@@ -1,5 +1,6 @@
 """A good file is kept for the run exactly as it was claimed; a bad one is refused in words for a person."""
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ def content(world: World, key: str) -> bytes:
 def test_a_good_file_is_kept_and_counted(world: World) -> None:
     version = world.put("incoming/cars.csv", GOOD)
     answer = check(upload(version, len(GOOD)), whole_up_to=1_000_000)
-    assert answer == {"upload_key": KEPT, "rows": 398, "labelled": 398, "checked": "whole"}
+    digest = f"sha256:{hashlib.sha256(GOOD).hexdigest()}"
+    assert answer == {"upload_key": KEPT, "digest": digest, "rows": 398, "labelled": 398, "checked": "whole"}
     assert content(world, KEPT) == GOOD
 
 

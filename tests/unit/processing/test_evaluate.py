@@ -3,6 +3,7 @@ import hashlib
 import io
 import json
 import math
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -17,15 +18,24 @@ from numpy.typing import NDArray
 
 from evaluate import _metrics, main
 
-from .conftest import Script
+from .conftest import Script, sha256
 
 ARN = "arn:aws:sagemaker:us-east-1:000000000000:model-package/mpg/7"
 Numbers = NDArray[np.float64]
 
 
 def arguments(folder: Path, model: Path, prepared: Path, *more: object) -> list[str]:
+    options: list[object]
     out, message = folder / "out", folder / "message"
-    options = ["--model", model, "--prepared", prepared, "--output", out, "--exit-message", message, *more]
+    options = [
+        "--model",
+        model,
+        "--prepared",
+        prepared,
+        "--prepared-digest",
+        sha256(prepared / "summary.json"),
+    ]
+    options += ["--output", out, "--exit-message", message, *more]
     return list(map(str, options))
 
 
@@ -112,10 +122,51 @@ def test_rows_are_counted_and_without_a_champion_there_is_none(evaluated: Path) 
     assert "champion_problem" not in result
 
 
+def test_digests_say_what_was_evaluated_and_the_exit_message_says_which_evaluation(
+    evaluated: Path, trained: Path, sample: bytes
+) -> None:
+    digests = evaluation(evaluated)["digests"]
+    assert digests["upload"] == f"sha256:{hashlib.sha256(sample).hexdigest()}"
+    assert digests["trained_model"] == sha256(trained)
+    assert digests["model"] == sha256(evaluated / "out" / "model.tar.gz")
+    assert (evaluated / "message").read_text() == sha256(evaluated / "out" / "evaluation.json")
+
+
+@pytest.mark.parametrize(
+    "name", ["summary.json", "preprocessor.json", "train/train.csv", "test/test.csv", "batch/batch.csv"]
+)
+@pytest.mark.parametrize("change", ["changed", "deleted"])
+def test_nothing_is_evaluated_on_data_that_were_changed(
+    name: str, change: str, trained: Path, prepared: Path, tmp_path: Path
+) -> None:
+    command = arguments(tmp_path, trained, prepared)
+    shutil.copytree(prepared, tmp_path / "prepared")
+    changed = tmp_path / "prepared" / name
+    changed.write_bytes(changed.read_bytes() + b" ") if change == "changed" else changed.unlink()
+    command[command.index("--prepared") + 1] = str(tmp_path / "prepared")
+    assert main(command) == 1
+    message = (tmp_path / "message").read_text()
+    assert message.startswith(name if name == "summary.json" else f"prepared/{name}")
+    assert "upload the file again" in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_champion_that_was_changed_since_it_was_registered_is_not_compared(
+    evaluated: Path, trained: Path, prepared: Path, tmp_path: Path
+) -> None:
+    champion = evaluated / "out" / "model.tar.gz"
+    options = ["--champion", champion, "--champion-arn", ARN, "--champion-digest"]
+    assert main(arguments(tmp_path, trained, prepared, *options, sha256(champion))) == 0
+    assert evaluation(tmp_path)["champion"]["model_package_arn"] == ARN
+    assert main(arguments(tmp_path, trained, prepared, *options, sha256(trained))) == 0
+    assert evaluation(tmp_path)["champion"] is None
+    assert "its model.tar.gz was changed" in evaluation(tmp_path)["champion_problem"]
+
+
 def test_the_bundle_serves_by_itself(evaluated: Path, prepared: Path, tmp_path: Path) -> None:
     with tarfile.open(evaluated / "out" / "model.tar.gz") as tar:
         assert sorted(tar.getnames()) == [
-            *("code/car.py", "code/features.py", "code/inference.py"),
+            *("code/car.py", "code/digests.py", "code/features.py", "code/inference.py"),
             *("preprocessor.json", "xgboost-model", "xgboost-version"),
         ]
         tar.extractall(tmp_path, filter="data")
@@ -247,14 +298,13 @@ def test_a_champion_needs_its_name(
 
 def test_at_most_200_predictions_are_shown(trained: Path, prepared: Path, tmp_path: Path) -> None:
     header, *rows = csv.reader((prepared / "test" / "test.csv").open())
-    (tmp_path / "prepared").mkdir()
-    for name in ("preprocessor.json", "summary.json"):
-        (tmp_path / "prepared" / name).write_bytes((prepared / name).read_bytes())
-    for name in ("train", "test"):
-        (tmp_path / "prepared" / name).mkdir()
-    (tmp_path / "prepared/train/train.csv").write_bytes((prepared / "train/train.csv").read_bytes())
+    shutil.copytree(prepared, tmp_path / "prepared")
     with (tmp_path / "prepared/test/test.csv").open("w") as stream:
         csv.writer(stream).writerows([header, *rows * 4])
+    summary = tmp_path / "prepared/summary.json"
+    content = json.loads(summary.read_text())
+    content["digests"]["test/test.csv"] = sha256(tmp_path / "prepared/test/test.csv")
+    summary.write_text(json.dumps(content))
     assert main(arguments(tmp_path, trained, tmp_path / "prepared")) == 0
     assert len(evaluation(tmp_path)["test_predictions"]) == 200
 

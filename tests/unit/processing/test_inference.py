@@ -1,3 +1,4 @@
+import hashlib
 import json
 import subprocess
 import sys
@@ -24,6 +25,9 @@ def model_folder(tmp_path: Path, prepared: Path, trained: Path) -> Path:
     (tmp_path / "preprocessor.json").write_bytes((prepared / "preprocessor.json").read_bytes())
     (tmp_path / "xgboost-model").write_bytes(read_files(trained, {"xgboost-model"})["xgboost-model"])
     (tmp_path / "xgboost-version").write_text(xgboost.__version__ + "\n")
+    (tmp_path / "code").mkdir()
+    for name in inference.CODE:
+        (tmp_path / "code" / name).write_bytes((SCRIPTS / name).read_bytes())
     return tmp_path
 
 
@@ -34,6 +38,37 @@ def model(model_folder: Path) -> Model:
 
 def answer(model: Model, body: str | bytes, accept: str = "text/csv") -> str:
     return output_fn(predict_fn(input_fn(body, "text/csv"), model), accept)[0]
+
+
+BUNDLED = (
+    *("code/car.py", "code/digests.py", "code/features.py", "code/inference.py"),
+    *("preprocessor.json", "xgboost-model", "xgboost-version"),
+)
+
+
+def test_the_files_that_were_evaluated_are_served(
+    model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = "".join(
+        f"{hashlib.sha256((model_folder / name).read_bytes()).hexdigest()}  {name}\n" for name in BUNDLED
+    )
+    digest = f"sha256:{hashlib.sha256(listed.encode()).hexdigest()}"
+    monkeypatch.setenv("MODEL_FILES_DIGEST", digest)
+    (model_folder / "code" / "__pycache__").mkdir()
+    assert inference.files_digest(model_folder) == digest
+    assert answer(model_fn(str(model_folder)), ROW)
+
+
+@pytest.mark.parametrize("name", BUNDLED)
+@pytest.mark.parametrize("change", ["changed", "deleted"])
+def test_files_other_than_those_that_were_evaluated_are_not_served(
+    name: str, change: str, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODEL_FILES_DIGEST", inference.files_digest(model_folder))
+    changed = model_folder / name
+    changed.write_bytes(changed.read_bytes() + b" ") if change == "changed" else changed.unlink()
+    with pytest.raises(UnusableModel, match=r"not those that were evaluated|is missing"):
+        model_fn(str(model_folder))
 
 
 def test_a_raw_row_gets_a_plausible_number(model: Model) -> None:

@@ -9,13 +9,17 @@ class KnownError(Exception):
     pass
 
 
-def fail(error: Exception) -> None:
+def fail(error: Exception) -> str:
     raise error
 
 
-def test_work_that_is_done_leaves_no_message(tmp_path: Path) -> None:
-    assert job.run(lambda: None, tmp_path / "message", known=(KnownError,)) == 0
-    assert not (tmp_path / "message").exists()
+def test_work_that_is_done_leaves_what_the_next_step_has_to_know(tmp_path: Path) -> None:
+    assert job.run(lambda: "sha256:0", tmp_path / "output" / "message", known=(KnownError,)) == 0
+    assert (tmp_path / "output" / "message").read_text() == "sha256:0"
+
+
+def test_work_whose_result_cannot_be_told_has_failed(tmp_path: Path) -> None:
+    assert job.run(lambda: "sha256:0", tmp_path, known=(KnownError,)) == 1
 
 
 def test_a_known_error_is_told_in_its_own_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

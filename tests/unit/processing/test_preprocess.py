@@ -16,7 +16,7 @@ from cars import read_cars
 from features import fit
 from preprocess import split
 
-from .conftest import SCRIPTS, Script
+from .conftest import SCRIPTS, Script, sha256
 
 HEADER = "mpg,cylinders,displacement,horsepower,weight,acceleration,model_year,origin,car_name"
 NUMBER = re.compile(r"-?\d+\.\d+(e-?\d+)?")
@@ -37,12 +37,14 @@ cars_strategy = st.lists(
 )
 
 
-def preprocess(run_script: Script, folder: Path, upload: bytes) -> "subprocess.CompletedProcess[str]":
+def preprocess(
+    run_script: Script, folder: Path, upload: bytes, digest: str = ""
+) -> "subprocess.CompletedProcess[str]":
     (folder / "upload.csv").write_bytes(upload)
     return run_script(
         "preprocess.py",
         *("--upload", "upload.csv", "--output", "prepared", "--exit-message", "output/message"),
-        *("--file-name", "incoming/cars.csv"),
+        *("--file-name", "incoming/cars.csv", "--upload-digest", digest or sha256(folder / "upload.csv")),
         cwd=folder,
     )
 
@@ -199,15 +201,36 @@ def test_horsepower_that_only_the_test_rows_have_is_too_little(run_script: Scrip
 
 
 def test_an_unexpected_error_is_told_in_a_line_and_logged_with_its_traceback(
-    run_script: Script, tmp_path: Path
+    run_script: Script, sample: bytes, tmp_path: Path
 ) -> None:
-    arguments = ["--upload", "absent.csv", "--output", "prepared", "--exit-message", "message"]
-    done = run_script("preprocess.py", *arguments, cwd=tmp_path)
+    (tmp_path / "prepared").write_bytes(b"no folder")
+    done = preprocess(run_script, tmp_path, sample)
     assert done.returncode == 1
     assert "Traceback" in done.stderr
-    assert (tmp_path / "message").read_text() == (
-        "unexpected error FileNotFoundError: [Errno 2] No such file or directory: 'absent.csv'; see the job's log"
-    )
+    message = (tmp_path / "output/message").read_text()
+    assert message.startswith("unexpected error FileExistsError: ")
+    assert message.endswith("; see the job's log")
+
+
+def test_the_exit_message_is_the_digest_of_a_summary_that_has_those_of_everything_else(
+    run_script: Script, sample: bytes, tmp_path: Path
+) -> None:
+    assert preprocess(run_script, tmp_path, sample).returncode == 0
+    summary = tmp_path / "prepared" / "summary.json"
+    assert (tmp_path / "output" / "message").read_text() == sha256(summary)
+    digests = json.loads(summary.read_text())["digests"]
+    assert digests.pop("upload.csv") == sha256(tmp_path / "upload.csv")
+    written = [path for path in (tmp_path / "prepared").rglob("*") if path.is_file() and path != summary]
+    assert digests == {path.relative_to(tmp_path / "prepared").as_posix(): sha256(path) for path in written}
+
+
+def test_an_upload_that_was_changed_after_its_check_is_refused(
+    run_script: Script, sample: bytes, tmp_path: Path
+) -> None:
+    done = preprocess(run_script, tmp_path, sample, digest=f"sha256:{'0' * 64}")
+    assert done.returncode == 1
+    assert done.stderr.startswith("incoming/cars.csv was changed after it was written: its digest is sha256:")
+    assert not (tmp_path / "prepared").exists()
 
 
 def test_the_rules_and_the_job_need_nothing_but_the_standard_library(tmp_path: Path) -> None:

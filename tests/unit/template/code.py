@@ -59,8 +59,9 @@ def calls(handler: str) -> set[str]:
 
 
 def _action(service: str, operation: str) -> str:
-    # CopyObject is no action of its own: it reads the source and puts the target.
-    name = {"copy_object": "put_object"}.get(operation, operation).title().replace("_", "")
+    # No actions of their own: CopyObject reads the source and puts the target, HeadObject is a way to read.
+    names = {"copy_object": "put_object", "head_object": "get_object"}
+    name = names.get(operation, operation).title().replace("_", "")
     return f"{_SERVICES.get(service, service)}:{name}"
 
 

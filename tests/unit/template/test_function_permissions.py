@@ -31,6 +31,14 @@ CALLS = {
         ("s3:GetObjectVersion", f"{BUCKET}/incoming/a + b%.csv"),
         ("s3:PutObject", f"{BUCKET}/runs/{RUN}/input/upload.csv"),
     },
+    "KeepModel": {
+        ("s3:ListBucket", BUCKET),
+        ("s3:GetObject", f"{BUCKET}/runs/{RUN}/evaluation/model.tar.gz"),
+        ("s3:GetObject", f"{BUCKET}/runs/{RUN}/evaluation/evaluation.json"),
+        ("s3:GetObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
+        ("s3:PutObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
+        ("s3:PutObject", f"{BUCKET}/models/{RUN}/model.tar.gz"),
+    },
     "RequestApproval": {
         ("dynamodb:GetItem", TABLE),
         ("dynamodb:PutItem", TABLE),
@@ -45,6 +53,7 @@ CALLS = {
         ("dynamodb:GetItem", TABLE),
         ("dynamodb:UpdateItem", TABLE),
         ("s3:GetObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
+        ("s3:GetObject", f"{BUCKET}/models/{RUN}/model.tar.gz"),
         ("s3:GetObject", f"{BUCKET}/runs/{RUN}/predictions/batch.csv.out"),
         ("sagemaker:DescribeModelPackage", PACKAGE),
         ("sagemaker:UpdateModelPackage", PACKAGE),
@@ -146,6 +155,13 @@ def test_jobs_of_others_cannot_be_stopped(role: str) -> None:
         assert not iam.allows(iam.statements(role), action, resource.replace(RUN, "somebody-elses"))
 
 
+def test_only_what_was_checked_comes_under_models_and_no_job_can_change_it() -> None:
+    for name in ("model.tar.gz", "evaluation.json"):
+        kept = f"{BUCKET}/models/{RUN}/{name}"
+        writers = {role for role in iam.roles() if iam.allows(iam.statements(role), "s3:PutObject", kept)}
+        assert writers == {"KeepModelRole"}
+
+
 def test_the_page_cannot_resume_an_execution() -> None:
     assert not any(action.startswith("states:") for action in iam.actions("ReviewRole"))
 
@@ -160,7 +176,7 @@ NOT_REACHED = {
     # Always of a version, which is an action of its own.
     "CheckUpload": {"s3:GetObject"},
     "RequestApproval": {"sagemaker:UpdateModelPackage", "dynamodb:Scan"},
-    "Review": {"dynamodb:PutItem", "dynamodb:Scan", "sns:Publish"},
+    "Review": {"dynamodb:PutItem", "dynamodb:Scan", "s3:PutObject", "sns:Publish"},
     "ResumePipeline": {"sagemaker:UpdateModelPackage", "dynamodb:Scan"},
     "Notify": {"dynamodb:Scan"},
     "StopJobs": {"states:ListExecutions"},

@@ -58,7 +58,11 @@ def test_the_table_has_the_retries_of_jobs(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(of_type("AWS::Lambda::Function")))
 def test_the_table_has_each_functions_time_limit(name: str) -> None:
-    by_state = {"CheckUploadFunction": "Check upload", "RequestApprovalFunction": "Ask for approval"}
+    by_state = {
+        "CheckUploadFunction": "Check upload",
+        "KeepModelFunction": "Keep model",
+        "RequestApprovalFunction": "Ask for approval",
+    }
     line_about(by_state.get(name, name), f"{properties(name)['Timeout']} s")
 
 

@@ -69,7 +69,6 @@ NEEDED_BY_TASK = {
         ("sagemaker:ListModelPackages", PACKAGE),
         ("sagemaker:ListModelPackages", GROUP),
     ],
-    "aws-sdk:s3:getObject": [("s3:GetObject", f"{BUCKET}/models/{RUN}/evaluation.json")],
 }
 
 # What Step Functions needs for itself, whatever the states are.
@@ -92,7 +91,7 @@ NEEDED_BY_JOBS = [
     ("s3:GetObject", f"{BUCKET}/runs/{RUN}/input/upload.csv"),
     ("s3:GetObject", f"{BUCKET}/models/{RUN}/model.tar.gz"),
     ("s3:PutObject", f"{BUCKET}/runs/{RUN}/prepared/train/train.csv"),
-    ("s3:PutObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
+    ("s3:PutObject", f"{BUCKET}/runs/{RUN}/evaluation/evaluation.json"),
     ("s3:ListBucket", BUCKET),
     *(
         (f"ecr:{action}", aws_arn("ecr", f"repository/{repository}", account="683313688378"))

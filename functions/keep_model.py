@@ -1,0 +1,60 @@
+"""Take what was evaluated out of the jobs' reach, and refuse it if it is not what the job says that it wrote.
+
+Jobs may write under runs/, this function alone under models/. The job tells the digest of its evaluation
+past the bucket, in its exit message; the evaluation names the digest of the model. What is checked is the
+copy that is then used, so there is no moment in which it could still be changed.
+"""
+
+import json
+import os
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from artifacts import copy
+from aws import client, error_code, prepare
+from telemetry import Answer, Event, logger, observed
+
+prepare("s3")
+
+
+class ArtifactRefused(Exception):
+    """A file is not the one that the evaluation wrote. Its text names it and says what to do."""
+
+
+@observed
+def handler(event: Event) -> Answer:
+    run_id = str(event["run_id"])
+    evaluation = keep(run_id, str(event["evaluation_digest"]))
+    logger.info("model kept", run_id=run_id, digest=evaluation["digests"]["model"])
+    # What is only drawn on the review page would fill the execution's data.
+    return {name: found for name, found in evaluation.items() if name != "test_predictions"}
+
+
+def keep(run_id: str, evaluation_digest: str) -> dict[str, Any]:
+    """Copy the evaluation and the model of a run to models/<run id>/; returns the evaluation.
+
+    Raises ArtifactRefused.
+    """
+    kept_as = _keep(run_id, "evaluation.json", "application/json", evaluation_digest)
+    body = client("s3").get_object(Bucket=os.environ["BUCKET_NAME"], Key=kept_as)["Body"]
+    evaluation: dict[str, Any] = json.loads(body.read())
+    _keep(run_id, "model.tar.gz", "application/gzip", evaluation["digests"]["model"])
+    return evaluation
+
+
+def _keep(run_id: str, name: str, content_type: str, expected: str) -> str:
+    bucket = os.environ["BUCKET_NAME"]
+    key, kept_as = f"runs/{run_id}/evaluation/{name}", f"models/{run_id}/{name}"
+    try:
+        found = copy({"Bucket": bucket, "Key": key}, bucket, kept_as, content_type)
+    except ClientError as error:
+        if error_code(error) == "NoSuchKey":
+            raise ArtifactRefused(f"{key} is missing: it was not written, or it was deleted") from None
+        raise
+    if found != expected:
+        raise ArtifactRefused(
+            f"{key} was changed after the evaluation: its digest is {found}, not {expected}. Find out who "
+            "changed it; restore it and redrive this execution, or upload the file again"
+        )
+    return kept_as

@@ -1,0 +1,48 @@
+"""What a step wrote is told to the next one past the bucket, so that it can refuse what was changed since."""
+
+from typing import Any
+
+from tests.statemachine.machine import CHAMPION, DIGESTS, EVALUATION_DIGEST, PREPARED_DIGEST, run
+
+CHAMPION_FOUND = {"Find champion": {"ModelPackageSummaryList": [{"ModelPackageArn": CHAMPION}]}}
+
+
+def option(request: Any, name: str) -> str:
+    """What a processing job is given for a command line option."""
+    arguments = request["AppSpecification"]["ContainerArguments"]
+    return str(arguments[arguments.index(name) + 1])
+
+
+def test_each_step_is_told_the_digest_of_what_the_one_before_wrote() -> None:
+    ending = run()
+    assert option(ending.arguments("Preprocess"), "--upload-digest") == DIGESTS["upload"]
+    assert option(ending.arguments("Evaluate"), "--prepared-digest") == PREPARED_DIGEST
+    assert ending.arguments("Keep model")["Payload"]["evaluation_digest"] == EVALUATION_DIGEST
+
+
+def test_a_job_that_tells_no_digest_vouches_for_nothing() -> None:
+    silent = {"ProcessingJobStatus": "Completed"}
+    ending = run({"Preprocess": silent, "Evaluate": silent})
+    assert option(ending.arguments("Evaluate"), "--prepared-digest") == "none"
+    assert ending.arguments("Keep model")["Payload"]["evaluation_digest"] == "none"
+
+
+def test_what_is_registered_is_what_the_batch_was_predicted_with_and_carries_its_digests() -> None:
+    ending = run()
+    package = ending.arguments("Register model")
+    container = ending.arguments("Create model")["PrimaryContainer"]
+    assert package["InferenceSpecification"]["Containers"] == [container]
+    assert container["Environment"]["MODEL_FILES_DIGEST"] == DIGESTS["model_files"]
+    assert package["CustomerMetadataProperties"]["model_digest"] == DIGESTS["model"]
+    assert package["CustomerMetadataProperties"]["upload_digest"] == DIGESTS["upload"]
+
+
+def test_a_champion_is_compared_by_the_digest_that_its_package_carries() -> None:
+    assert option(run(CHAMPION_FOUND).arguments("Evaluate"), "--champion-digest") == f"sha256:{7:064x}"
+
+
+def test_a_champion_that_was_registered_by_hand_carries_none() -> None:
+    containers = {"Containers": [{"ModelDataUrl": "s3://bucket/by-hand/model.tar.gz"}]}
+    by_hand = {"ModelPackageArn": CHAMPION, "InferenceSpecification": containers}
+    arguments = run({**CHAMPION_FOUND, "Read champion": by_hand}).arguments("Evaluate")["AppSpecification"]
+    assert arguments["ContainerArguments"][-2:] == ["--champion-arn", CHAMPION]

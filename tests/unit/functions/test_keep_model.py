@@ -1,0 +1,89 @@
+"""What was evaluated is kept where no job can write; what was changed since is not."""
+
+import base64
+import hashlib
+import json
+from typing import Any
+
+import pytest
+
+import keep_model
+from artifacts import copy, stored_digest
+from keep_model import ArtifactRefused, keep
+from tests.unit.functions.conftest import BUCKET, World
+
+MODEL = b"a model"
+
+
+def digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+EVALUATION = json.dumps(
+    {"rows": {"test": 60}, "digests": {"model": digest(MODEL)}, "test_predictions": [{"actual": 18.0}]}
+).encode()
+
+
+@pytest.fixture
+def evaluated(world: World) -> World:
+    """The bucket after an evaluation."""
+    world.put("runs/mpg-1/evaluation/evaluation.json", EVALUATION)
+    world.put("runs/mpg-1/evaluation/model.tar.gz", MODEL)
+    return world
+
+
+def test_model_and_evaluation_are_kept_as_they_were(evaluated: World) -> None:
+    assert keep("mpg-1", digest(EVALUATION)) == json.loads(EVALUATION)
+    for name, content in {"evaluation.json": EVALUATION, "model.tar.gz": MODEL}.items():
+        kept = evaluated.s3.get_object(Bucket=BUCKET, Key=f"models/mpg-1/{name}", ChecksumMode="ENABLED")
+        assert kept["Body"].read() == content
+        assert base64.b64decode(kept["ChecksumSHA256"]) == hashlib.sha256(content).digest()
+
+
+def test_the_state_machine_gets_the_evaluation_without_what_is_only_drawn(
+    evaluated: World, context: Any
+) -> None:
+    answer = keep_model.handler({"run_id": "mpg-1", "evaluation_digest": digest(EVALUATION)}, context)
+    assert answer == {"rows": {"test": 60}, "digests": {"model": digest(MODEL)}}
+
+
+@pytest.mark.parametrize("name", ["evaluation.json", "model.tar.gz"])
+def test_what_was_changed_is_refused_by_name(evaluated: World, name: str) -> None:
+    evaluated.put(f"runs/mpg-1/evaluation/{name}", b"something else")
+    with pytest.raises(
+        ArtifactRefused, match=f"^runs/mpg-1/evaluation/{name} was changed after the evaluation"
+    ):
+        keep("mpg-1", digest(EVALUATION))
+
+
+def test_a_changed_evaluation_cannot_vouch_for_a_changed_model(evaluated: World) -> None:
+    changed = EVALUATION.replace(digest(MODEL).encode(), digest(b"another").encode())
+    evaluated.put("runs/mpg-1/evaluation/evaluation.json", changed)
+    evaluated.put("runs/mpg-1/evaluation/model.tar.gz", b"another")
+    with pytest.raises(ArtifactRefused, match=r"evaluation\.json was changed"):
+        keep("mpg-1", digest(EVALUATION))
+
+
+@pytest.mark.parametrize("name", ["evaluation.json", "model.tar.gz"])
+def test_what_is_missing_is_refused_by_name(evaluated: World, name: str) -> None:
+    evaluated.s3.delete_object(Bucket=BUCKET, Key=f"runs/mpg-1/evaluation/{name}")
+    with pytest.raises(ArtifactRefused, match=f"^runs/mpg-1/evaluation/{name} is missing"):
+        keep("mpg-1", digest(EVALUATION))
+
+
+def test_an_evaluation_whose_job_told_no_digest_is_refused(evaluated: World) -> None:
+    with pytest.raises(ArtifactRefused, match="not none"):
+        keep("mpg-1", "none")
+
+
+def test_a_second_attempt_keeps_the_same(evaluated: World) -> None:
+    assert keep("mpg-1", digest(EVALUATION)) == keep("mpg-1", digest(EVALUATION))
+
+
+def test_a_kept_object_is_known_by_its_digest_and_any_other_is_not(world: World) -> None:
+    world.put("runs/a", MODEL)
+    told = copy({"Bucket": BUCKET, "Key": "runs/a"}, BUCKET, "models/a", "application/gzip")
+    assert stored_digest(BUCKET, "models/a") == told == digest(MODEL)
+    world.put("models/a", MODEL)
+    assert stored_digest(BUCKET, "models/a") == ""
+    assert stored_digest(BUCKET, "models/none") == ""
