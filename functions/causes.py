@@ -43,9 +43,7 @@ def readable_cause(cause: str) -> str:
     if not cause.lstrip().startswith("{"):
         return _without_traceback(many_lines(cause, 32_768))
     told = json_object(cause) or _fields_of_cut_json(cause)
-    reason = next(
-        (told[name] for name in _REASONS if isinstance(told.get(name), str) and told[name]), _UNREADABLE
-    )
+    reason = next((told[name] for name in _REASONS if _is_reason(told.get(name))), _UNREADABLE)
     return _without_traceback(many_lines(reason, 32_768))
 
 
@@ -56,6 +54,11 @@ def failed_job(cause: str) -> FailedJob | None:
         if isinstance(told.get(field), str):
             return FailedJob(one_line(told[field], 100), log_group)
     return None
+
+
+def _is_reason(told: object) -> bool:
+    # A job whose work was done, and which failed after it, says the digest of what it wrote.
+    return isinstance(told, str) and bool(told) and not told.startswith("sha256:")
 
 
 def _without_traceback(text: str) -> str:

@@ -61,11 +61,18 @@ class Run:
 
     def approve_by_mail(self, button: tuple[str, str] = ("decision", "approve")) -> int:
         """Approve the model through the newest mailed link; the status of the page that answers."""
+        return self._submit(button)
+
+    def reject_by_mail(self, comment: str) -> int:
+        """Reject it in the same way."""
+        return self._submit(("decision", "reject"), comment=comment)
+
+    def _submit(self, button: tuple[str, str], **entry: str) -> int:
         link = _LINK.search(self.questions()[-1].text)
         assert link
         page = browser.get(link.group())
         form = page.form_with_button(*button)
-        return browser.submit(page, form, form.filled({"reviewer": "Ada"}, button)).status
+        return browser.submit(page, form, form.filled({"reviewer": "Ada", **entry}, button)).status
 
     def stop(self) -> None:
         """Stop the execution by hand."""

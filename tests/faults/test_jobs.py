@@ -120,7 +120,7 @@ def test_a_corrupt_bundle_fails_the_transform(pipeline: Pipeline) -> None:
     ("script", "state", "said"),
     [
         ("preprocess.py", "Tune", "No training job succeeded"),
-        ("evaluate.py", "Read evaluation", "evaluation.json"),
+        ("evaluate.py", "Keep model", "evaluation.json is missing"),
     ],
 )
 def test_a_job_that_ends_well_but_wrote_nothing_fails_the_run(

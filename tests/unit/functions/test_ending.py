@@ -18,6 +18,7 @@ JOB = {"ProcessingJobName": "x", "FailureReason": "AlgorithmError: , exit code: 
         ("", ""),
         (json.dumps(JOB), "AlgorithmError: , exit code: 1"),
         (json.dumps({**JOB, "ExitMessage": "cars.csv is empty"}), "cars.csv is empty"),
+        (json.dumps({**JOB, "ExitMessage": f"sha256:{0:064}"}), "AlgorithmError: , exit code: 1"),
         (
             json.dumps({"errorMessage": "no", "errorType": "UploadRefused", "stackTrace": ["  File ..."]}),
             "no",

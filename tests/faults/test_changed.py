@@ -1,0 +1,112 @@
+"""Somebody who may write to the bucket changes a file between two steps: the next one refuses it."""
+
+from tests.faults.pipeline import SAMPLE, Pipeline
+from tests.faults.run import Run
+
+
+def test_a_file_changed_between_its_check_and_its_job_is_not_used(pipeline: Pipeline) -> None:
+    with pipeline.held("sagemaker:CreateProcessingJob", "-preprocess-"):
+        run = pipeline.upload()
+        pipeline.until_met()
+        put(pipeline, f"runs/{run.run_id}/input/upload.csv", SAMPLE.replace(b"18,8,307", b"99,8,307"))
+    assert_refused(run, "Preprocess", "cars.csv was changed after it was written")
+
+
+def test_data_changed_after_they_were_prepared_are_found_before_the_model_is_evaluated(
+    pipeline: Pipeline,
+) -> None:
+    with pipeline.held("sagemaker:CreateHyperParameterTuningJob"):
+        run = pipeline.upload()
+        pipeline.until_met()
+        train = f"runs/{run.run_id}/prepared/train/train.csv"
+        put(pipeline, train, get(pipeline, train).splitlines(keepends=True)[0] * 300)
+    assert_refused(run, "Evaluate", "prepared/train/train.csv was changed after it was written")
+
+
+def test_another_model_in_the_place_of_the_evaluated_one_is_not_kept_and_the_right_one_can_be_restored(
+    pipeline: Pipeline,
+) -> None:
+    earlier = pipeline.upload()
+    assert earlier.ends().outcome == "pending"
+    with pipeline.held("lambda:Invoke", "KeepModel"):
+        run = pipeline.upload()
+        pipeline.until_met()
+        place = f"runs/{run.run_id}/evaluation/model.tar.gz"
+        evaluated = get(pipeline, place)
+        put(pipeline, place, get(pipeline, f"models/{earlier.run_id}/model.tar.gz") + b"\0")
+    ending = assert_refused(run, "Keep model", f"{place} was changed after the evaluation")
+    assert ending == "ArtifactRefused"
+    put(pipeline, place, evaluated)
+    assert run.redrive().outcome == "pending"
+    assert len(run.packages()) == 1
+
+
+def test_figures_changed_after_the_evaluation_let_no_weak_model_through(pipeline: Pipeline) -> None:
+    with pipeline.held("lambda:Invoke", "KeepModel"):
+        run = pipeline.upload()
+        pipeline.until_met()
+        place = f"runs/{run.run_id}/evaluation/evaluation.json"
+        put(pipeline, place, get(pipeline, place).replace(b'"value": ', b'"value": 0.', 1))
+    assert_refused(run, "Keep model", f"{place} was changed after the evaluation")
+
+
+def test_a_kept_model_changed_before_it_is_served_is_not_served(pipeline: Pipeline) -> None:
+    with pipeline.script("preprocess.py", OTHER_DATA, after="cars = read_cars(stream, file_name)\n"):
+        other = pipeline.upload()
+        assert other.ends().outcome == "pending"
+    with pipeline.held("sagemaker:CreateTransformJob"):
+        run = pipeline.upload()
+        pipeline.until_met()
+        stranger = get(pipeline, f"models/{other.run_id}/model.tar.gz")
+        put(pipeline, f"models/{run.run_id}/model.tar.gz", stranger)
+    assert_refused(run, "Batch transform", "its files are not those that were evaluated")
+
+
+def test_a_model_changed_after_it_was_registered_cannot_be_approved_but_rejected(pipeline: Pipeline) -> None:
+    run = pipeline.upload()
+    assert run.ends().outcome == "pending"
+    place = f"models/{run.run_id}/model.tar.gz"
+    put(pipeline, place, get(pipeline, place))  # The same bytes, but nobody vouches for them.
+    assert run.approve_by_mail() == 422
+    assert run.ends().outcome == "pending"
+    assert run.reject_by_mail("changed") == 200
+    assert run.is_over().outcome == "rejected"
+
+
+def test_a_champion_changed_since_it_was_registered_is_not_compared(pipeline: Pipeline) -> None:
+    champion = pipeline.upload()
+    assert champion.ends().outcome == "pending"
+    assert champion.approve().outcome == "approved"
+    place = f"models/{champion.run_id}/model.tar.gz"
+    evaluated = get(pipeline, place)
+    put(pipeline, place, evaluated + b"\0")
+    try:
+        run = pipeline.upload()
+        assert run.ends().outcome == "pending"
+        assert run.approve().output["evaluation"]["champion"] is None
+    finally:
+        put(pipeline, place, evaluated)
+
+
+# Every second car, so that another model comes of it.
+OTHER_DATA = "    cars = cars[::2]\n"
+
+
+def get(pipeline: Pipeline, key: str) -> bytes:
+    return bytes(
+        pipeline.client("s3").get_object(Bucket=pipeline.stack["BucketName"], Key=key)["Body"].read()
+    )
+
+
+def put(pipeline: Pipeline, key: str, content: bytes) -> None:
+    pipeline.client("s3").put_object(Bucket=pipeline.stack["BucketName"], Key=key, Body=content)
+    pipeline.tally.faults["a file changed"] += 1
+
+
+def assert_refused(run: Run, state: str, said: str) -> str:
+    """The run ends here, says so to people, and registered nothing; returns the error's name."""
+    ending = run.ends()
+    assert (ending.outcome, run.entered()[-1]) == ("failed", state)
+    assert said in run.told().text
+    assert run.packages() == []
+    return ending.error
