@@ -26,7 +26,7 @@ from tests.integration.lambda_runtime import Build, Runtime, build, run
 Json = dict[str, Any]
 ROLE = "arn:aws:iam::000000000000:role/test"
 FUNCTIONS = (
-    "check_upload", "request_approval", "review", "resume_pipeline", "notify", "stop_jobs", "sweep",
+    "check_upload", "keep_model", "request_approval", "review", "resume_pipeline", "notify", "stop_jobs", "sweep",
 )  # fmt: skip
 SKLEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 EVENTS = sorted((ROOT / "events").glob("*.json"))
@@ -63,6 +63,12 @@ class Stage:
 
     def upload(self, key: str, body: bytes) -> str:
         return str(self.aws.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body)["VersionId"])
+
+    def keep(self, run_id: str) -> str:
+        """Put a model where a run's is kept; returns its digest."""
+        place = {"Bucket": self.bucket, "Key": f"models/{run_id}/model.tar.gz"}
+        self.aws.client("s3").put_object(**place, Body=b"a model", ChecksumAlgorithm="SHA256")
+        return f"sha256:{hashlib.sha256(b'a model').hexdigest()}"
 
     def mails(self) -> list[Json]:
         with urllib.request.urlopen(f"{self.aws.endpoint_url}/_mpg/mails", timeout=10) as answer:
@@ -167,6 +173,7 @@ def ask(stage: Stage, event: str = "request_approval-first-model") -> Asked:
         given["task_token"]: token,
         given["execution_arn"]: execution_arn,
         given["model_package_arn"]: package_arn,
+        given["evaluation"]["digests"]["model"]: stage.keep(given["run_id"]),
     }
     assert stage.invoke(event, changes) == {"asked": True}
     (link_id,) = re.findall(r"/review/([\w-]{43})$", stage.mails()[-1]["text"], re.MULTILINE)
@@ -177,7 +184,8 @@ def ask(stage: Stage, event: str = "request_approval-first-model") -> Asked:
 def test_there_is_a_test_for_every_event_and_an_event_for_every_function() -> None:
     tested = set(
         re.findall(
-            r'"((?:check|request|review|resume|notify|stop|sweep)[\w]*-[\w-]+)"', Path(__file__).read_text()
+            r'"((?:check|keep|request|review|resume|notify|stop|sweep)[\w]*-[\w-]+)"',
+            Path(__file__).read_text(),
         )
     )
     assert tested == {path.stem for path in EVENTS}
@@ -194,7 +202,14 @@ def test_a_good_upload_is_kept(stage: Stage, event: str, checked: str, rows: int
     version = stage.upload(given["key"], SAMPLE)
     answer = stage.invoke(event, {given["version_id"]: version})
     kept = f"runs/{given['run_id']}/input/upload.csv"
-    assert answer == {"upload_key": kept, "rows": rows, "labelled": rows, "checked": checked}
+    digest = f"sha256:{hashlib.sha256(SAMPLE).hexdigest()}"
+    assert answer == {
+        "upload_key": kept,
+        "digest": digest,
+        "rows": rows,
+        "labelled": rows,
+        "checked": checked,
+    }
     body = stage.aws.client("s3").get_object(Bucket=stage.bucket, Key=kept)["Body"].read()
     assert body == SAMPLE
 
@@ -217,6 +232,25 @@ def test_a_bad_upload_is_refused_under_the_name_that_the_state_machine_knows(
     answer = stage.invoke(event, {given["version_id"]: version})
     assert answer["errorType"] == "UploadRefused"
     assert re.match(message, answer["errorMessage"])
+
+
+def test_what_was_evaluated_is_kept_and_what_was_changed_is_refused(stage: Stage) -> None:
+    given = json.loads((ROOT / "events" / "keep_model-evaluated.json").read_text(encoding="utf-8"))
+    digests = {"model": f"sha256:{hashlib.sha256(b'a model').hexdigest()}"}
+    evaluation = json.dumps({"digests": digests, "test_predictions": []}).encode()
+    folder = f"runs/{given['run_id']}/evaluation"
+    stage.upload(f"{folder}/evaluation.json", evaluation)
+    stage.upload(f"{folder}/model.tar.gz", b"a model")
+    told = {given["evaluation_digest"]: f"sha256:{hashlib.sha256(evaluation).hexdigest()}"}
+    assert stage.invoke("keep_model-evaluated", told) == {"digests": digests}
+    kept = stage.aws.client("s3").get_object(
+        Bucket=stage.bucket, Key=f"models/{given['run_id']}/model.tar.gz"
+    )
+    assert kept["Body"].read() == b"a model"
+    stage.upload(f"{folder}/model.tar.gz", b"another")
+    refused = stage.invoke("keep_model-changed", told)
+    assert refused["errorType"] == "ArtifactRefused"
+    assert refused["errorMessage"].startswith(f"{folder}/model.tar.gz was changed")
 
 
 @pytest.mark.parametrize("event", ["request_approval-first-model", "request_approval-with-champion"])
