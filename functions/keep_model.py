@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from artifacts import copy
 from aws import client, error_code, prepare
-from telemetry import Answer, Event, logger, observed
+from telemetry import Answer, Event, logger, measure, observed
 
 prepare("s3")
 
@@ -26,6 +26,7 @@ class ArtifactRefused(Exception):
 def handler(event: Event) -> Answer:
     run_id = str(event["run_id"])
     evaluation = keep(run_id, str(event["evaluation_digest"]))
+    measure("TestMse", evaluation["regression_metrics"]["mse"]["value"])
     logger.info("model kept", run_id=run_id, digest=evaluation["digests"]["model"])
     # What is only drawn on the review page would fill the execution's data.
     return {name: found for name, found in evaluation.items() if name != "test_predictions"}

@@ -7,13 +7,12 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from approval_mail import metric
 from aws import client, prepare
 from causes import readable_cause
 from ending import Ending, from_detail, is_complete
 from ending_mails import ending_mail
 from mails import paragraphs, send
-from telemetry import Answer, Event, count, describe_error, logger, measure, observed
+from telemetry import Answer, Event, count, describe_error, logger, observed
 from told import tell_once
 
 prepare("sns")
@@ -63,11 +62,8 @@ def tell(ending: Ending, topic_arn: str) -> bool:
 
 
 def measure_ending(ending: Ending) -> None:
-    """Count the end by what became of the run, and note what the model was worth."""
+    """Count the end by what became of the run."""
     count(_METRICS.get(ending.outcome, "RunEnded" if ending.status == "SUCCEEDED" else "PipelineFailed"))
-    mse = metric(ending.output, "mse")
-    if isinstance(mse, int | float):
-        measure("TestMse", mse)
 
 
 # What is no fault of the pipeline does not count as its failure: an alarm stands on that.

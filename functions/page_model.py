@@ -110,7 +110,14 @@ def _predictions(details: Details) -> list[Element]:
     ]
 
 
+def _shortened(predicted: str) -> str:
+    try:
+        return number(float(predicted))
+    except ValueError:
+        return predicted
+
+
 def _batch_row(line: tuple[str, ...]) -> Element:
     *car, name, predicted = line
-    cells = (name or "(no name)", predicted, *car)
+    cells = (name or "(no name)", _shortened(predicted), *car)
     return element("tr", [element("td", cell) for cell in cells])

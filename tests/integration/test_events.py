@@ -237,12 +237,13 @@ def test_a_bad_upload_is_refused_under_the_name_that_the_state_machine_knows(
 def test_what_was_evaluated_is_kept_and_what_was_changed_is_refused(stage: Stage) -> None:
     given = json.loads((ROOT / "events" / "keep_model-evaluated.json").read_text(encoding="utf-8"))
     digests = {"model": f"sha256:{hashlib.sha256(b'a model').hexdigest()}"}
-    evaluation = json.dumps({"digests": digests, "test_predictions": []}).encode()
+    figures = {"regression_metrics": {"mse": {"value": 8.7}}, "digests": digests}
+    evaluation = json.dumps({**figures, "test_predictions": []}).encode()
     folder = f"runs/{given['run_id']}/evaluation"
     stage.upload(f"{folder}/evaluation.json", evaluation)
     stage.upload(f"{folder}/model.tar.gz", b"a model")
     told = {given["evaluation_digest"]: f"sha256:{hashlib.sha256(evaluation).hexdigest()}"}
-    assert stage.invoke("keep_model-evaluated", told) == {"digests": digests}
+    assert stage.invoke("keep_model-evaluated", told) == figures
     kept = stage.aws.client("s3").get_object(
         Bucket=stage.bucket, Key=f"models/{given['run_id']}/model.tar.gz"
     )

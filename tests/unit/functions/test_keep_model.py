@@ -19,8 +19,9 @@ def digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
+FIGURES = {"regression_metrics": {"mse": {"value": 50.25}}, "rows": {"test": 60}}
 EVALUATION = json.dumps(
-    {"rows": {"test": 60}, "digests": {"model": digest(MODEL)}, "test_predictions": [{"actual": 18.0}]}
+    {**FIGURES, "digests": {"model": digest(MODEL)}, "test_predictions": [{"actual": 18.0}]}
 ).encode()
 
 
@@ -44,7 +45,7 @@ def test_the_state_machine_gets_the_evaluation_without_what_is_only_drawn(
     evaluated: World, context: Any
 ) -> None:
     answer = keep_model.handler({"run_id": "mpg-1", "evaluation_digest": digest(EVALUATION)}, context)
-    assert answer == {"rows": {"test": 60}, "digests": {"model": digest(MODEL)}}
+    assert answer == {**FIGURES, "digests": {"model": digest(MODEL)}}
 
 
 @pytest.mark.parametrize("name", ["evaluation.json", "model.tar.gz"])
@@ -87,3 +88,11 @@ def test_a_kept_object_is_known_by_its_digest_and_any_other_is_not(world: World)
     world.put("models/a", MODEL)
     assert stored_digest(BUCKET, "models/a") == ""
     assert stored_digest(BUCKET, "models/none") == ""
+
+
+def test_the_test_mse_is_measured_of_every_model_good_enough_or_not(
+    evaluated: World, context: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep_model.handler({"run_id": "mpg-1", "evaluation_digest": digest(EVALUATION)}, context)
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [line["TestMse"] for line in printed if "TestMse" in line] == [[50.25]]

@@ -183,21 +183,6 @@ def test_an_end_counts_once_as_what_it_is(
     assert ends == [(metric, [1.0])]
 
 
-@pytest.mark.parametrize(
-    ("name", "measured"), [("notify-approved", [8.73]), ("notify-expired", [8.73]), ("notify-failed", None)]
-)
-def test_the_test_mse_of_a_run_that_came_to_a_model_is_measured(
-    world: World, context: Any, capsys: pytest.CaptureFixture[str], name: str, measured: list[float] | None
-) -> None:
-    notify.handler(event(name), context)
-    assert printed_metrics(capsys).get("TestMse") == (measured and pytest.approx(measured, abs=0.01))
-
-
-def printed_metrics(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    return {name: value for line in lines for name, value in line.items() if isinstance(value, list)}
-
-
 def test_what_the_event_leaves_out_is_asked_of_step_functions(world: World, mail: Any) -> None:
     full = event("notify-approved")["detail"]
     world.stepfunctions.end(EXECUTION, "SUCCEEDED", input=full["input"], output=full["output"])

@@ -59,7 +59,7 @@ def test_the_page_draws_the_test_predictions_and_lists_the_first_batch_predictio
     page = send(http("GET", asked.path))["body"]
     assert page.count("<circle") == 2 * len(points)
     assert "chevelle, malibu" in page
-    assert "17.215" in page
+    assert "<td>17.21</td>" in page
 
 
 def test_the_page_works_without_what_lies_in_s3(asked: Asked, send: Any) -> None:
