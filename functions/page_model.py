@@ -86,7 +86,7 @@ def _about(approval: Approval) -> Element:
         ("Tuning", f"best of {number(approval.facts.get('trials'))} trials"),
         (
             "Hyperparameters",
-            ", ".join(f"{name} = {one_line(str(tuned[name]), 40)}" for name in sorted(tuned)),
+            ", ".join(f"{name} = {_shortened(one_line(str(tuned[name]), 40))}" for name in sorted(tuned)),
         ),
         ("Asked", readable_time(approval.requested_at)),
         ("Run", approval.run_id),
@@ -110,11 +110,12 @@ def _predictions(details: Details) -> list[Element]:
     ]
 
 
-def _shortened(predicted: str) -> str:
+def _shortened(value: str) -> str:
+    """A number with as many digits as a person compares; any other text as it is."""
     try:
-        return number(float(predicted))
+        return number(float(value))
     except ValueError:
-        return predicted
+        return value
 
 
 def _batch_row(line: tuple[str, ...]) -> Element:
