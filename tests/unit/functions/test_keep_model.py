@@ -96,3 +96,15 @@ def test_the_test_mse_is_measured_of_every_model_good_enough_or_not(
     keep_model.handler({"run_id": "mpg-1", "evaluation_digest": digest(EVALUATION)}, context)
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["TestMse"] for line in printed if "TestMse" in line] == [[50.25]]
+
+
+def test_what_is_changed_right_after_the_check_is_not_what_is_used(
+    evaluated: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def copy_and_change(source: dict[str, str], bucket: str, key: str, content_type: str) -> str:
+        told = copy(source, bucket, key, content_type)
+        evaluated.put(source["Key"], EVALUATION.replace(b"50.25", b"0.25"))
+        return told
+
+    monkeypatch.setattr(keep_model, "copy", copy_and_change)
+    assert keep("mpg-1", digest(EVALUATION)) == json.loads(EVALUATION)

@@ -92,6 +92,24 @@ def test_head_answers_as_get_without_a_body(asked: Asked, send: Any) -> None:
     assert head == {**got, "body": ""}
 
 
+@pytest.mark.parametrize("change", ["changed", "written anew", "deleted"])
+def test_a_model_that_is_not_the_evaluated_one_cannot_be_approved_but_rejected(
+    world: World, asked: Asked, send: Any, change: str
+) -> None:
+    key = f"models/{asked.record.run_id}/model.tar.gz"
+    if change == "deleted":
+        world.s3.delete_object(Bucket=BUCKET, Key=key)
+    else:
+        world.put(key, b"another" if change == "changed" else b"a model")
+    before = world.items()
+    answer = send(post(asked.path, APPROVE))
+    assert answer["statusCode"] == 422
+    assert "its file was changed after it was evaluated" in answer["body"]
+    assert world.items() == before
+    assert world.sagemaker.updates == []
+    assert send(post(asked.path, REJECT))["statusCode"] == 303
+
+
 def test_an_approval_is_recorded_with_who_when_and_from_where(world: World, asked: Asked, send: Any) -> None:
     answer = send(post(asked.path, APPROVE))
     assert (answer["statusCode"], answer["headers"]["Location"]) == (303, asked.path)
