@@ -41,8 +41,8 @@ lint: $(SYNCED) ## Check style, types and the template
 audit: lint $(AUDIT_SYNCED) ## Look for security mistakes in template, code, workflows and locks
 	@$(AUDIT)/bin/zizmor --offline --quiet .github/workflows
 	@for lock in $(LOCKS); do \
-		$(BIN)/uv pip compile --no-config --no-deps --universal "$$lock" >/dev/null 2>$(AUDIT)/said || { cat $(AUDIT)/said; exit 1; }; \
-		! grep yanked $(AUDIT)/said || exit 1; done
+		$(BIN)/uv pip compile --no-deps --universal "$$lock" >/dev/null 2>$(AUDIT)/said || { cat $(AUDIT)/said; exit 1; }; \
+		if grep yanked $(AUDIT)/said; then exit 1; fi; done
 	@$(BIN)/python -m audit.transformed >$(AUDIT)/template.json
 	@$(AUDIT)/bin/checkov --config-file audit/checkov.yaml --framework cloudformation --file $(AUDIT)/template.json
 	@$(AUDIT)/bin/checkov --config-file audit/checkov.yaml --framework secrets --file $$(git ls-files)
