@@ -13,7 +13,8 @@ AUDIT := .audit
 AUDIT_SYNCED := .audit/synced
 LOCKS := requirements.lock requirements-audit.lock functions/requirements.txt
 
-COMPILE := $(BIN)/uv pip compile --no-config --universal --generate-hashes --quiet --custom-compile-command "make lock"
+COMPILE := $(BIN)/uv pip compile --no-config --universal --generate-hashes --quiet --custom-compile-command "make lock" \
+	$(addprefix --upgrade-package=,$(UPGRADE))
 
 # Compiled modules halve the start of every process.
 unexport PYTHONDONTWRITEBYTECODE
@@ -54,7 +55,7 @@ audit-lock: $(AUDIT_SYNCED) ## Look up known vulnerabilities of what is locked, 
 bench: $(SYNCED) ## Measure the pipeline beside one plain script
 	@$(BIN)/python benchmarks/end_to_end.py
 
-lock: $(SYNCED) ## Resolve requirements.lock and requirements-audit.lock anew
+lock: $(SYNCED) ## Resolve the locks anew; UPGRADE=<package> takes its newest release
 	@$(COMPILE) pyproject.toml --override requirements-overrides.txt --group dev --output-file requirements.lock
 	@$(COMPILE) --group audit --output-file requirements-audit.lock
 
