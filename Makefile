@@ -10,7 +10,9 @@ BIN := .venv/bin
 SYNCED := .venv/synced
 # What looks for security mistakes needs other versions than the project, so an environment of its own.
 AUDIT := .audit
-AUDIT_SYNCED := .audit/synced
+AUDIT_SYNCED := $(AUDIT)/synced
+# A file that it cannot read is a failure, and it sends nothing, whatever key it finds in the environment.
+CHECKOV := CKV_PARSE_ERROR_FAIL=true BC_API_KEY= $(AUDIT)/bin/checkov --config-file audit/checkov.yaml
 LOCKS := requirements.lock requirements-audit.lock functions/requirements.txt
 
 COMPILE := $(BIN)/uv pip compile --no-config --universal --generate-hashes --quiet --custom-compile-command "make lock" \
@@ -45,8 +47,8 @@ audit: lint $(AUDIT_SYNCED) ## Look for security mistakes in template, code, wor
 		$(BIN)/uv pip compile --no-deps --universal "$$lock" >/dev/null 2>$(AUDIT)/said || { cat $(AUDIT)/said; exit 1; }; \
 		if grep yanked $(AUDIT)/said; then exit 1; fi; done
 	@$(BIN)/python -m audit.transformed >$(AUDIT)/template.json
-	@$(AUDIT)/bin/checkov --config-file audit/checkov.yaml --framework cloudformation --file $(AUDIT)/template.json
-	@$(AUDIT)/bin/checkov --config-file audit/checkov.yaml --framework secrets --file $$(git ls-files)
+	@$(CHECKOV) --framework cloudformation --file $(AUDIT)/template.json
+	@$(CHECKOV) --framework secrets --file $$(git ls-files)
 
 audit-lock: $(AUDIT_SYNCED) ## Look up known vulnerabilities of what is locked, on the internet
 	@for lock in $(LOCKS); do echo "$$lock"; $(AUDIT)/bin/pip-audit --strict --require-hashes --disable-pip \
