@@ -1,6 +1,6 @@
 # `make run` is the way in. Each target sets up what it needs; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test lint bench lock deploy destroy clean
+.PHONY: help setup run up test lint audit audit-lock bench lock deploy destroy clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV_VERSION := 0.13.8
@@ -8,12 +8,21 @@ UV_VERSION := 0.13.8
 ENV ?= default
 BIN := .venv/bin
 SYNCED := .venv/synced
+# What looks for security mistakes needs other versions than the project, so an environment of its own.
+AUDIT := .audit
+AUDIT_SYNCED := $(AUDIT)/synced
+# A file that it cannot read is a failure, and it sends nothing, whatever key it finds in the environment.
+CHECKOV := CKV_PARSE_ERROR_FAIL=true BC_API_KEY= $(AUDIT)/bin/checkov --config-file audit/checkov.yaml
+LOCKS := requirements.lock requirements-audit.lock functions/requirements.txt
+
+COMPILE := $(BIN)/uv pip compile --no-config --universal --generate-hashes --quiet --custom-compile-command "make lock" \
+	$(addprefix --upgrade-package=,$(UPGRADE))
 
 # Compiled modules halve the start of every process.
 unexport PYTHONDONTWRITEBYTECODE
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(SYNCED) ## Make .venv with everything in it
 
@@ -26,17 +35,31 @@ up: $(SYNCED) ## Start the embedded AWS with the pipeline deployed, until Ctrl-C
 test: lint ## Check style and types, run all tests
 	@$(BIN)/pytest
 
-lint: $(SYNCED) ## Check style and types
+lint: $(SYNCED) ## Check style, types and the template
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy
+	@$(BIN)/cfn-lint
+
+audit: lint $(AUDIT_SYNCED) ## Look for security mistakes in template, code, workflows and locks
+	@$(AUDIT)/bin/zizmor --offline --quiet .github/workflows
+	@for lock in $(LOCKS); do \
+		$(BIN)/uv pip compile --no-deps --universal "$$lock" >/dev/null 2>$(AUDIT)/said || { cat $(AUDIT)/said; exit 1; }; \
+		if grep yanked $(AUDIT)/said; then exit 1; fi; done
+	@$(BIN)/python -m audit.transformed >$(AUDIT)/template.json
+	@$(CHECKOV) --framework cloudformation --file $(AUDIT)/template.json
+	@$(CHECKOV) --framework secrets --file $$(git ls-files)
+
+audit-lock: $(AUDIT_SYNCED) ## Look up known vulnerabilities of what is locked, on the internet
+	@for lock in $(LOCKS); do echo "$$lock"; $(AUDIT)/bin/pip-audit --strict --require-hashes --disable-pip \
+		--progress-spinner off --requirement "$$lock" || exit 1; done
 
 bench: $(SYNCED) ## Measure the pipeline beside one plain script
 	@$(BIN)/python benchmarks/end_to_end.py
 
-lock: $(SYNCED) ## Resolve requirements.lock anew
-	@$(BIN)/uv pip compile pyproject.toml --no-config --override requirements-overrides.txt --group dev \
-		--universal --generate-hashes --quiet --custom-compile-command "make lock" --output-file requirements.lock
+lock: $(SYNCED) ## Resolve the locks anew; UPGRADE=<package> takes its newest release
+	@$(COMPILE) pyproject.toml --override requirements-overrides.txt --group dev --output-file requirements.lock
+	@$(COMPILE) --group audit --output-file requirements-audit.lock
 
 deploy: $(SYNCED) ## Deploy to your AWS account, after checking its quotas
 	@$(BIN)/python -m deploy --config-env $(ENV)
@@ -46,7 +69,7 @@ destroy: $(SYNCED) ## Delete the deployment from your AWS account, with all its 
 
 clean: ## Remove .venv, builds and caches
 	@if [ -x $(BIN)/mpg ]; then $(BIN)/mpg down; fi
-	rm -rf .venv .mpg .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .audit .mpg .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Written last, so that an interrupted setup starts over. Sync removes what is not locked, the project itself included.
@@ -56,6 +79,12 @@ $(SYNCED): requirements.lock pyproject.toml
 	@echo "Setting up .venv (once, and whenever requirements.lock changes)"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python requirements.lock
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(AUDIT_SYNCED): requirements-audit.lock | $(SYNCED)
+	@echo "Setting up .audit (once, and whenever requirements-audit.lock changes)"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(AUDIT)
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(AUDIT)/bin/python requirements-audit.lock
 	@touch $@

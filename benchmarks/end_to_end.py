@@ -82,7 +82,7 @@ def running_up() -> Iterator[tuple[float, "subprocess.Popen[str]"]]:
     started = time.monotonic()
     process = subprocess.Popen([str(MPG), "up"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
-        assert process.stdout is not None  # noqa: S101
+        assert process.stdout is not None  # noqa: S101 - for mypy: a pipe was asked for
         for line in process.stdout:
             if line.startswith("Ready"):
                 break

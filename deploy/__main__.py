@@ -34,7 +34,7 @@ def sam(*arguments: str) -> int:
     beside_python = str(Path(sys.executable).parent)
     # Its build calls uv, which lies there too.
     environment = {**os.environ, "PATH": os.pathsep.join((beside_python, os.environ.get("PATH", "")))}
-    return subprocess.run(["sam", *arguments], cwd=ROOT, env=environment, check=False).returncode  # noqa: S603, S607
+    return subprocess.run(["sam", *arguments], cwd=ROOT, env=environment, check=False).returncode  # noqa: S603, S607 - the SAM CLI of this PATH
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

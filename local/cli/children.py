@@ -73,7 +73,7 @@ def _signal_group(child: subprocess.Popen[bytes], signum: int) -> None:
 def _processes() -> dict[int, tuple[int, str]]:
     """Process id -> (parent id, start time); empty where there is no `ps`."""
     try:
-        listing = subprocess.check_output(["ps", "-A", "-o", "pid=,ppid=,lstart="], text=True)  # noqa: S607
+        listing = subprocess.check_output(["ps", "-A", "-o", "pid=,ppid=,lstart="], text=True)  # noqa: S607 - the ps of this PATH
     except (OSError, subprocess.CalledProcessError):
         return {}
     rows = (line.split(maxsplit=2) for line in listing.splitlines())

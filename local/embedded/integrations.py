@@ -160,7 +160,7 @@ class AwsIntegrations:
 
 
 def _wait_for_token(call: TaskCall) -> Any:
-    assert call.callback is not None  # noqa: S101
+    assert call.callback is not None  # noqa: S101 - for mypy: only a task with a callback comes here
     while call.still_wanted():
         try:
             return call.callback.wait(min(_LOOK_SECONDS, call.seconds_left()))

@@ -147,8 +147,7 @@ def _retry(
 def _delay(retrier: Mapping[str, Any], done: int) -> float:
     delay = retrier.get("IntervalSeconds", 1) * retrier.get("BackoffRate", 2.0) ** done
     delay = min(delay, retrier.get("MaxDelaySeconds", 31_622_400))
-    # Not for secrets: jitter only has to differ between executions.
-    return random.uniform(0, delay) if retrier.get("JitterStrategy") == "FULL" else delay  # noqa: S311
+    return random.uniform(0, delay) if retrier.get("JitterStrategy") == "FULL" else delay  # noqa: S311 - jitter, no secret
 
 
 def _catch(state: Mapping[str, Any], execution: Execution, failure: TaskError) -> tuple[Any, str]:

@@ -57,7 +57,7 @@ class RandomSearch:
         self, finished: Sequence[Observation], running: Sequence[Mapping[str, Value]]
     ) -> Point | None:
         seen = keys_of(self._space, finished, running)
-        draw = random.Random(f"{self._seed} {len(finished) + len(running)}")  # noqa: S311
+        draw = random.Random(f"{self._seed} {len(finished) + len(running)}")  # noqa: S311 - hyperparameters, no secret
         drawn = ([draw.random() for _ in self._space.ranges] for _ in range(100))
         return first_new(self._space, map(self._space.at, drawn), seen)
 

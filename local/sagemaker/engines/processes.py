@@ -152,7 +152,7 @@ class WarmWorkers:
             # Without it macOS aborts a fork of a process whose libraries have touched Objective-C.
             environment["OBJC_DISABLE_INITIALIZE_FORK_SAFETY"] = "YES"
             fd = theirs.fileno()
-            self._zygote = subprocess.Popen(  # noqa: S603
+            self._zygote = subprocess.Popen(  # noqa: S603 - this interpreter, with code of our own
                 [sys.executable, "-c", _ZYGOTE, _PACKAGE_ROOT, str(fd), json.dumps(self._preload)],
                 env=environment,
                 stdin=subprocess.DEVNULL,

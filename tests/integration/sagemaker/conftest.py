@@ -138,7 +138,7 @@ def bench(aws: Aws) -> Bench:
     s3, bucket = aws.client("s3"), f"bench-{uuid.uuid4().hex[:8]}"
     s3.create_bucket(Bucket=bucket)
     s3.put_object(Bucket=bucket, Key="code/main.py", Body=SCRIPT)
-    rows = random.Random(1)  # noqa: S311
+    rows = random.Random(1)  # noqa: S311 - rows to train on
     for name, count in (("train", 200), ("validation", 50)):
         pairs = [(rows.random(), rows.random()) for _ in range(count)]
         lines = "".join(f"{3 * a + b:.4f},{a:.4f},{b:.4f}\n" for a, b in pairs)

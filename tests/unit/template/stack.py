@@ -1,20 +1,15 @@
 """template.yaml as CloudFormation gets to see it: SAM's transform done, intrinsic functions evaluated."""
 
-import json
 import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import boto3
-from samcli.yamlhelper import yaml_parse
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
+from audit.transformed import REGION, transformed, written
 
 ROOT = Path(__file__).parents[3]
 STACK = "mpg-test"
-REGION = "us-east-1"
 ACCOUNT = "111122223333"
 EMAILS = {"ApproverEmail": "approver@example.com", "NotificationEmail": "team@example.com"}
 
@@ -22,24 +17,15 @@ EMAILS = {"ApproverEmail": "approver@example.com", "NotificationEmail": "team@ex
 @cache
 def template() -> dict[str, Any]:
     """The template as written, short intrinsic functions in their long form."""
-    parsed: dict[str, Any] = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))
-    return parsed
+    return written()
 
 
 @cache
 def stack() -> dict[str, dict[str, Any]]:
     """Every resource after the transform, by logical id, evaluated with the parameters' defaults."""
-    written = json.loads(json.dumps(template()))
-    for resource in (
-        written["Globals"]["Function"],
-        *(r["Properties"] for r in written["Resources"].values()),
-    ):
-        for source in {"CodeUri", "ContentUri", "DefinitionUri"} & resource.keys():
-            resource[source] = "s3://artifacts/key"
-    translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
-    transformed = translator.translate(written, {})["Resources"]
-    evaluator = Evaluator(transformed)
-    return {name: evaluator.evaluate(resource) for name, resource in transformed.items()}
+    resources = transformed()["Resources"]
+    evaluator = Evaluator(resources)
+    return {name: evaluator.evaluate(resource) for name, resource in resources.items()}
 
 
 def properties(logical_id: str) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from audit.transformed import transformed
 from tests.unit.template import code
-from tests.unit.template.stack import ROOT, of_type, properties, template
+from tests.unit.template.stack import EMAILS, ROOT, Evaluator, of_type, properties, template
 
 FUNCTIONS = sorted(of_type("AWS::Lambda::Function"))
 HANDLERS = sorted(set(FUNCTIONS) - {"PublishCodeFunction"})
@@ -78,6 +79,12 @@ def test_only_the_page_has_a_url() -> None:
 
 def test_no_concurrency_is_reserved_unless_asked_for() -> None:
     assert all("ReservedConcurrentExecutions" not in properties(name) for name in FUNCTIONS)
+
+
+def test_the_page_is_capped_when_asked_for() -> None:
+    evaluator = Evaluator(transformed()["Resources"], {**EMAILS, "ReviewReservedConcurrency": "5"})
+    page = evaluator.evaluate(transformed()["Resources"]["ReviewFunction"])
+    assert page["Properties"]["ReservedConcurrentExecutions"] == "5"
 
 
 def test_the_layer_holds_all_that_the_rules_import(tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def run_command(argv: list[str], hidden_modules: list[str]) -> int:
 def execute(argv: list[str]) -> NoReturn:
     """Anything but a Python script or module replaces this process."""
     try:
-        os.execvp(argv[0], argv)  # noqa: S606
+        os.execvp(argv[0], argv)  # noqa: S606 - the job's own command
     except OSError as error:
         print(f"{argv[0]}: {error.strerror}", file=sys.stderr)
         end(127)
@@ -112,7 +112,7 @@ def run_script(script: str, arguments: list[str], hidden_modules: list[str]) -> 
     main = types.ModuleType("__main__")
     main.__file__ = script
     sys.modules["__main__"] = main
-    return exit_code_of(lambda: exec(compile(source, script, "exec", dont_inherit=True), vars(main)))  # noqa: S102
+    return exit_code_of(lambda: exec(compile(source, script, "exec", dont_inherit=True), vars(main)))  # noqa: S102 - a job is code
 
 
 def set_path(first: str) -> None:

@@ -109,6 +109,6 @@ def _proc_table() -> dict[int, tuple[int, int]]:
 
 def _ps_table() -> dict[int, tuple[int, int]]:
     command = ["ps", "-A", "-o", "pid=,ppid=,rss="]
-    listing = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    listing = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - a constant
     rows = [line.split() for line in listing.stdout.splitlines()]
     return {int(pid): (int(parent), int(rss) * 1024) for pid, parent, rss in rows}

@@ -1,0 +1,38 @@
+"""template.yaml as CloudFormation gets it, SAM's transform done. `python -m audit.transformed` prints it."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import boto3
+from samcli.yamlhelper import yaml_parse
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+
+TEMPLATE = Path(__file__).parents[1] / "template.yaml"
+# The transform of this template is the same in every region.
+REGION = "us-east-1"
+
+
+def written() -> dict[str, Any]:
+    """The template as written, short intrinsic functions in their long form."""
+    template: dict[str, Any] = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
+    return template
+
+
+def transformed() -> dict[str, Any]:
+    """The template after the transform, its intrinsic functions still to be evaluated."""
+    template = json.loads(json.dumps(written()))
+    functions = template["Globals"]["Function"]
+    for properties in (functions, *(resource["Properties"] for resource in template["Resources"].values())):
+        # `sam package` would have put what lies there into a bucket.
+        for source in {"CodeUri", "ContentUri", "DefinitionUri"} & properties.keys():
+            properties[source] = "s3://artifacts/key"
+    translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
+    result: dict[str, Any] = translator.translate(template, {})
+    return result
+
+
+if __name__ == "__main__":
+    json.dump(transformed(), sys.stdout, indent=2)

@@ -1,0 +1,40 @@
+"""What is installed is what was locked, byte for byte."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+LOCKS = ["requirements.lock", "requirements-audit.lock", "functions/requirements.txt"]
+
+
+def requirements(lock: str) -> list[str]:
+    """Each requirement in one line, its hashes included."""
+    joined = (ROOT / lock).read_text(encoding="utf-8").replace("\\\n", "")
+    return [line for line in joined.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+
+
+def releases(lock: str) -> list[str]:
+    """Each `package==version`; a package can have one for older and one for newer Pythons."""
+    found = (re.match(r"[a-z0-9-]+==[^\s;*]+", line) for line in requirements(lock))
+    return [match[0] for match in found if match]
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_requirement_is_one_version_with_its_hashes(lock: str) -> None:
+    lines = requirements(lock)
+    assert lines
+    assert [line for line in lines if not re.search(r" --hash=sha256:[0-9a-f]{64}\b", line)] == []
+    assert len(releases(lock)) == len(lines)
+
+
+def test_the_functions_carry_the_versions_that_the_tests_run_with() -> None:
+    assert set(releases("functions/requirements.txt")) <= set(releases("requirements.lock"))
+
+
+def test_the_functions_carry_no_file_that_is_not_locked_for_the_tests() -> None:
+    def hashes(lock: str) -> set[str]:
+        return set(re.findall("sha256:[0-9a-f]{64}", (ROOT / lock).read_text(encoding="utf-8")))
+
+    assert hashes("functions/requirements.txt") <= hashes("requirements.lock")
