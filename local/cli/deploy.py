@@ -88,36 +88,35 @@ def _stack(endpoint: Endpoint) -> dict[str, Any]:
 def own_threshold(endpoint: Endpoint, threshold: float, interrupts: Interrupts) -> Iterator[str]:
     """While entered, the deployed stack has this MseThreshold; gives the one that comes back afterwards."""
     before = parameters(endpoint)["MseThreshold"]
+    own = before if float(before) == threshold else f"{threshold:g}"
     try:
-        set_threshold(endpoint, f"{threshold:g}")
+        set_parameter(endpoint, "MseThreshold", own)
         yield before
     finally:
         with interrupts.held():
-            set_threshold(endpoint, before)
+            set_parameter(endpoint, "MseThreshold", before)
 
 
-def set_threshold(endpoint: Endpoint, value: str) -> None:
-    """Update the stack's MseThreshold and wait until that is done. Raises Trouble when it fails."""
+def set_parameter(endpoint: Endpoint, name: str, value: str) -> None:
+    """Update one of the stack's parameters and wait until that is done. Raises Trouble when it fails."""
     status = _settled(endpoint)
-    names = parameters(endpoint)
-    if float(names["MseThreshold"]) == float(value):
+    now = parameters(endpoint)
+    if now[name] == value:
         return
     endpoint.client("cloudformation").update_stack(
         StackName=STACK,
         UsePreviousTemplate=True,
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
         Parameters=[
-            {"ParameterKey": name, "ParameterValue": value}
-            if name == "MseThreshold"
-            else {"ParameterKey": name, "UsePreviousValue": True}
-            for name in names
+            {"ParameterKey": each, "ParameterValue": value}
+            if each == name
+            else {"ParameterKey": each, "UsePreviousValue": True}
+            for each in now
         ],
     )
     status = _settled(endpoint)
     if status != "UPDATE_COMPLETE":
-        raise Trouble(
-            f"MseThreshold={value} was not accepted: the stack is in {status}", "See the stack's events."
-        )
+        raise Trouble(f"{name}={value} was not accepted: the stack is in {status}", "See the stack's events.")
 
 
 def _settled(endpoint: Endpoint) -> str:
