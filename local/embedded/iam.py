@@ -103,21 +103,16 @@ def passed_roles(request: Any) -> Iterator[str]:
         yield from passed_roles(definition)
 
 
-def volume_key(request: Json) -> str:
-    """The key under which a request to SageMaker puts the volumes of its instances, "" if it names none."""
-    places = (
-        _part(request, "ProcessingResources", "ClusterConfig"),
-        _part(request, "ResourceConfig"),
-        _part(request, "TrainingJobDefinition", "ResourceConfig"),
-        _part(request, "TransformResources"),
-    )
-    return next((key for place in places if (key := _text(place.get("VolumeKmsKeyId")))), "")
-
-
-def _part(request: Any, *names: str) -> Json:
-    for name in names:
-        request = request.get(name) if isinstance(request, Mapping) else None
-    return request if isinstance(request, Mapping) else {}
+def volume_keys(request: Any) -> Iterator[str]:
+    """The keys under which a request to SageMaker puts the volumes of its instances."""
+    if isinstance(request, list):
+        for item in request:
+            yield from volume_keys(item)
+    elif isinstance(request, Mapping):
+        if key := _text(request.get("VolumeKmsKeyId")):
+            yield key
+        for item in request.values():
+            yield from volume_keys(item)
 
 
 def _text(value: Any) -> str:

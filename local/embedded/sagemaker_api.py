@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from local.embedded.iam import CannotAssume, passed_roles, volume_key
+from local.embedded.iam import CannotAssume, passed_roles, volume_keys
 from local.sagemaker import ServiceError
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,8 @@ def _refused(
                 f"Could not assume role {role}. Please ensure that the role exists and allows principal "
                 "'sagemaker.amazonaws.com' to assume the role.",
             )
-    if action.startswith("Create") and (key := volume_key(request)):
+    keys = sorted(set(volume_keys(request))) if action.startswith("Create") else []
+    for key in keys:
         for role in roles or _role_of_model(service, request):
             if not permissions.may_grant(role, key):
                 return (

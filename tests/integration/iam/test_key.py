@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.conftest import eventually
 from tests.faults.pipeline import STACK, Pipeline
@@ -68,6 +69,20 @@ def test_a_role_that_may_not_use_the_key_fails_the_run_which_can_be_redriven(
     assert ended.error.startswith(error), ended
     assert action in ended.cause, ended
     assert run.redrive().outcome == "pending"
+
+
+def test_a_transform_job_needs_the_key_as_the_role_of_its_model(used: Pipeline, asked: list[Asked]) -> None:
+    sagemaker = used.client("sagemaker")
+    job = sagemaker.list_transform_jobs(MaxResults=1)["TransformJobSummaries"][0]["TransformJobName"]
+    found = sagemaker.describe_transform_job(TransformJobName=job)
+    names = ("ModelName", "TransformInput", "TransformOutput", "TransformResources")
+    request = {name: found[name] for name in names} | {"TransformJobName": "mpg-again"}
+    with (
+        without_statement(used, "JobRole", "EncryptVolumes"),
+        pytest.raises(ClientError, match=r"JobRole.* not authorized to perform: kms:CreateGrant") as refused,
+    ):
+        sagemaker.create_transform_job(**request)
+    assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
 
 
 @contextmanager
