@@ -86,12 +86,11 @@ def role_may_grant(questions: Questions) -> Callable[[str, str], bool]:
 
 def _uses(action: str, resource: str, headers: Mapping[str, str] | None = None) -> list[Use]:
     """The uses of a key that an action on a resource leads to; none where no customer's key is involved."""
-    needed = _NEEDED.get(action)
+    needed = _NEEDED.get(action, ())
     key = _key_of(action, resource, headers or {}) if needed else ""
-    if not needed or ":key/" not in key:
-        return []
     service = action.partition(":")[0]
-    return [Use(name, key, _via(service) | _context(service, resource)) for name in needed]
+    context = _via(service) | _context(service, resource)
+    return [Use(name, key, context) for name in needed if ":key/" in key]
 
 
 def _via(service: str) -> dict[str, str]:
@@ -113,17 +112,21 @@ def _key_of(action: str, resource: str, headers: Mapping[str, str]) -> str:
         case "s3":
             bucket, _, name = resource.rpartition(":")[2].partition("/")
             stored = s3._buckets.get(bucket, {"objects": {}})["objects"].get(name)
-            asked = headers if "Put" in action else s3._stored_sse_headers(stored) if stored else {}
-            return str(asked.get(_KEY_HEADER) or s3._bucket_default_sse_headers(bucket).get(_KEY_HEADER, ""))
+            if stored and "Get" in action:
+                return str(s3._stored_sse_headers(stored).get(_KEY_HEADER, ""))
+            return str(
+                headers.get(_KEY_HEADER) or s3._bucket_default_sse_headers(bucket).get(_KEY_HEADER, "")
+            )
         case "sns":
             topic = sns._topic_by_arn_any_scope(resource) or {"attributes": {}}
             return str(topic["attributes"].get("KmsMasterKeyId", ""))
         case "sqs":
             queue = sqs._queue_by_arn(resource) or {"attributes": {}}
             return str(queue["attributes"].get("KmsMasterKeyId", ""))
-        case _:
+        case "dynamodb":
             table = dynamodb._tables.get(resource.rpartition("/")[2]) or {}
             return str((table.get("SSEDescription") or {}).get("KMSMasterKeyArn", ""))
+    return ""
 
 
 _KEY_HEADER = "x-amz-server-side-encryption-aws-kms-key-id"
