@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from tests.conftest import eventually
 from tests.faults.pipeline import STACK, Pipeline
 from tests.integration.iam.key import ON_CALL, documented_policy, make_key
-from tests.integration.iam.policies import Asked
+from tests.integration.iam.policies import Asked, deployed, statements
 
 KEY_POLICY = documented_policy()
 
@@ -48,6 +48,22 @@ def test_without_a_statement_of_the_keys_policy_somebody_is_refused(
     others = [statement for statement in KEY_POLICY if statement["Sid"] != sid]
     refused = {question.by for question in questions if not question.is_let_in(others)}
     assert refused == {"identity" if sid == "AccountByItsPolicies" else "resource"}
+
+
+@pytest.mark.parametrize("role", [role for role, sid in statements().values() if sid == "UseKey"])
+def test_without_a_service_in_a_roles_statement_a_use_of_the_key_is_refused(
+    role: str, used: Pipeline, asked: list[Asked]
+) -> None:
+    name = used.stack[role]
+    questions = [question for question in asked if question.role == name and question.by == "identity"]
+    whole = deployed(used.client("iam"), name)["UseKey"]
+    via = whole["Condition"]["StringLike"]["kms:ViaService"]
+    services = [via] if isinstance(via, str) else via
+    uses = [question for question in questions if question.is_answered([whole])]
+    for service in services:
+        others = [other for other in services if other != service] or ["nothing"]
+        less = {**whole, "Condition": {"StringLike": {"kms:ViaService": others}}}
+        assert not all(use.is_answered([less]) for use in uses), service
 
 
 @pytest.mark.parametrize(
