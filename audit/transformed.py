@@ -1,4 +1,8 @@
-"""template.yaml as CloudFormation gets it, SAM's transform done. `python -m audit.transformed` prints it."""
+"""template.yaml as CloudFormation gets it, SAM's transform done.
+
+`python -m audit.transformed` prints it with every option turned on: what stands in an `Fn::If` is not looked
+at otherwise.
+"""
 
 import json
 import sys
@@ -34,5 +38,20 @@ def transformed() -> dict[str, Any]:
     return result
 
 
+def every_option_on(value: Any) -> Any:
+    """The value with each `Fn::If` as it is when its condition holds, and every parameter given."""
+    match value:
+        case {"Type": _, "Default": ""}:
+            return {**value, "Default": "given"}
+        case {"Fn::If": [_, yes, _]}:
+            return every_option_on(yes)
+        case dict():
+            return {name: every_option_on(item) for name, item in value.items()}
+        case list():
+            return [every_option_on(item) for item in value]
+        case _:
+            return value
+
+
 if __name__ == "__main__":
-    json.dump(transformed(), sys.stdout, indent=2)
+    json.dump(every_option_on(transformed()), sys.stdout, indent=2)

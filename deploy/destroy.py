@@ -19,6 +19,7 @@ from deploy.problems import Trouble, told_to_a_person
 from deploy.settings import read_settings
 
 Say = Callable[[str], None]
+EMPTYINGS = 5
 
 
 def destroy(clients: Clients, belongings: Belongings, *, say: Say = print, pause: Pause = time.sleep) -> None:
@@ -104,13 +105,32 @@ def delete_bucket(s3: Any, bucket: str) -> int:
     for upload in (upload for page in uploads for upload in page.get("Uploads", [])):
         s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
     deleted = 0
+    # Access logs are delivered hours later, also while they are being deleted.
+    for _ in range(EMPTYINGS):
+        deleted += _empty(s3, bucket)
+        if _is_deleted(s3, bucket):
+            return deleted
+    raise Trouble(f"The bucket {bucket} fills while it is emptied. Run this again later.")
+
+
+def _empty(s3: Any, bucket: str) -> int:
+    deleted = 0
     for versions in _versions(s3, bucket):
         answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": versions, "Quiet": True})
         for problem in answer.get("Errors", []):
             raise Trouble(f"S3 keeps {problem['Key']} in {bucket}: {problem['Code']} {problem['Message']}")
         deleted += len(versions)
-    s3.delete_bucket(Bucket=bucket)
     return deleted
+
+
+def _is_deleted(s3: Any, bucket: str) -> bool:
+    try:
+        s3.delete_bucket(Bucket=bucket)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "BucketNotEmpty":
+            return False
+        raise
+    return True
 
 
 def _versions(s3: Any, bucket: str) -> Iterator[list[dict[str, str]]]:
@@ -156,7 +176,7 @@ def describe(clients: Clients, stack_name: str, belongings: Belongings) -> Itera
     if belongings.stack_id:
         yield f"  the stack {stack_name} with {belongings.resources} resources"
     for bucket in belongings.retained.buckets:
-        yield f"  the bucket {bucket} with every version of every upload, prediction and model"
+        yield f"  the bucket {bucket} with every version of everything in it"
     for table in belongings.retained.tables:
         yield f"  the table {table} with the record of who approved what"
     for group in belongings.retained.groups:

@@ -1,10 +1,10 @@
-"""`sam deploy` onto the embedded AWS, and a threshold of one's own for one run."""
+"""`sam deploy` onto the embedded AWS, and parameters of one's own."""
 
 import json
 import time
 import tomllib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,9 @@ from local.cli.project import ROOT
 UPDATE_SECONDS = 60.0
 
 
-def command(template: Path, threshold: float | None) -> list[str]:
-    """The `sam deploy` of a built template; a threshold replaces that of samconfig.toml."""
-    own = [] if threshold is None else ["--parameter-overrides", *overrides(threshold)]
+def command(template: Path, parameters: Mapping[str, str]) -> list[str]:
+    """The `sam deploy` of a built template; parameters replace those of samconfig.toml."""
+    own = ["--parameter-overrides", *overrides(parameters)] if parameters else []
     return [
         *("sam", "deploy", "--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local"),
         *("--template-file", str(template), "--no-progressbar"),
@@ -32,13 +32,12 @@ def artifact_bucket(root: Path = ROOT) -> str:
     return str(_configured(root)["s3_bucket"])
 
 
-def overrides(threshold: float, root: Path = ROOT) -> list[str]:
+def overrides(parameters: Mapping[str, str], root: Path = ROOT) -> list[str]:
     # Given on the command line, the option replaces the whole list in the file.
     configured = _configured(root).get("parameter_overrides", [])
     entries: list[str] = configured.split() if isinstance(configured, str) else configured
-    return [entry for entry in entries if not entry.startswith("MseThreshold=")] + [
-        f"MseThreshold={threshold:g}"
-    ]
+    others = [entry for entry in entries if entry.partition("=")[0] not in parameters]
+    return others + [f"{name}={value}" for name, value in parameters.items()]
 
 
 def _configured(root: Path) -> dict[str, Any]:
@@ -88,36 +87,35 @@ def _stack(endpoint: Endpoint) -> dict[str, Any]:
 def own_threshold(endpoint: Endpoint, threshold: float, interrupts: Interrupts) -> Iterator[str]:
     """While entered, the deployed stack has this MseThreshold; gives the one that comes back afterwards."""
     before = parameters(endpoint)["MseThreshold"]
+    own = before if float(before) == threshold else f"{threshold:g}"
     try:
-        set_threshold(endpoint, f"{threshold:g}")
+        set_parameter(endpoint, "MseThreshold", own)
         yield before
     finally:
         with interrupts.held():
-            set_threshold(endpoint, before)
+            set_parameter(endpoint, "MseThreshold", before)
 
 
-def set_threshold(endpoint: Endpoint, value: str) -> None:
-    """Update the stack's MseThreshold and wait until that is done. Raises Trouble when it fails."""
+def set_parameter(endpoint: Endpoint, name: str, value: str) -> None:
+    """Update one of the stack's parameters and wait until that is done. Raises Trouble when it fails."""
     status = _settled(endpoint)
-    names = parameters(endpoint)
-    if float(names["MseThreshold"]) == float(value):
+    now = parameters(endpoint)
+    if now[name] == value:
         return
     endpoint.client("cloudformation").update_stack(
         StackName=STACK,
         UsePreviousTemplate=True,
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
         Parameters=[
-            {"ParameterKey": name, "ParameterValue": value}
-            if name == "MseThreshold"
-            else {"ParameterKey": name, "UsePreviousValue": True}
-            for name in names
+            {"ParameterKey": each, "ParameterValue": value}
+            if each == name
+            else {"ParameterKey": each, "UsePreviousValue": True}
+            for each in now
         ],
     )
     status = _settled(endpoint)
     if status != "UPDATE_COMPLETE":
-        raise Trouble(
-            f"MseThreshold={value} was not accepted: the stack is in {status}", "See the stack's events."
-        )
+        raise Trouble(f"{name}={value} was not accepted: the stack is in {status}", "See the stack's events.")
 
 
 def _settled(endpoint: Endpoint) -> str:

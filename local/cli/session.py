@@ -61,13 +61,16 @@ class Session:
         self._build = build
         return endpoint
 
-    def deploy(self, endpoint: Endpoint, threshold: float | None) -> None:
-        """Deploy the build with the SAM CLI; makes the clients for later meanwhile. Raises Trouble."""
+    def deploy(self, endpoint: Endpoint, **parameters: str) -> None:
+        """Deploy the build with the SAM CLI; makes the clients for later meanwhile. Raises Trouble.
+
+        `parameters` of the template go before those of samconfig.toml.
+        """
         environment = self._environment(endpoint)
         s3 = endpoint.client("s3")
         s3.create_bucket(Bucket=deploy.artifact_bucket())
         deploying = self.children.start(
-            deploy.command(self._build.template, threshold),
+            deploy.command(self._build.template, parameters),
             env=environment,
             cwd=ROOT,
             log=self.work / "sam-deploy.log",

@@ -51,7 +51,7 @@ def start(started: Session, screen: Screen, port: int | None, threshold: float |
         screen.done("Start the embedded AWS", time.monotonic() - began, f"{endpoint.url}, application built")
         began = time.monotonic()
         screen.doing("Deploy with the SAM CLI", "template.yaml as it is")
-        started.deploy(endpoint, threshold)
+        started.deploy(endpoint, **({} if threshold is None else {"MseThreshold": f"{threshold:g}"}))
         screen.done("Deploy with the SAM CLI", time.monotonic() - began, f"stack {STACK}")
     return endpoint
 

@@ -103,5 +103,17 @@ def passed_roles(request: Any) -> Iterator[str]:
         yield from passed_roles(definition)
 
 
+def volume_keys(request: Any) -> Iterator[str]:
+    """The keys under which a request to SageMaker puts the volumes of its instances."""
+    if isinstance(request, list):
+        for item in request:
+            yield from volume_keys(item)
+    elif isinstance(request, Mapping):
+        if key := _text(request.get("VolumeKmsKeyId")):
+            yield key
+        for item in request.values():
+            yield from volume_keys(item)
+
+
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""

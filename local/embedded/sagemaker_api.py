@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from local.embedded.iam import CannotAssume, passed_roles
+from local.embedded.iam import CannotAssume, passed_roles, volume_keys
 from local.sagemaker import ServiceError
 
 logger = logging.getLogger(__name__)
@@ -42,6 +42,8 @@ class Permissions:
     refusal: Refusal
     # Makes credentials of a role that a request hands over; raises CannotAssume.
     assume: Callable[[str], Any]
+    # Whether a grant on a key, by its ARN, can be made as a role, which is how SageMaker encrypts a volume.
+    may_grant: Callable[[str, str], bool]
 
 
 def sagemaker_handler(service: Service, permissions: Permissions) -> Handler:
@@ -51,7 +53,7 @@ def sagemaker_handler(service: Service, permissions: Permissions) -> Handler:
         method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
     ) -> Response:
         action = headers.get("x-amz-target", "").removeprefix("SageMaker.")
-        if refused := _refused(action, headers, body, permissions):
+        if refused := _refused(service, action, headers, body, permissions):
             return 400, _headers(), _error(*refused)
         # Off the event loop: a call may itself read from the S3 that this loop serves.
         return await asyncio.to_thread(_answer, service, action, body)
@@ -60,7 +62,7 @@ def sagemaker_handler(service: Service, permissions: Permissions) -> Handler:
 
 
 def _refused(
-    action: str, headers: Mapping[str, str], body: bytes, permissions: Permissions
+    service: Service, action: str, headers: Mapping[str, str], body: bytes, permissions: Permissions
 ) -> tuple[str, str] | None:
     """Code and message when the call must not go on."""
     try:
@@ -89,7 +91,23 @@ def _refused(
                 f"Could not assume role {role}. Please ensure that the role exists and allows principal "
                 "'sagemaker.amazonaws.com' to assume the role.",
             )
+    keys = sorted(set(volume_keys(request))) if action.startswith("Create") else []
+    for key in keys:
+        for role in roles or _role_of_model(service, request):
+            if not permissions.may_grant(role, key):
+                return (
+                    "AccessDeniedException",
+                    f"User: {role} is not authorized to perform: kms:CreateGrant on resource: {key}",
+                )
     return None
+
+
+def _role_of_model(service: Service, request: Mapping[str, Any]) -> list[str]:
+    """A transform job acts as the role of its model; none if there is no such model."""
+    try:
+        return [service.call("DescribeModel", {"ModelName": request.get("ModelName")})["ExecutionRoleArn"]]
+    except ServiceError:
+        return []
 
 
 def _answer(service: Service, action: str, body: bytes) -> Response:

@@ -54,6 +54,8 @@ def build(
     limits = dict(quotas or {})
     questions = Questions()
     seams.install_iam(questions, sagemaker_resources)
+    seams.install_encryption()
+    seams.install_keys(questions)
     seams.make_service_role(SAGEMAKER_ROLE, SERVICE_ROLE_POLICY)
     as_sagemaker = seams.role_credentials("sagemaker.amazonaws.com", questions)
     sagemaker = SageMaker(
@@ -65,7 +67,7 @@ def build(
         quotas=limits,
     )
     resources = partial(sagemaker_resources, region=REGION, account=ACCOUNT_ID)
-    permissions = Permissions(resources, seams.refusal, as_sagemaker)
+    permissions = Permissions(resources, seams.refusal, as_sagemaker, seams.role_may_grant(questions))
     seams.install_service("sagemaker", "SageMaker.", sagemaker_handler(sagemaker, permissions))
     seams.install_resource_type("AWS::SageMaker::ModelPackageGroup", model_package_group_handlers(sagemaker))
     seams.install_event_source("aws.sagemaker")

@@ -33,8 +33,9 @@ def _run(job: Job) -> None:
 
 
 def _upload(job: Job, outputs: list[Json]) -> None:
+    key = job.fields.get("ProcessingOutputConfig", {}).get("KmsKeyId")
     for output in outputs:
-        job.storage.upload_folder(job.container.path(output["LocalPath"]), output["S3Uri"])
+        job.storage.upload_folder(job.container.path(output["LocalPath"]), output["S3Uri"], key)
 
 
 def _run_program(job: Job) -> None:

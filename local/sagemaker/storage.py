@@ -135,16 +135,17 @@ class Storage:
         except (ClientError, BotoCoreError) as error:
             raise JobFailed(f"ClientError: Data download failed: s3://{bucket}/{key}: {error}") from error
 
-    def upload(self, content: Any, uri: str) -> None:
-        """Write one object; `content` is bytes or a binary file."""
+    def upload(self, content: Any, uri: str, kms_key: str | None = None) -> None:
+        """Write one object, under a KMS key if one is given; `content` is bytes or a binary file."""
         bucket, key = split_uri(uri)
+        under = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
         try:
-            self._s3.put_object(Bucket=bucket, Key=key, Body=content)
+            self._s3.put_object(Bucket=bucket, Key=key, Body=content, **under)
         except (ClientError, BotoCoreError) as error:
             raise JobFailed(f"ClientError: Artifact upload failed: {uri}: {error}") from error
 
-    def upload_folder(self, folder: Path, uri: str) -> None:
-        """Write every file below a folder under a prefix."""
+    def upload_folder(self, folder: Path, uri: str, kms_key: str | None = None) -> None:
+        """Write every file below a folder under a prefix, and under a KMS key if one is given."""
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             with path.open("rb") as file:
-                self.upload(file, join_uri(uri, path.relative_to(folder).as_posix()))
+                self.upload(file, join_uri(uri, path.relative_to(folder).as_posix()), kms_key)

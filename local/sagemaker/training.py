@@ -131,8 +131,9 @@ def _upload_model(job: Job) -> None:
     if not any(job.container.path("/opt/ml/model").iterdir()):
         return
     move_to(job, "Uploading")
-    uri = join_uri(job.fields["OutputDataConfig"]["S3OutputPath"], f"{job.record.key}/output/model.tar.gz")
-    job.storage.upload(job.container.pack_model(), uri)
+    output = job.fields["OutputDataConfig"]
+    uri = join_uri(output["S3OutputPath"], f"{job.record.key}/output/model.tar.gz")
+    job.storage.upload(job.container.pack_model(), uri, output.get("KmsKeyId"))
     job.update({"ModelArtifacts": {"S3ModelArtifacts": uri}})
 
 

@@ -31,9 +31,10 @@ def _run(job: Job, container: Json) -> None:
             job.container.unpack_model(job.storage.read(item))
     if any(each.requests for each in inputs):
         _serve(job, container)
+    output = job.fields["TransformOutput"]
     for each in inputs:
-        uri = join_uri(job.fields["TransformOutput"]["S3OutputPath"], f"{each.source.relative}.out")
-        job.storage.upload(_output(job, each), uri)
+        uri = join_uri(output["S3OutputPath"], f"{each.source.relative}.out")
+        job.storage.upload(_output(job, each), uri, output.get("KmsKeyId"))
 
 
 def _make_requests(job: Job) -> list[Input]:

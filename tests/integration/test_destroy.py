@@ -166,7 +166,8 @@ def test_what_a_deleted_stack_left_behind_can_still_be_destroyed(
     cloudformation.delete_stack(StackName="mpg-orphaned")
     eventually(lambda: status(cloudformation, stack_id) == "DELETE_COMPLETE")
     kept = remains(aws, "mpg-orphaned")
-    assert {outputs["BucketName"], outputs["TableName"], "mpg-orphaned"} == set(kept)
+    buckets = {outputs["BucketName"], outputs["AccessLogsBucketName"]}
+    assert buckets | {outputs["TableName"], "mpg-orphaned"} == set(kept)
     # When
     destroy.run("mpg-orphaned", None, yes=True)
     # Then

@@ -40,6 +40,7 @@ SUBSTITUTIONS = {
     "ApprovalTimeoutSeconds": "604800",
     "UseSpot": "false",
     "ModelPackageGroupName": "mpg-pipeline",
+    "KmsKeyArn": "",
 }
 
 

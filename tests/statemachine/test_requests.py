@@ -1,6 +1,7 @@
 """What the state machine asks SageMaker for is what SageMaker takes."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,7 @@ from local.embedded.task_errors import TaskError
 from local.sagemaker.validation import check_request
 from tests.statemachine.machine import CHAMPION, Ending, run, upload_event
 
+KEY = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 CHAMPION_FOUND = {"Find champion": {"ModelPackageSummaryList": [{"ModelPackageArn": CHAMPION}]}}
 # The longest key that S3 takes, in the widest characters.
 LONG_KEY = "incoming/" + "ü" * 505 + ".csv"
@@ -67,6 +69,41 @@ def test_without_spot_the_tuning_job_does_not_wait(ending: Ending) -> None:
     definition = ending.arguments("Tune")["TrainingJobDefinition"]
     assert definition["EnableManagedSpotTraining"] is False
     assert definition["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600}
+
+
+def key_fields(value: Any, path: str = "") -> dict[str, str]:
+    """Where a request names a key."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    found = {path: value} if path.endswith("KmsKeyId") else {}
+    for name, item in inner:
+        found |= key_fields(item, f"{path}.{name}".lstrip("."))
+    return found
+
+
+def test_with_a_key_the_volumes_and_outputs_of_every_job_are_under_it() -> None:
+    ending = run(CHAMPION_FOUND, substitutions={"KmsKeyArn": KEY})
+    requests = [*sagemaker_requests(ending)]
+    for operation, request in requests:
+        check_request(operation, request)
+    processing = {"ProcessingResources.ClusterConfig.VolumeKmsKeyId", "ProcessingOutputConfig.KmsKeyId"}
+    assert [(operation, set(found)) for operation, request in requests if (found := key_fields(request))] == [
+        ("CreateProcessingJob", processing),
+        (
+            "CreateHyperParameterTuningJob",
+            {
+                "TrainingJobDefinition.ResourceConfig.VolumeKmsKeyId",
+                "TrainingJobDefinition.OutputDataConfig.KmsKeyId",
+            },
+        ),
+        ("CreateProcessingJob", processing),
+        ("CreateTransformJob", {"TransformResources.VolumeKmsKeyId", "TransformOutput.KmsKeyId"}),
+    ]
+    assert {key for _, request in requests for key in key_fields(request).values()} == {KEY}
+
+
+def test_without_a_key_no_request_names_one(ending: Ending) -> None:
+    # SageMaker refuses an empty string.
+    assert [request for _, request in sagemaker_requests(ending) if key_fields(request)] == []
 
 
 def test_the_trials_are_whole_numbers_from_the_parameters() -> None:

@@ -1,6 +1,7 @@
 """The one folder that touches ministack's private names: where the services it lacks are let in."""
 
 from local.embedded.seams.deliveries import install_error_types, install_mailbox, install_version_ids
+from local.embedded.seams.encryption import install_encryption
 from local.embedded.seams.executions import (
     MinistackExecution,
     executions,
@@ -8,6 +9,7 @@ from local.embedded.seams.executions import (
     redrive_execution,
     run_execution,
 )
+from local.embedded.seams.keys import install_keys, role_may_grant
 from local.embedded.seams.names import MINISTACK_VERSION, SEAMS, check, configure, settings
 from local.embedded.seams.permissions import (
     SagemakerResources,
@@ -35,9 +37,11 @@ __all__ = [
     "configure",
     "executions",
     "install_copy_checksums",
+    "install_encryption",
     "install_error_types",
     "install_event_source",
     "install_iam",
+    "install_keys",
     "install_machine",
     "install_mailbox",
     "install_resource_type",
@@ -48,6 +52,7 @@ __all__ = [
     "refusal",
     "role_credentials",
     "role_may",
+    "role_may_grant",
     "run_execution",
     "settings",
 ]

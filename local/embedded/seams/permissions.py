@@ -228,7 +228,6 @@ def _check_function_roles(questions: Questions) -> None:
 
 
 def _may_deliver(target: Mapping[str, Any], rule: Mapping[str, Any], questions: Questions) -> bool:
-    from ministack.core import iam_evaluator
     from ministack.services import lambda_svc, sqs
 
     arn, events = target["Arn"], "events.amazonaws.com"
@@ -248,27 +247,43 @@ def _may_deliver(target: Mapping[str, Any], rule: Mapping[str, Any], questions: 
     action, policy_of = lookups[service]
     rule_arn = rule.get("Arn", "")
     keys = {"aws:sourcearn": rule_arn, "aws:sourceaccount": rule_arn.split(":")[4] if rule_arn else ""}
-    context = _service_context(action, arn, keys)
     policy, _ = policy_of(arn) or (None, "")
-    decision = iam_evaluator.evaluate_resource_policy(policy, context, events)
-    questions.add(_service_question(events, context, "resource", decision))
+    return policy_lets(events, action, arn, keys, policy, questions)
+
+
+def policy_lets(
+    service: str, action: str, resource: str, context: Mapping[str, str], policy: Any, questions: Questions
+) -> bool:
+    """Whether a resource's own policy lets a service in, for what it does in its own name."""
+    from ministack.core import iam_evaluator
+
+    asked = _service_context(action, resource, context)
+    decision = iam_evaluator.evaluate_resource_policy(policy, asked, service)
+    questions.add(_service_question(service, asked, "resource", decision))
     return bool(decision.decision == "Allow")
 
 
-def role_may(role_arn: str, action: str, resource: str, questions: Questions) -> bool:
-    """Whether the role's own policies allow it, for what a service does as the role without a request."""
+def role_may(
+    role_arn: str, action: str, resource: str, questions: Questions, context: Mapping[str, str] | None = None
+) -> bool:
+    """Whether the role's own policies allow it, and a key's, for what a service does without a request."""
     from ministack.core import iam_evaluator
+    from ministack.services import kms
 
     account, name = role_arn.split(":")[4], role_arn.rpartition("/")[2]
-    context = iam_evaluator.EvalContext(
+    asked = iam_evaluator.EvalContext(
         principal_arn=f"arn:aws:sts::{account}:assumed-role/{name}/service",
         principal_type="AssumedRole",
         principal_account=account,
         action=action,
         resource_arn=resource,
         region="us-east-1",
+        service_context=dict(context or {}),
     )
-    result = iam_evaluator.evaluate(context, iam_evaluator._gather_role_policies(name, account))
+    result = iam_evaluator.evaluate(asked, iam_evaluator._gather_role_policies(name, account))
+    if action.startswith("kms:"):
+        policy = kms.key_policy_for_arn(resource) or (None, account)
+        result = iam_evaluator.combine_resource_policy(result, asked, *policy, required=True)
     allowed = bool(result.decision == "Allow")
-    questions.add(Question(context.principal_arn, action, resource, allowed))
+    questions.add(Question(asked.principal_arn, action, resource, allowed, context=asked.service_context))
     return allowed

@@ -1,39 +1,34 @@
 """One deployed pipeline that was made to do everything once, and every question that its policies were asked."""
 
 import json
-import os
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, eventually, free_port
-from tests.e2e.mpg import wait_for
-from tests.faults.conftest import QuickPlace
+from local.cli.interrupts import Interrupts
+from local.cli.session import session
+from tests.conftest import eventually, free_port
+from tests.faults.conftest import WAIT_SCALE
 from tests.faults.pipeline import Pipeline
 from tests.faults.run import Run
 from tests.faults.tally import Tally
+from tests.integration.iam.key import ON_CALL, deliver_into_the_queue, make_key, sound_alarm
 from tests.integration.iam.policies import Asked
 
 
 @pytest.fixture(scope="session")
-def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
-    """The pipeline, after it has done everything that it can do."""
-    builds = Path(os.environ.get("MPG_STATE_FOLDER") or ROOT / ".mpg") / "build"
-    place = QuickPlace.with_build(tmp_path_factory.mktemp("iam"), builds)
-    log, port = place.state.parent / "log", free_port()
-    process = place.start("up", "--port", str(port), log=log)
-    try:
-        wait_for(log, r"Ctrl-C stops it", process)
-        pipeline = Pipeline(port, next(place.temporary.glob("mpg-*")), Tally())
+def used() -> Iterator[Pipeline]:
+    """The pipeline, deployed under a key of its own, after it has done everything that it can do."""
+    with pytest.MonkeyPatch.context() as environment, session(Interrupts()) as started:
+        environment.setenv("SFN_WAIT_SCALE", WAIT_SCALE)
+        aws = started.start_aws(free_port())
+        started.deploy(aws, KmsKeyArn=make_key(aws.client("kms")), AlarmEmail=ON_CALL)
+        pipeline = Pipeline(aws.port, started.work, Tally())
         _do_everything(pipeline)
         yield pipeline
-    finally:
-        process.terminate()
-        process.wait(60)
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +45,8 @@ def _do_everything(pipeline: Pipeline) -> None:
     assert approved.is_over().outcome == "approved"
     approved.told()
     assert pipeline.upload(content=b"a,b\n1,2\n").is_over().error == "UploadRefused"
+    deliver_into_the_queue(pipeline, content=b"a,b\n1,2\n")
+    sound_alarm(pipeline)
     _stop_and_redrive(pipeline)
     _decide_at_odd_times(pipeline)
     _all_trials_fail(pipeline).told()

@@ -32,8 +32,22 @@ class Asked:
         return cls(**{name: entry[name] for name in cls.__dataclass_fields__})
 
     def is_answered(self, statements: list[dict[str, Any]]) -> bool:
-        """Whether these statements alone allow it."""
-        context = iam_evaluator.EvalContext(
+        """Whether these statements, of the asking role's policies or else of the resource's own one, allow it."""
+        if self.by != "identity":
+            return self.is_let_in(statements)
+        parsed = iam_evaluator.parse_policy_document({"Version": "2012-10-17", "Statement": statements})
+        return bool(iam_evaluator.evaluate(self._context, [parsed]).decision == "Allow")
+
+    def is_let_in(self, statements: list[dict[str, Any]]) -> bool:
+        """Whether these statements of the resource's own policy let whoever asks in."""
+        document = {"Version": "2012-10-17", "Statement": statements}
+        service = None if self.by == "identity" else self.principal
+        result = iam_evaluator.evaluate_resource_policy(document, self._context, service)
+        return bool(result.decision == "Allow")
+
+    @property
+    def _context(self) -> Any:
+        return iam_evaluator.EvalContext(
             principal_arn=self.principal if self.by == "identity" else "*",
             principal_type="AssumedRole" if self.by == "identity" else "Service",
             principal_account="000000000000",
@@ -42,12 +56,6 @@ class Asked:
             region="us-east-1",
             service_context=dict(self.context),
         )
-        document = {"Version": "2012-10-17", "Statement": statements}
-        if self.by == "identity":
-            parsed = iam_evaluator.parse_policy_document(document)
-            return bool(iam_evaluator.evaluate(context, [parsed]).decision == "Allow")
-        result = iam_evaluator.evaluate_resource_policy(document, context, self.principal)
-        return bool(result.decision == "Allow")
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,7 @@ def unseen() -> list[Unseen]:
 def statements() -> dict[str, tuple[str, str]]:
     """Role and Sid of every statement in the template's policies of roles, by a name for it."""
     found = {}
-    for role, properties in stack.of_type("AWS::IAM::Role").items():
+    for role, properties in stack.of_type("AWS::IAM::Role", stack.KEY).items():
         for policy in properties.get("Policies", []):
             for statement in policy["PolicyDocument"]["Statement"]:
                 sid = statement.get("Sid", policy["PolicyName"])

@@ -52,20 +52,20 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> FakeStack:
     return fake
 
 
-def test_a_threshold_replaces_only_itself_among_the_configured_parameters(tmp_path: Path) -> None:
+def test_a_parameter_replaces_only_itself_among_the_configured_parameters(tmp_path: Path) -> None:
     (tmp_path / "samconfig.toml").write_text(
         '[local.deploy.parameters]\nparameter_overrides = ["ApproverEmail=a@b.c", "MseThreshold=46"]\n'
     )
-    assert deploy.overrides(1.5, tmp_path) == ["ApproverEmail=a@b.c", "MseThreshold=1.5"]
+    assert deploy.overrides({"MseThreshold": "1.5"}, tmp_path) == ["ApproverEmail=a@b.c", "MseThreshold=1.5"]
 
 
 def test_overrides_written_as_one_string_are_understood_too(tmp_path: Path) -> None:
     (tmp_path / "samconfig.toml").write_text('[local.deploy.parameters]\nparameter_overrides = "A=1 B=2"\n')
-    assert deploy.overrides(7.0, tmp_path) == ["A=1", "B=2", "MseThreshold=7"]
+    assert deploy.overrides({"MseThreshold": "7"}, tmp_path) == ["A=1", "B=2", "MseThreshold=7"]
 
 
-def test_without_a_threshold_the_configured_parameters_count() -> None:
-    assert "--parameter-overrides" not in deploy.command(Path("template.yaml"), None)
+def test_without_own_parameters_the_configured_parameters_count() -> None:
+    assert "--parameter-overrides" not in deploy.command(Path("template.yaml"), {})
 
 
 def test_the_sam_cli_finds_that_it_looked_for_a_new_version_just_now(tmp_path: Path) -> None:

@@ -79,6 +79,35 @@ def test_a_bucket_goes_with_more_versions_than_one_request_may_delete(s3: Any) -
     assert s3.list_buckets()["Buckets"] == []
 
 
+class LateLogs:
+    """S3 that delivers another access log whenever the bucket is about to be deleted, so many times."""
+
+    def __init__(self, s3: Any, times: int) -> None:
+        self._s3 = s3
+        self._left = times
+
+    def delete_bucket(self, Bucket: str) -> None:  # noqa: N803
+        if self._left:
+            self._left -= 1
+            self._s3.put_object(Bucket=Bucket, Key=f"log-{self._left}", Body=b"")
+        self._s3.delete_bucket(Bucket=Bucket)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._s3, name)
+
+
+def test_a_log_that_arrives_while_the_bucket_is_deleted_goes_with_it(s3: Any) -> None:
+    s3.create_bucket(Bucket="access-logs")
+    assert delete_bucket(LateLogs(s3, times=2), "access-logs") == 2
+    assert s3.list_buckets()["Buckets"] == []
+
+
+def test_a_bucket_that_never_gets_empty_is_told_of(s3: Any) -> None:
+    s3.create_bucket(Bucket="access-logs")
+    with pytest.raises(Trouble, match="access-logs fills while it is emptied"):
+        delete_bucket(LateLogs(s3, times=1000), "access-logs")
+
+
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")

@@ -26,6 +26,8 @@ class FakeS3:
 
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str], bytes] = {}
+        # The KMS key that a written object's request named.
+        self.under: dict[str, str | None] = {}
         self.reads: list[str] = []
         self.broken = False
 
@@ -57,9 +59,11 @@ class FakeS3:
         self.reads.append(Key)
         return {"Body": io.BytesIO(self.objects[Bucket, Key])}
 
-    def put_object(self, Bucket: str, Key: str, Body: Any) -> None:
+    def put_object(self, Bucket: str, Key: str, Body: Any, **encryption: str) -> None:
         if self.broken:
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "PutObject")
+        assert encryption.get("ServerSideEncryption") == ("aws:kms" if encryption else None)
+        self.under[Key] = encryption.get("SSEKMSKeyId")
         self.objects[Bucket, Key] = Body if isinstance(Body, bytes) else Body.read()
 
 

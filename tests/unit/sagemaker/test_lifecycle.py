@@ -221,6 +221,23 @@ def test_logs_and_events_that_cannot_be_sent_fail_no_job(
     assert process(sagemaker)["ProcessingJobStatus"] == "Completed"
 
 
+@pytest.mark.parametrize("key", [None, "arn:aws:kms:us-east-1:000000000000:key/1234abcd"])
+def test_outputs_are_written_under_the_key_that_the_request_names(
+    key: str | None, sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers
+) -> None:
+    def program(running: Running) -> int:
+        model = root_of(running) / "model"
+        folder = model if model.exists() else root_of(running) / "processing/output"
+        (folder / "xgboost-model").write_bytes(b"trees")
+        return 0
+
+    workers.program = program
+    named = {} if key is None else {"KmsKeyId": key}
+    process(sagemaker, PROCESSING | {"ProcessingOutputConfig": PROCESSING["ProcessingOutputConfig"] | named})
+    train(sagemaker, TRAINING | {"OutputDataConfig": TRAINING["OutputDataConfig"] | named})
+    assert aws.s3.under == {"prepared/xgboost-model": key, "models/train-1/output/model.tar.gz": key}
+
+
 def test_a_training_job_runs_the_algorithm_on_its_channels(
     sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers
 ) -> None:

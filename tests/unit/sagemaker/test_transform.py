@@ -70,6 +70,15 @@ def test_each_object_has_its_output_beside_its_relative_key(
     assert len(workers.processes) == 1
 
 
+def test_predictions_are_written_under_the_key_that_the_request_names(
+    sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers
+) -> None:
+    workers.program = serve(sums)
+    key = "arn:aws:kms:us-east-1:000000000000:key/1234abcd"
+    transform(sagemaker, changed(TRANSFORM, "TransformOutput.KmsKeyId", key))
+    assert aws.s3.under == {"out/a.csv.out": key, "out/deep/b.csv.out": key}
+
+
 def test_the_model_gets_its_environment_and_the_content_types(
     sagemaker: SageMaker, workers: FakeWorkers
 ) -> None:

@@ -7,15 +7,15 @@ from typing import Any
 from tests.unit.template.stack import of_type, properties
 
 
-def statements(role: str) -> list[dict[str, Any]]:
-    """All statements of a role's inline policies."""
-    policies = properties(role)["Policies"]
+def statements(role: str, key: str = "") -> list[dict[str, Any]]:
+    """All statements of a role's inline policies, with this KmsKeyArn."""
+    policies = properties(role, key)["Policies"]
     return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
 
 
-def actions(role: str) -> set[str]:
+def actions(role: str, key: str = "") -> set[str]:
     """All actions that a role's statements name."""
-    return {action for statement in statements(role) for action in as_list(statement["Action"])}
+    return {action for statement in statements(role, key) for action in as_list(statement["Action"])}
 
 
 def roles() -> set[str]:

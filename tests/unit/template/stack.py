@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[3]
 STACK = "mpg-test"
 ACCOUNT = "111122223333"
 EMAILS = {"ApproverEmail": "approver@example.com", "NotificationEmail": "team@example.com"}
+KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
 @cache
@@ -21,24 +22,24 @@ def template() -> dict[str, Any]:
 
 
 @cache
-def stack() -> dict[str, dict[str, Any]]:
-    """Every resource after the transform, by logical id, evaluated with the parameters' defaults."""
+def stack(key: str = "") -> dict[str, dict[str, Any]]:
+    """Every resource after the transform, by logical id, evaluated with the defaults and this KmsKeyArn."""
     resources = transformed()["Resources"]
-    evaluator = Evaluator(resources)
+    evaluator = Evaluator(resources, {**EMAILS, "KmsKeyArn": key})
     return {name: evaluator.evaluate(resource) for name, resource in resources.items()}
 
 
-def properties(logical_id: str) -> dict[str, Any]:
+def properties(logical_id: str, key: str = "") -> dict[str, Any]:
     """A resource's evaluated properties."""
-    found: dict[str, Any] = stack()[logical_id]["Properties"]
+    found: dict[str, Any] = stack(key)[logical_id]["Properties"]
     return found
 
 
-def of_type(resource_type: str) -> dict[str, dict[str, Any]]:
+def of_type(resource_type: str, key: str = "") -> dict[str, dict[str, Any]]:
     """The evaluated properties of every resource of a type, by logical id."""
     return {
         name: resource.get("Properties", {})
-        for name, resource in stack().items()
+        for name, resource in stack(key).items()
         if resource["Type"] == resource_type
     }
 
@@ -57,9 +58,9 @@ class Evaluator:
         self._parameters = {**defaults, **parameters}
 
     def evaluate(self, value: Any) -> Any:
-        """The value with every function in it evaluated; AWS::NoValue leaves its key out."""
+        """The value with every function in it evaluated; AWS::NoValue leaves its key or item out."""
         if isinstance(value, list):
-            return [self.evaluate(item) for item in value]
+            return [item for item in map(self.evaluate, value) if item is not None]
         if not isinstance(value, dict):
             return value
         if len(value) == 1:
@@ -82,8 +83,12 @@ class Evaluator:
                 return template()["Mappings"][table][str(first)][second]
             case "Fn::If":
                 condition, yes, no = argument
-                holds = {"CapsReviewPage": self._parameters["ReviewReservedConcurrency"] != ""}[condition]
-                return self.evaluate(yes if holds else no)
+                return self.evaluate(yes if self.evaluate(template()["Conditions"][condition]) else no)
+            case "Fn::Equals":
+                first, second = (self.evaluate(part) for part in argument)
+                return first == second
+            case "Fn::Not":
+                return not self.evaluate(argument[0])
         raise NotImplementedError(name)
 
     def _sub(self, argument: Any) -> str:

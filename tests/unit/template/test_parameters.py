@@ -62,6 +62,12 @@ def test_a_default_is_a_value_that_is_accepted(name: str) -> None:
         ("AlarmEmail", ""),
         ("AlarmEmail", "on-call@example.com"),
         ("ReminderHours", "0"),
+        ("KmsKeyArn", "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
+        (
+            "KmsKeyArn",
+            "arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab",
+        ),
+        ("KmsKeyArn", "arn:aws-cn:kms:cn-north-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
     ],
 )
 def test_a_sensible_value_is_accepted(name: str, value: str) -> None:
@@ -89,6 +95,11 @@ def test_a_sensible_value_is_accepted(name: str, value: str) -> None:
         ("ReviewReservedConcurrency", "0"),
         ("LogRetentionDays", "2"),
         ("ExpireRunsAfterDays", "30"),
+        ("KmsKeyArn", "1234abcd-12ab-34cd-56ef-1234567890ab"),
+        # IAM policies do not follow aliases.
+        ("KmsKeyArn", "alias/pipeline"),
+        ("KmsKeyArn", "arn:aws:kms:us-east-1:111122223333:alias/pipeline"),
+        ("KmsKeyArn", "arn:aws:s3:us-east-1:111122223333:key/x"),
     ],
 )
 def test_nonsense_is_refused(name: str, value: str) -> None:

@@ -3,7 +3,7 @@
 import re
 
 from tests.unit.template import iam
-from tests.unit.template.stack import ROOT, of_type
+from tests.unit.template.stack import KEY, ROOT, of_type
 
 EVERY_FUNCTION = "every function's role"
 
@@ -26,7 +26,7 @@ def test_the_table_and_the_template_grant_the_same() -> None:
     for role, actions, *_ in rows():
         for name in roles_of_functions() if role == EVERY_FUNCTION else {role}:
             documented[name] |= set(re.findall(r"`(\w+:\w+)`", actions))
-    assert documented == {role: iam.actions(role) for role in iam.roles()}
+    assert documented == {role: iam.actions(role, KEY) for role in iam.roles()}
 
 
 def test_every_line_names_the_aws_page_that_it_comes_from() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.unit.template import iam
-from tests.unit.template.stack import of_type, properties
+from tests.unit.template.stack import KEY, of_type, properties
 
 # An action with a resource type that is given no resource nevertheless, and why.
 UNLIMITED = {
@@ -34,7 +34,7 @@ def resource_types(action: str) -> list[str]:
 
 @pytest.mark.parametrize("role", sorted(iam.roles()))
 def test_star_is_the_resource_only_of_actions_that_know_no_other(role: str) -> None:
-    for statement in iam.statements(role):
+    for statement in iam.statements(role, KEY):
         if "*" in iam.as_list(statement["Resource"]):
             limitable = {action for action in iam.as_list(statement["Action"]) if resource_types(action)}
             assert limitable <= UNLIMITED.keys()
@@ -43,7 +43,7 @@ def test_star_is_the_resource_only_of_actions_that_know_no_other(role: str) -> N
 
 @pytest.mark.parametrize("role", sorted(iam.roles()))
 def test_no_policy_names_actions_by_wildcard(role: str) -> None:
-    assert not {action for action in iam.actions(role) if "*" in action}
+    assert not {action for action in iam.actions(role, KEY) if "*" in action}
 
 
 @pytest.mark.parametrize("role", sorted(iam.roles()))
@@ -53,7 +53,7 @@ def test_no_role_takes_a_managed_policy(role: str) -> None:
 
 @pytest.mark.parametrize("role", sorted(iam.roles()))
 def test_a_roles_policies_fit_iams_quota(role: str) -> None:
-    policies = [policy["PolicyDocument"] for policy in properties(role)["Policies"]]
+    policies = [policy["PolicyDocument"] for policy in properties(role, KEY)["Policies"]]
     length = sum(len(json.dumps(policy, separators=(",", ":"))) for policy in policies)
     # Names on AWS are longer than the test's.
     assert length * 1.3 < INLINE_POLICY_CHARACTERS
@@ -65,16 +65,37 @@ def test_a_service_assumes_a_role_for_this_account_only(role: str) -> None:
     assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "111122223333"}}
 
 
-def test_the_bucket_refuses_everyone_without_tls() -> None:
-    [policy] = of_type("AWS::S3::BucketPolicy").values()
-    statements = policy["PolicyDocument"]["Statement"]
-    bucket = "arn:aws:s3:::mpg-test-pipelinebucket-x1"
+BUCKETS = {"PipelineBucketPolicy": "pipelinebucket", "AccessLogsPolicy": "accesslogs"}
+
+
+def test_every_bucket_has_a_policy() -> None:
+    assert of_type("AWS::S3::BucketPolicy").keys() == BUCKETS.keys()
+    assert len(of_type("AWS::S3::Bucket")) == len(BUCKETS)
+
+
+@pytest.mark.parametrize("policy", BUCKETS)
+def test_a_bucket_refuses_everyone_without_tls(policy: str) -> None:
+    statements = properties(policy)["PolicyDocument"]["Statement"]
+    bucket = f"arn:aws:s3:::mpg-test-{BUCKETS[policy]}-x1"
     for resource in (bucket, f"{bucket}/incoming/cars.csv"):
         assert iam.denies(statements, "s3:GetObject", resource, {"aws:SecureTransport": "false"})
         assert not iam.denies(statements, "s3:GetObject", resource, {"aws:SecureTransport": "true"})
 
 
-def test_nobody_can_make_the_bucket_public() -> None:
-    [bucket] = of_type("AWS::S3::Bucket").values()
+@pytest.mark.parametrize("name", of_type("AWS::S3::Bucket"))
+def test_nobody_can_make_a_bucket_public(name: str) -> None:
+    bucket = properties(name)
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
     assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+
+
+def test_only_s3_itself_delivers_access_logs_and_only_of_the_pipelines_bucket() -> None:
+    statements = properties("AccessLogsPolicy")["PolicyDocument"]["Statement"]
+    [delivery] = [statement for statement in statements if statement["Effect"] == "Allow"]
+    assert delivery["Principal"] == {"Service": "logging.s3.amazonaws.com"}
+    log = "arn:aws:s3:::mpg-test-accesslogs-x1/2026-11-20-18-15-00-0123456789ABCDEF"
+    ours = {"aws:SourceArn": "arn:aws:s3:::mpg-test-pipelinebucket-x1", "aws:SourceAccount": "111122223333"}
+    assert iam.allows([delivery], "s3:PutObject", log, ours)
+    assert not iam.allows([delivery], "s3:PutObject", log, ours | {"aws:SourceArn": "arn:aws:s3:::other"})
+    assert not iam.allows([delivery], "s3:PutObject", log, ours | {"aws:SourceAccount": "444455556666"})

@@ -34,7 +34,7 @@ def test_lifecycle_prefixes_have_no_wildcard_because_s3_would_take_it_literally(
     assert not [rule for rule in rules if "*" in rule.get("Prefix", "")]
 
 
-@pytest.mark.parametrize("name", ["PipelineBucket", "PipelineTable", "ModelPackageGroup"])
+@pytest.mark.parametrize("name", ["PipelineBucket", "AccessLogs", "PipelineTable", "ModelPackageGroup"])
 def test_uploads_models_and_approvals_outlive_the_stack(name: str) -> None:
     resource = template()["Resources"][name]
     assert resource["DeletionPolicy"] in ("Retain", "RetainExceptOnCreate")
@@ -45,14 +45,16 @@ def test_a_failed_first_deployment_leaves_no_group_of_the_name_that_the_next_one
     assert template()["Resources"]["ModelPackageGroup"]["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
-def test_everything_at_rest_is_encrypted() -> None:
-    assert properties("PipelineBucket")["BucketEncryption"]
-    assert properties("PipelineTable")["SSESpecification"] == {"SSEEnabled": True}
-    without_key = {
-        name for name, topic in of_type("AWS::SNS::Topic").items() if not topic.get("KmsMasterKeyId")
+def test_every_request_to_the_bucket_is_logged_into_another_one_that_forgets() -> None:
+    assert properties("PipelineBucket")["LoggingConfiguration"] == {
+        "DestinationBucketName": "mpg-test-accesslogs-x1"
     }
-    # CloudWatch cannot publish under the AWS-managed key.
-    assert without_key == {"AlarmTopic"}
+    # S3 delivers nothing into a bucket that logs itself, locks its objects or is under a customer's key.
+    logs = properties("AccessLogs")
+    assert not {"LoggingConfiguration", "ObjectLockEnabled"} & logs.keys()
+    [rule] = logs["LifecycleConfiguration"]["Rules"]
+    assert rule["Status"] == "Enabled"
+    assert rule["ExpirationInDays"] == template()["Parameters"]["LogRetentionDays"]["Default"]
 
 
 def test_an_upload_under_the_name_of_another_replaces_nothing() -> None:

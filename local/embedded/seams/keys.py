@@ -1,0 +1,235 @@
+"""KMS: whoever touches what lies under a customer's key needs that key as well, as on AWS.
+
+The emulator keeps keys with their policies, and forgets who uses them. Here every call that was allowed is
+followed by the questions that its service would ask KMS in the caller's name; services that act for
+themselves are asked of the key's policy.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from local.embedded.iam import Questions
+from local.embedded.seams.encryption import after_deployment
+from local.embedded.seams.permissions import policy_lets, role_may
+
+logger = logging.getLogger(__name__)
+
+# What a service asks KMS for, in the name of whoever calls it. Nobody here writes to S3 in parts.
+# S3: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+# SNS: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+# SQS: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+# DynamoDB: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+_DECRYPT, _GENERATE = "kms:Decrypt", "kms:GenerateDataKey"
+_NEEDED = {
+    "s3:GetObject": (_DECRYPT,),
+    "s3:GetObjectVersion": (_DECRYPT,),
+    "s3:PutObject": (_GENERATE,),
+    "sns:Publish": (_GENERATE, _DECRYPT),
+    "sqs:SendMessage": (_GENERATE, _DECRYPT),
+    "sqs:ReceiveMessage": (_DECRYPT,),
+    **{f"dynamodb:{verb}Item": (_DECRYPT,) for verb in ("Get", "Put", "Update", "Delete")},
+    "dynamodb:Query": (_DECRYPT,),
+    "dynamodb:Scan": (_DECRYPT,),
+}
+# CloudWatch Logs: https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+_NEEDED_BY_LOGS = (
+    "kms:Encrypt",
+    _DECRYPT,
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+    _GENERATE,
+    "kms:DescribeKey",
+)
+# The error with which a service passes on that KMS refused; AccessDenied where it has none of its own.
+_REFUSED = {"sns": "KMSAccessDenied", "sqs": "KMS.AccessDeniedException", "dynamodb": "AccessDeniedException"}
+# The name under which a service tells KMS what it encrypts.
+_ENCRYPTION_CONTEXT = {
+    "s3": "aws:s3:arn",
+    "sns": "aws:sns:topicArn",
+    "sqs": "aws:sqs:arn",
+    "logs": "aws:logs:arn",
+}
+
+
+@dataclass(frozen=True)
+class Use:
+    """One action on a key, and the conditions under which it is asked for."""
+
+    action: str
+    key: str
+    context: Mapping[str, str]
+
+
+def install_keys(questions: Questions) -> None:
+    """Ask for a key whenever it is used."""
+    from ministack import app
+
+    if app.AUTH:
+        _ask_callers()
+        _ask_for_deliveries(questions)
+        _ask_for_logs(questions)
+
+
+def role_may_grant(questions: Questions) -> Callable[[str, str], bool]:
+    """(role ARN, key ARN) -> whether SageMaker may make a grant on the key as the role, for a volume."""
+
+    def may(role_arn: str, key: str) -> bool:
+        from ministack import app
+
+        via = {**_via("sagemaker"), "kms:grantisforawsresource": "true"}
+        return not app.AUTH or role_may(role_arn, "kms:CreateGrant", key, questions, via)
+
+    return may
+
+
+def _uses(action: str, resource: str, headers: Mapping[str, str] | None = None) -> list[Use]:
+    """The uses of a key that an action on a resource leads to; none where no customer's key is involved."""
+    needed = _NEEDED.get(action, ())
+    key = _key_of(action, resource, headers or {}) if needed else ""
+    service = action.partition(":")[0]
+    context = _via(service) | _context(service, resource)
+    return [Use(name, key, context) for name in needed if ":key/" in key]
+
+
+def _via(service: str) -> dict[str, str]:
+    return {"kms:viaservice": f"{service}.us-east-1.amazonaws.com"}
+
+
+def _context(service: str, resource: str) -> dict[str, str]:
+    name = _ENCRYPTION_CONTEXT.get(service)
+    # Under a bucket key it is the bucket, whatever the object.
+    what = resource.partition("/")[0] if service == "s3" else resource
+    return {f"kms:encryptioncontext:{name}".lower(): what} if name else {}
+
+
+def _key_of(action: str, resource: str, headers: Mapping[str, str]) -> str:
+    """What the resource is under: a key's ARN, an alias of a key that AWS manages, or "" for neither."""
+    from ministack.services import dynamodb, s3, sns, sqs
+
+    match action.partition(":")[0]:
+        case "s3":
+            bucket, _, name = resource.rpartition(":")[2].partition("/")
+            stored = s3._buckets.get(bucket, {"objects": {}})["objects"].get(name)
+            if stored and "Get" in action:
+                return str(s3._stored_sse_headers(stored).get(_KEY_HEADER, ""))
+            return str(
+                headers.get(_KEY_HEADER) or s3._bucket_default_sse_headers(bucket).get(_KEY_HEADER, "")
+            )
+        case "sns":
+            topic = sns._topic_by_arn_any_scope(resource) or {"attributes": {}}
+            return str(topic["attributes"].get("KmsMasterKeyId", ""))
+        case "sqs":
+            queue = sqs._queue_by_arn(resource) or {"attributes": {}}
+            return str(queue["attributes"].get("KmsMasterKeyId", ""))
+        case "dynamodb":
+            table = dynamodb._tables.get(resource.rpartition("/")[2]) or {}
+            return str((table.get("SSEDescription") or {}).get("KMSMasterKeyArn", ""))
+    return ""
+
+
+_KEY_HEADER = "x-amz-server-side-encryption-aws-kms-key-id"
+
+
+def _ask_callers() -> None:
+    from ministack.core import iam_evaluator
+
+    enforce = iam_evaluator.enforce
+
+    def enforce_with_key(
+        access_key: str,
+        action: str,
+        service: str,
+        region: str,
+        resource_arn: str = "*",
+        *rest: Any,
+        **more: Any,
+    ) -> Any:
+        denied = enforce(access_key, action, service, region, resource_arn, *rest, **more)
+        if denied is not None:
+            return denied
+        signed = iam_evaluator._signed_request.get()
+        for use in _uses(action, resource_arn, signed.headers if signed else None):
+            refused = enforce(access_key, use.action, "kms", region, use.key, use.context)
+            if refused is not None:
+                return iam_evaluator.AuthError(_REFUSED.get(service, "AccessDenied"), _why(refused, use))
+        return None
+
+    iam_evaluator.enforce = enforce_with_key
+
+
+def _why(refused: Any, use: Use) -> str:
+    who = getattr(refused, "principal_arn", "") or "anonymous"
+    return (
+        f"User: {who} is not authorized to perform: {use.action} on resource: {use.key} "
+        f"because no identity-based policy or key policy allows the {use.action} action"
+    )
+
+
+def _ask_for_deliveries(questions: Questions) -> None:
+    """EventBridge, CloudWatch and Lambda put messages under a key without a request."""
+    from ministack.services import cloudwatch, eventbridge, lambda_svc
+
+    invoke, dispatch, route = (
+        eventbridge._invoke_target,
+        cloudwatch._dispatch_alarm_actions,
+        lambda_svc._route_async_failure,
+    )
+
+    def invoke_with_key(target: Mapping[str, Any], *args: Any) -> None:
+        action = {"sqs": "sqs:SendMessage", "sns": "sns:Publish"}.get(target["Arn"].split(":")[2], "")
+        if _service_may("events.amazonaws.com", _uses(action, target["Arn"]), {}, questions):
+            invoke(target, *args)
+
+    def dispatch_with_key(alarm: Mapping[str, Any], *args: Any) -> None:
+        origin = {"aws:sourceaccount": alarm["AlarmArn"].split(":")[4], "aws:sourcearn": alarm["AlarmArn"]}
+        actions = {
+            name: [
+                topic
+                for topic in alarm.get(name) or []
+                if _service_may("cloudwatch.amazonaws.com", _uses("sns:Publish", topic), origin, questions)
+            ]
+            for name in ("AlarmActions", "OKActions", "InsufficientDataActions")
+        }
+        dispatch({**alarm, **actions}, *args)
+
+    def route_with_key(target_arn: str, func_name: str, *args: Any) -> None:
+        role = lambda_svc._functions[func_name]["config"]["Role"]
+        uses = _uses("sqs:SendMessage", target_arn)
+        if all(role_may(role, use.action, use.key, questions, use.context) for use in uses):
+            route(target_arn, func_name, *args)
+        else:
+            logger.error("Lambda may not use the key of %s for %s", target_arn, func_name)
+
+    eventbridge._invoke_target = invoke_with_key
+    cloudwatch._dispatch_alarm_actions = dispatch_with_key
+    lambda_svc._route_async_failure = route_with_key
+
+
+def _service_may(service: str, uses: list[Use], origin: Mapping[str, str], questions: Questions) -> bool:
+    """Whether the policy of the key lets the service in, for what it does by itself."""
+    from ministack.services import kms
+
+    for use in uses:
+        policy, _ = kms.key_policy_for_arn(use.key) or (None, "")
+        context = {**use.context, **origin}
+        if not policy_lets(service, use.action, use.key, context, policy, questions):
+            logger.error("The policy of %s does not let %s do %s", use.key, service, use.action)
+            return False
+    return True
+
+
+def _ask_for_logs(questions: Questions) -> None:
+    """CloudWatch Logs refuses a key for a log group that its policy does not let it use."""
+
+    def check(_: str, properties: Mapping[str, Any]) -> None:
+        if key := properties.get("KmsKeyId"):
+            arn = f"arn:aws:logs:us-east-1:{key.split(':')[4]}:log-group:{properties['LogGroupName']}"
+            uses = [Use(action, key, _context("logs", arn)) for action in _NEEDED_BY_LOGS]
+            if not _service_may("logs.us-east-1.amazonaws.com", uses, {}, questions):
+                raise ValueError(
+                    f"The specified KMS key does not exist or is not allowed to be used with Arn '{arn}'"
+                )
+
+    after_deployment("AWS::Logs::LogGroup", check)

@@ -1,0 +1,142 @@
+"""With KmsKeyArn everything lies under the key, and nobody gets at it whom the policies do not let in."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.conftest import eventually
+from tests.faults.pipeline import STACK, Pipeline
+from tests.integration.iam.key import ON_CALL, documented_policy, make_key
+from tests.integration.iam.policies import Asked, deployed, statements
+
+KEY_POLICY = documented_policy()
+
+
+def key_of(used: Pipeline) -> str:
+    (stack,) = used.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    values = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
+    return str(values["KmsKeyArn"])
+
+
+def test_every_object_is_under_the_key(used: Pipeline) -> None:
+    s3, bucket = used.client("s3"), used.stack["BucketName"]
+    kinds = set()
+    for key in used.objects(""):
+        head = s3.head_object(Bucket=bucket, Key=key)
+        assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key_of(used)), key
+        kinds.add(key.split("/")[2] if key.startswith("runs/") else key.split("/")[0])
+    assert kinds == {"incoming", "code", "models", "input", "prepared", "tuning", "predictions"}
+
+
+def test_an_alarm_under_the_key_reaches_who_is_on_call(used: Pipeline) -> None:
+    mails = used.client("sns").list_subscriptions_by_topic(TopicArn=used.stack["AlarmTopicArn"])
+    assert [each["Endpoint"] for each in mails["Subscriptions"]] == [ON_CALL]
+    assert any("sounded by the test" in mail.text for mail in used.mails())
+
+
+@pytest.mark.parametrize("sid", [statement["Sid"] for statement in KEY_POLICY])
+def test_without_a_statement_of_the_keys_policy_somebody_is_refused(
+    sid: str, used: Pipeline, asked: list[Asked]
+) -> None:
+    questions = [question for question in asked if question.action.startswith("kms:")]
+    assert {question.resource for question in questions} == {key_of(used)}
+    assert all(question.is_let_in(KEY_POLICY) for question in questions)
+    others = [statement for statement in KEY_POLICY if statement["Sid"] != sid]
+    refused = {question.by for question in questions if not question.is_let_in(others)}
+    assert refused == {"identity" if sid == "AccountByItsPolicies" else "resource"}
+
+
+@pytest.mark.parametrize("role", [role for role, sid in statements().values() if sid == "UseKey"])
+def test_without_a_service_in_a_roles_statement_a_use_of_the_key_is_refused(
+    role: str, used: Pipeline, asked: list[Asked]
+) -> None:
+    name = used.stack[role]
+    questions = [question for question in asked if question.role == name and question.by == "identity"]
+    whole = deployed(used.client("iam"), name)["UseKey"]
+    via = whole["Condition"]["StringLike"]["kms:ViaService"]
+    services = [via] if isinstance(via, str) else via
+    uses = [question for question in questions if question.is_answered([whole])]
+    for service in services:
+        others = [other for other in services if other != service] or ["nothing"]
+        less = {**whole, "Condition": {"StringLike": {"kms:ViaService": others}}}
+        assert not all(use.is_answered([less]) for use in uses), service
+
+
+@pytest.mark.parametrize(
+    ("role", "sid", "error", "action"),
+    [
+        ("StateMachineRole", "UseKey", "DynamoDB.", "kms:Decrypt"),
+        ("CheckUploadRole", "UseKey", "AccessDenied", "kms:Decrypt"),
+        ("JobRole", "EncryptVolumes", "SageMaker.AmazonSageMakerException", "kms:CreateGrant"),
+        ("JobRole", "UseKey", "States.TaskFailed", "kms:Decrypt"),
+        ("RequestApprovalRole", "UseKey", "ClientError", "kms:Decrypt"),
+    ],
+)
+def test_a_role_that_may_not_use_the_key_fails_the_run_which_can_be_redriven(
+    role: str, sid: str, error: str, action: str, used: Pipeline, asked: list[Asked]
+) -> None:
+    with without_statement(used, role, sid):
+        run = used.upload()
+        ended = run.is_over()
+    assert ended.error.startswith(error), ended
+    assert action in ended.cause, ended
+    assert run.redrive().outcome == "pending"
+
+
+def test_a_transform_job_needs_the_key_as_the_role_of_its_model(used: Pipeline, asked: list[Asked]) -> None:
+    sagemaker = used.client("sagemaker")
+    job = sagemaker.list_transform_jobs(MaxResults=1)["TransformJobSummaries"][0]["TransformJobName"]
+    found = sagemaker.describe_transform_job(TransformJobName=job)
+    names = ("ModelName", "TransformInput", "TransformOutput", "TransformResources")
+    request = {name: found[name] for name in names} | {"TransformJobName": "mpg-again"}
+    with (
+        without_statement(used, "JobRole", "EncryptVolumes"),
+        pytest.raises(ClientError, match=r"JobRole.* not authorized to perform: kms:CreateGrant") as refused,
+    ):
+        sagemaker.create_transform_job(**request)
+    assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
+
+
+@contextmanager
+def without_statement(used: Pipeline, role: str, sid: str) -> Iterator[None]:
+    """While entered, a role lacks a statement of its policies."""
+    iam, name = used.client("iam"), used.stack[role]
+    for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
+        whole = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+        left = [statement for statement in whole["Statement"] if statement.get("Sid") != sid]
+        if left != whole["Statement"]:
+            break
+    iam.put_role_policy(
+        RoleName=name, PolicyName=policy, PolicyDocument=json.dumps({**whole, "Statement": left})
+    )
+    try:
+        yield
+    finally:
+        iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(whole))
+
+
+def test_a_log_group_is_refused_a_key_whose_policy_does_not_let_its_service_in(used: Pipeline) -> None:
+    kms = used.client("kms")
+    others = [statement for statement in KEY_POLICY if statement["Sid"] != "LogGroups"]
+    assert "is not allowed to be used with Arn" in log_group_refused(used, make_key(kms, others), "refused")
+    assert log_group_refused(used, make_key(kms), "taken") == ""
+
+
+def log_group_refused(used: Pipeline, key: str, name: str) -> str:
+    """Why a stack with one log group under the key failed; "" if it did not."""
+    cloudformation: Any = used.client("cloudformation")
+    group = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": name, "KmsKeyId": key}}
+    cloudformation.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": {"Group": group}}))
+
+    def ended() -> bool:
+        status = str(cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
+        return not status.endswith("_IN_PROGRESS")
+
+    eventually(ended)
+    events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+    reasons = [each.get("ResourceStatusReason", "") for each in events if "FAILED" in each["ResourceStatus"]]
+    return " ".join(reasons)

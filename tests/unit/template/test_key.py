@@ -1,0 +1,149 @@
+"""What is encrypted under which key, with KmsKeyArn and without, and that every role may use what it touches."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.unit.template import iam
+from tests.unit.template.stack import KEY, of_type, properties, stack
+
+AES256 = [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+# Resource type -> the properties that say how it is encrypted, with a key and without.
+UNDER_KEY: Mapping[str, Mapping[str, Any]] = {
+    "AWS::DynamoDB::Table": {
+        "SSESpecification": {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY},
+    },
+    "AWS::SNS::Topic": {"KmsMasterKeyId": KEY},
+    "AWS::SQS::Queue": {"KmsMasterKeyId": KEY, "SqsManagedSseEnabled": None},
+    "AWS::Logs::LogGroup": {"KmsKeyId": KEY},
+}
+WITHOUT_KEY: Mapping[str, Mapping[str, Any]] = {
+    "AWS::DynamoDB::Table": {"SSESpecification": {"SSEEnabled": True}},
+    "AWS::SNS::Topic": {"KmsMasterKeyId": "alias/aws/sns"},
+    "AWS::SQS::Queue": {"KmsMasterKeyId": None, "SqsManagedSseEnabled": True},
+    "AWS::Logs::LogGroup": {"KmsKeyId": None},
+}
+RESOURCES = [(kind, name) for kind in UNDER_KEY for name in of_type(kind)]
+
+# What a service asks KMS for in the name of whoever calls this action.
+ASKED_OF_KMS = {
+    "s3:GetObject": {"kms:Decrypt"},
+    "s3:GetObjectVersion": {"kms:Decrypt"},
+    "s3:PutObject": {"kms:GenerateDataKey"},
+    "sns:Publish": {"kms:GenerateDataKey", "kms:Decrypt"},
+    "sqs:SendMessage": {"kms:GenerateDataKey", "kms:Decrypt"},
+    **{
+        f"dynamodb:{name}": {"kms:Decrypt"}
+        for name in ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Scan", "Query")
+    },
+}
+# Neither reads nor writes what is encrypted.
+WITHOUT_CONTENT = {"s3:ListBucket", "sns:ListSubscriptionsByTopic"}
+OF_JOBS = {"kms:CreateGrant", "kms:Encrypt"}
+
+
+def shown(resource: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: resource.get(name) for name in names}
+
+
+def needed(role: str) -> set[tuple[str, str]]:
+    """(service, action on the key) for everything that a role does with what is encrypted."""
+    found = set()
+    for action in iam.actions(role, KEY) - WITHOUT_CONTENT:
+        service = action.partition(":")[0]
+        if service in ("s3", "sns", "sqs", "dynamodb"):
+            found |= {(service, asked) for asked in ASKED_OF_KMS[action]}
+    return found
+
+
+def kms_statements(role: str) -> list[dict[str, Any]]:
+    return [s for s in iam.statements(role, KEY) if iam.as_list(s["Action"])[0].startswith("kms:")]
+
+
+@pytest.mark.parametrize(("kind", "name"), RESOURCES)
+def test_with_a_key_a_resource_is_under_it(kind: str, name: str) -> None:
+    assert shown(properties(name, KEY), UNDER_KEY[kind]) == UNDER_KEY[kind]
+
+
+@pytest.mark.parametrize(("kind", "name"), RESOURCES)
+def test_without_a_key_a_resource_is_under_one_that_aws_manages(kind: str, name: str) -> None:
+    # CloudWatch cannot publish under the AWS-managed key.
+    expected = {"KmsMasterKeyId": None} if name == "AlarmTopic" else WITHOUT_KEY[kind]
+    assert shown(properties(name), WITHOUT_KEY[kind]) == expected
+
+
+def test_the_bucket_is_under_the_key_by_a_bucket_key_that_keeps_requests_few() -> None:
+    encryption = properties("PipelineBucket", KEY)["BucketEncryption"]
+    assert encryption["ServerSideEncryptionConfiguration"] == [
+        {
+            "ServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY},
+            "BucketKeyEnabled": True,
+        }
+    ]
+    without = properties("PipelineBucket")["BucketEncryption"]
+    assert without["ServerSideEncryptionConfiguration"] == AES256
+
+
+@pytest.mark.parametrize("key", ["", KEY])
+def test_access_logs_are_never_under_the_key_because_s3_would_not_deliver_them(key: str) -> None:
+    encryption = properties("AccessLogs", key)["BucketEncryption"]
+    assert encryption["ServerSideEncryptionConfiguration"] == AES256
+
+
+def test_every_kind_of_resource_that_keeps_data_is_looked_at_here() -> None:
+    kinds = {resource["Type"] for resource in stack().values()}
+    keep_data = {kind for kind in kinds if kind.split("::")[1] in ("S3", "DynamoDB", "SNS", "SQS", "Logs")}
+    assert keep_data - UNDER_KEY.keys() == {
+        "AWS::S3::Bucket",
+        "AWS::S3::BucketPolicy",
+        "AWS::SNS::Subscription",
+        "AWS::SQS::QueuePolicy",
+    }
+
+
+@pytest.mark.parametrize("role", sorted(iam.roles()))
+def test_without_a_key_no_role_has_a_permission_on_keys(role: str) -> None:
+    assert not [action for action in iam.actions(role) if action.startswith("kms:")]
+
+
+@pytest.mark.parametrize("role", sorted(iam.roles()))
+def test_a_role_may_use_the_key_for_everything_that_it_touches(role: str) -> None:
+    for service, action in needed(role):
+        via = {"kms:ViaService": f"{service}.us-east-1.amazonaws.com"}
+        assert iam.allows(iam.statements(role, KEY), action, KEY, via), f"{action} by {service}"
+
+
+@pytest.mark.parametrize("role", sorted(iam.roles()))
+def test_a_role_may_use_the_key_for_nothing_else(role: str) -> None:
+    own = {action for action in iam.actions(role, KEY) if action.startswith("kms:")}
+    assert own - (OF_JOBS if role == "JobRole" else set()) == {action for _, action in needed(role)}
+    services = {
+        pattern.partition(".")[0]
+        for statement in kms_statements(role)
+        for pattern in iam.as_list(
+            statement.get("Condition", {}).get("StringLike", {}).get("kms:ViaService", [])
+        )
+    }
+    assert services == {service for service, _ in needed(role)}
+
+
+@pytest.mark.parametrize("role", sorted(iam.roles()))
+def test_a_role_may_use_no_other_key_and_none_by_itself(role: str) -> None:
+    for statement in kms_statements(role):
+        assert statement["Resource"] == KEY
+        assert "Condition" in statement or statement["Action"] == "kms:Encrypt"
+    for action in ("kms:Decrypt", "kms:GenerateDataKey"):
+        assert not iam.allows(iam.statements(role, KEY), action, KEY)
+
+
+def test_jobs_get_grants_for_their_volumes_and_their_code_can_make_none() -> None:
+    policy = iam.statements("JobRole", KEY)
+    assert iam.allows(policy, "kms:CreateGrant", KEY, {"kms:GrantIsForAWSResource": "true"})
+    assert not iam.allows(policy, "kms:CreateGrant", KEY, {"kms:GrantIsForAWSResource": "false"})
+
+
+def test_the_definition_and_the_scripts_know_the_key() -> None:
+    assert properties("PipelineStateMachine", KEY)["DefinitionSubstitutions"]["KmsKeyArn"] == KEY
+    # Another key brings the scripts into the bucket anew.
+    assert properties("PublishedCode", KEY)["KmsKeyArn"] == KEY
