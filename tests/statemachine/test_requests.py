@@ -171,3 +171,10 @@ def test_the_approver_learns_who_sent_the_file(ending: Ending) -> None:
     assert (payload["uploaded_by"], payload["source_ip"]) == ("000000000000", "192.0.2.7")
     assert payload["uploaded_at"] == "2026-11-20T11:59:58Z"
     assert payload["task_token"]
+
+
+def test_no_container_reaches_any_network(ending: Ending) -> None:
+    for state in ("Preprocess", "Evaluate"):
+        assert ending.arguments(state)["NetworkConfig"] == {"EnableNetworkIsolation": True}
+    assert ending.arguments("Tune")["TrainingJobDefinition"]["EnableNetworkIsolation"] is True
+    assert ending.arguments("Create model")["EnableNetworkIsolation"] is True
