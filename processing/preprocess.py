@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -19,7 +20,12 @@ from pathlib import Path
 import features
 import job
 from car import COLUMNS, RAW_COLUMNS, Car, content_hash
-from cars import BadUpload, read_cars
+from cars import BadUpload, read_cars, shown_name
+
+# What a spreadsheet computes, at the beginning of what it may take for a cell, whatever it takes for separator.
+_FORMULA = re.compile(r'(?:^|[;,|])[ "]*(?=[=+@\-＝＋＠－])')
+# What an exit message begins with when the file is to blame and not the job: the error of `check_upload`.
+REFUSED = "UploadRefused: "
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,8 @@ def preprocess(upload: Path, output: Path, file_name: str) -> None:
     parts = split(car for car in cars if car.mpg is not None)
     if all(car.horsepower is None for car in parts.train):
         raise BadUpload(
-            f"{file_name} has too few rows with horsepower; none of them is in the part that trains the model"
+            f"{shown_name(file_name)} has too few rows with horsepower; none of them is in the part that trains "
+            "the model"
         )
     _write_prepared(output, parts, batch=unlabelled + parts.test)
     rows = {
@@ -89,7 +96,17 @@ def _texts(car: Car, columns: Sequence[str]) -> list[str]:
 def _text(value: float | str | None) -> str:
     if value is None:
         return ""
-    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+    if isinstance(value, str):
+        return _no_formula(value)
+    return repr(value).removesuffix(".0")
+
+
+def _no_formula(name: str) -> str:
+    """The name so that a spreadsheet shows it as text: predictions repeat it, and people open them there.
+
+    Models do not look at names, so training and serving stay the same.
+    """
+    return _FORMULA.sub(r"\g<0>'", name)
 
 
 def _write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
@@ -110,8 +127,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--exit-message", type=Path, required=True, help="file for the reason of a failure")
     parser.add_argument("--file-name", default="upload.csv", help="what messages call the upload")
     args = parser.parse_args(arguments)
-    work = partial(preprocess, args.upload, args.output, args.file_name)
+    work = partial(_preprocess_or_refuse, args.upload, args.output, args.file_name)
     return job.run(work, args.exit_message, known=(BadUpload,))
+
+
+def _preprocess_or_refuse(upload: Path, output: Path, file_name: str) -> None:
+    try:
+        preprocess(upload, output, file_name)
+    except BadUpload as problem:
+        raise BadUpload(f"{REFUSED}{problem}") from None
 
 
 if __name__ == "__main__":

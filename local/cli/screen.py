@@ -13,6 +13,7 @@ from rich.text import Text
 
 NAME_WIDTH = 30
 SECONDS_WIDTH = 8
+CELL_WIDTH = 80
 
 
 @dataclass
@@ -58,7 +59,7 @@ class Screen:
 
     def line(self, text: str = "", style: str = "") -> None:
         """One line as it is."""
-        self._console.print(Text(text, style=style))
+        self._console.print(_plain(text, style))
 
     def heading(self, text: str) -> None:
         """Begins a part."""
@@ -69,16 +70,17 @@ class Screen:
         """Somebody else's text, set apart from ours."""
         bar = "│ " if self._fancy else "| "
         for line in text.rstrip().splitlines():
-            self._console.print(Text.assemble(("  " + bar, "dim"), line))
+            self._console.print(Text.assemble(("  " + bar, "dim"), _plain(line)))
 
     def facts(self, rows: Sequence[tuple[str, str]]) -> None:
         """Names and their values, one below the other."""
         width = max(len(name) for name, _ in rows) + 2
         for name, value in rows:
-            self._console.print(Text.assemble("  ", (name.ljust(width), "dim"), value))
+            self._console.print(Text.assemble("  ", (name.ljust(width), "dim"), _plain(value)))
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Rows in aligned columns."""
+        """Rows in aligned columns; a cell is one line, and a long one is cut."""
+        rows = [[_cell(cell) for cell in row] for row in rows]
         widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
         for row, style in [(header, "dim"), *((row, "") for row in rows)]:
             cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -144,9 +146,24 @@ class Screen:
 
 def _columns(name: str, seconds: float | None, note: str) -> Text:
     took = "" if seconds is None else f"{seconds:.1f} s"
-    told = ("   " + note if note else "", "dim")
-    return Text.assemble(name.ljust(NAME_WIDTH), (took.rjust(SECONDS_WIDTH), "dim"), told)
+    told = _plain("   " + note if note else "", "dim")
+    return Text.assemble(_plain(name.ljust(NAME_WIDTH)), (took.rjust(SECONDS_WIDTH), "dim"), told)
 
 
 def _detail(text: str) -> Text:
-    return Text("      " + text, style="dim")
+    return _plain("      " + text, "dim")
+
+
+def _plain(text: str, style: str = "") -> Text:
+    """Text that cannot move the cursor, colour anything or ring: much of what is shown, others wrote."""
+    return Text("\n".join(map(printable, text.split("\n"))), style=style)
+
+
+def _cell(text: str) -> str:
+    shown = printable(text)
+    return shown if len(shown) <= CELL_WIDTH else f"{shown[: CELL_WIDTH - 3]}..."
+
+
+def printable(text: str) -> str:
+    """The text in one line, with a space for every character that a terminal would not show but obey."""
+    return "".join(character if character.isprintable() else " " for character in text)

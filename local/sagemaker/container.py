@@ -10,12 +10,15 @@ import re
 import shutil
 import tarfile
 import time
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from local.sagemaker.errors import JobFailed
 
+# Unpacked. The disk of a job's instance is larger; the one of this machine may not be.
+LARGEST_MODEL = 1 << 30
 _ML = "/opt/ml"
 # A path may be a whole argument, or follow `--name=`, or be one of several (PYTHONPATH).
 _ML_PATH = re.compile(r"(?:(?<=[=:,])|^)/opt/ml(?=[/:,]|$)")
@@ -79,13 +82,23 @@ class Container:
         model.mkdir(parents=True, exist_ok=True)
         try:
             with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
+                _refuse_bomb(tar)
                 tar.extractall(model, filter="data")
-        except (tarfile.TarError, OSError, EOFError) as error:
+        except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error) as error:
             raise JobFailed(f"ClientError: Failed to extract model data archive: {error}") from error
 
     def remove(self) -> None:
         """Delete the folder with everything in it, also what a job made read-only."""
         shutil.rmtree(self.folder, onerror=_make_writable)
+
+
+def _refuse_bomb(tar: tarfile.TarFile) -> None:
+    """Look at every size before anything is written. A negative one would lead back, again and again."""
+    unpacked = 0
+    for member in tar:
+        unpacked += member.size
+        if member.size < 0 or unpacked > LARGEST_MODEL:
+            raise tarfile.ReadError(f"{member.name} has {member.size} bytes")
 
 
 def _make_writable(function: Any, path: str, _: Any) -> None:
