@@ -79,8 +79,9 @@ def content_hash(car: Car) -> str:
 
 def quote(text: str) -> str:
     """The text as a message may show it: short, and with nothing that moves a cursor or hides."""
-    short = text if len(text) <= 40 else f"{text[:39]}…"
-    return json.dumps(short, ensure_ascii=not short.isprintable())
+    start = text[:41]
+    quoted = json.dumps(start, ensure_ascii=not start.isprintable())[1:-1]
+    return f'"{quoted}"' if len(quoted) <= 40 else f'"{quoted[:39]}…"'
 
 
 def printable(text: str) -> str:

@@ -13,7 +13,6 @@ from rich.text import Text
 
 NAME_WIDTH = 30
 SECONDS_WIDTH = 8
-CELL_WIDTH = 80
 
 
 @dataclass
@@ -79,8 +78,8 @@ class Screen:
             self._console.print(Text.assemble("  ", (name.ljust(width), "dim"), _plain(value)))
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Rows in aligned columns; a cell is one line, and a long one is cut."""
-        rows = [[_cell(cell) for cell in row] for row in rows]
+        """Rows in aligned columns, one line each."""
+        rows = [[printable(cell) for cell in row] for row in rows]
         widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
         for row, style in [(header, "dim"), *((row, "") for row in rows)]:
             cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -157,11 +156,6 @@ def _detail(text: str) -> Text:
 def _plain(text: str, style: str = "") -> Text:
     """Text that cannot move the cursor, colour anything or ring: much of what is shown, others wrote."""
     return Text("\n".join(map(printable, text.split("\n"))), style=style)
-
-
-def _cell(text: str) -> str:
-    shown = printable(text)
-    return shown if len(shown) <= CELL_WIDTH else f"{shown[: CELL_WIDTH - 3]}..."
 
 
 def printable(text: str) -> str:
