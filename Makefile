@@ -1,6 +1,6 @@
 # `make run` is the way in. Each target sets up what it needs; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test lint bench lock deploy destroy clean
+.PHONY: help setup run up test lint fuzz bench lock deploy destroy clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV_VERSION := 0.13.8
@@ -30,6 +30,10 @@ lint: $(SYNCED) ## Check style and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy
+
+fuzz: $(SYNCED) ## Fuzz what reads uploads, models, requests and events, for three minutes each (Linux, x86-64)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --group fuzz
+	@$(BIN)/python -m tests.fuzz
 
 bench: $(SYNCED) ## Measure the pipeline beside one plain script
 	@$(BIN)/python benchmarks/end_to_end.py

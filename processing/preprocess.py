@@ -22,7 +22,7 @@ import job
 from car import COLUMNS, RAW_COLUMNS, Car, content_hash
 from cars import BadUpload, read_cars, shown_name
 
-# What a spreadsheet computes, at the beginning of what it may take for a cell, whatever it takes for separator.
+# What a spreadsheet computes, where a cell begins, whatever it takes for the separator of cells.
 _FORMULA = re.compile(r'(?:^|[;,|])[ "]*(?=[=+@\-＝＋＠－])')
 # What an exit message begins with when the file is to blame and not the job: the error of `check_upload`.
 REFUSED = "UploadRefused: "
@@ -63,8 +63,8 @@ def preprocess(upload: Path, output: Path, file_name: str) -> None:
     parts = split(car for car in cars if car.mpg is not None)
     if all(car.horsepower is None for car in parts.train):
         raise BadUpload(
-            f"{shown_name(file_name)} has too few rows with horsepower; none of them is in the part that trains "
-            "the model"
+            f"{shown_name(file_name)} has too few rows with horsepower; "
+            "none of them is in the part that trains the model"
         )
     _write_prepared(output, parts, batch=unlabelled + parts.test)
     rows = {

@@ -2,8 +2,8 @@
 
 import argparse
 import os
-import random
 import re
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -19,9 +19,11 @@ SECONDS, MEGABYTES = 30, 2048
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
-    parser.add_argument("targets", nargs="*", metavar="target", help=f"of {', '.join(TARGETS)}; all by default")
+    parser.add_argument(
+        "targets", nargs="*", metavar="target", help=f"of {', '.join(TARGETS)}; all by default"
+    )
     parser.add_argument("--minutes", type=float, default=3.0, help="for each target (3)")
-    parser.add_argument("--seed", type=int, default=random.randrange(1, 1 << 31), help="to repeat a run")
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(1 << 31), help="to repeat a run")
     parser.add_argument("--replay", type=Path, help="try just this input, with one target")
     args = parser.parse_args()
     if unknown := set(args.targets) - set(TARGETS):
@@ -42,12 +44,24 @@ def _fuzz(name: str, minutes: float, seed: int) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         corpus = Path(folder) / "corpus"
         corpus.mkdir()
-        limits = [f"-timeout={SECONDS}", f"-rss_limit_mb={MEGABYTES}", "-max_len=8192", "-print_final_stats=1"]
+        limits = [
+            f"-timeout={SECONDS}",
+            f"-rss_limit_mb={MEGABYTES}",
+            "-max_len=8192",
+            "-print_final_stats=1",
+        ]
         kept = f"-artifact_prefix={FOUND / name}-"
-        code, output = _run(name, [f"-max_total_time={round(minutes * 60)}", f"-seed={seed}", kept, *limits, str(corpus)], folder)
+        code, output = _run(
+            name,
+            [f"-max_total_time={round(minutes * 60)}", f"-seed={seed}", kept, *limits, str(corpus)],
+            folder,
+        )
     tried = re.findall(r"number_of_executed_units: (\d+)|Done (\d+) runs", output)
     verdicts = Counter(re.findall(r"^verdict: (.*)", output, re.MULTILINE)).most_common()
-    told = [f"{max((int(a or b) for a, b in tried), default=0):,} inputs", *(f"{n:,} {what}" for what, n in verdicts)]
+    told = [
+        f"{max((int(a or b) for a, b in tried), default=0):,} inputs",
+        *(f"{n:,} {what}" for what, n in verdicts),
+    ]
     print(f"{'':14} {', '.join(told)}", flush=True)
     if code:
         print(*output.splitlines()[-40:], sep="\n")

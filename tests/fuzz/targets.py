@@ -21,7 +21,7 @@ class Target:
 
     make: Callable[[ExitStack], Judge]
     modules: tuple[str, ...]
-    seeds: Callable[[], list[bytes]] = lambda: []
+    seeds: Callable[[], list[bytes]] = list
 
 
 def _uploads(_: ExitStack) -> Judge:
@@ -35,7 +35,13 @@ def _tables() -> list[bytes]:
     short = header + b"".join(rows[:24])
     original = short.replace(header, b"").replace(b",", b" ")
     quoted = short.replace(b",1,", b',"usa","').replace(b"\n", b'"\n')
-    return [short, b"\xef\xbb\xbf" + short.replace(b"\n", b"\r\n"), original, quoted, short.replace(b",", b";")]
+    return [
+        short,
+        b"\xef\xbb\xbf" + short.replace(b"\n", b"\r\n"),
+        original,
+        quoted,
+        short.replace(b",", b";"),
+    ]
 
 
 def _records(_: ExitStack) -> Judge:
@@ -68,7 +74,8 @@ def _preprocessors(_: ExitStack) -> Judge:
     from car import read_car
     from features import BadPreprocessor, from_json
 
-    car = read_car(dict(zip(("cylinders", "displacement", "horsepower", "weight", "acceleration", "model_year", "origin"), "8111111")))  # fmt: skip
+    columns = ("cylinders", "displacement", "horsepower", "weight", "acceleration", "model_year", "origin")
+    car = read_car(dict.fromkeys(columns, "1"))
 
     def judge(data: bytes) -> None:
         try:
@@ -145,28 +152,37 @@ def _requests(stack: ExitStack) -> Judge:
 def _events(_: ExitStack) -> Judge:
     from tests.unit.security import test_hostile_events as events
 
-    tests = (events.test_any_key_cause_error_and_comment_makes_a_clean_mail, events.test_any_cause_is_told_in_words_even_when_it_is_cut_off)  # fmt: skip
-    return lambda data: [test.hypothesis.fuzz_one_input(data) for test in tests]  # type: ignore[attr-defined]
+    tests: list[Any] = [
+        events.test_any_cause_is_told_in_words_even_when_it_is_cut_off,
+        events.test_any_key_cause_error_and_comment_makes_a_clean_mail,
+    ]
+    return lambda data: [test.hypothesis.fuzz_one_input(data) for test in tests]
 
 
 def _of(strategy: Any, judge: Callable[[Any], object]) -> Judge:
     """What Hypothesis makes of bytes, judged."""
     from hypothesis import given
 
+    @given(strategy)
     def test(made: Any) -> None:
         judge(made)
 
-    fuzz: Judge = given(strategy)(test).hypothesis.fuzz_one_input  # type: ignore[attr-defined]
+    fuzzed: Any = test
+    fuzz: Judge = fuzzed.hypothesis.fuzz_one_input
     return fuzz
 
 
 TARGETS = {
     "uploads": Target(_uploads, ("car", "cars", "csv_rows", "preprocess"), _tables),
-    "records": Target(_records, ("car", "inference"), lambda: [b"8,307,130,3504,12,70,1,chevelle\n8,1,?,1,1,1,usa,"]),
+    "records": Target(
+        _records, ("car", "inference"), lambda: [b"8,307,130,3504,12,70,1,chevelle\n8,1,?,1,1,1,usa,"]
+    ),
     "archives": Target(_archives, ("bundle", "tarfile", "local.sagemaker.container"), _tars),
     "preprocessors": Target(_preprocessors, ("features",), _prepared),
     "models": Target(_models, (), _boosters),
     "visits": Target(_visits, ("review", "web", "text", "page", "page_form", "markup", "approvals")),
     "requests": Target(_requests, ("local.sagemaker", "local.embedded.sagemaker_api", "local.embedded.iam")),
-    "events": Target(_events, ("causes", "ending", "ending_mails", "failure_mails", "approval_mail", "mails", "text")),
+    "events": Target(
+        _events, ("causes", "ending", "ending_mails", "failure_mails", "approval_mail", "mails", "text")
+    ),
 }

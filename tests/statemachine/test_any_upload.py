@@ -21,7 +21,11 @@ HOSTILE = [
 ]  # fmt: skip
 # What S3 takes: UTF-8, 1,024 bytes; what starts a run: incoming/*.csv.
 KEYS = (
-    (st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(HOSTILE) | st.text("a/.-é\n🚗", max_size=300))
+    (
+        st.text(st.characters(exclude_categories=["Cs"]))
+        | st.sampled_from(HOSTILE)
+        | st.text("a/.-é\n🚗", max_size=300)
+    )
     .map(lambda name: f"incoming/{name}.csv")
     .filter(lambda key: len(key.encode()) <= 1024)
 )
@@ -37,7 +41,9 @@ PARAMETERS = st.fixed_dictionaries(
 )
 
 
-def requests_for(key: str, version: str, size: int, parameters: dict[str, str]) -> tuple[Ending, list[tuple[str, Any]]]:
+def requests_for(
+    key: str, version: str, size: int, parameters: dict[str, str]
+) -> tuple[Ending, list[tuple[str, Any]]]:
     event = upload_event(key=key, version=version)
     event["detail"]["object"]["size"] = size
     ending = run(CHAMPION_FOUND, event=event, substitutions=parameters)

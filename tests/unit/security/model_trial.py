@@ -32,7 +32,12 @@ class Trial:
     def __init__(self, model_folder: Path) -> None:
         command = [sys.executable, "-m", "tests.unit.security.model_trial", str(model_folder)]
         self._process = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            command,
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
 
     def __enter__(self) -> "Trial":
@@ -43,7 +48,8 @@ class Trial:
 
     def verdict(self, booster: Path) -> str:
         """What became of one booster."""
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.write(f"{booster}\n")
         self._process.stdin.flush()
         return self._process.stdout.readline().strip()

@@ -22,7 +22,19 @@ ENDS = [
     "notify-approved", "notify-rejected", "notify-expired", "notify-failed", "notify-upload-refused",
     "notify-model-quality-too-low", "notify-tuning-failed", "notify-timed-out", "notify-aborted",
 ]  # fmt: skip
-HOSTILE = ["\x1b[2J", "\r\nBcc: x@y", "<script>", "\u202e", "\ud800", "{", '{"ExitMessage": "', "=1+1", "x" * 3000, "\0", "[" * 2000]
+HOSTILE = [
+    "\x1b[2J",
+    "\r\nBcc: x@y",
+    "<script>",
+    "\u202e",
+    "\ud800",
+    "{",
+    '{"ExitMessage": "',
+    "=1+1",
+    "x" * 3000,
+    "\0",
+    "[" * 2000,
+]
 TEXTS = st.text(max_size=40) | st.sampled_from(HOSTILE)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
@@ -32,9 +44,9 @@ JSON = st.recursive(
 CAUSES = st.one_of(
     TEXTS,
     JSON.map(json.dumps),
-    st.dictionaries(st.sampled_from(["ExitMessage", "FailureReason", "ProcessingJobName", "errorMessage"]), TEXTS).map(
-        json.dumps
-    ),
+    st.dictionaries(
+        st.sampled_from(["ExitMessage", "FailureReason", "ProcessingJobName", "errorMessage"]), TEXTS
+    ).map(json.dumps),
 )
 
 
@@ -95,7 +107,9 @@ def test_any_evaluation_and_predictions_are_shown_or_left_out(text: str) -> None
 
 
 @pytest.mark.parametrize("detail", [{}, {"status": "FAILED"}, None, "x"])
-def test_an_event_that_is_none_raises_and_so_ends_in_the_dead_letter_queue(world: World, detail: Any, context: Any) -> None:
+def test_an_event_that_is_none_raises_and_so_ends_in_the_dead_letter_queue(
+    world: World, detail: Any, context: Any
+) -> None:
     """Only EventBridge may call it; what it cannot read must not be lost."""
     with pytest.raises((KeyError, TypeError)):
         notify.handler({"detail": detail}, context)

@@ -59,8 +59,35 @@ def test_a_file_that_is_no_table_is_refused_and_nothing_in_it_runs(upload: bytes
 @pytest.mark.parametrize(
     "number",
     [
-        *("1e400", "-1e400", "1e-400", "1" * 5000, "1_000", "0x10", "nan", "inf", "infinity", "1e", "1e1e1", "++1"),
-        *("１８", "١٨", "−1", "1٫5", "Ⅷ", "²", "1,5", "1 000", "1e999999999", "0" * 4000 + "x", "True", "1j", "8L"),
+        *(
+            "1e400",
+            "-1e400",
+            "1e-400",
+            "1" * 5000,
+            "1_000",
+            "0x10",
+            "nan",
+            "inf",
+            "infinity",
+            "1e",
+            "1e1e1",
+            "++1",
+        ),
+        *(
+            "１８",
+            "١٨",
+            "−1",
+            "1٫5",
+            "Ⅷ",
+            "²",
+            "1,5",
+            "1 000",
+            "1e999999999",
+            "0" * 4000 + "x",
+            "True",
+            "1j",
+            "8L",
+        ),
     ],
 )
 def test_a_number_in_another_notation_is_refused_and_never_guessed(number: str) -> None:
@@ -117,7 +144,9 @@ def test_no_file_takes_more_memory_than_a_line_however_large_it_is(name: str) ->
     assert peak < 10 << 20
 
 
-@pytest.mark.parametrize("almost", ["1" * 131_000 + "x", "1." * 65_000, "." * 131_000, "1e" * 65_000, " " * 131_000])
+@pytest.mark.parametrize(
+    "almost", ["1" * 131_000 + "x", "1." * 65_000, "." * 131_000, "1e" * 65_000, " " * 131_000]
+)
 def test_what_almost_is_a_number_takes_no_longer_than_its_length(almost: str) -> None:
     began = time.process_time()
     assert judge(ENOUGH + f"{almost},8,307,130,{almost},12,{almost},{almost},x\n".encode())
@@ -138,8 +167,12 @@ ROWS = st.lists(CELLS, min_size=8, max_size=10).map(",".join)
 
 
 @given(st.lists(ROWS, max_size=5), st.sampled_from(["\n", "\r\n", "\r"]), st.binary(max_size=3))
-@example(["18,8,307,130,3504,12,70,1," + "\U000e0001" * 50] + [",".join(["\U000e0001" * 50] * 9)] * 4, "\n", b"")
-def test_everybody_who_reads_a_table_says_the_same_of_it(rows: list[str], line_end: str, rubbish: bytes) -> None:
+@example(
+    ["18,8,307,130,3504,12,70,1," + "\U000e0001" * 50] + [",".join(["\U000e0001" * 50] * 9)] * 4, "\n", b""
+)
+def test_everybody_who_reads_a_table_says_the_same_of_it(
+    rows: list[str], line_end: str, rubbish: bytes
+) -> None:
     judge(ENOUGH + line_end.join(rows).encode(errors="surrogatepass") + rubbish)
 
 
@@ -147,6 +180,7 @@ def test_everybody_who_reads_a_table_says_the_same_of_it(rows: list[str], line_e
 def test_everybody_who_reads_a_damaged_file_says_the_same_of_it(data: st.DataObject) -> None:
     start = data.draw(st.integers(0, 3000))
     removed = data.draw(st.integers(0, 40))
-    inserted = data.draw(st.binary(max_size=20) | st.sampled_from([b'"', b"\r", b"\0", b"\xff", b",", b'"\n', b"\n\n"]))
+    inserted = data.draw(
+        st.binary(max_size=20) | st.sampled_from([b'"', b"\r", b"\0", b"\xff", b",", b'"\n', b"\n\n"])
+    )
     judge(SAMPLE[:start] + inserted + SAMPLE[start + removed :])
-

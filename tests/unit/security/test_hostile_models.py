@@ -34,7 +34,14 @@ def damaged(model: bytes, as_json: bytes) -> Iterator[bytes]:
         yield model[:place] + b"\xff" * 8 + model[place + 8 :]
         yield model[:place] + model[place + 64 :]
         yield b"{" + model[place + 1 :]
-    for name in (b"left_children", b"num_nodes", b"split_indices", b"num_feature", b"base_score", b"tree_info"):
+    for name in (
+        b"left_children",
+        b"num_nodes",
+        b"split_indices",
+        b"num_feature",
+        b"base_score",
+        b"tree_info",
+    ):
         at = as_json.find(name)
         yield as_json[:at] + as_json[at:].replace(b"1", b"-1", 3)
         yield as_json[:at] + as_json[at:].replace(b"1", b"999999999", 2)

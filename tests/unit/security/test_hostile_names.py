@@ -21,7 +21,16 @@ from preprocess import preprocess
 from tests.unit.functions.conftest import BUCKET, World, event
 from tests.unit.security.conftest import ROOT
 
-FORMULAS = ["=HYPERLINK(\"http://x\")", "+1+1", "-2+3+cmd|' /C calc'!A0", "@SUM(1)", "＝1+1", "＋1", "－1", "＠x"]
+FORMULAS = [
+    '=HYPERLINK("http://x")',
+    "+1+1",
+    "-2+3+cmd|' /C calc'!A0",
+    "@SUM(1)",
+    "＝1+1",
+    "＋1",
+    "－1",
+    "＠x",
+]
 HEADER = "mpg,cylinders,displacement,horsepower,weight,acceleration,model_year,origin,car_name\n"
 TERMINAL = "\x1b]0;owned\x07\x1b[2J\x1b[31m\x9b1A\u202e\u2066\u200b\x08\x7f"
 
@@ -47,7 +56,9 @@ def test_no_spreadsheet_computes_a_name_in_the_predictions(before: str, tmp_path
         assert f"'{formula}" in name
 
 
-@pytest.mark.parametrize("name", ["mercedes-benz 280s", "datsun 510 (sw)", "a=b+c", "vw 1131 @ home", "ford, gran"])
+@pytest.mark.parametrize(
+    "name", ["mercedes-benz 280s", "datsun 510 (sw)", "a=b+c", "vw 1131 @ home", "ford, gran"]
+)
 def test_an_ordinary_name_stays_as_it_is(name: str, tmp_path: Path) -> None:
     assert prepared(tmp_path, name)[0][-1] == name
 
@@ -67,7 +78,9 @@ def test_a_car_name_is_printable_and_on_one_line(name: str) -> None:
 
 def test_a_terminal_shows_what_others_wrote_and_obeys_none_of_it() -> None:
     file = io.StringIO()
-    screen = Screen(Console(file=file, force_terminal=True, color_system=None, width=200, legacy_windows=False))
+    screen = Screen(
+        Console(file=file, force_terminal=True, color_system=None, width=200, legacy_windows=False)
+    )
     hostile = f"a{TERMINAL}b"
     screen.line(hostile)
     screen.heading(hostile)
@@ -101,7 +114,7 @@ def test_no_name_gets_a_second_header_into_a_mail(key: str) -> None:
 KEYS = [
     f"incoming/{TERMINAL}.csv",
     "incoming/x\r\nBcc: all@example.com\r\n\r\n<h1>.csv",
-    "incoming/\n{\"level\":\"ERROR\",\"message\":\"forged\"}.csv",
+    'incoming/\n{"level":"ERROR","message":"forged"}.csv',
     "incoming/../models/x.csv",
     "incoming//..%2f..%2fmodels.csv",
     "incoming/-rf.csv",

@@ -46,7 +46,9 @@ VALID: Mapping[str, dict[str, Any]] = {
 HUGE = 10**400
 VALUES: st.SearchStrategy[Any] = st.one_of(
     st.sampled_from([None, True, 0, -1, HUGE, -HUGE, 1e308, float("nan"), float("inf"), 0.5, 2**63]),
-    st.sampled_from(["", "..", "../../x", "/etc", "\0", "\ud800", "a" * 5000, "s3://", "$[", "9" * 400, "arn:aws:iam:"]),
+    st.sampled_from(
+        ["", "..", "../../x", "/etc", "\0", "\ud800", "a" * 5000, "s3://", "$[", "9" * 400, "arn:aws:iam:"]
+    ),
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
@@ -116,7 +118,9 @@ class Local:
         if status == 200:
             return ""
         assert status == 400, answer
-        assert re.fullmatch(r"[A-Z]\w+(Exception|Failure|ResourceInUse|NotFound|Exceeded|InUse)", told["__type"])
+        assert re.fullmatch(
+            r"[A-Z]\w+(Exception|Failure|ResourceInUse|NotFound|Exceeded|InUse)", told["__type"]
+        )
         assert told["message"]
         assert "Traceback" not in told["message"]
         return str(told["__type"])
@@ -143,16 +147,32 @@ def test_a_request_out_of_order_gets_an_error_of_the_service(sagemaker: Local, s
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"[]", b"null", b'"x"', b"\xff", b"{" * 9, b"[" * 200_000, b'{"a":' * 100_000, b"9" * 9000, b"NaN"],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b'"x"',
+        b"\xff",
+        b"{" * 9,
+        b"[" * 200_000,
+        b'{"a":' * 100_000,
+        b"9" * 9000,
+        b"NaN",
+    ],
     ids=lambda body: repr(body[:6]),
 )
 @pytest.mark.parametrize("action", ["CreateProcessingJob", "ListModels", "Nonsense", "", "../x"])
-def test_a_body_that_is_no_request_gets_an_error_of_the_service(sagemaker: Local, action: str, body: bytes) -> None:
+def test_a_body_that_is_no_request_gets_an_error_of_the_service(
+    sagemaker: Local, action: str, body: bytes
+) -> None:
     if (action, body) != ("ListModels", b""):
         assert sagemaker.judge(action, body)
 
 
-@pytest.mark.parametrize("path", ["/opt/ml/processing/../../x", "/etc", "/opt/ml/processing", "x", "/opt/ml/model"])
+@pytest.mark.parametrize(
+    "path", ["/opt/ml/processing/../../x", "/etc", "/opt/ml/processing", "x", "/opt/ml/model"]
+)
 def test_a_job_has_no_folder_outside_of_its_own(sagemaker: Local, path: str) -> None:
     request = requests.changed(requests.PROCESSING, "ProcessingInputs.0.S3Input.LocalPath", path)
     assert sagemaker.judge("CreateProcessingJob", json.dumps(request).encode()) == "ValidationException"

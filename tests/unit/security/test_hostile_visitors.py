@@ -22,7 +22,9 @@ HOSTILE = [
 ]  # fmt: skip
 TEXTS = st.text(max_size=60) | st.sampled_from(HOSTILE)
 NAMES = st.sampled_from([*BROWSER, "content-type", "Content-Type", "cookie", "x-forwarded-for"]) | TEXTS
-FORMS = st.dictionaries(st.sampled_from(["decision", "reviewer", "comment", "finish"]) | TEXTS, TEXTS, max_size=5)
+FORMS = st.dictionaries(
+    st.sampled_from(["decision", "reviewer", "comment", "finish"]) | TEXTS, TEXTS, max_size=5
+)
 PATHS = TEXTS | st.text("aZ09-_", min_size=43, max_size=43).map("/review/{}".format)
 
 
