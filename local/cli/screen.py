@@ -78,8 +78,7 @@ class Screen:
             self._console.print(Text.assemble("  ", (name.ljust(width), "dim"), _plain(value)))
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Rows in aligned columns, one line each."""
-        rows = [[printable(cell) for cell in row] for row in rows]
+        """Rows in aligned columns."""
         widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
         for row, style in [(header, "dim"), *((row, "") for row in rows)]:
             cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))

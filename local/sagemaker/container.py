@@ -19,6 +19,11 @@ from local.sagemaker.errors import JobFailed
 
 # Unpacked. The disk of a job's instance is larger; the one of this machine may not be.
 LARGEST_MODEL = 1 << 30
+# What tarfile and gzip raise at archives that are damaged, or of which a header claims to be enormous.
+_UNREADABLE = (
+    *(tarfile.TarError, zlib.error, OSError, EOFError),
+    *(ValueError, OverflowError, MemoryError),
+)
 _ML = "/opt/ml"
 # A path may be a whole argument, or follow `--name=`, or be one of several (PYTHONPATH).
 _ML_PATH = re.compile(r"(?:(?<=[=:,])|^)/opt/ml(?=[/:,]|$)")
@@ -84,7 +89,7 @@ class Container:
             with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
                 _refuse_bomb(tar)
                 tar.extractall(model, filter="data")
-        except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error) as error:
+        except _UNREADABLE as error:
             raise JobFailed(f"ClientError: Failed to extract model data archive: {error}") from error
 
     def remove(self) -> None:

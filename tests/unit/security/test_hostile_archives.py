@@ -111,6 +111,16 @@ def test_a_bomb_is_refused_before_any_of_it_is_written(place: Path, monkeypatch:
     assert list((job.root / "model").iterdir()) == []
 
 
+@pytest.mark.parametrize("size", [1 << 40, (1 << 63) - 1])
+def test_a_header_that_claims_to_be_enormous_is_refused(size: int, place: Path) -> None:
+    archive = gzip.compress(header(NAME, size, tarfile.XGLTYPE))
+    with pytest.raises(JobFailed):
+        Container(place).unpack_model(archive)
+    (place / "model.tar.gz").write_bytes(archive)
+    with pytest.raises(BadArchive):
+        read_files(place / "model.tar.gz", {NAME})
+
+
 def test_of_members_with_the_same_name_the_last_counts_as_it_does_when_tar_unpacks(place: Path) -> None:
     archive = packed(file(NAME, b"first"), file(NAME, b"last"))
     job = Container(place)

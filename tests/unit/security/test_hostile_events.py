@@ -87,7 +87,7 @@ def test_any_key_cause_error_and_comment_makes_a_clean_mail(
 
 
 @given(JSON, JSON)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_figures_and_facts_can_be_shown_to_the_approver(world: World, figures: Any, fact: Any) -> None:
     facts = {"key": str(fact), "uploaded_by": str(fact), "trials": fact, "threshold": fact}
     metrics = {"mse": {"value": fact, "standard_deviation": figures}, "rmse": {"value": figures}}
