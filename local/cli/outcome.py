@@ -11,6 +11,7 @@ Outcome = Literal[
     "approved", "rejected", "pending", "expired", "refused", "below_threshold", "already_processed", "failed"
 ]
 
+_REFUSED = "UploadRefused: "
 _BY_ERROR: dict[str, Outcome] = {"UploadRefused": "refused", "ModelQualityTooLow": "below_threshold"}
 _GOOD_ENDS: dict[str, Outcome] = {
     "approved": "approved",
@@ -81,5 +82,4 @@ def _refused_by_job(end: Ended) -> str:
         message = str(json.loads(end.cause)["ExitMessage"])
     except (ValueError, TypeError, KeyError):
         return ""
-    refused, mark, problem = message.partition("UploadRefused: ")
-    return problem if mark and not refused else ""
+    return message.removeprefix(_REFUSED) if message.startswith(_REFUSED) else ""

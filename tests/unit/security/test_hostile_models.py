@@ -63,13 +63,15 @@ def test_a_damaged_model_is_refused_or_ends_only_its_own_process(
             assert trial.verdict(path).startswith(ALLOWED)
 
 
-@pytest.mark.parametrize(
-    "model",
-    [b"binf\x01\x00\x00\x00", b"bs64AAAA", b"\x80\x04cos\nsystem\n", b"booster[0]:\n0:leaf=1\n", bytes(5000)],
-    ids=["binary", "base64", "pickle", "dump", "zeros"],
-)
-def test_a_model_of_an_older_format_or_a_pickle_is_not_even_tried(model: bytes, model_folder: Path) -> None:
-    path = model_folder / "other"
-    path.write_bytes(model)
+def test_a_model_of_an_older_format_or_a_pickle_is_refused(model_folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "other"
     with Trial(model_folder) as trial:
-        assert trial.verdict(path) == "refused"
+        for model in (
+            b"binf\x01\0\0\0",
+            b"bs64AAAA",
+            b"\x80\x04cos\nsystem\n",
+            b"booster[0]:\n0:leaf=1\n",
+            bytes(5000),
+        ):
+            path.write_bytes(model)
+            assert trial.verdict(path) == "refused"
