@@ -27,7 +27,7 @@ def read_files(archive: Path, names: Collection[str]) -> dict[str, bytes]:
         with tarfile.open(fileobj=data, mode="r:") as tar:
             members = {_root_name(member): member for member in _forwards(tar) if member.isreg()}
             found = {name: _content(tar, members[name]) for name in names if name in members}
-    except (tarfile.TarError, ValueError, OverflowError) as error:
+    except Exception as error:  # tarfile has no end of errors for a hostile archive
         raise BadArchive(f"{archive.name} is damaged") from error
     if missing := sorted(set(names) - set(found)):
         raise BadArchive(f"{archive.name} holds no {' and no '.join(missing)}")
@@ -60,10 +60,12 @@ def _decompress(archive: Path) -> bytes:
 
 
 def _forwards(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """The members of an archive. A negative size would lead back to a member before, again and again."""
+    """The members of an archive. A negative size leads back to a member before, again and again."""
+    before = -1
     for member in tar:
-        if member.size < 0:
+        if member.size < 0 or member.offset <= before:
             raise tarfile.ReadError(member.name)
+        before = member.offset
         yield member
 
 

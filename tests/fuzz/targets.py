@@ -65,9 +65,9 @@ def _archives(_: ExitStack) -> Judge:
 
 
 def _tars() -> list[bytes]:
-    from tests.unit.security.test_hostile_archives import CLIMBING, ENDLESS
+    from tests.unit.security.test_hostile_archives import CLIMBING, ENDLESS, ENDLESS_SPARSE
 
-    return [b"t" + gzip.decompress(archive) for archive in [*CLIMBING.values(), ENDLESS]] + [ENDLESS]
+    return [b"t" + gzip.decompress(archive) for archive in [*CLIMBING.values(), ENDLESS, ENDLESS_SPARSE]]
 
 
 def _preprocessors(_: ExitStack) -> Judge:

@@ -40,7 +40,7 @@ def packed(*blocks: bytes) -> bytes:
 
 
 def file(name: str, content: bytes = b"content") -> bytes:
-    return header(name, len(content)) + content.ljust(512, b"\0")
+    return header(name, len(content)) + content + bytes(-len(content) % 512)
 
 
 CLIMBING = {
@@ -52,11 +52,15 @@ CLIMBING = {
     ),
     "an absolute link": packed(header(NAME, 0, tarfile.SYMTYPE, "/etc/passwd")),
     "a hard link to a file outside": packed(header(NAME, 0, tarfile.LNKTYPE, "../../secret")),
+    "a hard link to nothing": packed(header(NAME, 0, tarfile.LNKTYPE, "x")),
+    "a hard link to itself": packed(header(NAME, 0, tarfile.LNKTYPE, NAME)),
     "a device": packed(header(NAME, 0, tarfile.CHRTYPE)),
     "a block device": packed(header(NAME, 0, tarfile.BLKTYPE)),
     "a pipe": packed(header(NAME, 0, tarfile.FIFOTYPE)),
 }
 ENDLESS = packed(header("first", 0), header(NAME, -512))
+# tarfile gives a sparse file another size than the one that it has followed.
+ENDLESS_SPARSE = packed(header("first", 0), header(NAME, -512, tarfile.GNUTYPE_SPARSE))
 
 
 @pytest.fixture
@@ -92,11 +96,14 @@ def test_unpacking_a_model_here_writes_nothing_outside_of_its_folder(attack: str
 
 
 @pytest.mark.timeout(10)
-def test_a_member_that_leads_back_to_the_one_before_is_not_followed_for_ever(place: Path) -> None:
+@pytest.mark.parametrize("archive", [ENDLESS, ENDLESS_SPARSE], ids=["plain", "sparse"])
+def test_a_member_that_leads_back_to_the_one_before_is_not_followed_for_ever(
+    archive: bytes, place: Path
+) -> None:
     job = Container(place)
     with pytest.raises(JobFailed):
-        job.unpack_model(ENDLESS)
-    (place / "model.tar.gz").write_bytes(ENDLESS)
+        job.unpack_model(archive)
+    (place / "model.tar.gz").write_bytes(archive)
     with pytest.raises(BadArchive, match="is damaged"):
         read_files(place / "model.tar.gz", {NAME})
 
@@ -160,6 +167,13 @@ BLOCKS = st.builds(
 )
 def test_any_archive_is_read_or_refused(blocks: list[bytes], ends: bool) -> None:
     judge_archive(packed(*blocks) if ends else gzip.compress(b"".join(blocks)))
+
+
+def test_a_stream_that_is_damaged_inside_a_file_raises_nothing_else(place: Path) -> None:
+    whole = packed(file(NAME, b" ".join(b"%d" % (n * n) for n in range(20_000))))
+    for at in range(1000, len(whole), 5000):
+        with suppress(JobFailed):
+            Container(place / str(at)).unpack_model(whole[:at] + b"\xff" * 64 + whole[at + 64 :])
 
 
 @given(st.integers(0, 200), st.binary(min_size=1, max_size=8))

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from car import RAW_COLUMNS, read_car
 from check_upload import Upload, UploadRefused, check
 from inference import input_fn
 from local.cli.approvals import row as approvals_row
+from local.cli.outcome import Result
+from local.cli.report import show_predictions
 from local.cli.screen import Screen
 from mails import fit_subject
 from preprocess import preprocess
@@ -93,6 +96,17 @@ def test_a_terminal_shows_what_others_wrote_and_obeys_none_of_it() -> None:
     lines = file.getvalue().split("\n")
     assert sum(line.count("a") and line.count("b") for line in lines)
     assert all(line.isprintable() for line in lines)
+
+
+def test_a_name_of_a_hundred_thousand_letters_does_not_fill_the_terminal() -> None:
+    file = io.StringIO()
+    screen = Screen(Console(file=file, width=10_000))
+    body = io.BytesIO(b"8,307,130,3504,12,70,1," + b"x" * 100_000 + b",17.5\n")
+    answers = SimpleNamespace(get_object=lambda **_: {"Body": body})
+    endpoint: Any = SimpleNamespace(client=lambda _: answers)
+    show_predictions(screen, endpoint, Result(predictions_uri="s3://bucket/batch.csv.out"))
+    assert max(map(len, file.getvalue().splitlines())) < 200
+    assert file.getvalue().rstrip().endswith("xxx...  17.50")
 
 
 def test_the_list_of_approvals_obeys_nothing_that_was_typed() -> None:
