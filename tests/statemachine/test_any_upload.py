@@ -16,7 +16,7 @@ from tests.statemachine.test_requests import sagemaker_requests
 CHAMPION_FOUND = {"Find champion": {"ModelPackageSummaryList": [{"ModelPackageArn": CHAMPION}]}}
 HOSTILE = [
     "../models/x", "..%2f..%2fmodels", "-rf", "--exit-message=/x", "$(id)", "`id`", "a' & $eval('1') & 'b", "$1$&$0",
-    "{% $states.context.Task.Token %}", "${BucketName}", "<script>", "\x1b[2J", "\r\nBcc: x", "\u202e", "\ud83d\ude97",
+    "{% $states.context.Task.Token %}", "${BucketName}", "<script>", "\x1b[2J", "\r\nBcc: x", "\u202e", "\U0001f697",
     "\u2028", "\x85", "\0", "s3://other/x", "x#y", "x?versionId=y", "=1+1", '"', "\\", "\ufffe",
 ]  # fmt: skip
 # What S3 takes: UTF-8, 1,024 bytes; what starts a run: incoming/*.csv.
