@@ -1,6 +1,6 @@
 # `make run` is the way in. Each target sets up what it needs; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test lint audit audit-lock bench lock deploy destroy clean
+.PHONY: help setup run up test lint audit audit-lock fuzz bench lock deploy destroy clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV_VERSION := 0.13.8
@@ -53,6 +53,10 @@ audit: lint $(AUDIT_SYNCED) ## Look for security mistakes in template, code, wor
 audit-lock: $(AUDIT_SYNCED) ## Look up known vulnerabilities of what is locked, on the internet
 	@for lock in $(LOCKS); do echo "$$lock"; $(AUDIT)/bin/pip-audit --strict --require-hashes --disable-pip \
 		--progress-spinner off --requirement "$$lock" || exit 1; done
+
+fuzz: $(SYNCED) ## Fuzz what reads uploads, models, requests and events, for three minutes each (Linux, x86-64)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --group fuzz
+	@$(BIN)/python -m tests.fuzz
 
 bench: $(SYNCED) ## Measure the pipeline beside one plain script
 	@$(BIN)/python benchmarks/end_to_end.py

@@ -82,6 +82,6 @@ def json_object(text: object) -> dict[str, Any]:
         return {}
     try:
         value = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):  # nested too deep
         return {}
     return value if isinstance(value, dict) else {}

@@ -20,8 +20,9 @@ from text import number, one_line
 
 prepare("s3")
 
-# CopyObject takes no more; a multipart copy of such a file would outlast the Lambda.
-COPY_LIMIT_BYTES = 5 * 1024**3
+# The processing job holds all cars in memory: thirty times the bytes of a file, if its rows are as short as
+# can be, and an ml.m5.large has 8 GiB. It would be millions of cars.
+LARGEST_BYTES = 128 * 1024**2
 HEAD_BYTES = 1024 * 1024
 _GONE = {"NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404"}
 
@@ -73,7 +74,7 @@ def handler(event: Event) -> Answer:
 
 def check(upload: Upload, whole_up_to: int) -> Answer:
     """Check the file and copy it to the run's folder. Raises UploadRefused."""
-    if upload.size > COPY_LIMIT_BYTES:
+    if upload.size > LARGEST_BYTES:
         raise UploadRefused(_too_large(upload))
     whole = upload.size <= whole_up_to
     try:
@@ -105,8 +106,8 @@ def _check_content(upload: Upload, whole: bool) -> Counts:
 
 def _too_large(upload: Upload) -> str:
     return (
-        f"{upload.name}: the file has {number(upload.size)} bytes; at most {number(COPY_LIMIT_BYTES)} "
-        "(5 GiB) can be used. Upload it in smaller files; each starts a run of its own."
+        f"{upload.name}: the file has {number(upload.size)} bytes; at most {number(LARGEST_BYTES)} "
+        "(128 MiB) can be used. Upload it in smaller files; each starts a run of its own."
     )
 
 

@@ -52,7 +52,7 @@ def parse_points(evaluation: str) -> tuple[Point, ...]:
     try:
         points = json.loads(evaluation)["test_predictions"][:_POINTS_SHOWN]
         pairs = [(float(point["actual"]), float(point["predicted"])) for point in points]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return ()
     return tuple(Point(a, p) for a, p in pairs if math.isfinite(a) and math.isfinite(p))
 

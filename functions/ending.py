@@ -7,6 +7,9 @@ from typing import Any
 from causes import FailedJob, failed_job, json_object, readable_cause
 from text import one_line
 
+# What preprocess.py begins with when the rest of a file, too large to be checked beforehand, is to blame.
+_REFUSED = "UploadRefused: "
+
 
 @dataclass(frozen=True)
 class Ending:
@@ -42,15 +45,20 @@ def identity(execution_arn: str, status: str, redrives: int) -> str:
 def from_detail(detail: Mapping[str, Any]) -> Ending:
     """Read the detail of "Step Functions Execution Status Change"; DescribeExecution has the same names."""
     output = json_object(detail.get("output"))
+    error = one_line(str(detail.get("error") or ""), 100)
+    cause = readable_cause(str(detail.get("cause") or ""))
+    job = failed_job(str(detail.get("cause") or ""))
+    if job and job.step == "preprocess" and cause.startswith(_REFUSED):
+        error, cause = "UploadRefused", cause.removeprefix(_REFUSED)
     return Ending(
         execution_arn=str(detail["executionArn"]),
         status=str(detail["status"]),
         redrives=int(detail.get("redriveCount") or 0),
         upload=uploaded_key(json_object(detail.get("input"))),
         output=output,
-        error=one_line(str(detail.get("error") or ""), 100),
-        cause=readable_cause(str(detail.get("cause") or "")),
-        job=failed_job(str(detail.get("cause") or "")),
+        error=error,
+        cause=cause,
+        job=job,
     )
 
 

@@ -12,6 +12,8 @@ from text import number
 _WIDTH, _HEIGHT = 360, 290
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 12, 44
 _ROW = 44
+# Values that differ by less do not differ: numbers as small as can be have no logarithm and no scale.
+_NOTHING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ def predicted_against_actual(points: Sequence[Point]) -> Element:
 def residuals(points: Sequence[Point]) -> Element:
     """How far each prediction is off; above zero the car does better than predicted."""
     errors = [point.actual - point.predicted for point in points]
-    reach = max(map(abs, errors), default=0) * 1.08 or 1.0
+    reach = max(map(abs, errors), default=0) * 1.08
+    reach = reach if reach > _NOTHING else 1.0
     x, y = _axes(*_bounds([point.predicted for point in points]), -reach, reach)
     zero = element("line", class_="ideal", x1=x.start, y1=y.at(0), x2=x.end, y2=y.at(0))
     pairs = zip(points, errors, strict=True)
@@ -97,7 +100,7 @@ def _bar(index: int, name: str, value: float, scale: _Axis) -> Element:
 
 def _bounds(values: Sequence[float]) -> tuple[float, float]:
     low, high = min(values, default=0.0), max(values, default=1.0)
-    margin = (high - low) * 0.05 or 1.0
+    margin = (high - low) * 0.05 if high - low > _NOTHING else 1.0
     return low - margin, high + margin
 
 

@@ -55,6 +55,5 @@ def ascii_only(value: str) -> str:
 
 
 def _visible(value: str) -> str:
-    # Cc controls, Cf invisible and direction-changing, Cs half a character, Zl and Zp line separators.
-    hidden = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-    return "".join(" " if unicodedata.category(c) in hidden else c for c in value)
+    # Not printable: controls, invisible and direction-changing characters, half ones, those that are none.
+    return "".join(c if c.isprintable() else " " for c in value)

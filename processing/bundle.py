@@ -10,7 +10,7 @@ import gzip
 import io
 import tarfile
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 LARGEST_ARCHIVE = 64 << 20
@@ -25,9 +25,9 @@ def read_files(archive: Path, names: Collection[str]) -> dict[str, bytes]:
     data = io.BytesIO(_decompress(archive))
     try:
         with tarfile.open(fileobj=data, mode="r:") as tar:
-            members = {_root_name(member): member for member in tar if member.isreg()}
+            members = {_root_name(member): member for member in _forwards(tar) if member.isreg()}
             found = {name: _content(tar, members[name]) for name in names if name in members}
-    except (tarfile.TarError, ValueError, OverflowError) as error:
+    except Exception as error:  # tarfile has no end of errors for a hostile archive
         raise BadArchive(f"{archive.name} is damaged") from error
     if missing := sorted(set(names) - set(found)):
         raise BadArchive(f"{archive.name} holds no {' and no '.join(missing)}")
@@ -57,6 +57,16 @@ def _decompress(archive: Path) -> bytes:
     if len(data) > LARGEST_ARCHIVE:
         raise BadArchive(f"{archive.name} is larger than {LARGEST_ARCHIVE >> 20} MiB when unpacked")
     return data
+
+
+def _forwards(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The members of an archive. A negative size leads back to a member before, again and again."""
+    before = -1
+    for member in tar:
+        if member.size < 0 or member.offset <= before:
+            raise tarfile.ReadError(member.name)
+        before = member.offset
+        yield member
 
 
 def _root_name(member: tarfile.TarInfo) -> str:

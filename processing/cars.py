@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from car import COLUMNS, BadCar, Car, content_hash, looks_like_value, quote, read_car
+from car import COLUMNS, BadCar, Car, content_hash, looks_like_value, printable, quote, read_car
 from csv_rows import Row, Unreadable, read_rows
 
-__all__ = ["BadUpload", "Car", "Counts", "check_cars", "read_cars"]
+__all__ = ["BadUpload", "Car", "Counts", "check_cars", "read_cars", "shown_name"]
 
 # The test set is 15 % of them: of 20 that is 3 rows, the fewest whose errors say anything about their spread.
 FEWEST_LABELLED_ROWS = 20
@@ -133,7 +133,7 @@ class _Tally:
 
     def refuse_too_little(self, name: str) -> None:
         if problem := self._problem():
-            raise BadUpload(f"{_short(name)} {problem}")
+            raise BadUpload(f"{shown_name(name)} {problem}")
 
     def _problem(self) -> str | None:
         if not self.rows:
@@ -156,7 +156,7 @@ class _Problems:
     """Collects what is wrong, shows the first few and counts the others."""
 
     def __init__(self, name: str) -> None:
-        self._name = _short(name)
+        self._name = shown_name(name)
         self._shown: list[str] = []
         self._count = 0
 
@@ -179,5 +179,6 @@ class _Problems:
             raise BadUpload("\n".join(self._shown))
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= 256 else f"{name[:255]}…"
+def shown_name(name: str) -> str:
+    """The name of a file as a message may show it."""
+    return printable(name if len(name) <= 256 else f"{name[:255]}…")

@@ -59,20 +59,22 @@ def read_rows(stream: BinaryIO, *, whole: bool = True) -> Iterator[Row]:
     Only `stream.read(size)` is used, and only as far as rows are asked for. Raises Unreadable.
     """
     lines = _readable_lines(stream, whole)
-    leading = _up_to_first_with_text(lines)
-    lines = itertools.chain(leading, lines)
-    if leading and _ORIGINAL_LINE.match(leading[-1]):
+    blank, first = _first_with_text(lines)
+    # Blank lines are counted and not kept: there can be millions.
+    lines = itertools.chain(itertools.repeat("\n", blank), [first], lines)
+    if _ORIGINAL_LINE.match(first):
         return itertools.chain([Row(0, list(ORIGINAL_HEADER))], _original_rows(lines))
     return _comma_rows(lines, whole)
 
 
-def _up_to_first_with_text(lines: Iterator[str]) -> list[str]:
-    leading = []
+def _first_with_text(lines: Iterator[str]) -> tuple[int, str]:
+    """How many blank lines come first, and the line after them; "" if there is none."""
+    blank = 0
     for line in lines:
-        leading.append(line)
         if line.strip():
-            break
-    return leading
+            return blank, line
+        blank += 1
+    return blank, ""
 
 
 def _original_rows(lines: Iterator[str]) -> Iterator[Row]:

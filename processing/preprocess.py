@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -19,11 +20,15 @@ from pathlib import Path
 import features
 import job
 from car import COLUMNS, RAW_COLUMNS, Car, content_hash
-from cars import BadUpload, read_cars
+from cars import BadUpload, read_cars, shown_name
 from digests import ChangedFile, check, file_digest
 
 # What is prepared, relative to the output folder.
 TABLES = ("train/train.csv", "validation/validation.csv", "test/test.csv", "batch/batch.csv")
+# What a spreadsheet computes, where a cell begins, whatever it takes for the separator of cells.
+_FORMULA = re.compile(r'(?:^|[;,|])[ "]*(?=[=+@\-＝＋＠－])')
+# What an exit message begins with when the file is to blame and not the job: the error of `check_upload`.
+REFUSED = "UploadRefused: "
 
 
 @dataclass(frozen=True)
@@ -58,14 +63,15 @@ def preprocess(upload: Path, digest: str, output: Path, file_name: str) -> str:
 
     Raises BadUpload and ChangedFile; `file_name` is what their messages call the upload.
     """
-    check(upload, digest, file_name)
+    check(upload, digest, shown_name(file_name))
     with upload.open("rb") as stream:
         cars = read_cars(stream, file_name)
     unlabelled = [car for car in cars if car.mpg is None]
     parts = split(car for car in cars if car.mpg is not None)
     if all(car.horsepower is None for car in parts.train):
         raise BadUpload(
-            f"{file_name} has too few rows with horsepower; none of them is in the part that trains the model"
+            f"{shown_name(file_name)} has too few rows with horsepower; "
+            "none of them is in the part that trains the model"
         )
     _write_prepared(output, parts, batch=unlabelled + parts.test)
     rows = {
@@ -100,7 +106,17 @@ def _texts(car: Car, columns: Sequence[str]) -> list[str]:
 def _text(value: float | str | None) -> str:
     if value is None:
         return ""
-    return repr(value).removesuffix(".0") if isinstance(value, float) else str(value)
+    if isinstance(value, str):
+        return _no_formula(value)
+    return repr(value).removesuffix(".0")
+
+
+def _no_formula(name: str) -> str:
+    """The name so that a spreadsheet shows it as text: predictions repeat it, and people open them there.
+
+    Models do not look at names, so training and serving stay the same.
+    """
+    return _FORMULA.sub(r"\g<0>'", name)
 
 
 def _write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
@@ -122,8 +138,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--exit-message", type=Path, required=True, help="file for a digest or a failure")
     parser.add_argument("--file-name", default="upload.csv", help="what messages call the upload")
     args = parser.parse_args(arguments)
-    work = partial(preprocess, args.upload, args.upload_digest, args.output, args.file_name)
+    work = partial(_preprocess_or_refuse, args.upload, args.upload_digest, args.output, args.file_name)
     return job.run(work, args.exit_message, known=(BadUpload, ChangedFile))
+
+
+def _preprocess_or_refuse(upload: Path, digest: str, output: Path, file_name: str) -> str:
+    try:
+        return preprocess(upload, digest, output, file_name)
+    except BadUpload as problem:
+        raise BadUpload(f"{REFUSED}{problem}") from None
 
 
 if __name__ == "__main__":

@@ -16,10 +16,17 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from hypothesis import settings
 
 ROOT = Path(__file__).parents[1]
 REGION = "us-east-1"
 START_SECONDS = 60.0
+
+# Examples are small; a slow one only says that the machine was busy.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
+# For a night: pytest --hypothesis-profile=thorough -k ...
+settings.register_profile("thorough", parent=settings.get_profile("unhurried"), max_examples=10_000)
 
 
 def pytest_configure() -> None:

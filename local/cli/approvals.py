@@ -10,7 +10,7 @@ from local.cli.down import NOTE
 from local.cli.endpoint import Endpoint, connected
 from local.cli.instance import read_running
 from local.cli.problems import Trouble
-from local.cli.screen import Screen
+from local.cli.screen import Screen, printable
 from local.cli.up import show_trouble
 
 HEADER = ("asked", "file", "run", "MSE", "status", "decided", "by", "from", "why")
@@ -92,7 +92,7 @@ def row(request: Mapping[str, Any]) -> list[str]:
         ", ".join(part for part in came_from if part),
         request["comment"],
     ]
-    shown = [_printable(str(cell or "")) for cell in cells]
+    shown = [printable(str(cell or "")) for cell in cells]
     return [*shown[:-1], shown[-1] if len(shown[-1]) <= WHY_SHOWN else f"{shown[-1][: WHY_SHOWN - 3]}..."]
 
 
@@ -118,7 +118,3 @@ def _records(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
 
 def _utc(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else " " for character in text)

@@ -1,5 +1,6 @@
 """What a run came to: the object that `mpg run --json` prints, and the exit code."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -10,6 +11,7 @@ Outcome = Literal[
     "approved", "rejected", "pending", "expired", "refused", "below_threshold", "already_processed", "failed"
 ]
 
+_REFUSED = "UploadRefused: "
 _BY_ERROR: dict[str, Outcome] = {"UploadRefused": "refused", "ModelQualityTooLow": "below_threshold"}
 _GOOD_ENDS: dict[str, Outcome] = {
     "approved": "approved",
@@ -70,3 +72,14 @@ class Result:
         self.outcome = _BY_ERROR.get(end.error, "failed")
         self.error = end.error or end.status
         self.cause = end.cause or None
+        if refusal := _refused_by_job(end):
+            self.outcome, self.error, self.cause = "refused", "UploadRefused", refusal
+
+
+def _refused_by_job(end: Ended) -> str:
+    """What preprocess.py says of a file that was too large to be checked whole beforehand; "" if nothing."""
+    try:
+        message = str(json.loads(end.cause)["ExitMessage"])
+    except (ValueError, TypeError, KeyError):
+        return ""
+    return message.removeprefix(_REFUSED) if message.startswith(_REFUSED) else ""

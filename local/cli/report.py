@@ -10,6 +10,7 @@ from local.cli.outcome import Result
 from local.cli.screen import Screen
 
 ROWS_SHOWN = 5
+CELL_SHOWN = 60
 # One line of predictions is the input row, with an upload's columns except mpg, and the prediction.
 COLUMNS = (
     *(
@@ -82,7 +83,8 @@ def show_end(screen: Screen, result: Result) -> None:
 
 
 def _rounded(row: list[str]) -> list[str]:
-    return [*row[:-1], f"{float(row[-1]):.2f}"] if row else row
+    cells = [cell if len(cell) <= CELL_SHOWN else f"{cell[: CELL_SHOWN - 3]}..." for cell in row]
+    return [*cells[:-1], f"{float(row[-1]):.2f}"] if row else row
 
 
 def _short(value: str) -> str:

@@ -58,7 +58,7 @@ class Screen:
 
     def line(self, text: str = "", style: str = "") -> None:
         """One line as it is."""
-        self._console.print(Text(text, style=style))
+        self._console.print(_plain(text, style))
 
     def heading(self, text: str) -> None:
         """Begins a part."""
@@ -69,13 +69,13 @@ class Screen:
         """Somebody else's text, set apart from ours."""
         bar = "│ " if self._fancy else "| "
         for line in text.rstrip().splitlines():
-            self._console.print(Text.assemble(("  " + bar, "dim"), line))
+            self._console.print(Text.assemble(("  " + bar, "dim"), _plain(line)))
 
     def facts(self, rows: Sequence[tuple[str, str]]) -> None:
         """Names and their values, one below the other."""
         width = max(len(name) for name, _ in rows) + 2
         for name, value in rows:
-            self._console.print(Text.assemble("  ", (name.ljust(width), "dim"), value))
+            self._console.print(Text.assemble("  ", (name.ljust(width), "dim"), _plain(value)))
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """Rows in aligned columns."""
@@ -144,9 +144,19 @@ class Screen:
 
 def _columns(name: str, seconds: float | None, note: str) -> Text:
     took = "" if seconds is None else f"{seconds:.1f} s"
-    told = ("   " + note if note else "", "dim")
-    return Text.assemble(name.ljust(NAME_WIDTH), (took.rjust(SECONDS_WIDTH), "dim"), told)
+    told = _plain("   " + note if note else "", "dim")
+    return Text.assemble(_plain(name.ljust(NAME_WIDTH)), (took.rjust(SECONDS_WIDTH), "dim"), told)
 
 
 def _detail(text: str) -> Text:
-    return Text("      " + text, style="dim")
+    return _plain("      " + text, "dim")
+
+
+def _plain(text: str, style: str = "") -> Text:
+    """Text that cannot move the cursor, colour anything or ring: much of what is shown, others wrote."""
+    return Text("\n".join(map(printable, text.split("\n"))), style=style)
+
+
+def printable(text: str) -> str:
+    """The text in one line, with a space for every character that a terminal would not show but obey."""
+    return "".join(character if character.isprintable() else " " for character in text)

@@ -67,10 +67,10 @@ def _refused(
     """Code and message when the call must not go on."""
     try:
         request = json.loads(body or b"{}")
-    except ValueError:
-        return None
+    except (ValueError, RecursionError):
+        return "SerializationException", "The request is no JSON."
     if not isinstance(request, dict):
-        return None
+        return "SerializationException", "The request is no JSON object."
     needed = permissions.resources(action, request)
     roles = sorted(set(passed_roles(request))) if action.startswith("Create") else []
     asked: list[tuple[str, str, dict[str, str]]] = [

@@ -16,6 +16,8 @@ from typing import Any
 
 from local.sagemaker.errors import JobFailed
 
+# Unpacked. The disk of a job's instance is larger; the one of this machine may not be.
+LARGEST_MODEL = 1 << 30
 _ML = "/opt/ml"
 # A path may be a whole argument, or follow `--name=`, or be one of several (PYTHONPATH).
 _ML_PATH = re.compile(r"(?:(?<=[=:,])|^)/opt/ml(?=[/:,]|$)")
@@ -79,13 +81,24 @@ class Container:
         model.mkdir(parents=True, exist_ok=True)
         try:
             with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
+                _refuse_bomb(tar)
                 tar.extractall(model, filter="data")
-        except (tarfile.TarError, OSError, EOFError) as error:
+        except Exception as error:  # tarfile and gzip have no end of errors for a hostile archive
             raise JobFailed(f"ClientError: Failed to extract model data archive: {error}") from error
 
     def remove(self) -> None:
         """Delete the folder with everything in it, also what a job made read-only."""
         shutil.rmtree(self.folder, onerror=_make_writable)
+
+
+def _refuse_bomb(tar: tarfile.TarFile) -> None:
+    """Look at every size before anything is written. A negative one leads back, again and again."""
+    unpacked, before = 0, -1
+    for member in tar:
+        unpacked += member.size
+        if member.size < 0 or member.offset <= before or unpacked > LARGEST_MODEL:
+            raise tarfile.ReadError(f"{member.name} has {member.size} bytes")
+        before = member.offset
 
 
 def _make_writable(function: Any, path: str, _: Any) -> None:

@@ -93,16 +93,17 @@ def _clean_map(shape: Any, value: Any, path: str) -> dict[str, Any]:
 
 def _clean_scalar(shape: Shape, value: Any, path: str) -> Any:
     kind = shape.type_name
-    whole = isinstance(value, int | float) and not isinstance(value, bool)
+    # Neither NaN nor infinite, and no larger than a long.
+    number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1 << 63
     if kind == "string" and isinstance(value, str):
         return value
     if kind == "boolean" and isinstance(value, bool):
         return value
-    if kind in ("integer", "long") and whole and float(value).is_integer():
+    if kind in ("integer", "long") and number and float(value).is_integer():
         return int(value)
-    if kind in ("float", "double") and whole:
+    if kind in ("float", "double") and number:
         return float(value)
-    if kind == "timestamp" and (whole or isinstance(value, str | dt.datetime)):
+    if kind == "timestamp" and (number or isinstance(value, str | dt.datetime)):
         return _epoch(value, path)
     raise _serialization(f"can not be converted to {_JAVA_NAMES.get(kind, kind)}", path, value)
 

@@ -220,7 +220,7 @@ def test_a_good_upload_is_kept(stage: Stage, event: str, checked: str, rows: int
         ("check_upload-refused", r"incoming/broken\.csv, line \d+: horsepower is .*expected"),
         (
             "check_upload-too-large",
-            r"incoming/huge\.csv: the file has 6,000,000,000 bytes; at most 5,368,709,120",
+            r"incoming/huge\.csv: the file has 6,000,000,000 bytes; at most 134,217,728",
         ),
     ],
 )

@@ -4,6 +4,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -65,6 +66,13 @@ def _no_sockets(socket_disabled: None) -> None:
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    with make_world(monkeypatch) as made:
+        yield made
+
+
+@contextmanager
+def make_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A world of its own, while entered."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
@@ -92,6 +100,10 @@ def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
 
 @pytest.fixture
 def context() -> Any:
+    return make_context()
+
+
+def make_context() -> Any:
     """What Lambda hands to a handler beside the event."""
     return SimpleNamespace(
         function_name="function",

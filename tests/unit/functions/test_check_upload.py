@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import check_upload
-from check_upload import COPY_LIMIT_BYTES, HEAD_BYTES, Upload, UploadRefused, check
+from check_upload import HEAD_BYTES, LARGEST_BYTES, Upload, UploadRefused, check
 from tests.unit.functions.conftest import BUCKET, ROOT, World
 
 GOOD = (ROOT / "data" / "auto-mpg.csv").read_bytes() if Path(ROOT / "data" / "auto-mpg.csv").exists() else b""
@@ -64,9 +64,9 @@ def test_of_a_large_file_only_the_head_is_judged(world: World) -> None:
         check(upload(version, len(large)), whole_up_to=len(large))
 
 
-def test_a_file_larger_than_s3_copies_is_refused_before_it_is_read(world: World) -> None:
-    with pytest.raises(UploadRefused, match="5,368,709,121 bytes"):
-        check(upload("unknown", COPY_LIMIT_BYTES + 1), whole_up_to=1000)
+def test_a_file_larger_than_the_job_can_hold_is_refused_before_it_is_read(world: World) -> None:
+    with pytest.raises(UploadRefused, match="134,217,729 bytes"):
+        check(upload("unknown", LARGEST_BYTES + 1), whole_up_to=1000)
 
 
 def test_a_version_deleted_meanwhile_is_refused_in_words(world: World) -> None:

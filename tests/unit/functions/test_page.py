@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import plots
@@ -141,6 +141,7 @@ def test_figures_that_are_missing_are_dashes(facts: dict[str, Any]) -> None:
 
 
 @given(st.lists(st.builds(Point, *[st.floats(-1e9, 1e9)] * 2), max_size=20))
+@example([Point(0.0, 5e-324)])
 def test_any_predictions_can_be_drawn_within_the_plot(points: list[Point]) -> None:
     for plot in (plots.predicted_against_actual(points), plots.residuals(points)):
         dots = list(plot.iter("circle"))

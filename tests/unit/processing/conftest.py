@@ -11,15 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 ROOT = Path(__file__).parents[3]
 SCRIPTS = ROOT / "processing"
 sys.path.insert(0, str(SCRIPTS))
-
-# Examples are small; a slow one only says that the machine was busy.
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
 
 Script = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -152,7 +152,7 @@ def test_the_batch_is_what_has_no_mpg_and_then_the_test_rows_without_theirs(
     done = preprocess(run_script, tmp_path, sample + new)
     assert done.returncode == 0, done.stderr
     batch = (tmp_path / "prepared" / "batch" / "batch.csv").read_text(encoding="utf-8").splitlines()
-    assert batch[:2] == ['4,98,,2046,19,71,2,"=pinto, ""s"" ë"', "4,98.5,68,2046.25,19,71,3,b"]
+    assert batch[:2] == ['4,98,,2046,19,71,2,"\'=pinto, ""s"" ë"', "4,98.5,68,2046.25,19,71,3,b"]
     header, *test = (tmp_path / "prepared" / "test" / "test.csv").read_text().splitlines()
     assert header == HEADER
     assert batch[2:] == [line.partition(",")[2] for line in test]
@@ -185,7 +185,7 @@ def test_the_same_upload_gives_the_same_files(
 
 def test_bad_data_ends_the_job_with_a_message_and_no_traceback(run_script: Script, tmp_path: Path) -> None:
     done = preprocess(run_script, tmp_path, b"mpg;weight\n18;3504\n")
-    message = "incoming/cars.csv, line 1: the columns are separated by semicolons; save the file with commas"
+    message = "UploadRefused: incoming/cars.csv, line 1: the columns are separated by semicolons; save the file with commas"
     assert (done.returncode, done.stdout, done.stderr) == (1, "", message + "\n")
     assert (tmp_path / "output" / "message").read_text() == message
     assert not (tmp_path / "prepared").exists()
@@ -197,7 +197,7 @@ def test_horsepower_that_only_the_test_rows_have_is_too_little(run_script: Scrip
     only = next(car for car in candidates if car in split([*without, car]).test)
     rows = [f"18,8,{car.displacement},{car.horsepower},3504,12,70,1," for car in [*without, only]]
     done = preprocess(run_script, tmp_path, "\n".join([HEADER, *rows]).encode())
-    assert done.stderr.startswith("incoming/cars.csv has too few rows with horsepower")
+    assert done.stderr.startswith("UploadRefused: incoming/cars.csv has too few rows with horsepower")
 
 
 def test_an_unexpected_error_is_told_in_a_line_and_logged_with_its_traceback(

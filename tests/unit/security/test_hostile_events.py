@@ -1,0 +1,116 @@
+"""What an upload, a model or a person can put into an event harms no Lambda: the mail goes out and is clean."""
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import notify
+from causes import failed_job, readable_cause
+from details import parse_points, parse_predictions
+from ending import from_detail
+from ending_mails import ending_mail
+from mails import fit_subject
+from page_model import model_sections
+from tests.unit.functions.conftest import World, event
+from tests.unit.functions.requests import ask
+
+ENDS = [
+    "notify-approved", "notify-rejected", "notify-expired", "notify-failed", "notify-upload-refused",
+    "notify-model-quality-too-low", "notify-tuning-failed", "notify-timed-out", "notify-aborted",
+]  # fmt: skip
+HOSTILE = [
+    "\x1b[2J",
+    "\r\nBcc: x@y",
+    "<script>",
+    "\u202e",
+    "\ud800",
+    "{",
+    '{"ExitMessage": "',
+    "=1+1",
+    "x" * 3000,
+    "\0",
+    "[" * 2000,
+]
+TEXTS = st.text(max_size=40) | st.sampled_from(HOSTILE)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=6,
+)
+CAUSES = st.one_of(
+    TEXTS,
+    JSON.map(json.dumps),
+    st.dictionaries(
+        st.sampled_from(["ExitMessage", "FailureReason", "ProcessingJobName", "errorMessage"]), TEXTS
+    ).map(json.dumps),
+)
+
+
+def clean(text: str) -> bool:
+    return all(line.isprintable() for line in text.split("\n"))
+
+
+@given(CAUSES, st.integers(0, 200))
+def test_any_cause_is_told_in_words_even_when_it_is_cut_off(cause: str, end: int) -> None:
+    for text in (cause, cause[:end]):
+        assert clean(readable_cause(text))
+        assert len(readable_cause(text)) <= 2000
+        job = failed_job(text)
+        assert job is None or job.name.isprintable()
+
+
+@given(st.sampled_from(ENDS), TEXTS, CAUSES, TEXTS, JSON)
+def test_any_key_cause_error_and_comment_makes_a_clean_mail(
+    name: str, key: str, cause: str, error: str, said: Any
+) -> None:
+    detail = copy.deepcopy(event(name)["detail"])
+    uploaded = json.loads(detail["input"])
+    uploaded["detail"]["object"]["key"] = key
+    detail["input"] = json.dumps(uploaded)
+    if detail.get("cause"):
+        detail |= {"cause": cause, "error": error}
+    if detail.get("output"):
+        output = json.loads(detail["output"])
+        output["upload"]["key"] = key
+        if "decision" in output:
+            output["decision"] |= {"comment": said, "reviewer": error}
+        detail["output"] = json.dumps(output)
+    mail = ending_mail(from_detail(detail))
+    assert mail is not None
+    assert clean(mail.text)
+    assert len(mail.text.encode()) < 256 * 1024
+    assert 0 < len(fit_subject(mail.subject)) < 100
+
+
+@given(JSON, JSON)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_figures_and_facts_can_be_shown_to_the_approver(world: World, figures: Any, fact: Any) -> None:
+    facts = {"key": str(fact), "uploaded_by": str(fact), "trials": fact, "threshold": fact}
+    metrics = {"mse": {"value": fact, "standard_deviation": figures}, "rmse": {"value": figures}}
+    evaluation = {"regression_metrics": metrics, "baseline": {"mse": fact}, "champion": {"mse": figures}}
+    asked = ask(world, evaluation=evaluation, **facts)
+    from details import Details
+
+    assert model_sections(asked.record, Details())
+
+
+@given(TEXTS | JSON.map(json.dumps))
+def test_any_evaluation_and_predictions_are_shown_or_left_out(text: str) -> None:
+    assert isinstance(parse_points(text), tuple)
+    assert isinstance(parse_points(json.dumps({"test_predictions": text})), tuple)
+    for row in parse_predictions(text):
+        assert all(cell.isprintable() for cell in row)
+
+
+@pytest.mark.parametrize("detail", [{}, {"status": "FAILED"}, None, "x"])
+def test_an_event_that_is_none_raises_and_so_ends_in_the_dead_letter_queue(
+    world: World, detail: Any, context: Any
+) -> None:
+    """Only EventBridge may call it; what it cannot read must not be lost."""
+    with pytest.raises((KeyError, TypeError)):
+        notify.handler({"detail": detail}, context)
+    assert world.mails() == []

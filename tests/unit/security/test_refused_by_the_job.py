@@ -1,0 +1,81 @@
+"""A file too large to be checked whole beforehand is refused by the job, and that is told as a refusal."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import notify
+import preprocess
+from digests import file_digest
+from ending import from_detail
+from local.cli.history import Ended
+from local.cli.outcome import Result
+from tests.unit.functions.conftest import World, event
+from tests.unit.security.conftest import ROOT
+
+JOB = "mpg-20260301-0925-3fa85f64-preprocess-0-0"
+
+
+def exit_message(folder: Path, upload: bytes) -> str:
+    """What the job writes for people about an upload."""
+    (folder / "upload.csv").write_bytes(upload)
+    message = folder / "output" / "message"
+    paths = ["--upload", folder / "upload.csv", "--output", folder / "prepared", "--exit-message", message]
+    digest = file_digest(folder / "upload.csv")
+    assert (
+        preprocess.main([*map(str, paths), "--upload-digest", digest, "--file-name", "incoming/large.csv"])
+        == 1
+    )
+    return message.read_text()
+
+
+def cause(message: str, job: str = JOB) -> str:
+    """The `Cause` that Step Functions makes of a processing job that failed."""
+    reason = f"AlgorithmError: {message}, exit code: 1"
+    return json.dumps({"ProcessingJobName": job, "ExitMessage": message, "FailureReason": reason})
+
+
+@pytest.fixture
+def refusal(tmp_path: Path) -> str:
+    return cause(exit_message(tmp_path, (ROOT / "data/auto-mpg.csv").read_bytes() + b"no,car\n"))
+
+
+def failed(cause: str) -> dict[str, Any]:
+    told = event("notify-failed")
+    told["detail"] |= {"error": "States.TaskFailed", "cause": cause}
+    return told
+
+
+def test_the_mail_and_the_metrics_tell_a_refusal_and_no_failure(
+    refusal: str, world: World, context: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notify.handler(failed(refusal), context)
+    subject, text = world.mails(world.notification_topic)[-1]
+    assert subject.startswith("Refused: ")
+    assert "\nincoming/large.csv, line 400: has 2 fields; expected 9\n" in text
+    assert "Correct the file and upload it again" in text
+    metrics = capsys.readouterr().out
+    assert '"RunRefused"' in metrics
+    assert "PipelineFailed" not in metrics
+
+
+def test_the_command_line_tells_a_refusal(refusal: str) -> None:
+    result = Result()
+    result.take_end(Ended("FAILED", {}, "States.TaskFailed", refusal))
+    assert (result.outcome, result.exit_code) == ("refused", 1)
+    assert result.cause == "incoming/large.csv, line 400: has 2 fields; expected 9"
+
+
+@pytest.mark.parametrize(
+    ("message", "job"),
+    [
+        ("unexpected error MemoryError: ; see the job's log", JOB),
+        ("unexpected error OSError: UploadRefused: x; see the job's log", JOB),
+        ("UploadRefused: x", JOB.replace("preprocess", "evaluate")),
+        ("", JOB),
+    ],
+)
+def test_a_job_that_failed_for_another_reason_stays_a_failure(message: str, job: str, world: World) -> None:
+    assert from_detail(failed(cause(message, job))["detail"]).outcome == "States.TaskFailed"
