@@ -30,6 +30,7 @@ class Pipeline:
         self.work = work
         self.tally = tally
         self.runs: list[Run] = []
+        self._settled: list[Run] = []
         self._rules: list[dict[str, Any]] = []
         self._clients: dict[str, Any] = {}
         self._uploads_of: dict[str, tuple[str, str]] = {}
@@ -274,10 +275,19 @@ class Pipeline:
             client.update_state_machine(stateMachineArn=machine, definition=original)
 
     def settle(self) -> None:
-        """Add what became of a test's uploads to the tally, and forget them."""
-        for run in self.runs:
+        """Add what became of a test's uploads to the tally. Fails if that must not be."""
+        known, runs, self.runs = self.tally.problems, self.runs, []
+        for run in runs:
             run.settle(self.tally)
-        self.runs = []
+        self._settled += runs
+        assert self.tally.problems == known
+
+    def settle_mails(self) -> None:
+        """Look again at all uploads so far, for mails that came after their test. Fails on one too many."""
+        mails = self.mails()
+        for run in self._settled:
+            run.settle_mails(self.tally, mails)
+        assert self.tally.problems == []
 
 
 def processes(what: str, *texts: str) -> list[int]:
