@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import eventually
 from tests.faults.calls import TASKS
 from tests.faults.pipeline import SAMPLE, Pipeline
-from tests.faults.run import Run
+from tests.faults.run import RUN_SECONDS, Run
 from tests.faults.tally import Ending
 
 SLOW = "import time; time.sleep(600)"
@@ -37,6 +38,31 @@ def test_a_killed_trial_does_not_fail_the_tuning(pipeline: Pipeline) -> None:
     assert run.ends().outcome == "pending"
     reasons = [reason_of(run, name) for name, status in run.trials().items() if status == "Failed"]
     assert {reason[-14:] for reason in reasons} == {"exit code: 137"}
+
+
+def test_a_trial_whose_spot_instance_is_reclaimed_begins_anew_and_the_run_gets_through(
+    pipeline: Pipeline,
+) -> None:
+    with pipeline.definition("Tune", Arguments=on_spot(wait_seconds=600)):
+        run = pipeline.upload("many.csv", many_rows())
+        trial = trial_in_training(run)
+        pipeline.reclaim_instance(trial)
+        assert run.ends().outcome == "pending"
+    assert set(run.trials().values()) == {"Completed"}
+    begun = ["Starting", "Downloading", "Training"]
+    assert transitions_of(run, trial) == [*begun, "Interrupted", *begun, "Uploading", "Completed"]
+
+
+def test_a_trial_that_gets_no_spot_instance_in_time_does_not_fail_the_tuning(pipeline: Pipeline) -> None:
+    with pipeline.definition("Tune", Arguments=on_spot(wait_seconds=8)):
+        run = pipeline.upload("many.csv", many_rows())
+        trial = trial_in_training(run)
+        pipeline.reclaim_instance(trial, seconds=600)
+        assert run.ends().outcome == "pending"
+    assert sorted(run.trials().values()) == ["Completed", "Completed", "Stopped"]
+    assert transitions_of(run, trial)[-2:] == ["Interrupted", "MaxWaitTimeExceeded"]
+    assert best_trial(run) != trial
+    assert run.approve().outcome == "approved"
 
 
 def test_a_trial_whose_model_cannot_be_stored_does_not_fail_the_tuning(pipeline: Pipeline) -> None:
@@ -173,6 +199,28 @@ def assert_redrive_completes(run: Run, state: str) -> None:
 def reason_of(run: Run, trial: str) -> str:
     found = run.pipeline.client("sagemaker").describe_training_job(TrainingJobName=trial)
     return str(found["FailureReason"])
+
+
+def on_spot(wait_seconds: int) -> dict[str, Any]:
+    """What `UseSpot` changes in the request for a tuning job, with another limit for the waiting."""
+    limits = {"MaxRuntimeInSeconds": wait_seconds, "MaxWaitTimeInSeconds": wait_seconds}
+    return {"TrainingJobDefinition": {"EnableManagedSpotTraining": True, "StoppingCondition": limits}}
+
+
+def trial_in_training(run: Run) -> str:
+    """Wait until a trial trains; its name."""
+    return str(
+        eventually(
+            lambda: [name for name in run.trials() if transitions_of(run, name)[-1] == "Training"],
+            RUN_SECONDS,
+        )[0]
+    )
+
+
+def transitions_of(run: Run, trial: str) -> list[str]:
+    """The secondary statuses of a training job, in order."""
+    found = run.pipeline.client("sagemaker").describe_training_job(TrainingJobName=trial)
+    return [each["Status"] for each in found["SecondaryStatusTransitions"]]
 
 
 def best_trial(run: Run) -> str:
