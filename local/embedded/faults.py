@@ -10,8 +10,9 @@ replaces the former ones; `GET` shows the rules with how often each was met. A r
 | `containing` | what the call must have in its path, query or body |
 | `from`, `times` | which of the calls: from this one on (1 is the first), so many; null: all from then on |
 | `error`, `status`, `message` | the answer, in the service's own protocol; the status has a default |
+| `done` | true: the call is carried out all the same, though its answer is the error |
 | `drop` | the connection breaks: `before` or `after` the call was carried out |
-| `delay` | seconds before that; with `drop` `after`, between the two; over when the rules are replaced |
+| `delay` | seconds before that; after a call that is carried out; over when the rules are replaced |
 
 The first rule whose turn it is decides, and those after it never hear of the call. A rule without `error`,
 `delay` and `drop` changes nothing: it watches, and keeps what it saw in `requests`.
@@ -55,6 +56,7 @@ class Rule:
     error: str = ""
     status: int | None = None
     message: str = "A fault was asked for."
+    done: bool = False
     delay: float = 0.0
     drop: Literal["", "before", "after"] = ""
     seen: int = 0
@@ -168,7 +170,7 @@ async def _with_rules(faults: Faults, aws: Application, scope: Any, receive: Any
     if rule is None:
         await aws(scope, _replay(body, receive), send)
         return
-    if rule.drop == "after":
+    if rule.done or rule.drop == "after":
         await aws(scope, _replay(body, receive), _swallow)
     rule.applied += 1
     await faults.wait(rule.delay)

@@ -56,17 +56,21 @@ TASKS = {
     "Register model": Call("sagemaker:CreateModelPackage"),
     "Ask for approval": Call("lambda:Invoke", "RequestApproval"),
 }
+# The calls of the functions for which a state waits.
+WAITED_FOR = {
+    Call("s3:GetObject", "/incoming/"): "Check upload",
+    Call("s3:CopyObject", "/input/upload.csv"): "Check upload",
+    Call("sns:ListSubscriptionsByTopic", "ApprovalTopic"): "Ask for approval",
+    Call("dynamodb:PutItem", "link#"): "Ask for approval",
+    Call("dynamodb:UpdateItem", "package#"): "Ask for approval",
+    Call("dynamodb:GetItem", "package#"): "Ask for approval",
+    Call("sns:Publish", "ApprovalTopic"): "Ask for approval",
+}
 LAMBDAS = [
-    Call("s3:GetObject", "/incoming/"),
-    Call("s3:CopyObject", "/input/upload.csv"),
-    Call("sns:ListSubscriptionsByTopic", "ApprovalTopic"),
-    Call("sns:Publish", "ApprovalTopic"),
+    *WAITED_FOR,
     Call("sns:Publish", "NotificationTopic"),
-    Call("dynamodb:PutItem", "link#"),
     Call("dynamodb:PutItem", "told#"),
     Call("dynamodb:GetItem", "link#"),
-    Call("dynamodb:GetItem", "package#"),
-    Call("dynamodb:UpdateItem", "package#"),
     Call("dynamodb:UpdateItem", "told#"),
     Call("sagemaker:UpdateModelPackage"),
     Call("s3:GetObject", "/predictions/"),

@@ -61,11 +61,15 @@ class Run:
             ModelPackageArn=package, ModelApprovalStatus=status, ApprovalDescription="by the test"
         )
 
-    def approve_by_mail(self, button: tuple[str, str] = ("decision", "approve")) -> int:
-        """Approve the model through the newest mailed link; the status of the page that answers."""
+    def open_link(self) -> browser.Page:
+        """The review page, by the newest mailed link."""
         link = _LINK.search(self.questions()[-1].text)
         assert link
-        page = browser.get(link.group())
+        return browser.get(link.group())
+
+    def approve_by_mail(self, button: tuple[str, str] = ("decision", "approve")) -> int:
+        """Approve the model through the newest mailed link; the status of the page that answers."""
+        page = self.open_link()
         form = page.form_with_button(*button)
         return browser.submit(page, form, form.filled({"reviewer": "Ada"}, button)).status
 
@@ -85,7 +89,10 @@ class Run:
         """The event with which Step Functions tells the end of the execution."""
         found = self.pipeline.describe(self.arn)
         names = ("executionArn", "stateMachineArn", "name", "status", "input", "output", "error", "cause")
-        detail = {name: found.get(name) for name in names} | {"redriveCount": found.get("redriveCount", 0)}
+        detail = {name: found.get(name) for name in names} | {
+            "redriveCount": found.get("redriveCount", 0),
+            "startDate": int(found["startDate"].timestamp() * 1000),
+        }
         return {
             "source": "aws.states",
             "detail-type": "Step Functions Execution Status Change",
