@@ -100,10 +100,9 @@ class Pipeline:
         eventually(lambda: self.faults()[-1]["applied"] >= number, RUN_SECONDS)
 
     @contextmanager
-    def quotas(self, **instances: int) -> Iterator[None]:
-        """While entered, an account with so many ml.m5.large for `processing`, `training` and `transform`."""
-        quotas = {f"ml.m5.large for {kind} job usage": number for kind, number in instances.items()}
-        self._ask("/_mpg/quotas", quotas)
+    def quotas(self, limits: dict[str, int]) -> Iterator[None]:
+        """While entered, an account with these quotas, by the names that Service Quotas gives them."""
+        self._ask("/_mpg/quotas", limits)
         try:
             yield
         finally:

@@ -127,6 +127,14 @@ class Run:
         )
         return [event for page in pages for event in page["events"]]
 
+    def claim(self) -> dict[str, Any]:
+        """The item with which an execution claimed the upload; empty before."""
+        pk = f"upload#{self.pipeline.stack['BucketName']}/{self.key}#{self.version_id}"
+        found = self.pipeline.client("dynamodb").get_item(
+            TableName=self.pipeline.stack["TableName"], Key={"pk": {"S": pk}}, ConsistentRead=True
+        )
+        return dict(found.get("Item", {}))
+
     def until_in(self, state: str) -> None:
         """Wait until the execution is in this state, or was."""
         eventually(lambda: state in self.entered(), RUN_SECONDS)
@@ -202,13 +210,8 @@ class Run:
             knowingly.add(self.key)
 
     def _find(self) -> str | None:
-        item = self.pipeline.client("dynamodb").get_item(
-            TableName=self.pipeline.stack["TableName"],
-            Key={"pk": {"S": f"upload#{self.pipeline.stack['BucketName']}/{self.key}#{self.version_id}"}},
-            ConsistentRead=True,
-        )
-        if "Item" in item:
-            return str(item["Item"]["execution_arn"]["S"])
+        if claim := self.claim():
+            return str(claim["execution_arn"]["S"])
         started = self.pipeline.executions_of(self)
         return started[0] if started else None
 

@@ -168,15 +168,24 @@ def test_slow_storage_only_takes_longer(pipeline: Pipeline) -> None:
 
 
 @pytest.mark.parametrize(
-    ("containing", "state"), [("/prepared/", "Preprocess"), ("/predictions/", "Batch transform")]
+    ("operation", "containing", "state", "said"),
+    [
+        ("s3:PutObject", "/prepared/", "Preprocess", "Artifact upload failed"),
+        ("s3:PutObject", "/evaluation.json", "Evaluate", "Artifact upload failed"),
+        ("s3:PutObject", "/predictions/", "Batch transform", "Artifact upload failed"),
+        ("s3:ListObjectsV2", "prefix=code/", "Preprocess", "Data download failed"),
+        ("s3:GetObject", "/code/", "Preprocess", "Data download failed"),
+        ("s3:GetObject", "/input/upload.csv", "Preprocess", "Data download failed"),
+        ("s3:GetObject", "/tuning/", "Evaluate", "Data download failed"),
+    ],
 )
-def test_a_job_that_cannot_write_its_output_fails_and_can_be_redriven(
-    pipeline: Pipeline, containing: str, state: str
+def test_a_job_that_cannot_read_its_input_or_write_its_output_fails_and_can_be_redriven(
+    pipeline: Pipeline, operation: str, containing: str, state: str, said: str
 ) -> None:
-    pipeline.fault("s3:PutObject", containing=containing, error="AccessDenied", status=403, times=None)
+    pipeline.fault(operation, containing=containing, error="AccessDenied", status=403, times=None)
     run = pipeline.upload()
-    assert "Artifact upload failed" in failed_job(run.ends())["FailureReason"]
-    assert "Artifact upload failed" in run.told().text
+    assert said in failed_job(run.ends())["FailureReason"]
+    assert said in run.told().text
     pipeline.heal()
     assert_redrive_completes(run, state)
 
