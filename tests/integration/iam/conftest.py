@@ -16,6 +16,7 @@ from tests.faults.conftest import QuickPlace
 from tests.faults.pipeline import Pipeline
 from tests.faults.run import Run
 from tests.faults.tally import Tally
+from tests.integration.iam.live import Live
 from tests.integration.iam.policies import Asked
 
 
@@ -41,6 +42,11 @@ def asked(used: Pipeline) -> list[Asked]:
     """Every different question that any policy was asked."""
     with urllib.request.urlopen(f"{used.url}/_mpg/permissions", timeout=30) as answer:
         return [Asked.from_json(entry) for entry in json.load(answer)]
+
+
+@pytest.fixture(scope="session")
+def live(used: Pipeline) -> Live:
+    return Live(used)
 
 
 def _do_everything(pipeline: Pipeline) -> None:
