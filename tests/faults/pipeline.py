@@ -244,6 +244,10 @@ class Pipeline:
         """Everything in the mailbox, oldest first."""
         return [Mail(mail["topic"], mail["subject"], mail["text"]) for mail in self._ask("/_mpg/mails")]
 
+    def permissions(self) -> list[dict[str, Any]]:
+        """Every different question that any policy was asked so far, with the answer."""
+        return list(self._ask("/_mpg/permissions"))
+
     def messages(self, queue: str) -> list[str]:
         """Take the bodies of the messages out of a queue, by its logical id."""
         found = self.client("sqs").receive_message(QueueUrl=self.stack[queue], MaxNumberOfMessages=10)

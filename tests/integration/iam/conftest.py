@@ -2,7 +2,6 @@
 
 import json
 import os
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,8 +39,7 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
 @pytest.fixture(scope="session")
 def asked(used: Pipeline) -> list[Asked]:
     """Every different question that any policy was asked."""
-    with urllib.request.urlopen(f"{used.url}/_mpg/permissions", timeout=30) as answer:
-        return [Asked.from_json(entry) for entry in json.load(answer)]
+    return [Asked.from_json(entry) for entry in used.permissions()]
 
 
 @pytest.fixture(scope="session")

@@ -66,7 +66,6 @@ _REQUESTS: Mapping[str, Callable[[str], Parameters]] = {
     "sns:Publish": lambda arn: {"TopicArn": arn, "Message": "live"},
     "states:DescribeExecution": lambda arn: {"executionArn": arn},
     "states:ListExecutions": lambda arn: {"stateMachineArn": arn},
-    "states:StartExecution": lambda arn: {"stateMachineArn": arn, "input": "no JSON"},
 }
 _METHODS = {
     "iam:PassRole": "create_processing_job",
@@ -129,6 +128,9 @@ class Live:
     def _parameters(self, question: Asked) -> Parameters:
         if question.action == "states:SendTaskSuccess":
             return {"taskToken": self._old_token, "output": "{}"}
+        if question.action == "states:StartExecution":
+            # Not carried out: the name is taken.
+            return {"stateMachineArn": question.resource, "name": self._taken_name, "input": "{}"}
         if question.action == "sqs:SendMessage":
             queue = self._pipeline.client("sqs").get_queue_url(QueueName=_last(question.resource))
             return {"QueueUrl": queue["QueueUrl"], "MessageBody": "live"}
@@ -138,6 +140,12 @@ class Live:
             return {f"{match[1]}Name": _last(question.resource)}
         assert question.resource == "*", question
         return {}
+
+    @cached_property
+    def _taken_name(self) -> str:
+        machine = self._pipeline.stack["StateMachineArn"]
+        found = self._pipeline.client("stepfunctions").list_executions(stateMachineArn=machine, maxResults=1)
+        return str(found["executions"][0]["name"])
 
     @cached_property
     def _old_token(self) -> str:
