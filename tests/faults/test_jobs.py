@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import eventually
 from tests.faults.calls import TASKS
 from tests.faults.pipeline import SAMPLE, Pipeline
-from tests.faults.run import RUN_SECONDS, Run
+from tests.faults.run import Run
 from tests.faults.tally import Ending
 
 SLOW = "import time; time.sleep(600)"
@@ -43,22 +42,16 @@ def test_a_killed_trial_does_not_fail_the_tuning(pipeline: Pipeline) -> None:
 def test_a_trial_whose_spot_instance_is_reclaimed_begins_anew_and_the_run_gets_through(
     pipeline: Pipeline,
 ) -> None:
-    with pipeline.definition("Tune", Arguments=on_spot(wait_seconds=600)):
-        run = pipeline.upload("many.csv", many_rows())
-        trial = trial_in_training(run)
-        pipeline.reclaim_instance(trial)
-        assert run.ends().outcome == "pending"
+    run, trial = reclaimed(pipeline, seconds=0.1, wait_seconds=600)
+    assert run.ends().outcome == "pending"
     assert set(run.trials().values()) == {"Completed"}
     begun = ["Starting", "Downloading", "Training"]
     assert transitions_of(run, trial) == [*begun, "Interrupted", *begun, "Uploading", "Completed"]
 
 
 def test_a_trial_that_gets_no_spot_instance_in_time_does_not_fail_the_tuning(pipeline: Pipeline) -> None:
-    with pipeline.definition("Tune", Arguments=on_spot(wait_seconds=8)):
-        run = pipeline.upload("many.csv", many_rows())
-        trial = trial_in_training(run)
-        pipeline.reclaim_instance(trial, seconds=600)
-        assert run.ends().outcome == "pending"
+    run, trial = reclaimed(pipeline, seconds=600, wait_seconds=5)
+    assert run.ends().outcome == "pending"
     assert sorted(run.trials().values()) == ["Completed", "Completed", "Stopped"]
     assert transitions_of(run, trial)[-2:] == ["Interrupted", "MaxWaitTimeExceeded"]
     assert best_trial(run) != trial
@@ -173,7 +166,7 @@ def test_slow_storage_only_takes_longer(pipeline: Pipeline) -> None:
         ("s3:PutObject", "/prepared/", "Preprocess", "Artifact upload failed"),
         ("s3:PutObject", "/evaluation.json", "Evaluate", "Artifact upload failed"),
         ("s3:PutObject", "/predictions/", "Batch transform", "Artifact upload failed"),
-        ("s3:ListObjectsV2", "prefix=code/", "Preprocess", "Data download failed"),
+        ("s3:ListObjectsV2", "prefix=code/", "Preprocess", "No S3 objects found"),
         ("s3:GetObject", "/code/", "Preprocess", "Data download failed"),
         ("s3:GetObject", "/input/upload.csv", "Preprocess", "Data download failed"),
         ("s3:GetObject", "/tuning/", "Evaluate", "Data download failed"),
@@ -210,20 +203,19 @@ def reason_of(run: Run, trial: str) -> str:
     return str(found["FailureReason"])
 
 
-def on_spot(wait_seconds: int) -> dict[str, Any]:
-    """What `UseSpot` changes in the request for a tuning job, with another limit for the waiting."""
+def reclaimed(pipeline: Pipeline, *, seconds: float, wait_seconds: int) -> tuple[Run, str]:
+    """A run on spot instances, as with `UseSpot`, and its trial whose instance is taken away for `seconds`."""
     limits = {"MaxRuntimeInSeconds": wait_seconds, "MaxWaitTimeInSeconds": wait_seconds}
-    return {"TrainingJobDefinition": {"EnableManagedSpotTraining": True, "StoppingCondition": limits}}
-
-
-def trial_in_training(run: Run) -> str:
-    """Wait until a trial trains; its name."""
-    return str(
-        eventually(
-            lambda: [name for name in run.trials() if transitions_of(run, name)[-1] == "Training"],
-            RUN_SECONDS,
-        )[0]
-    )
+    on_spot = {"EnableManagedSpotTraining": True, "StoppingCondition": limits}
+    with (
+        pipeline.definition("Tune", Arguments={"TrainingJobDefinition": on_spot}),
+        pipeline.held("s3:GetObject", containing="/prepared/train/"),
+    ):
+        run = pipeline.upload()
+        pipeline.until_met()
+        trial = sorted(run.trials())[0]
+        pipeline.reclaim_instance(trial, seconds)
+    return run, trial
 
 
 def transitions_of(run: Run, trial: str) -> list[str]:
