@@ -77,25 +77,32 @@ def test_a_call_that_fails_for_good_is_told_and_a_redrive_repeats_nothing(
 
 def test_whatever_call_of_a_function_fails_for_good_is_told_and_a_redrive_goes_on(pipeline: Pipeline) -> None:
     # How often each state tries again is shown in tests/statemachine, and above.
-    at_once = pipeline.definition("Check upload", Retry=[]), pipeline.definition("Ask for approval", Retry=[])
-    for number, (call, state) in enumerate(WAITED_FOR.items()):
-        # Not throttling, which the function's client tries again for seconds each time: see above for that.
-        pipeline.fault(
-            call.operation, containing=call.containing, error="AccessDenied", status=403, times=None
-        )
-        if number == 0:
-            with at_once[0], at_once[1]:
-                run = pipeline.upload()
-                ending = run.ends()
-        else:
-            ending = run.redrive()
+    with (
+        pipeline.definition("Check upload", Retry=[]),
+        pipeline.definition("Ask for approval", Retry=[]),
+    ):
+        refuse(pipeline, next(iter(WAITED_FOR)))
+        run = pipeline.upload()
+        assert run.ends().outcome == "failed"
+    for redrives, (call, state) in enumerate(WAITED_FOR.items(), 1):
+        pipeline.heal()
+        refuse(pipeline, call)
+        ending = run.redrive()
         assert (ending.outcome, run.entered()[-1]) == ("failed", state), call
         assert "AccessDenied" in ending.cause
-        eventually(lambda told=number + 1: len(run.endings()) == told)
-        pipeline.heal()
+        eventually(lambda mails=redrives + 1: len(run.endings()) == mails)
+    pipeline.heal()
     assert run.questions() == []
     assert run.redrive().outcome == "pending"
     assert (len(run.packages()), len(run.questions())) == (1, 1)
+
+
+def refuse(pipeline: Pipeline, call: Call) -> None:
+    """From now on, such calls are not allowed.
+
+    Not throttling, which a function's client tries again for seconds each time: see above for that.
+    """
+    pipeline.fault(call.operation, containing=call.containing, error="AccessDenied", status=403, times=None)
 
 
 def test_calls_that_are_carried_out_and_yet_answer_an_error_are_repeated_without_harm(
