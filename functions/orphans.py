@@ -63,7 +63,7 @@ class Job:
 
 def jobs_in_progress(name_part: str) -> list[Job]:
     """The jobs in progress with this in their names, of those that are named as the state machine does it."""
-    return [job for kind in _KINDS for job in _list(kind, name_part)]
+    return [job for kind in _KINDS for job in _list(kind, name_part, StatusEquals="InProgress")]
 
 
 def stop_jobs_of(execution_arn: str, redrives: int, jobs: list[Job]) -> list[str]:
@@ -84,14 +84,7 @@ def stop_jobs_of(execution_arn: str, redrives: int, jobs: list[Job]) -> list[str
 
 def superseded(jobs: Iterable[Job]) -> list[Job]:
     """Those that a later attempt at the same step has replaced, though nobody stopped them."""
-    newest: dict[tuple[str, str], Job] = {}
-    replaced = []
-    for job in sorted(jobs, key=lambda job: (job.attempt.redrive, job.attempt.retry)):
-        step = job.attempt.run_id, job.attempt.step
-        if step in newest:
-            replaced.append(newest[step])
-        newest[step] = job
-    return replaced
+    return [job for job in jobs if _order(job) < max(map(_order, _attempts_like(job)))]
 
 
 def stop(job: Job) -> bool:
@@ -107,9 +100,19 @@ def stop(job: Job) -> bool:
     return True
 
 
-def _list(kind: str, name_part: str) -> Iterator[Job]:
+def _attempts_like(job: Job) -> list[Job]:
+    """Every attempt at the job's step, its own too. A later one may have ended already."""
+    everything = _list(job.kind, job.attempt.run_id)
+    return [job, *(other for other in everything if other.attempt.step == job.attempt.step)]
+
+
+def _order(job: Job) -> tuple[int, int]:
+    return job.attempt.redrive, job.attempt.retry
+
+
+def _list(kind: str, name_part: str, **only: str) -> Iterator[Job]:
     known = _KINDS[kind]
-    for page in known.pages().paginate(NameContains=name_part, StatusEquals="InProgress"):
+    for page in known.pages().paginate(NameContains=name_part, **only):
         for summary in page[known.summaries]:
             if attempt := read_attempt(summary[known.name]):
                 yield Job(kind, summary[known.name], attempt)

@@ -10,13 +10,15 @@ replaces the former ones; `GET` shows the rules with how often each was met. A r
 | `containing` | what the call must have in its path, query or body |
 | `from`, `times` | which of the calls: from this one on (1 is the first), so many; null: all from then on |
 | `error`, `status`, `message` | the answer, in the service's own protocol; the status has a default |
+| `done` | true: the call is carried out all the same, though its answer is the error |
 | `drop` | the connection breaks: `before` or `after` the call was carried out |
-| `delay` | seconds before that; with `drop` `after`, between the two; over when the rules are replaced |
+| `delay` | seconds before that; after a call that is carried out; over when the rules are replaced |
 
 The first rule whose turn it is decides, and those after it never hear of the call. A rule without `error`,
 `delay` and `drop` changes nothing: it watches, and keeps what it saw in `requests`.
 
-`POST /_mpg/quotas` takes the account's quotas, as `SageMaker(quotas=...)` does.
+`POST /_mpg/quotas` takes the account's quotas, as `SageMaker(quotas=...)` does, and `POST /_mpg/reclaim` the
+`training_job` whose spot instance is taken away, for so many `seconds`.
 """
 
 import asyncio
@@ -33,6 +35,7 @@ from typing import Any, Literal
 from urllib.parse import unquote
 
 from local.embedded.operations import Request, failure
+from local.sagemaker import ServiceError
 
 Application = Callable[..., Awaitable[None]]
 
@@ -53,6 +56,7 @@ class Rule:
     error: str = ""
     status: int | None = None
     message: str = "A fault was asked for."
+    done: bool = False
     delay: float = 0.0
     drop: Literal["", "before", "after"] = ""
     seen: int = 0
@@ -96,9 +100,12 @@ class Faults:
         self.rules: list[Rule] = []
         self._replaced = asyncio.Event()
 
-    def replace(self, rules: list[Rule]) -> None:
-        """Put other rules in force; calls that a former one delays go on."""
-        self.rules = rules
+    def as_json(self) -> list[dict[str, Any]]:
+        return [rule.as_json() for rule in self.rules]
+
+    def take(self, given: Any) -> None:
+        """Put other rules in force; calls that a former one delays go on. Raises for what are no rules."""
+        self.rules = [Rule.from_json(entry) for entry in given]
         self._replaced.set()
         self._replaced = asyncio.Event()
 
@@ -122,15 +129,32 @@ class Faults:
             await asyncio.wait_for(self._replaced.wait(), seconds)
 
 
-def with_faults(aws: Application, quotas: dict[str, int]) -> Application:
-    """`aws`, with faults when there are rules, and two doors: one for the rules and one for `quotas`."""
+@dataclass(frozen=True)
+class Door:
+    """What one of the paths under /_mpg/ shows and takes, as JSON."""
+
+    show: Callable[[], Any]
+    take: Callable[[Any], None]
+
+
+def with_faults(
+    aws: Application, quotas: dict[str, int], reclaim: Callable[[str, float], None]
+) -> Application:
+    """`aws`, with faults when there are rules, and doors for the rules, for `quotas` and to `reclaim`."""
     faults = Faults()
+    doors = {
+        "/_mpg/faults": Door(faults.as_json, faults.take),
+        "/_mpg/quotas": Door(lambda: dict(quotas), lambda given: _replace(quotas, given)),
+        "/_mpg/reclaim": Door(
+            lambda: None, lambda given: reclaim(str(given["training_job"]), float(given["seconds"]))
+        ),
+    }
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             await aws(scope, receive, send)
-        elif scope["path"] in ("/_mpg/faults", "/_mpg/quotas"):
-            await _control(faults, quotas, scope, await _read(receive), send)
+        elif door := doors.get(scope["path"]):
+            await _control(door, scope, await _read(receive), send)
         elif not faults.rules:
             await aws(scope, receive, send)
         else:
@@ -146,7 +170,7 @@ async def _with_rules(faults: Faults, aws: Application, scope: Any, receive: Any
     if rule is None:
         await aws(scope, _replay(body, receive), send)
         return
-    if rule.drop == "after":
+    if rule.done or rule.drop == "after":
         await aws(scope, _replay(body, receive), _swallow)
     rule.applied += 1
     await faults.wait(rule.delay)
@@ -207,15 +231,14 @@ def _cut(scope: Any) -> None:
                     found.shutdown(socket.SHUT_RDWR)
 
 
-async def _control(faults: Faults, quotas: dict[str, int], scope: Any, body: bytes, send: Any) -> None:
-    is_faults = scope["path"] == "/_mpg/faults"
-    # To POST the answer is what was there before: the last that can be learned of those rules.
-    before = [rule.as_json() for rule in faults.rules] if is_faults else dict(quotas)
+async def _control(door: Door, scope: Any, body: bytes, send: Any) -> None:
+    # To POST the answer is what was there before: the last that can be learned of former rules.
+    before = door.show()
     try:
         if scope["method"] == "POST":
             _check_type(scope)
-            _set(faults if is_faults else quotas, json.loads(body))
-    except (ValueError, TypeError, AttributeError) as problem:
+            door.take(json.loads(body))
+    except (ValueError, TypeError, AttributeError, KeyError, ServiceError) as problem:
         await _send(send, 400, {"content-type": "text/plain"}, f"{problem}\n".encode())
     else:
         await _send(send, 200, {"content-type": "application/json"}, json.dumps(before).encode())
@@ -227,13 +250,10 @@ def _check_type(scope: Any) -> None:
         raise ValueError("The content type must be application/json.")
 
 
-def _set(what: Faults | dict[str, int], given: Any) -> None:
-    if isinstance(what, Faults):
-        what.replace([Rule.from_json(entry) for entry in given])
-    else:
-        numbers = {str(name): int(number) for name, number in given.items()}
-        what.clear()
-        what.update(numbers)
+def _replace(quotas: dict[str, int], given: Mapping[str, Any]) -> None:
+    numbers = {str(name): int(number) for name, number in given.items()}
+    quotas.clear()
+    quotas.update(numbers)
 
 
 async def _send(send: Any, status: int, headers: Mapping[str, str], body: bytes) -> None:

@@ -77,7 +77,7 @@ def build(
     seams.install_mailbox(mailbox)
     as_states = seams.role_credentials("states.amazonaws.com", questions)
     seams.install_machine(AwsIntegrations(endpoint_url, REGION, as_states, sagemaker))
-    application = with_faults(with_pages(seams.application(), mailbox, questions), limits)
+    application = with_faults(with_pages(seams.application(), mailbox, questions), limits, sagemaker.reclaim)
     return EmbeddedAws(application, sagemaker, mailbox)
 
 

@@ -29,6 +29,10 @@ class JobStopped(Exception):
         self.timed_out = timed_out
 
 
+class InstanceReclaimed(Exception):
+    """The spot instance under a job was taken away; the job begins anew on another one."""
+
+
 def invalid(message: str) -> ServiceError:
     """The request is understood and refused."""
     return ServiceError("ValidationException", message)

@@ -13,7 +13,7 @@ from pathlib import Path
 from local.sagemaker.clients import Clients
 from local.sagemaker.container import Container
 from local.sagemaker.engines.processes import Command, Exit, Process, WarmWorkers
-from local.sagemaker.errors import JobFailed, JobStopped
+from local.sagemaker.errors import InstanceReclaimed, JobFailed, JobStopped
 from local.sagemaker.events import Events
 from local.sagemaker.kinds import Json, memory_of
 from local.sagemaker.logs import Logs, Stream
@@ -46,6 +46,8 @@ class Job:
         self.record = record
         self.role_arn = role_arn
         self.stopping = threading.Event()
+        # While its instance is taken away: the seconds until there is another one.
+        self._without_instance: float | None = None
         # Called with every line the job prints, on the thread that reads them.
         self.on_line: Callable[[str], None] = lambda line: None
         self._process: Process | None = None
@@ -89,9 +91,19 @@ class Job:
     def stop(self) -> None:
         """Ask the job to end; returns at once. Idempotent."""
         self.stopping.set()
-        process = self._process
-        if process is not None:
-            process.stop()
+        self._end_process()
+
+    def reclaim(self, seconds: float) -> None:
+        """Take the job's instance away; there is another one after `seconds`. Returns at once."""
+        self._without_instance = seconds
+        self._end_process()
+
+    def leave_instance(self) -> float:
+        """Forget everything that was done on the instance that was taken away; seconds until the next one."""
+        seconds, self._without_instance = self._without_instance or 0.0, None
+        self.close()
+        self._container = self._process = None
+        return seconds
 
     def run(
         self,
@@ -102,7 +114,10 @@ class Job:
         instance_type: str,
         timeout: float | None,
     ) -> Exit:
-        """Run the job's program to its end. Raises `JobStopped` or, out of memory, `JobFailed`."""
+        """Run the job's program to its end.
+
+        Raises `JobStopped`, `InstanceReclaimed` or, out of memory, `JobFailed`.
+        """
         self.check()
         command = Command(
             argv=tuple(self.container.here(part) for part in argv),
@@ -113,9 +128,11 @@ class Job:
         self._process = self.backend.workers.spawn(
             command, on_line=self._take_line, timeout=timeout, memory_bytes=memory_of(instance_type)
         )
-        if self.stopping.is_set():
+        if self.stopping.is_set() or self._without_instance is not None:
             self._process.stop()
         ended = self._process.wait()
+        if ended.reason == "stopped" and self._without_instance is not None and not self.stopping.is_set():
+            raise InstanceReclaimed
         if ended.reason in ("stopped", "timed_out"):
             raise JobStopped(timed_out=ended.reason == "timed_out")
         if ended.reason == "out_of_memory":
@@ -124,6 +141,11 @@ class Job:
                 f"or reduce the size of job data processed on an instance., exit code: {KILLED}"
             )
         return ended
+
+    def _end_process(self) -> None:
+        process = self._process
+        if process is not None:
+            process.stop()
 
     def _take_line(self, line: str) -> None:
         self.on_line(line)

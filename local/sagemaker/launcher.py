@@ -72,6 +72,14 @@ class Launcher:
                     training.move_to(job, "Stopping")
         return {}
 
+    def reclaim(self, name: str, seconds: float) -> None:
+        """Take the spot instance of a training job away."""
+        with self._store.lock:
+            record = self._store.get(TRAINING, name)
+            if record.ended or not record.fields.get("EnableManagedSpotTraining"):
+                raise invalid(f"{name} runs on no spot instance.")
+            self._running[record.arn][0].reclaim(seconds)
+
     def delete(self, kind: Kind, request: Json) -> Json:
         """Forget a job that has ended."""
         with self._store.lock:

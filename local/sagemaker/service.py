@@ -93,6 +93,14 @@ class SageMaker:
             raise TimeoutError(f"{record.kind.label} {name} is still {record.status} after {timeout} seconds")
         return self._described(record)
 
+    def reclaim(self, training_job: str, seconds: float = 0.0) -> None:
+        """Take the spot instance of a training job away; there is another one after so many seconds.
+
+        The job begins anew then, unless that is beyond its `MaxWaitTimeInSeconds`. Raises `ServiceError` if
+        there is no such job, or none on a spot instance.
+        """
+        self._launcher.reclaim(training_job, seconds)
+
     def close(self) -> None:
         """Stop every job and process, and send what logs and events are left. Idempotent."""
         self._launcher.close()

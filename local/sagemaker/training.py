@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from local.sagemaker.engines.images import find_image
-from local.sagemaker.errors import JobFailed, JobStopped
+from local.sagemaker.errors import InstanceReclaimed, JobFailed, JobStopped
 from local.sagemaker.jobs import Job, Work, exit_code
 from local.sagemaker.kinds import Json
 from local.sagemaker.storage import Kept, join_uri
@@ -25,6 +25,8 @@ _MESSAGES = {
     "Failed": "Training job failed",
     "Stopped": "Training job stopped",
     "MaxRuntimeExceeded": "Training job runtime exceeded MaxRuntimeInSeconds provided",
+    "Interrupted": "Training job was interrupted: its spot instance was reclaimed",
+    "MaxWaitTimeExceeded": "Training job exceeded MaxWaitTimeInSeconds provided",
 }
 # `[7]<TAB>train-rmse:1.2<TAB>validation-rmse:2.3`, as the XGBoost container prints it.
 _METRIC_LINE = re.compile(r"\[\d+\]\s")
@@ -60,10 +62,16 @@ def training_work(metrics: Metrics | None = None, kept: Kept | None = None) -> W
 
     def run(job: Job) -> None:
         job.on_line = watched.read
-        _train(job, kept)
+        while True:
+            try:
+                return _train(job, kept)
+            except InstanceReclaimed:
+                watched.values.clear()
+                _wait_for_instance(job)
 
     def last_fields(job: Job, status: str, timed_out: bool) -> Json:
-        return _last_fields(job, "MaxRuntimeExceeded" if timed_out else status, watched)
+        limit = "MaxRuntimeExceeded" if _wait_left(job) > 0 else "MaxWaitTimeExceeded"
+        return _last_fields(job, limit if timed_out else status, watched)
 
     return Work(run, last_fields)
 
@@ -88,6 +96,24 @@ def _moved(job: Job, secondary: str) -> Json:
     next_one = _transition(secondary)
     ended = current | {"EndTime": next_one["StartTime"]}
     return {"SecondaryStatus": secondary, "SecondaryStatusTransitions": [*earlier, ended, next_one]}
+
+
+def _wait_left(job: Job) -> float:
+    """Seconds that a job on spot instances has left, for waiting and running; infinite for others."""
+    limit = job.fields["StoppingCondition"].get("MaxWaitTimeInSeconds", math.inf)
+    left: float = job.fields["CreationTime"] + limit - time.time()
+    return round(max(0.0, left), 2)
+
+
+def _wait_for_instance(job: Job) -> None:
+    """From one spot instance to the next. Nothing is kept: the built-in XGBoost has no checkpoints."""
+    move_to(job, "Interrupted")
+    away, left = job.leave_instance(), _wait_left(job)
+    if job.stopping.wait(min(away, left)):
+        raise JobStopped
+    if away > left:
+        raise JobStopped(timed_out=True)
+    move_to(job, "Starting")
 
 
 def _train(job: Job, kept: Kept | None) -> None:
@@ -120,7 +146,7 @@ def _run_algorithm(job: Job) -> None:
         names | fields.get("Environment", {}),
         hidden_modules=image.hidden_modules,
         instance_type=fields["ResourceConfig"].get("InstanceType", ""),
-        timeout=fields["StoppingCondition"]["MaxRuntimeInSeconds"],
+        timeout=min(fields["StoppingCondition"]["MaxRuntimeInSeconds"], _wait_left(job)),
     )
     if ended.code != 0:
         message = job.container.message("output/failure")

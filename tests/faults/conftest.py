@@ -70,6 +70,7 @@ def deployed(place: QuickPlace, tally: Tally) -> Iterator[Pipeline]:
         assert first.approve().outcome == "approved"
         first.told()
         yield pipeline
+        pipeline.settle_mails()
     finally:
         process.terminate()
         process.wait(60)
@@ -110,14 +111,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.line(
         f"uploads {tally.uploads}, events delivered {tally.events}, faults injected {sum(tally.faults.values())}, "
         f"processes killed {tally.killed}, runs lost {len(tally.lost)}, runs doubled {len(tally.doubled)}, "
-        f"mails doubled {len(tally.mails_doubled)} ({tally.mails_doubled_knowingly} as a test expects)"
+        f"mails doubled {len(tally.mails_doubled)}, and {len(tally.mails_doubled_knowingly)} as a test expects"
     )
     for operation, number in sorted(tally.faults.items()):
         terminalreporter.line(f"  {number:5}  {operation}")
-    for what, keys in (
-        ("lost", tally.lost),
-        ("doubled", tally.doubled),
-        ("mails doubled", tally.mails_doubled),
-    ):
-        for key in keys:
-            terminalreporter.line(f"  {what}: {key[:100]}")
+    for problem in tally.problems:
+        terminalreporter.line(f"  {problem}")

@@ -30,6 +30,7 @@ class Pipeline:
         self.work = work
         self.tally = tally
         self.runs: list[Run] = []
+        self._settled: list[Run] = []
         self._rules: list[dict[str, Any]] = []
         self._clients: dict[str, Any] = {}
         self._uploads_of: dict[str, tuple[str, str]] = {}
@@ -99,10 +100,9 @@ class Pipeline:
         eventually(lambda: self.faults()[-1]["applied"] >= number, RUN_SECONDS)
 
     @contextmanager
-    def quotas(self, **instances: int) -> Iterator[None]:
-        """While entered, an account with so many ml.m5.large for `processing`, `training` and `transform`."""
-        quotas = {f"ml.m5.large for {kind} job usage": number for kind, number in instances.items()}
-        self._ask("/_mpg/quotas", quotas)
+    def quotas(self, limits: dict[str, int]) -> Iterator[None]:
+        """While entered, an account with these quotas, by the names that Service Quotas gives them."""
+        self._ask("/_mpg/quotas", limits)
         try:
             yield
         finally:
@@ -161,6 +161,12 @@ class Pipeline:
 
         return str(eventually(answer))
 
+    def sweep(self) -> dict[str, int]:
+        """Let the sweep do its round, as its schedule does; what it found to do."""
+        done = json.loads(self.invoke("SweepFunction", {"source": "aws.scheduler"}))
+        assert "errorType" not in done, done
+        return dict(done)
+
     @contextmanager
     def crash(
         self, function: str, *, before: str = "", after: str = "", containing: str = "", first: int = 1
@@ -189,6 +195,11 @@ class Pipeline:
             return processes("cwd", str(Path(f"/proc/{first[0]}/cwd").readlink())) if first else []
 
         self._kill(one_job)
+
+    def reclaim_instance(self, training_job: str, seconds: float = 0.0) -> None:
+        """Take away the spot instance of a training job; there is another one after so many seconds."""
+        self._ask("/_mpg/reclaim", {"training_job": training_job, "seconds": seconds})
+        self.tally.killed += 1
 
     @contextmanager
     def withheld(self, rule: str) -> Iterator[None]:
@@ -233,6 +244,10 @@ class Pipeline:
         """Everything in the mailbox, oldest first."""
         return [Mail(mail["topic"], mail["subject"], mail["text"]) for mail in self._ask("/_mpg/mails")]
 
+    def permissions(self) -> list[dict[str, Any]]:
+        """Every different question that any policy was asked so far, with the answer."""
+        return list(self._ask("/_mpg/permissions"))
+
     def messages(self, queue: str) -> list[str]:
         """Take the bodies of the messages out of a queue, by its logical id."""
         found = self.client("sqs").receive_message(QueueUrl=self.stack[queue], MaxNumberOfMessages=10)
@@ -274,10 +289,19 @@ class Pipeline:
             client.update_state_machine(stateMachineArn=machine, definition=original)
 
     def settle(self) -> None:
-        """Add what became of a test's uploads to the tally, and forget them."""
-        for run in self.runs:
+        """Add what became of a test's uploads to the tally. Fails if that must not be."""
+        known, runs, self.runs = self.tally.problems, self.runs, []
+        for run in runs:
             run.settle(self.tally)
-        self.runs = []
+        self._settled += runs
+        assert self.tally.problems == known
+
+    def settle_mails(self) -> None:
+        """Look again at all uploads so far, for mails that came after their test. Fails on one too many."""
+        mails = self.mails()
+        for run in self._settled:
+            run.settle_mails(self.tally, mails)
+        assert self.tally.problems == []
 
 
 def processes(what: str, *texts: str) -> list[int]:
@@ -296,7 +320,7 @@ def processes(what: str, *texts: str) -> list[int]:
 
 def _change(fields: dict[str, Any], changes: dict[str, Any]) -> None:
     for name, value in changes.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and isinstance(fields[name], dict):
             _change(fields[name], value)
         else:
             assert name in fields, name

@@ -32,8 +32,14 @@ class Tally:
     events: int = 0
     faults: Counter[str] = field(default_factory=Counter)
     killed: int = 0
-    lost: list[str] = field(default_factory=list)
-    doubled: list[str] = field(default_factory=list)
-    mails_doubled: list[str] = field(default_factory=list)
-    # A mail that went out in the instant in which its sender was killed cannot be known of.
-    mails_doubled_knowingly: int = 0
+    lost: set[str] = field(default_factory=set)
+    doubled: set[str] = field(default_factory=set)
+    mails_doubled: set[str] = field(default_factory=set)
+    # A mail that went out in the instant in which its sender was killed cannot be known of: a test expects these.
+    mails_doubled_knowingly: set[str] = field(default_factory=set)
+
+    @property
+    def problems(self) -> list[str]:
+        """What must not be, for a person to read."""
+        found = {"lost": self.lost, "doubled": self.doubled, "mails doubled": self.mails_doubled}
+        return [f"{what}: {key[:100]}" for what, keys in found.items() for key in sorted(keys)]

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.faults.calls import CALLS, TASKS, Call
+from tests.conftest import eventually
+from tests.faults.calls import CALLS, TASKS, WAITED_FOR, Call
 from tests.faults.pipeline import Pipeline
+from tests.faults.run import RUN_SECONDS
 
 # What happens to the first call of each kind. A task's own call is not lost: Step Functions is no client of ours.
 ONCE: dict[str, Callable[[Call], dict[str, Any]]] = {
@@ -71,3 +73,88 @@ def test_a_call_that_fails_for_good_is_told_and_a_redrive_repeats_nothing(
     assert done.items() <= run.jobs().items()
     assert len(run.jobs()) == 4
     assert (len(run.packages()), len(run.questions())) == (1, 1)
+
+
+def test_whatever_call_of_a_function_fails_for_good_is_told_and_a_redrive_goes_on(pipeline: Pipeline) -> None:
+    # How often each state tries again is shown in tests/statemachine, and above.
+    with (
+        pipeline.definition("Check upload", Retry=[]),
+        pipeline.definition("Ask for approval", Retry=[]),
+    ):
+        refuse(pipeline, next(iter(WAITED_FOR)))
+        run = pipeline.upload()
+        assert run.ends().outcome == "failed"
+    for redrives, (call, state) in enumerate(WAITED_FOR.items(), 1):
+        pipeline.heal()
+        refuse(pipeline, call)
+        ending = run.redrive()
+        assert (ending.outcome, run.entered()[-1]) == ("failed", state), call
+        assert "AccessDenied" in ending.cause
+        eventually(lambda mails=redrives + 1: len(run.endings()) == mails)
+    pipeline.heal()
+    assert run.questions() == []
+    assert run.redrive().outcome == "pending"
+    assert (len(run.packages()), len(run.questions())) == (1, 1)
+
+
+def refuse(pipeline: Pipeline, call: Call) -> None:
+    """From now on, such calls are not allowed.
+
+    Not throttling, which a function's client tries again for seconds each time: see above for that.
+    """
+    pipeline.fault(call.operation, containing=call.containing, error="AccessDenied", status=403, times=None)
+
+
+def test_calls_that_are_carried_out_and_yet_answer_an_error_are_repeated_without_harm(
+    pipeline: Pipeline,
+) -> None:
+    # All but the question: its mail would go out twice, see test_functions.py.
+    for state, call in TASKS.items():
+        if state != "Ask for approval":
+            pipeline.fault(
+                call.operation, containing=call.containing, error=call.broken, status=500, done=True
+            )
+    run = pipeline.upload()
+    assert run.ends().outcome == "pending"
+    assert {rule["applied"] for rule in pipeline.heal()} == {1}
+    # A job of each kind for each of the two attempts, under names of their own.
+    assert len(run.jobs()) == 8
+    assert (len(run.packages()), len(run.questions())) == (1, 1)
+    assert run.approve_by_mail() == 200
+    assert run.is_over().outcome == "approved"
+    eventually(lambda: "InProgress" not in run.jobs().values())
+
+
+@pytest.mark.parametrize("step", ["preprocess", "evaluate"])
+def test_the_job_of_an_attempt_that_was_given_up_is_stopped_by_the_sweep(
+    pipeline: Pipeline, step: str
+) -> None:
+    pipeline.fault(
+        "sagemaker:CreateProcessingJob",
+        containing=f"-{step}-",
+        error="InternalFailure",
+        done=True,
+        delay=RUN_SECONDS,
+    )
+    with pipeline.script(f"{step}.py", "import time; time.sleep(600)"):
+        run = pipeline.upload()
+        eventually(lambda: pipeline.running_jobs(run, step), RUN_SECONDS)
+    pipeline.heal()
+    assert run.ends().outcome == "pending"
+    orphan = f"{run.run_id}-{step}-0-0"
+    assert run.jobs()[orphan] == "InProgress"
+    assert pipeline.sweep()["job"] == 1
+    eventually(lambda: run.jobs()[orphan] == "Stopped")
+    assert pipeline.running_jobs(run) == []
+    assert pipeline.sweep().get("job", 0) == 0
+
+
+@pytest.mark.parametrize(
+    "operation", ["logs:CreateLogStream", "logs:PutLogEvents", "events:PutEvents"], ids=str
+)
+def test_a_run_gets_through_though_its_jobs_can_tell_nobody_what_they_do(
+    pipeline: Pipeline, operation: str
+) -> None:
+    pipeline.fault(operation, error="InternalFailure", status=500, times=None)
+    assert pipeline.upload().ends().outcome == "pending"
+    pipeline.until_met()

@@ -1,6 +1,7 @@
 """Events come at least once, and keys are whatever people type: one upload is one run all the same."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -44,11 +45,18 @@ def test_an_event_that_comes_several_times_at_once_starts_one_run(pipeline: Pipe
     assert (len(run.packages()), len(run.questions()), len(run.endings())) == (1, 1, 1)
 
 
-def test_an_event_that_comes_again_after_the_end_does_nothing(pipeline: Pipeline) -> None:
+@pytest.mark.parametrize("hours", [0, 1, 24 * 365])
+def test_an_event_that_comes_again_hours_after_the_end_does_nothing(pipeline: Pipeline, hours: int) -> None:
     run = pipeline.upload()
     run.ends()
     run.approve()
     run.told()
+    claim = run.claim()
+    # No lifetime: the table never forgets a claim.
+    assert set(claim) == {"pk", "execution_arn", "claimed_at"}
+    earlier = datetime.fromisoformat(claim["claimed_at"]["S"]) - timedelta(hours=hours)
+    claim["claimed_at"]["S"] = earlier.isoformat()
+    pipeline.client("dynamodb").put_item(TableName=pipeline.stack["TableName"], Item=claim)
     mails = len(pipeline.mails())
     (late,) = pipeline.deliver_again(run)
     eventually(lambda: pipeline.describe(late)["status"] == "SUCCEEDED")

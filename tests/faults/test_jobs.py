@@ -39,6 +39,25 @@ def test_a_killed_trial_does_not_fail_the_tuning(pipeline: Pipeline) -> None:
     assert {reason[-14:] for reason in reasons} == {"exit code: 137"}
 
 
+def test_a_trial_whose_spot_instance_is_reclaimed_begins_anew_and_the_run_gets_through(
+    pipeline: Pipeline,
+) -> None:
+    run, trial = reclaimed(pipeline, seconds=0.1, wait_seconds=600)
+    assert run.ends().outcome == "pending"
+    assert set(run.trials().values()) == {"Completed"}
+    begun = ["Starting", "Downloading", "Training"]
+    assert transitions_of(run, trial) == [*begun, "Interrupted", *begun, "Uploading", "Completed"]
+
+
+def test_a_trial_that_gets_no_spot_instance_in_time_does_not_fail_the_tuning(pipeline: Pipeline) -> None:
+    run, trial = reclaimed(pipeline, seconds=600, wait_seconds=5)
+    assert run.ends().outcome == "pending"
+    assert sorted(run.trials().values()) == ["Completed", "Completed", "Stopped"]
+    assert transitions_of(run, trial)[-2:] == ["Interrupted", "MaxWaitTimeExceeded"]
+    assert best_trial(run) != trial
+    assert run.approve().outcome == "approved"
+
+
 def test_a_trial_whose_model_cannot_be_stored_does_not_fail_the_tuning(pipeline: Pipeline) -> None:
     pipeline.fault("s3:PutObject", containing="-0-0-002-", error="InternalError", times=None)
     run = pipeline.upload()
@@ -142,15 +161,24 @@ def test_slow_storage_only_takes_longer(pipeline: Pipeline) -> None:
 
 
 @pytest.mark.parametrize(
-    ("containing", "state"), [("/prepared/", "Preprocess"), ("/predictions/", "Batch transform")]
+    ("operation", "containing", "state", "said"),
+    [
+        ("s3:PutObject", "/prepared/", "Preprocess", "Artifact upload failed"),
+        ("s3:PutObject", "/evaluation.json", "Evaluate", "Artifact upload failed"),
+        ("s3:PutObject", "/predictions/", "Batch transform", "Artifact upload failed"),
+        ("s3:ListObjectsV2", "prefix=code/", "Preprocess", "No S3 objects found"),
+        ("s3:GetObject", "/code/", "Preprocess", "Data download failed"),
+        ("s3:GetObject", "/input/upload.csv", "Preprocess", "Data download failed"),
+        ("s3:GetObject", "/tuning/", "Evaluate", "Data download failed"),
+    ],
 )
-def test_a_job_that_cannot_write_its_output_fails_and_can_be_redriven(
-    pipeline: Pipeline, containing: str, state: str
+def test_a_job_that_cannot_read_its_input_or_write_its_output_fails_and_can_be_redriven(
+    pipeline: Pipeline, operation: str, containing: str, state: str, said: str
 ) -> None:
-    pipeline.fault("s3:PutObject", containing=containing, error="AccessDenied", status=403, times=None)
+    pipeline.fault(operation, containing=containing, error="AccessDenied", status=403, times=None)
     run = pipeline.upload()
-    assert "Artifact upload failed" in failed_job(run.ends())["FailureReason"]
-    assert "Artifact upload failed" in run.told().text
+    assert said in failed_job(run.ends())["FailureReason"]
+    assert said in run.told().text
     pipeline.heal()
     assert_redrive_completes(run, state)
 
@@ -173,6 +201,27 @@ def assert_redrive_completes(run: Run, state: str) -> None:
 def reason_of(run: Run, trial: str) -> str:
     found = run.pipeline.client("sagemaker").describe_training_job(TrainingJobName=trial)
     return str(found["FailureReason"])
+
+
+def reclaimed(pipeline: Pipeline, *, seconds: float, wait_seconds: int) -> tuple[Run, str]:
+    """A run on spot instances, as with `UseSpot`, and its trial whose instance is taken away for `seconds`."""
+    limits = {"MaxRuntimeInSeconds": wait_seconds, "MaxWaitTimeInSeconds": wait_seconds}
+    on_spot = {"EnableManagedSpotTraining": True, "StoppingCondition": limits}
+    with (
+        pipeline.definition("Tune", Arguments={"TrainingJobDefinition": on_spot}),
+        pipeline.held("s3:GetObject", containing="/prepared/train/"),
+    ):
+        run = pipeline.upload()
+        pipeline.until_met()
+        trial = sorted(run.trials())[0]
+        pipeline.reclaim_instance(trial, seconds)
+    return run, trial
+
+
+def transitions_of(run: Run, trial: str) -> list[str]:
+    """The secondary statuses of a training job, in order."""
+    found = run.pipeline.client("sagemaker").describe_training_job(TrainingJobName=trial)
+    return [each["Status"] for each in found["SecondaryStatusTransitions"]]
 
 
 def best_trial(run: Run) -> str:

@@ -1,7 +1,5 @@
 """AWS sends its events on best effort: what no event told, the sweep finds, once."""
 
-import json
-
 from tests.conftest import eventually
 from tests.faults.pipeline import Pipeline
 
@@ -12,9 +10,9 @@ def test_an_end_that_no_event_told_is_told_by_the_sweep_once(pipeline: Pipeline)
     with pipeline.withheld("NotifyFunctionRunEnded"):
         run = pipeline.upload("cars.csv", b"nothing that can be used")
         assert run.ends().error == "UploadRefused"
-        sweep(pipeline)
+        pipeline.sweep()
         assert len(run.endings()) == 1
-    sweep(pipeline)
+    pipeline.sweep()
     assert "told" in pipeline.invoke("NotifyFunction", run.end_event())
     assert len(run.endings()) == 1
 
@@ -24,9 +22,9 @@ def test_a_decision_that_no_event_told_is_handed_on_by_the_sweep_once(pipeline: 
     run.ends()
     with pipeline.withheld("ResumePipelineFunctionPackageDecided"):
         run.decide("Approved")
-        sweep(pipeline)
+        pipeline.sweep()
         assert run.is_over().outcome == "approved"
-    assert sweep(pipeline).get("decision", 0) == 0
+    assert pipeline.sweep().get("decision", 0) == 0
     run.told()
     assert len(run.endings()) == 1
 
@@ -36,13 +34,6 @@ def test_a_job_whose_runs_end_no_event_told_is_stopped_by_the_sweep(pipeline: Pi
         run = pipeline.upload()
         eventually(lambda: pipeline.running_jobs(run), 60)
         run.stop()
-        sweep(pipeline)
+        pipeline.sweep()
         eventually(lambda: list(run.jobs().values()) == ["Stopped"])
     assert pipeline.running_jobs(run) == []
-
-
-def sweep(pipeline: Pipeline) -> dict[str, int]:
-    """Let the sweep do its round, as its schedule does; what it found to do."""
-    done = json.loads(pipeline.invoke("SweepFunction", {"source": "aws.scheduler"}))
-    assert "errorType" not in done, done
-    return dict(done)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from local.embedded.iam import CannotAssume, Question, Questions
+from local.embedded.seams.dead_letters import keep_undelivered
 from local.embedded.seams.executions import json_object, records_of_tokens
 
 logger = logging.getLogger(__name__)
@@ -27,9 +28,26 @@ def install_iam(questions: Questions, sagemaker_resources: SagemakerResources) -
     _keep_questions(questions)
     _check_deliveries(questions)
     _check_function_roles(questions)
+    _let_nobody_in_by_default()
     # The bucket refuses what does not come by TLS. Nothing here leaves this machine, which stands for it.
     pin = app.pin_request_origin
     app.pin_request_origin = lambda source_ip, secure_transport: pin(source_ip, True)
+
+
+def _let_nobody_in_by_default() -> None:
+    """Mend the policy of a topic that was given none: CloudFormation's here lets everybody publish.
+
+    On AWS it names the account that owns the topic, whose roles need a permission of their own all the same.
+    """
+    from ministack.services import sns
+
+    original = sns.topic_policy_for_arn
+
+    def topic_policy_for_arn(topic_arn: str) -> tuple[str, str] | None:
+        found: tuple[str, str] | None = original(topic_arn)
+        return ("", found[1]) if found and '"__default_policy_ID"' in found[0] else found
+
+    sns.topic_policy_for_arn = topic_policy_for_arn
 
 
 def _name_resources(sagemaker_resources: SagemakerResources) -> None:
@@ -199,6 +217,9 @@ def _check_deliveries(questions: Questions) -> None:
     def invoke(target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], *args: Any) -> None:
         if app.AUTH and not _may_deliver(target, rule, questions):
             logger.error("EventBridge may not deliver to %s: no policy allows it", target["Arn"])
+            letters = target.get("DeadLetterConfig", {}).get("Arn")
+            if letters and _may_deliver({"Arn": letters}, rule, questions):
+                keep_undelivered(letters, target["Arn"], rule["Arn"], event)
             return
         original_invoke(target, event, rule, *args)
 

@@ -144,10 +144,13 @@ def load_channel(root: Path, channel: str, *, weights: bool) -> xgboost.DMatrix:
 
 def read_files(files: list[Path], *, weights: bool) -> xgboost.DMatrix:
     options = f"format=csv&label_column=0&delimiter={delimiter_of(files[0])}" + "&weight_column=1" * weights
-    # xgboost takes a URI, in which the names of a user's own folders could mean something else.
-    with tempfile.TemporaryDirectory() as flat:
+    # xgboost takes a URI, in which the names of a user's own folders could mean something else. It also looks
+    # at everything beside that folder, and fails when one of those is gone by then: so nothing lies there.
+    with tempfile.TemporaryDirectory() as alone:
+        flat = Path(alone) / "files"
+        flat.mkdir()
         for number, path in enumerate(files):
-            (Path(flat) / f"{number:06}").symlink_to(path.resolve())
+            (flat / f"{number:06}").symlink_to(path.resolve())
         return xgboost.DMatrix(f"{flat}?{options}")
 
 

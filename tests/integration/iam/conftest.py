@@ -1,7 +1,6 @@
 """One deployed pipeline that was made to do everything once, and every question that its policies were asked."""
 
 import json
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +15,7 @@ from tests.faults.pipeline import Pipeline
 from tests.faults.run import Run
 from tests.faults.tally import Tally
 from tests.integration.iam.key import ON_CALL, deliver_into_the_queue, make_key, sound_alarm
+from tests.integration.iam.live import Live
 from tests.integration.iam.policies import Asked
 
 
@@ -34,8 +34,12 @@ def used() -> Iterator[Pipeline]:
 @pytest.fixture(scope="session")
 def asked(used: Pipeline) -> list[Asked]:
     """Every different question that any policy was asked."""
-    with urllib.request.urlopen(f"{used.url}/_mpg/permissions", timeout=30) as answer:
-        return [Asked.from_json(entry) for entry in json.load(answer)]
+    return [Asked.from_json(entry) for entry in used.permissions()]
+
+
+@pytest.fixture(scope="session")
+def live(used: Pipeline) -> Live:
+    return Live(used)
 
 
 def _do_everything(pipeline: Pipeline) -> None:

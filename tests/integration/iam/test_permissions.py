@@ -1,13 +1,15 @@
 """Each statement of each role is needed, and says so itself: without it, a call of the pipeline is refused.
 
 The pipeline runs once with the emulator's IAM enforced, through all that it can do. What its policies were
-asked is then asked again of the same evaluator, with one statement taken out. What no run on the emulator can
-show is a line of the table in docs/iam.md, with the page of AWS that asks for it.
+asked is then asked again of the same evaluator, with one statement taken out, and of the running server by
+requests that are signed with the role's credentials. What no run on the emulator can show is a line of the table
+in docs/iam.md, with the page of AWS that asks for it.
 """
 
 import pytest
 
 from tests.faults.pipeline import Pipeline
+from tests.integration.iam.live import Live
 from tests.integration.iam.policies import FUNCTIONS, Asked, Unseen, actions_of, deployed, statements, unseen
 
 
@@ -32,7 +34,9 @@ def test_the_pipeline_did_everything_with_the_rights_of_its_roles(asked: list[As
 
 
 @pytest.mark.parametrize("name", statements())
-def test_without_a_statement_a_call_is_refused(name: str, used: Pipeline, asked: list[Asked]) -> None:
+def test_without_a_statement_a_call_is_refused(
+    name: str, used: Pipeline, asked: list[Asked], live: Live
+) -> None:
     role, sid = statements()[name]
     all_of_them = deployed(used.client("iam"), used.stack[role])
     questions = _questions_to(used, asked, role)
@@ -41,6 +45,10 @@ def test_without_a_statement_a_call_is_refused(name: str, used: Pipeline, asked:
     refused = [question for question in questions if not question.is_answered(others)]
     explained = _unseen_in(role, sid) == actions_of(all_of_them[sid])
     assert refused or explained, "no call needs it, and docs/iam.md has no line for it: take it out"
+    requests = [question for question in refused if live.can_ask(question)]
+    with live.without(used.stack[role], sid):
+        assert [question for question in requests if not live.refuses(question)] == []
+    assert [question for question in requests if live.refuses(question)] == []
 
 
 @pytest.mark.parametrize("name", statements())

@@ -12,7 +12,7 @@ import pytest
 import xgboost
 
 from local.sagemaker.engines.processes import Command, Exit
-from local.sagemaker.engines.xgboost_algorithm import main
+from local.sagemaker.engines.xgboost_algorithm import main, read_files
 
 if TYPE_CHECKING:
     from tests.unit.engines.conftest import Runner
@@ -138,6 +138,26 @@ def test_the_files_of_a_channel_are_read_together_whatever_their_folder_is_calle
 
     assert main(root) == 0
     assert "Train matrix has 47 rows and 3 columns" in capfd.readouterr().out
+
+
+def test_what_comes_and_goes_beside_the_data_does_not_disturb_its_reading(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """xgboost looks at everything beside the folder it is given: other jobs' folders, gone a moment later."""
+    beside: list[str] = []
+    read = xgboost.DMatrix
+
+    def watched(uri: str) -> xgboost.DMatrix:
+        folder = Path(uri.partition("?")[0])
+        beside.extend(path.name for path in folder.parent.iterdir() if path != folder)
+        return read(uri)
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "of another job").mkdir()
+    (tmp_path / "data.csv").write_text(rows(10))
+    monkeypatch.setattr(xgboost, "DMatrix", watched)
+    assert read_files([tmp_path / "data.csv"], weights=False).num_row() == 10
+    assert beside == []
 
 
 def test_the_traps_of_the_real_container_are_traps_here_too(

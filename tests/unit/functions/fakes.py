@@ -103,11 +103,11 @@ class FakeSageMaker:
         }[operation]
         return Pages(lambda request: {f"{kind}Summaries": self._jobs(kind, **request)})
 
-    def _jobs(self, kind: str, *, NameContains: str, StatusEquals: str) -> list[Call]:  # noqa: N803
+    def _jobs(self, kind: str, *, NameContains: str, StatusEquals: str = "") -> list[Call]:  # noqa: N803
         return [
             {f"{kind}Name": name}
             for name, status in self.jobs.items()
-            if NameContains in name and status == StatusEquals and _kind_of(name) == kind
+            if NameContains in name and StatusEquals in ("", status) and _kind_of(name) == kind
         ]
 
     def stop_processing_job(self, *, ProcessingJobName: str) -> Call:  # noqa: N803

@@ -252,6 +252,17 @@ def test_of_two_attempts_at_a_step_the_older_is_stopped(world: World, asked: Ask
     assert world.sagemaker.jobs == {newer: "InProgress", older: "Stopping", f"{its_run}-0-0": "InProgress"}
 
 
+def test_an_older_attempt_is_stopped_also_when_the_newer_one_has_ended(
+    world: World, asked: Asked, run: Any
+) -> None:
+    its_run = run_id(asked.execution_arn, world.stepfunctions.executions[asked.execution_arn]["startDate"])
+    older, newer = f"{its_run}-preprocess-0-0", f"{its_run}-preprocess-0-1"
+    world.sagemaker.jobs = {newer: "Completed", older: "InProgress", f"{its_run}-evaluate-0-0": "InProgress"}
+    assert run() == {"job": 1}
+    assert world.sagemaker.jobs[older] == "Stopping"
+    assert world.sagemaker.jobs[f"{its_run}-evaluate-0-0"] == "InProgress"
+
+
 # Reminders
 
 

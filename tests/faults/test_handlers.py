@@ -1,0 +1,150 @@
+"""Functions that handle events crash or fail for good: what they do is done all the same, and as good as once."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.conftest import eventually
+from tests.faults.pipeline import Pipeline
+from tests.faults.run import RUN_SECONDS, Run
+
+SLOW = "import time; time.sleep(600)"
+
+
+@pytest.mark.parametrize(
+    ("moment", "mails"),
+    [
+        ({"before": "dynamodb:PutItem", "containing": "told#"}, 1),
+        ({"after": "dynamodb:PutItem", "containing": "told#"}, 1),
+        ({"before": "sns:Publish", "containing": "NotificationTopic"}, 1),
+        # One too many, because none at all would be worse.
+        ({"after": "sns:Publish", "containing": "NotificationTopic"}, 2),
+        ({"after": "dynamodb:UpdateItem", "containing": "told#"}, 1),
+    ],
+    ids=str,
+)
+def test_telling_may_crash_at_any_moment_when_its_event_comes_again_a_minute_later(
+    pipeline: Pipeline, moment: dict[str, Any], mails: int
+) -> None:
+    with pipeline.crash("NotifyFunction", **moment):
+        run = refused(pipeline)
+    event = run.end_event()
+    pipeline.invoke("NotifyFunction", event)
+    a_minute_passes(pipeline, run)
+    pipeline.invoke("NotifyFunction", event)
+    assert pipeline.invoke("NotifyFunction", event) == '{"told": false}'
+    assert len(run.endings()) == mails
+    run.expects_a_mail_twice = mails == 2
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_stopping_jobs_may_crash_when_its_event_comes_again(pipeline: Pipeline, moment: str) -> None:
+    moments: dict[str, Any] = {moment: "sagemaker:StopProcessingJob"}
+    with pipeline.script("preprocess.py", SLOW), pipeline.crash("StopJobsFunction", **moments):
+        run = pipeline.upload()
+        eventually(lambda: pipeline.running_jobs(run), RUN_SECONDS)
+        run.stop()
+    pipeline.invoke("StopJobsFunction", run.end_event())
+    eventually(lambda: list(run.jobs().values()) == ["Stopped"])
+    assert pipeline.running_jobs(run) == []
+
+
+@pytest.mark.parametrize(("moment", "mails"), [("before", 1), ("after", 2)])
+def test_a_sweep_may_crash_while_it_tells_an_end(pipeline: Pipeline, moment: str, mails: int) -> None:
+    with pipeline.withheld("NotifyFunctionRunEnded"):
+        run = refused(pipeline)
+        crash_a_sweep(pipeline, {moment: "sns:Publish"})
+        a_minute_passes(pipeline, run)
+        pipeline.sweep()
+    assert pipeline.sweep().get("end", 0) == 0
+    assert len(run.endings()) == mails
+    run.expects_a_mail_twice = mails == 2
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_sweep_may_crash_while_it_hands_a_decision_on(pipeline: Pipeline, moment: str) -> None:
+    run = pipeline.upload()
+    run.ends()
+    with pipeline.withheld("ResumePipelineFunctionPackageDecided"):
+        run.decide("Approved")
+        crash_a_sweep(pipeline, {moment: "states:SendTaskSuccess"})
+        pipeline.sweep()
+    assert run.is_over().outcome == "approved"
+    run.told()
+    assert len(run.endings()) == 1
+
+
+def crash_a_sweep(pipeline: Pipeline, moment: dict[str, Any]) -> None:
+    """A sweep that is killed before or after a call."""
+    with ThreadPoolExecutor(1) as schedule, pipeline.crash("SweepFunction", **moment):
+        schedule.submit(pipeline.invoke, "SweepFunction", {}, asynchronously=True)
+
+
+def test_a_mail_that_fails_twice_is_sent_at_the_third_attempt(pipeline: Pipeline) -> None:
+    run = told_asynchronously(pipeline, failures=2)
+    run.told()
+    assert pipeline.faults()[0]["seen"] == 3
+    assert (len(run.endings()), letters_about(run)) == (1, [])
+
+
+def test_a_mail_that_cannot_be_sent_ends_in_the_dead_letter_queue(pipeline: Pipeline) -> None:
+    run = told_asynchronously(pipeline, failures=None)
+    (letter,) = eventually(lambda: letters_about(run))
+    assert letter["requestPayload"] == run.end_event()
+    assert run.endings() == []
+    pipeline.heal()
+    assert pipeline.invoke("NotifyFunction", letter["requestPayload"]) == '{"told": true}'
+
+
+def test_a_decision_that_cannot_be_handed_on_ends_in_the_dead_letter_queue_and_the_sweep_hands_it_on(
+    pipeline: Pipeline,
+) -> None:
+    run = pipeline.upload()
+    run.ends()
+    pipeline.fault("states:SendTaskSuccess", error="AccessDeniedException", times=None)
+    with pipeline.withheld("ResumePipelineFunctionPackageDecided"):
+        run.decide("Approved")
+    pipeline.invoke("ResumePipelineFunction", run.decision_event(), asynchronously=True)
+    eventually(lambda: [body for body in pipeline.messages("EventDeadLetters") if run.packages()[0] in body])
+    pipeline.heal()
+    assert pipeline.sweep()["decision"] >= 1
+    assert run.is_over().outcome == "approved"
+
+
+def letters_about(run: Run) -> list[dict[str, Any]]:
+    """What of this run is in the dead-letter queue of events."""
+    return [json.loads(body) for body in run.pipeline.messages("EventDeadLetters") if run.arn in body]
+
+
+def refused(pipeline: Pipeline) -> Run:
+    run = pipeline.upload("cars.csv", b"nothing that can be used")
+    assert run.ends().error == "UploadRefused"
+    return run
+
+
+def told_asynchronously(pipeline: Pipeline, failures: int | None) -> Run:
+    """A run whose end is told as EventBridge does it on AWS, while SNS refuses so many times."""
+    # Not an error that the function's own client tries again: that has its test elsewhere.
+    fault: dict[str, Any] = {"containing": "NotificationTopic", "error": "AuthorizationError", "status": 403}
+    pipeline.fault("sns:Publish", times=None, **fault)
+    run = refused(pipeline)
+    pipeline.until_met()
+    pipeline.heal()
+    a_minute_passes(pipeline, run)
+    pipeline.fault("sns:Publish", times=failures, **fault)
+    pipeline.invoke("NotifyFunction", run.end_event(), asynchronously=True)
+    return run
+
+
+def a_minute_passes(pipeline: Pipeline, run: Run) -> None:
+    """Let the claim on telling a run's end lapse, if somebody holds it."""
+    key = {"pk": {"S": f"told#{run.arn}#FAILED#0"}}
+    table = {"TableName": pipeline.stack["TableName"], "Key": key}
+    if "Item" in pipeline.client("dynamodb").get_item(**table, ConsistentRead=True):
+        pipeline.client("dynamodb").update_item(
+            **table,
+            UpdateExpression="SET claimed_until = :past",
+            ExpressionAttributeValues={":past": {"N": "1"}},
+        )

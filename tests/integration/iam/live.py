@@ -1,0 +1,188 @@
+"""Questions that policies were asked, asked again of the running server: signed requests, as the role."""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+
+import boto3
+from botocore import xform_name
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from tests.faults.pipeline import Pipeline
+from tests.integration.iam.policies import Asked
+
+ACCOUNT = "arn:aws:iam::000000000000"
+_SERVICES = {"states": "stepfunctions", "iam": "sagemaker"}
+_KEY = {"pk": {"S": "live#"}}
+# How the services say that it is not allowed.
+_REFUSALS = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
+
+Parameters = dict[str, Any]
+
+
+def _last(arn: str) -> str:
+    return arn.rpartition("/" if "/" in arn else ":")[2]
+
+
+def _object(arn: str) -> Parameters:
+    bucket, _, key = arn.removeprefix("arn:aws:s3:::").partition("/")
+    return {"Bucket": bucket, "Key": key}
+
+
+def _log_group(arn: str) -> Parameters:
+    return {"logGroupName": arn.partition(":log-group:")[2]}
+
+
+# Action -> what of a request says on which resource it is. The rest may be missing or wrong: whether a caller
+# may do something is looked at first. Where the SDK's method has another name than the action, it comes with it.
+_REQUESTS: Mapping[str, Callable[[str], Parameters]] = {
+    "dynamodb:DeleteItem": lambda arn: {"TableName": _last(arn), "Key": _KEY},
+    "dynamodb:GetItem": lambda arn: {"TableName": _last(arn), "Key": _KEY},
+    "dynamodb:PutItem": lambda arn: {"TableName": _last(arn), "Item": _KEY},
+    "dynamodb:Scan": lambda arn: {"TableName": _last(arn), "Limit": 1},
+    "dynamodb:UpdateItem": lambda arn: {"TableName": _last(arn), "Key": _KEY},
+    "iam:PassRole": lambda arn: {"ProcessingJobName": "mpg-live", "RoleArn": arn},
+    "lambda:InvokeFunction": lambda arn: {"FunctionName": arn, "InvocationType": "DryRun"},
+    "logs:CreateLogGroup": _log_group,
+    "logs:CreateLogStream": lambda arn: _log_group(arn) | {"logStreamName": "live"},
+    "logs:PutLogEvents": lambda arn: _log_group(arn) | {"logStreamName": "live", "logEvents": []},
+    "s3:GetObject": _object,
+    "s3:GetObjectVersion": lambda arn: _object(arn) | {"VersionId": "live"},
+    "s3:ListBucket": lambda arn: {"Bucket": _last(arn), "MaxKeys": 1},
+    # Not carried out: the digest is that of something else.
+    "s3:PutObject": lambda arn: _object(arn) | {"Body": b"live", "ContentMD5": "AAAAAAAAAAAAAAAAAAAAAA=="},
+    "sagemaker:CreateModelPackage": lambda arn: {"ModelPackageGroupName": arn.split("/")[1]},
+    "sagemaker:DescribeModelPackage": lambda arn: {"ModelPackageName": arn},
+    "sagemaker:ListModelPackages": lambda arn: {"ModelPackageGroupName": _last(arn)},
+    "sagemaker:ListTrainingJobsForHyperParameterTuningJob": lambda arn: {
+        "HyperParameterTuningJobName": _last(arn)
+    },
+    "sagemaker:UpdateModelPackage": lambda arn: {"ModelPackageArn": arn},
+    "sns:ListSubscriptionsByTopic": lambda arn: {"TopicArn": arn},
+    "sns:Publish": lambda arn: {"TopicArn": arn, "Message": "live"},
+    "states:DescribeExecution": lambda arn: {"executionArn": arn},
+    "states:ListExecutions": lambda arn: {"stateMachineArn": arn},
+}
+_METHODS = {
+    "iam:PassRole": "create_processing_job",
+    "lambda:InvokeFunction": "invoke",
+    "s3:GetObjectVersion": "get_object",
+    "s3:ListBucket": "list_objects_v2",
+}
+_JOB = re.compile(r"sagemaker:(?:Create|Describe|Stop)(\w+)")
+
+
+class Live:
+    """Makes requests to the running server as the pipeline's roles."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self._credentials: dict[str, dict[str, str]] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
+
+    @property
+    def iam(self) -> Any:
+        return self._pipeline.client("iam")
+
+    def can_ask(self, question: Asked) -> bool:
+        """Whether it is about a request; what a service asks KMS for in a caller's name is none."""
+        return not question.action.startswith("kms:")
+
+    def refuses(self, question: Asked) -> bool:
+        """Whether the server answers a request with this action on this resource that it is not allowed."""
+        method = _METHODS.get(question.action) or xform_name(question.action.partition(":")[2])
+        client = self._client(question.role, question.action.partition(":")[0])
+        try:
+            getattr(client, method)(**self._parameters(question))
+        except ClientError as error:
+            return error.response["Error"]["Code"] in _REFUSALS
+        return False
+
+    @contextmanager
+    def without(self, role: str, sid: str) -> Iterator[None]:
+        """While entered, the role's policies lack this statement."""
+        for name in self.iam.list_role_policies(RoleName=role)["PolicyNames"]:
+            document = self.iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+            document = json.loads(document) if isinstance(document, str) else document
+            rest = [each for each in document["Statement"] if each.get("Sid", name) != sid]
+            if len(rest) == len(document["Statement"]):
+                continue
+            if rest:
+                self._put(role, name, document | {"Statement": rest})
+            else:
+                self.iam.delete_role_policy(RoleName=role, PolicyName=name)
+            try:
+                yield
+            finally:
+                self._put(role, name, document)
+            return
+        raise LookupError(f"{role} has no statement {sid}")
+
+    def _put(self, role: str, name: str, document: Mapping[str, Any]) -> None:
+        self.iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
+
+    def _parameters(self, question: Asked) -> Parameters:
+        if question.action == "states:SendTaskSuccess":
+            return {"taskToken": self._old_token, "output": "{}"}
+        if question.action == "states:StartExecution":
+            # Not carried out: the name is taken.
+            return {"stateMachineArn": question.resource, "name": self._taken_name, "input": "{}"}
+        if question.action == "sqs:SendMessage":
+            queue = self._pipeline.client("sqs").get_queue_url(QueueName=_last(question.resource))
+            return {"QueueUrl": queue["QueueUrl"], "MessageBody": "live"}
+        if parameters := _REQUESTS.get(question.action):
+            return parameters(question.resource)
+        if match := _JOB.fullmatch(question.action):
+            return {f"{match[1]}Name": _last(question.resource)}
+        assert question.resource == "*", question
+        return {}
+
+    @cached_property
+    def _taken_name(self) -> str:
+        machine = self._pipeline.stack["StateMachineArn"]
+        found = self._pipeline.client("stepfunctions").list_executions(stateMachineArn=machine, maxResults=1)
+        return str(found["executions"][0]["name"])
+
+    @cached_property
+    def _old_token(self) -> str:
+        """A task token behind which nothing waits any more; it tells its state machine all the same."""
+        items = self._pipeline.client("dynamodb").scan(TableName=self._pipeline.stack["TableName"])["Items"]
+        return next(str(item["task_token"]["S"]) for item in items if "task_token" in item)
+
+    def _client(self, role: str, service: str) -> Any:
+        if (role, service) not in self._clients:
+            if role not in self._credentials:
+                self._credentials[role] = self._assume(role)
+            new_client: Any = boto3.client
+            self._clients[role, service] = new_client(
+                _SERVICES.get(service, service),
+                endpoint_url=self._pipeline.url,
+                region_name="us-east-1",
+                config=Config(retries={"total_max_attempts": 1}, parameter_validation=False),
+                **self._credentials[role],
+            )
+        return self._clients[role, service]
+
+    def _assume(self, role: str) -> dict[str, str]:
+        """Credentials of a role that trusts only a service: for a moment it trusts us."""
+        trust = self.iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
+        for_us = {"Effect": "Allow", "Principal": {"AWS": f"{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
+        self._trust(role, trust | {"Statement": [*trust["Statement"], for_us]})
+        try:
+            given = self._pipeline.client("sts").assume_role(
+                RoleArn=f"{ACCOUNT}:role/{role}", RoleSessionName="live"
+            )["Credentials"]
+        finally:
+            self._trust(role, trust)
+        return {
+            "aws_access_key_id": given["AccessKeyId"],
+            "aws_secret_access_key": given["SecretAccessKey"],
+            "aws_session_token": given["SessionToken"],
+        }
+
+    def _trust(self, role: str, document: Mapping[str, Any]) -> None:
+        self.iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(document))
