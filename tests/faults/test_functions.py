@@ -23,6 +23,16 @@ def test_the_check_of_an_upload_may_crash_after_it_kept_the_file(pipeline: Pipel
     assert run.ends().outcome == "pending"
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_keeping_a_model_may_crash_at_any_moment(pipeline: Pipeline, when: str) -> None:
+    moment: dict[str, Any] = {when: "s3:CopyObject", "containing": "/evaluation/model.tar.gz"}
+    with pipeline.crash("KeepModelFunction", **moment):
+        run = pipeline.upload()
+    assert run.ends().outcome == "pending"
+    assert run.approve_by_mail() == 200
+    assert run.is_over().outcome == "approved"
+
+
 @pytest.mark.parametrize(
     "moment",
     [

@@ -79,7 +79,8 @@ def test_when_all_trials_fail_the_mail_has_the_reason_of_the_first(pipeline: Pip
 
 def test_a_job_out_of_memory_says_so(pipeline: Pipeline) -> None:
     # 4 GiB instead of 8: enough to show it.
-    smaller = {"ProcessingResources": {"ClusterConfig": {"InstanceType": "ml.t3.medium"}}}
+    cluster = {"InstanceCount": 1, "InstanceType": "ml.t3.medium", "VolumeSizeInGB": 30}
+    smaller = {"ProcessingResources": {"ClusterConfig": cluster}}
     with (
         pipeline.definition("Preprocess", Arguments=smaller),
         pipeline.script("preprocess.py", GREEDY),

@@ -9,6 +9,7 @@ from local.embedded.seams.executions import (
     redrive_execution,
     run_execution,
 )
+from local.embedded.seams.handovers import install_handovers
 from local.embedded.seams.keys import install_keys, role_may_grant
 from local.embedded.seams.names import MINISTACK_VERSION, SEAMS, check, configure, settings
 from local.embedded.seams.permissions import (
@@ -40,6 +41,7 @@ __all__ = [
     "install_encryption",
     "install_error_types",
     "install_event_source",
+    "install_handovers",
     "install_iam",
     "install_keys",
     "install_machine",

@@ -68,7 +68,6 @@ def install_keys(questions: Questions) -> None:
 
     if app.AUTH:
         _ask_callers()
-        _ask_for_deliveries(questions)
         _ask_for_logs(questions)
 
 
@@ -84,7 +83,7 @@ def role_may_grant(questions: Questions) -> Callable[[str, str], bool]:
     return may
 
 
-def _uses(action: str, resource: str, headers: Mapping[str, str] | None = None) -> list[Use]:
+def uses(action: str, resource: str, headers: Mapping[str, str] | None = None) -> list[Use]:
     """The uses of a key that an action on a resource leads to; none where no customer's key is involved."""
     needed = _NEEDED.get(action, ())
     key = _key_of(action, resource, headers or {}) if needed else ""
@@ -150,7 +149,7 @@ def _ask_callers() -> None:
         if denied is not None:
             return denied
         signed = iam_evaluator._signed_request.get()
-        for use in _uses(action, resource_arn, signed.headers if signed else None):
+        for use in uses(action, resource_arn, signed.headers if signed else None):
             refused = enforce(access_key, use.action, "kms", region, use.key, use.context)
             if refused is not None:
                 return iam_evaluator.AuthError(_REFUSED.get(service, "AccessDenied"), _why(refused, use))
@@ -167,47 +166,7 @@ def _why(refused: Any, use: Use) -> str:
     )
 
 
-def _ask_for_deliveries(questions: Questions) -> None:
-    """EventBridge, CloudWatch and Lambda put messages under a key without a request."""
-    from ministack.services import cloudwatch, eventbridge, lambda_svc
-
-    invoke, dispatch, route = (
-        eventbridge._invoke_target,
-        cloudwatch._dispatch_alarm_actions,
-        lambda_svc._route_async_failure,
-    )
-
-    def invoke_with_key(target: Mapping[str, Any], *args: Any) -> None:
-        action = {"sqs": "sqs:SendMessage", "sns": "sns:Publish"}.get(target["Arn"].split(":")[2], "")
-        if _service_may("events.amazonaws.com", _uses(action, target["Arn"]), {}, questions):
-            invoke(target, *args)
-
-    def dispatch_with_key(alarm: Mapping[str, Any], *args: Any) -> None:
-        origin = {"aws:sourceaccount": alarm["AlarmArn"].split(":")[4], "aws:sourcearn": alarm["AlarmArn"]}
-        actions = {
-            name: [
-                topic
-                for topic in alarm.get(name) or []
-                if _service_may("cloudwatch.amazonaws.com", _uses("sns:Publish", topic), origin, questions)
-            ]
-            for name in ("AlarmActions", "OKActions", "InsufficientDataActions")
-        }
-        dispatch({**alarm, **actions}, *args)
-
-    def route_with_key(target_arn: str, func_name: str, *args: Any) -> None:
-        role = lambda_svc._functions[func_name]["config"]["Role"]
-        uses = _uses("sqs:SendMessage", target_arn)
-        if all(role_may(role, use.action, use.key, questions, use.context) for use in uses):
-            route(target_arn, func_name, *args)
-        else:
-            logger.error("Lambda may not use the key of %s for %s", target_arn, func_name)
-
-    eventbridge._invoke_target = invoke_with_key
-    cloudwatch._dispatch_alarm_actions = dispatch_with_key
-    lambda_svc._route_async_failure = route_with_key
-
-
-def _service_may(service: str, uses: list[Use], origin: Mapping[str, str], questions: Questions) -> bool:
+def service_may_use(service: str, uses: list[Use], origin: Mapping[str, str], questions: Questions) -> bool:
     """Whether the policy of the key lets the service in, for what it does by itself."""
     from ministack.services import kms
 
@@ -227,7 +186,7 @@ def _ask_for_logs(questions: Questions) -> None:
         if key := properties.get("KmsKeyId"):
             arn = f"arn:aws:logs:us-east-1:{key.split(':')[4]}:log-group:{properties['LogGroupName']}"
             uses = [Use(action, key, _context("logs", arn)) for action in _NEEDED_BY_LOGS]
-            if not _service_may("logs.us-east-1.amazonaws.com", uses, {}, questions):
+            if not service_may_use("logs.us-east-1.amazonaws.com", uses, {}, questions):
                 raise ValueError(
                     f"The specified KMS key does not exist or is not allowed to be used with Arn '{arn}'"
                 )

@@ -2,18 +2,13 @@
 
 import hashlib
 import json
-import logging
 import re
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from local.embedded.iam import CannotAssume, Question, Questions
-from local.embedded.seams.dead_letters import keep_undelivered
 from local.embedded.seams.executions import json_object, records_of_tokens
-
-logger = logging.getLogger(__name__)
-
 
 SagemakerResources = Callable[[str, Mapping[str, Any], str, str], list[str]]
 
@@ -26,7 +21,6 @@ def install_iam(questions: Questions, sagemaker_resources: SagemakerResources) -
     iam_actions.SERVICE_TO_IAM_NAMESPACE["sagemaker"] = "sagemaker"
     _name_resources(sagemaker_resources)
     _keep_questions(questions)
-    _check_deliveries(questions)
     _check_function_roles(questions)
     _let_nobody_in_by_default()
     # The bucket refuses what does not come by TLS. Nothing here leaves this machine, which stands for it.
@@ -140,7 +134,7 @@ def role_credentials(service: str, questions: Questions) -> Callable[[str], Mapp
 
         if not app.AUTH:
             return {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-        _check_trust(service, role_arn, questions)
+        check_trust(service, role_arn, questions)
         account, name = role_arn.split(":")[4], role_arn.rpartition("/")[2]
         digest = hashlib.sha256(f"{service} {role_arn}".encode()).hexdigest()
         session = {
@@ -162,7 +156,7 @@ def role_credentials(service: str, questions: Questions) -> Callable[[str], Mapp
     return credentials
 
 
-def _check_trust(service: str, role_arn: str, questions: Questions) -> None:
+def check_trust(service: str, role_arn: str, questions: Questions) -> None:
     from ministack.core import iam_evaluator
     from ministack.services import iam
 
@@ -207,32 +201,6 @@ def make_service_role(role_arn: str, policy: Mapping[str, Any]) -> None:
     iam._roles[name] = made
 
 
-def _check_deliveries(questions: Questions) -> None:
-    """EventBridge and Lambda hand events on inside the emulator: ask the policies that AWS asks then."""
-    from ministack import app
-    from ministack.services import eventbridge, lambda_svc
-
-    original_invoke, original_route = eventbridge._invoke_target, lambda_svc._route_async_failure
-
-    def invoke(target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], *args: Any) -> None:
-        if app.AUTH and not _may_deliver(target, rule, questions):
-            logger.error("EventBridge may not deliver to %s: no policy allows it", target["Arn"])
-            letters = target.get("DeadLetterConfig", {}).get("Arn")
-            if letters and _may_deliver({"Arn": letters}, rule, questions):
-                keep_undelivered(letters, target["Arn"], rule["Arn"], event)
-            return
-        original_invoke(target, event, rule, *args)
-
-    def route(target_arn: str, func_name: str, *args: Any) -> None:
-        role = lambda_svc._functions[func_name]["config"]["Role"]
-        if app.AUTH and not role_may(role, "sqs:SendMessage", target_arn, questions):
-            logger.error("Lambda may not put failed events of %s into %s", func_name, target_arn)
-            return
-        original_route(target_arn, func_name, *args)
-
-    eventbridge._invoke_target, lambda_svc._route_async_failure = invoke, route
-
-
 def _check_function_roles(questions: Questions) -> None:
     """Give a function its role's credentials only when the role lets Lambda in."""
     from ministack import app
@@ -242,34 +210,10 @@ def _check_function_roles(questions: Questions) -> None:
 
     def execution_credentials(config: dict[str, Any]) -> dict[str, str]:
         if app.AUTH:
-            _check_trust("lambda.amazonaws.com", config["Role"], questions)
+            check_trust("lambda.amazonaws.com", config["Role"], questions)
         return original(config)  # type: ignore[no-any-return]
 
     lambda_runtime.execution_credentials = execution_credentials
-
-
-def _may_deliver(target: Mapping[str, Any], rule: Mapping[str, Any], questions: Questions) -> bool:
-    from ministack.services import lambda_svc, sqs
-
-    arn, events = target["Arn"], "events.amazonaws.com"
-    service = arn.split(":")[2]
-    if service == "states":
-        try:
-            _check_trust(events, target.get("RoleArn", ":::::"), questions)
-        except CannotAssume:
-            return False
-        return role_may(target["RoleArn"], "states:StartExecution", arn, questions)
-    lookups = {
-        "lambda": ("lambda:InvokeFunction", lambda_svc.function_policy_for_arn),
-        "sqs": ("sqs:SendMessage", sqs.queue_policy_for_arn),
-    }
-    if service not in lookups:
-        return True
-    action, policy_of = lookups[service]
-    rule_arn = rule.get("Arn", "")
-    keys = {"aws:sourcearn": rule_arn, "aws:sourceaccount": rule_arn.split(":")[4] if rule_arn else ""}
-    policy, _ = policy_of(arn) or (None, "")
-    return policy_lets(events, action, arn, keys, policy, questions)
 
 
 def policy_lets(

@@ -38,7 +38,7 @@ def sound_alarm(pipeline: Pipeline) -> None:
 
 
 def deliver_into_the_queue(pipeline: Pipeline, content: bytes) -> str:
-    """Let EventBridge put the event of an upload into the dead letters, which it never does here by itself."""
+    """Let EventBridge put the event of an upload into the dead letters, with every permission in place."""
     events, rule = pipeline.client("events"), pipeline.stack["UploadRule"].rpartition("/")[2]
     queue = pipeline.client("sqs").get_queue_attributes(
         QueueUrl=pipeline.stack["UploadDeadLetters"], AttributeNames=["QueueArn"]
