@@ -35,7 +35,9 @@ def stored_digest(bucket: str, key: str) -> str:
         if error_code(error) == "404":
             return ""
         raise
-    return _digest(answer["ChecksumSHA256"]) if "ChecksumSHA256" in answer else ""
+    checksum = answer.get("ChecksumSHA256", "")
+    # With a dash it is not of the object but of the checksums of its parts.
+    return _digest(checksum) if checksum and "-" not in checksum else ""
 
 
 def _digest(checksum: str) -> str:

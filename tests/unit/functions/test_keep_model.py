@@ -90,6 +90,14 @@ def test_a_kept_object_is_known_by_its_digest_and_any_other_is_not(world: World)
     assert stored_digest(BUCKET, "models/none") == ""
 
 
+def test_an_object_that_was_written_in_parts_has_no_digest_of_its_own(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_parts = {"ChecksumSHA256": f"{base64.b64encode(bytes(32)).decode()}-2"}
+    monkeypatch.setattr(world.s3, "head_object", lambda **_: in_parts)
+    assert stored_digest(BUCKET, "models/a") == ""
+
+
 def test_the_test_mse_is_measured_of_every_model_good_enough_or_not(
     evaluated: World, context: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
