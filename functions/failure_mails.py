@@ -19,6 +19,10 @@ _NEXT_BY_ERROR = {
         "No model was registered and nobody was asked. Look for what is wrong with the data and upload "
         "better data, or deploy with another MseThreshold if the threshold is wrong."
     ),
+    "ArtifactRefused": (
+        "Nothing was registered. Find out who changed it: the bucket's access logs and the object's versions "
+        "tell. Restore the right version and redrive the execution, or upload the file again."
+    ),
     "NobodyToAsk": (
         "Confirm the subscription of the approvers' topic by the mail with the subject \"AWS Notification - "
         'Subscription Confirmation", then redrive the execution: it goes on where it stopped.'
@@ -44,6 +48,7 @@ _STEPS = {
     "predict": "predicting the batch",
 }
 _ERRORS = {
+    "ArtifactRefused": "a file was changed or is missing",
     "NobodyToAsk": "nobody to ask for approval",
     "States.Timeout": "a step took too long",
     "SageMaker.ResourceLimitExceededException": "a quota is missing",

@@ -55,7 +55,6 @@ def _keep(run_id: str, name: str, content_type: str, expected: str) -> str:
         raise
     if found != expected:
         raise ArtifactRefused(
-            f"{key} was changed after the evaluation: its digest is {found}, not {expected}. Find out who "
-            "changed it; restore it and redrive this execution, or upload the file again"
+            f"{key} was changed after the evaluation: its digest is {found}, not {expected}"
         )
     return kept_as

@@ -327,6 +327,7 @@ def test_a_package_that_still_waits_resumes_nothing(stage: Stage) -> None:
         ("notify-model-quality-too-low", "Below threshold: no model"),
         ("notify-failed", "Failed: the run of incoming/cars 2026+spring.csv (preparing the data)"),
         ("notify-tuning-failed", "Failed: the run of incoming/cars 2026+spring.csv (tuning the model)"),
+        ("notify-artifact-refused", "Failed: the run of incoming/cars 2026+spring.csv (a file was changed"),
         ("notify-nobody-to-ask", "Failed: the run of incoming/cars 2026+spring.csv (nobody to ask"),
         ("notify-quota-missing", "Failed: the run of incoming/cars 2026+spring.csv (a quota is missing)"),
         ("notify-timed-out", "Timed out: the run of"),

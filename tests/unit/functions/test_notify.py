@@ -63,6 +63,11 @@ def mail(world: World, context: Any) -> Any:
             ["All training jobs failed.", "mpg-1-001-abcdef01: ClientError: empty channel", "TrainingJobs"],
         ),
         (
+            "notify-artifact-refused",
+            "Failed: the run of incoming/cars 2026+spring.csv (a file was changed or is missing)",
+            ["evaluation/model.tar.gz was changed after the evaluation", "Find out who changed it"],
+        ),
+        (
             "notify-nobody-to-ask",
             "Failed: the run of incoming/cars 2026+spring.csv (nobody to ask for approval)",
             ["no subscription of arn:", "goes on where it stopped"],
@@ -170,6 +175,7 @@ def test_a_mail_that_could_not_be_sent_is_sent_by_the_retry(
         ("notify-failed", "PipelineFailed"),
         ("notify-tuning-failed", "PipelineFailed"),
         ("notify-nobody-to-ask", "PipelineFailed"),
+        ("notify-artifact-refused", "PipelineFailed"),
         ("notify-timed-out", "PipelineFailed"),
     ],
 )
