@@ -31,6 +31,7 @@ class Container:
         self.root = self.folder / "ml"
         self.root.mkdir(parents=True)
         (self.root / "output").mkdir()
+        (self.folder / "tmp").mkdir()
 
     def path(self, inside: str) -> Path:
         """The place on this machine of a path in the container."""
@@ -45,8 +46,9 @@ class Container:
         return text.replace(str(self.root), _ML)
 
     def variables(self, environment: Mapping[str, str]) -> dict[str, str]:
-        """An environment with its paths on this machine."""
-        return {name: self.here(value) for name, value in environment.items()}
+        """An environment with its paths on this machine, and a /tmp that goes with the job."""
+        here = {name: self.here(value) for name, value in environment.items()}
+        return {"TMPDIR": str(self.folder / "tmp"), **here}
 
     def write_json(self, relative: str, content: Any) -> None:
         """Write one of the files that SageMaker lays into a container."""

@@ -24,6 +24,8 @@ def sam(aws: Aws, *arguments: str) -> None:
     environment = {
         **aws.environment,
         "PATH": os.pathsep.join((tools, os.environ["PATH"])),
+        # The SAM CLI leaves an empty folder for each artifact.
+        "TMPDIR": str(aws.folder),
         "SAM_CLI_TELEMETRY": "0",
         "SAM_CLI_POLL_DELAY": "0.3",
     }

@@ -88,6 +88,13 @@ def test_the_libraries_are_there_before_a_job_asks_for_them(runner: Runner) -> N
     assert run.lines == ["True"]
 
 
+def test_temporary_files_of_a_job_lie_where_its_own_variable_says(runner: Runner, tmp_path: Path) -> None:
+    run = runner.start("import tempfile; print(tempfile.mkdtemp())", env={"TMPDIR": str(tmp_path)})
+
+    assert run.wait() == OK
+    assert Path(run.lines[0]).parent == tmp_path
+
+
 def test_no_descriptor_but_the_three_standard_ones_reaches_a_job(runner: Runner) -> None:
     script = """
 import os

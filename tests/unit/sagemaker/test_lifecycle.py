@@ -89,6 +89,7 @@ def test_a_processing_job_gets_its_paths_variables_and_limits(
     environment = running.command.env
     assert (environment["WHERE"], environment["NAME"]) == (f"{root}/processing/input", "x")
     assert environment["AWS_ACCESS_KEY_ID"] == ROLE
+    assert Path(environment["TMPDIR"]).parent == Path(root).parent, "goes with the job's folder"
     assert (running.timeout, running.memory_bytes) == (300, 8 << 30)
     assert "xgboost" in running.command.hidden_modules
 

@@ -11,6 +11,7 @@ import re
 import runpy
 import signal
 import sys
+import tempfile
 import threading
 import traceback
 import types
@@ -34,6 +35,8 @@ def run(request: dict[str, Any], output_fd: int, stdin_fd: int | None) -> NoRetu
         os.chdir(request["cwd"])
         os.environ.clear()
         os.environ.update(request["env"])
+        # What the warm interpreter found is not what TMPDIR says now.
+        tempfile.tempdir = None
         renew_randomness()
         code = run_command(request["argv"], request["hidden_modules"])
     except OSError as error:
