@@ -55,6 +55,5 @@ def check_prepared(prepared: Path, expected: str) -> Mapping[str, Any]:
     check(summary, expected, summary.name)
     content: Mapping[str, Any] = json.loads(summary.read_text(encoding="utf-8"))
     for name, digest in content["digests"].items():
-        if name != "upload.csv":
-            check(prepared / name, digest, f"prepared/{name}")
+        check(prepared / name, digest, f"prepared/{name}")
     return content

@@ -72,7 +72,7 @@ def evaluate(
         **_compare(champion, rows),
         "rows": summary["rows"],
         "digests": {
-            "upload": summary["digests"]["upload.csv"],
+            "upload": summary["upload_digest"],
             "trained_model": file_digest(model),
             "model": file_digest(output / "model.tar.gz"),
             "model_files": files_digest,

@@ -84,7 +84,7 @@ def preprocess(upload: Path, digest: str, output: Path, file_name: str) -> str:
         "batch": len(unlabelled) + len(parts.test),
     }
     digests = {name: file_digest(output / name) for name in ("preprocessor.json", *TABLES)}
-    summary = {"rows": rows, "digests": {"upload.csv": digest, **digests}}
+    summary = {"rows": rows, "upload_digest": digest, "digests": digests}
     _write(output / "summary.json", json.dumps(summary, indent=2) + "\n")
     print("rows:", ", ".join(f"{count} {name}" for name, count in rows.items()))
     return file_digest(output / "summary.json")

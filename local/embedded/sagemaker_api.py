@@ -91,14 +91,18 @@ def _refused(
                 f"Could not assume role {role}. Please ensure that the role exists and allows principal "
                 "'sagemaker.amazonaws.com' to assume the role.",
             )
-    keys = sorted(set(volume_keys(request))) if action.startswith("Create") else []
-    for key in keys:
+    return _refused_key(service, request, roles, permissions) if action.startswith("Create") else None
+
+
+def _refused_key(
+    service: Service, request: Mapping[str, Any], roles: list[str], permissions: Permissions
+) -> tuple[str, str] | None:
+    """The same, of a key for the volumes of the instances."""
+    for key in sorted(set(volume_keys(request))):
         for role in roles or _role_of_model(service, request):
             if not permissions.may_grant(role, key):
-                return (
-                    "AccessDeniedException",
-                    f"User: {role} is not authorized to perform: kms:CreateGrant on resource: {key}",
-                )
+                reason = f"User: {role} is not authorized to perform: kms:CreateGrant on resource: {key}"
+                return "AccessDeniedException", reason
     return None
 
 

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from local.cli.build import Build, fingerprint
-from tests.conftest import ROOT, eventually, free_port
+from local.cli.deploy import set_parameter
+from local.cli.endpoint import Endpoint
+from tests.conftest import ROOT, free_port
 from tests.e2e.mpg import Place, wait_for
-from tests.faults.pipeline import STACK, Pipeline
+from tests.faults.pipeline import Pipeline
 from tests.faults.tally import Tally
 
 TALLY = pytest.StashKey[Tally]()
@@ -63,7 +65,7 @@ def deployed(place: QuickPlace, tally: Tally) -> Iterator[Pipeline]:
     try:
         wait_for(log, r"Ctrl-C stops it", process)
         pipeline = Pipeline(port, next(place.temporary.glob("mpg-*")), tally)
-        _fewer_trials(pipeline)
+        set_parameter(Endpoint(port), "MaxTrials", TRIALS)
         # Warm functions, and a champion, so that every later run compares itself.
         first = pipeline.upload()
         assert first.ends().outcome == "pending"
@@ -74,25 +76,6 @@ def deployed(place: QuickPlace, tally: Tally) -> Iterator[Pipeline]:
     finally:
         process.terminate()
         process.wait(60)
-
-
-def _fewer_trials(pipeline: Pipeline) -> None:
-    cloudformation = pipeline.client("cloudformation")
-    (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
-    parameters = [
-        {"ParameterKey": name, "ParameterValue": TRIALS}
-        if name == "MaxTrials"
-        else {"ParameterKey": name, "UsePreviousValue": True}
-        for name in (parameter["ParameterKey"] for parameter in stack["Parameters"])
-    ]
-    capabilities = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
-    cloudformation.update_stack(
-        StackName=STACK, UsePreviousTemplate=True, Capabilities=capabilities, Parameters=parameters
-    )
-    done = "UPDATE_COMPLETE"
-    eventually(
-        lambda: cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["StackStatus"] == done, 60
-    )
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def _stop_and_redrive(pipeline: Pipeline) -> None:
 JOBS = (("Preprocess", "/prepared/"), ("Tune", "/tuning/"), ("Batch transform", "/predictions/"))
 
 
-def _stopped_in(pipeline: Pipeline, state: str, output: str, then: Callable[[Run], None]) -> Run:
+def _stopped_in(pipeline: Pipeline, state: str, output: str, then: Callable[[Run], object]) -> Run:
     """A run that was stopped in a state, and whose job of then was stopped by somebody else after `then`."""
     run = pipeline.upload()
     with pipeline.held("s3:PutObject", containing=output):
@@ -106,7 +106,7 @@ def _decide_at_odd_times(pipeline: Pipeline) -> None:
         pipeline.fault("dynamodb:DeleteItem", times=None)
         _decide(pipeline, later)
         eventually(lambda: pipeline.faults()[-1]["seen"])
-    _sweep(pipeline)
+    pipeline.sweep()
     assert _told_too_late(later)
 
 
@@ -143,10 +143,10 @@ def _without_events(pipeline: Pipeline) -> None:
         with _no_mail(pipeline):
             assert "SweepIncomplete" in pipeline.invoke("SweepFunction", {})
         for state, output in JOBS:
-            _stopped_in(pipeline, state, output, lambda run: _sweep(pipeline))
-        _sweep(pipeline)
+            _stopped_in(pipeline, state, output, lambda run: pipeline.sweep())
+        pipeline.sweep()
         assert (rejected.is_over().outcome, unfinished.is_over().outcome) == ("rejected", "approved")
-        _sweep(pipeline)
+        pipeline.sweep()
         for run in (rejected, unfinished, failed):
             run.told()
 
@@ -159,11 +159,6 @@ def _no_mail(pipeline: Pipeline) -> Iterator[None]:
         yield
     finally:
         pipeline.heal()
-
-
-def _sweep(pipeline: Pipeline) -> None:
-    answer = pipeline.invoke("SweepFunction", {})
-    assert "errorMessage" not in answer, answer
 
 
 def _with_broken_mail(pipeline: Pipeline, run: Run) -> None:

@@ -1,25 +1,24 @@
 """With KmsKeyArn everything lies under the key, and nobody gets at it whom the policies do not let in."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from local.cli.deploy import parameters
+from local.cli.endpoint import Endpoint
 from tests.conftest import eventually
-from tests.faults.pipeline import STACK, Pipeline
+from tests.faults.pipeline import Pipeline
 from tests.integration.iam.key import ON_CALL, documented_policy, make_key
+from tests.integration.iam.live import Live
 from tests.integration.iam.policies import Asked, deployed, statements
 
 KEY_POLICY = documented_policy()
 
 
 def key_of(used: Pipeline) -> str:
-    (stack,) = used.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
-    values = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
-    return str(values["KmsKeyArn"])
+    return parameters(Endpoint(used.port))["KmsKeyArn"]
 
 
 def test_every_object_is_under_the_key(used: Pipeline) -> None:
@@ -77,9 +76,9 @@ def test_without_a_service_in_a_roles_statement_a_use_of_the_key_is_refused(
     ],
 )
 def test_a_role_that_may_not_use_the_key_fails_the_run_which_can_be_redriven(
-    role: str, sid: str, error: str, action: str, used: Pipeline, asked: list[Asked]
+    role: str, sid: str, error: str, action: str, used: Pipeline, live: Live
 ) -> None:
-    with without_statement(used, role, sid):
+    with live.without(used.stack[role], sid):
         run = used.upload()
         ended = run.is_over()
     assert ended.error.startswith(error), ended
@@ -87,36 +86,18 @@ def test_a_role_that_may_not_use_the_key_fails_the_run_which_can_be_redriven(
     assert run.redrive().outcome == "pending"
 
 
-def test_a_transform_job_needs_the_key_as_the_role_of_its_model(used: Pipeline, asked: list[Asked]) -> None:
+def test_a_transform_job_needs_the_key_as_the_role_of_its_model(used: Pipeline, live: Live) -> None:
     sagemaker = used.client("sagemaker")
     job = sagemaker.list_transform_jobs(MaxResults=1)["TransformJobSummaries"][0]["TransformJobName"]
     found = sagemaker.describe_transform_job(TransformJobName=job)
     names = ("ModelName", "TransformInput", "TransformOutput", "TransformResources")
     request = {name: found[name] for name in names} | {"TransformJobName": "mpg-again"}
     with (
-        without_statement(used, "JobRole", "EncryptVolumes"),
+        live.without(used.stack["JobRole"], "EncryptVolumes"),
         pytest.raises(ClientError, match=r"JobRole.* not authorized to perform: kms:CreateGrant") as refused,
     ):
         sagemaker.create_transform_job(**request)
     assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
-
-
-@contextmanager
-def without_statement(used: Pipeline, role: str, sid: str) -> Iterator[None]:
-    """While entered, a role lacks a statement of its policies."""
-    iam, name = used.client("iam"), used.stack[role]
-    for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
-        whole = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
-        left = [statement for statement in whole["Statement"] if statement.get("Sid") != sid]
-        if left != whole["Statement"]:
-            break
-    iam.put_role_policy(
-        RoleName=name, PolicyName=policy, PolicyDocument=json.dumps({**whole, "Statement": left})
-    )
-    try:
-        yield
-    finally:
-        iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(whole))
 
 
 def test_a_log_group_is_refused_a_key_whose_policy_does_not_let_its_service_in(used: Pipeline) -> None:

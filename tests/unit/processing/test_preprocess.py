@@ -218,10 +218,12 @@ def test_the_exit_message_is_the_digest_of_a_summary_that_has_those_of_everythin
     assert preprocess(run_script, tmp_path, sample).returncode == 0
     summary = tmp_path / "prepared" / "summary.json"
     assert (tmp_path / "output" / "message").read_text() == sha256(summary)
-    digests = json.loads(summary.read_text())["digests"]
-    assert digests.pop("upload.csv") == sha256(tmp_path / "upload.csv")
+    told = json.loads(summary.read_text())
+    assert told["upload_digest"] == sha256(tmp_path / "upload.csv")
     written = [path for path in (tmp_path / "prepared").rglob("*") if path.is_file() and path != summary]
-    assert digests == {path.relative_to(tmp_path / "prepared").as_posix(): sha256(path) for path in written}
+    assert told["digests"] == {
+        path.relative_to(tmp_path / "prepared").as_posix(): sha256(path) for path in written
+    }
 
 
 def test_an_upload_that_was_changed_after_its_check_is_refused(
