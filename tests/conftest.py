@@ -131,3 +131,11 @@ def eventually(found: Any, seconds: float = 30.0) -> Any:
             return value
         time.sleep(0.05)
     raise AssertionError(f"nothing came within {seconds} seconds")
+
+
+def eventually_none(left: Any, seconds: float = 30.0) -> None:
+    """Call `left` until it returns nothing; shows what is left when the time is over."""
+    deadline = time.monotonic() + seconds
+    while (found := left()) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not found
