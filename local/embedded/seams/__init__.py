@@ -2,13 +2,7 @@
 
 from local.embedded.seams.deliveries import install_error_types, install_mailbox, install_version_ids
 from local.embedded.seams.encryption import install_encryption
-from local.embedded.seams.executions import (
-    MinistackExecution,
-    executions,
-    install_machine,
-    redrive_execution,
-    run_execution,
-)
+from local.embedded.seams.executions import executions, install_machine, redrive_execution, run_execution
 from local.embedded.seams.handovers import install_handovers
 from local.embedded.seams.keys import install_keys, role_may_grant
 from local.embedded.seams.names import MINISTACK_VERSION, SEAMS, check, configure, settings
@@ -31,7 +25,6 @@ from local.embedded.seams.services import (
 __all__ = [
     "MINISTACK_VERSION",
     "SEAMS",
-    "MinistackExecution",
     "SagemakerResources",
     "application",
     "check",

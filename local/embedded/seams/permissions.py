@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from local.embedded.iam import CannotAssume, Question, Questions
-from local.embedded.seams.executions import json_object, records_of_tokens
+from local.embedded.seams.executions import json_object
+from local.embedded.seams.journey import records_of_tokens
 
 SagemakerResources = Callable[[str, Mapping[str, Any], str, str], list[str]]
 
