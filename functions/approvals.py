@@ -29,9 +29,8 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from boto3.dynamodb.conditions import Attr, ConditionBase
-from botocore.exceptions import ClientError
 
-from aws import error_code, table
+from aws import table, write_if
 from text import timestamp
 
 Verdict = Literal["approved", "rejected"]
@@ -205,18 +204,15 @@ def _update(
     """Set and remove attributes of a package's record; False when the condition does not hold."""
     sets = ", ".join(f"#{name} = :{name}" for name in values)
     removes = " REMOVE " + ", ".join(f"#{name}" for name in remove) if remove else ""
-    try:
-        _table().update_item(
-            Key={"pk": f"{_PACKAGE}{package_arn}"},
-            UpdateExpression=f"SET {sets}{removes}",
-            ExpressionAttributeNames={f"#{name}": name for name in (*values, *remove)},
-            ExpressionAttributeValues={f":{name}": value for name, value in values.items()},
-            **({"ConditionExpression": condition} if condition else {}),
-        )
-    except ClientError as error:
-        if error_code(error) == "ConditionalCheckFailedException":
-            return False
-        raise
+    changes = {
+        "Key": {"pk": f"{_PACKAGE}{package_arn}"},
+        "UpdateExpression": f"SET {sets}{removes}",
+        "ExpressionAttributeNames": {f"#{name}": name for name in (*values, *remove)},
+        "ExpressionAttributeValues": {f":{name}": value for name, value in values.items()},
+    }
+    if condition:
+        return write_if(condition, _table().update_item, **changes)
+    _table().update_item(**changes)
     return True
 
 

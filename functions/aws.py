@@ -1,10 +1,12 @@
 """The AWS clients that the functions share. They honour AWS_ENDPOINT_URL by themselves."""
 
 import os
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import boto3
+from boto3.dynamodb.conditions import ConditionBase
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -36,6 +38,17 @@ def prepare(*services: str) -> None:
             client(service)
         if name := os.environ.get("TABLE_NAME"):
             table(name)
+
+
+def write_if(condition: ConditionBase, write: Callable[..., Any], **arguments: Any) -> bool:
+    """Call a write method of a table. False, and nothing is written, when the condition does not hold."""
+    try:
+        write(ConditionExpression=condition, **arguments)
+    except ClientError as error:
+        if error_code(error) == "ConditionalCheckFailedException":
+            return False
+        raise
+    return True
 
 
 def error_code(error: ClientError) -> str:

@@ -17,10 +17,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from boto3.dynamodb.conditions import Attr, ConditionBase
-from botocore.exceptions import ClientError
+from boto3.dynamodb.conditions import Attr
 
-from aws import error_code, table
+from aws import table, write_if
 from text import now, timestamp
 
 CLAIM_SECONDS = 60
@@ -58,11 +57,11 @@ def _claim(what: str, claim: str, moment: datetime) -> bool:
     until = int(moment.timestamp()) + CLAIM_SECONDS
     lapsed = Attr("sent_at").not_exists() & Attr("claimed_until").lt(int(moment.timestamp()))
     item = {"pk": _key(what), "claim": claim, "claimed_until": until, "expires_at": _kept_until(moment)}
-    return _if_holds(_table().put_item, Attr("pk").not_exists() | lapsed, Item=item)
+    return write_if(Attr("pk").not_exists() | lapsed, _table().put_item, Item=item)
 
 
 def _release(what: str, claim: str) -> None:
-    _if_holds(_table().delete_item, Attr("claim").eq(claim), Key={"pk": _key(what)})
+    write_if(Attr("claim").eq(claim), _table().delete_item, Key={"pk": _key(what)})
 
 
 def _mark_sent(what: str) -> None:
@@ -71,16 +70,6 @@ def _mark_sent(what: str) -> None:
         UpdateExpression="SET sent_at = :now, expires_at = :later",
         ExpressionAttributeValues={":now": timestamp(now()), ":later": _kept_until(now())},
     )
-
-
-def _if_holds(write: Callable[..., Any], condition: ConditionBase, **arguments: Any) -> bool:
-    try:
-        write(ConditionExpression=condition, **arguments)
-    except ClientError as error:
-        if error_code(error) == "ConditionalCheckFailedException":
-            return False
-        raise
-    return True
 
 
 def _kept_until(moment: datetime) -> int:
