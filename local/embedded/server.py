@@ -99,6 +99,8 @@ async def _answer(path: str, mailbox: Mailbox, questions: Questions, send: Any) 
         await _send(send, 200, "application/json", json.dumps(mailbox.mails()))
     elif path == "/_mpg/permissions":
         await _send(send, 200, "application/json", json.dumps(questions.as_json()))
+    elif path == "/_mpg/functions":
+        await _send(send, 200, "application/json", json.dumps({"running": seams.functions_running()}))
     elif path == "/_mpg/":
         await _send(send, 200, "text/html; charset=utf-8", await asyncio.to_thread(_page, mailbox))
     else:

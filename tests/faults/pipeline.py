@@ -14,7 +14,7 @@ import boto3
 from botocore.config import Config
 
 from local.embedded.faults import ONLOOKER
-from tests.conftest import ROOT, eventually
+from tests.conftest import ROOT, eventually, eventually_none
 from tests.faults.run import RUN_SECONDS, Run
 from tests.faults.tally import Mail, Tally
 
@@ -221,6 +221,14 @@ class Pipeline:
             os.kill(pid, signal.SIGKILL)
         self.tally.killed += len(victims)
 
+    def functions_running(self) -> int:
+        """How many invocations are under way."""
+        return int(self._ask("/_mpg/functions")["running"])
+
+    def until_functions_end(self) -> None:
+        """Wait until no function is at work: after its mail, it still has to note that it was sent."""
+        eventually_none(self.functions_running, RUN_SECONDS)
+
     # What there is
 
     def describe(self, execution_arn: str) -> dict[str, Any]:
@@ -289,7 +297,11 @@ class Pipeline:
             client.update_state_machine(stateMachineArn=machine, definition=original)
 
     def settle(self) -> None:
-        """Add what became of a test's uploads to the tally. Fails if that must not be."""
+        """Add what became of a test's uploads to the tally. Fails if that must not be.
+
+        Waits until no function is at work: one of its calls would meet the next test's faults.
+        """
+        self.until_functions_end()
         known, runs, self.runs = self.tally.problems, self.runs, []
         for run in runs:
             run.settle(self.tally)

@@ -155,8 +155,10 @@ class Run:
         return self._mails("NotificationTopic", self.arn, mails)
 
     def told(self) -> Mail:
-        """Wait for the mail that tells how the execution ended."""
-        return eventually(self.endings)[-1]  # type: ignore[no-any-return]
+        """Wait for the mail that tells how the execution ended, and until its sender has ended too."""
+        mail = eventually(self.endings)[-1]
+        self.pipeline.until_functions_end()
+        return mail  # type: ignore[no-any-return]
 
     def packages(self) -> list[str]:
         """The model packages that were registered for it."""

@@ -39,6 +39,15 @@ def test_telling_may_crash_at_any_moment_when_its_event_comes_again_a_minute_lat
     run.expects_a_mail_twice = mails == 2
 
 
+def test_whoever_told_is_at_work_until_it_has_noted_that(pipeline: Pipeline) -> None:
+    with pipeline.held("dynamodb:UpdateItem", "told#"):
+        run = refused(pipeline)
+        eventually(run.endings)
+        assert pipeline.functions_running() == 1
+    pipeline.until_functions_end()
+    assert pipeline.invoke("NotifyFunction", run.end_event()) == '{"told": false}'
+
+
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_stopping_jobs_may_crash_when_its_event_comes_again(pipeline: Pipeline, moment: str) -> None:
     moments: dict[str, Any] = {moment: "sagemaker:StopProcessingJob"}

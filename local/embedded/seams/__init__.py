@@ -16,6 +16,7 @@ from local.embedded.seams.permissions import (
 )
 from local.embedded.seams.services import (
     application,
+    functions_running,
     install_copy_checksums,
     install_event_source,
     install_resource_type,
@@ -30,6 +31,7 @@ __all__ = [
     "check",
     "configure",
     "executions",
+    "functions_running",
     "install_copy_checksums",
     "install_encryption",
     "install_error_types",

@@ -11,6 +11,13 @@ def application() -> Callable[..., Awaitable[None]]:
     return app.app  # type: ignore[no-any-return]
 
 
+def functions_running() -> int:
+    """How many invocations of functions are under way."""
+    from ministack.core import lambda_runtime
+
+    return lambda_runtime.workers_in_use()  # type: ignore[no-any-return]
+
+
 def install_service(name: str, target_prefix: str, handler: Callable[..., Any]) -> None:
     """Answer requests whose X-Amz-Target begins with `target_prefix` by `handler`."""
     from ministack import app
