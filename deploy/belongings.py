@@ -39,6 +39,7 @@ class Belongings:
     """Names as the services take them. Without `stack_id` they are leftovers of deleted stacks."""
 
     stack_id: str | None
+    status: str = ""
     resources: int = 0
     upload_rule: str | None = None
     state_machine: str | None = None
@@ -53,9 +54,10 @@ class Belongings:
 def find_belongings(clients: Clients, stack_name: str) -> Belongings:
     """Of the stack of that name, or else of deleted ones of that name."""
     cloudformation = clients("cloudformation")
-    stack_id = _live_stack(cloudformation, stack_name)
-    if stack_id is None:
+    stack = _live_stack(cloudformation, stack_name)
+    if stack is None:
         return Belongings(None, retained=_existing(clients, _left_behind(cloudformation, stack_name)))
+    stack_id = str(stack["StackId"])
     resources = [
         resource
         for resource in _resources(cloudformation, stack_id)
@@ -64,6 +66,7 @@ def find_belongings(clients: Clients, stack_name: str) -> Belongings:
     by_logical_id = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
     return Belongings(
         stack_id,
+        str(stack["StackStatus"]),
         len(resources),
         upload_rule=by_logical_id.get("UploadRule"),
         state_machine=by_logical_id.get("PipelineStateMachine"),
@@ -81,15 +84,15 @@ def missing(error: ClientError) -> bool:
     )
 
 
-def _live_stack(cloudformation: Any, stack_name: str) -> str | None:
+def _live_stack(cloudformation: Any, stack_name: str) -> Mapping[str, Any] | None:
     try:
-        stack = cloudformation.describe_stacks(StackName=stack_name)["Stacks"][0]
+        stack: Mapping[str, Any] = cloudformation.describe_stacks(StackName=stack_name)["Stacks"][0]
     except ClientError as error:
         # CloudFormation has no error code of its own for it.
         if error.response["Error"]["Code"] == "ValidationError" and "does not exist" in str(error):
             return None
         raise
-    return None if stack["StackStatus"] == "DELETE_COMPLETE" else str(stack["StackId"])
+    return None if stack["StackStatus"] == "DELETE_COMPLETE" else stack
 
 
 def _left_behind(cloudformation: Any, stack_name: str) -> Iterator[Mapping[str, Any]]:

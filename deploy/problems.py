@@ -39,7 +39,7 @@ def explain(error: ClientError | BotoCoreError) -> str:
         case sdk.ProfileNotFound():
             return f"{error}. `aws configure list-profiles` shows those that exist; AWS_PROFILE chooses one."
         case sdk.NoRegionError():
-            return "No AWS region chosen. Set AWS_REGION, for example to us-east-1, or give --region."
+            return "No AWS region chosen. Set AWS_DEFAULT_REGION, for example to us-east-1."
         case sdk.ConnectionError():
             return f"AWS cannot be reached: {error}"
         case ClientError():

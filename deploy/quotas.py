@@ -18,7 +18,7 @@ from deploy.settings import Settings, read_settings
 
 # Lambda keeps so many executions free for functions without a reservation.
 _UNRESERVED_MINIMUM = 100
-# The state machine's two Lambdas, the page and the two event handlers, with some air.
+# The state machine's three Lambdas, the page and the two event handlers, with some air.
 _CONCURRENT_LAMBDAS = 10
 
 

@@ -66,7 +66,7 @@ class Build:
         self._partial.mkdir(parents=True, exist_ok=True)
         return [
             *("sam", "build", "--config-env", "local", "--template-file", str(root / "template.yaml")),
-            *("--build-dir", str(self._partial / "app"), "--no-cached"),
+            *("--build-dir", str(self._partial / "app")),
         ]
 
     def finish(self) -> None:

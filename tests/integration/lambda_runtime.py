@@ -52,7 +52,7 @@ def build(folder: Path) -> Build:
     """Run `sam build` into the folder, leaving nothing in the project."""
     tools = str(Path(sys.executable).parent)
     subprocess.run(
-        [f"{tools}/sam", "build", "--no-cached", "--build-dir", str(folder)],
+        [f"{tools}/sam", "build", "--build-dir", str(folder)],
         cwd=ROOT,
         env={**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "SAM_CLI_TELEMETRY": "0"},
         check=True,

@@ -37,7 +37,7 @@ def sam(aws: Aws, *arguments: str) -> None:
 @pytest.fixture(scope="module")
 def built(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("built")
-    sam(aws, "build", "--no-cached", "--build-dir", str(folder))
+    sam(aws, "build", "--build-dir", str(folder))
     return str(folder / "template.yaml")
 
 

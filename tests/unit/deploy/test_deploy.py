@@ -14,7 +14,7 @@ class World:
     """The account and the terminal, as far as a deployment sees them."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.deployed = False
+        self.status = ""
         self.has_quotas = True
         self.missing: tuple[str, ...] = ()
         self.exit_codes: dict[str, int] = {}
@@ -26,7 +26,7 @@ class World:
         monkeypatch.setattr(command, "sam", self._sam)
 
     def _belongings(self, clients: Any, stack_name: str) -> Belongings:
-        return Belongings("stack-id" if self.deployed else None)
+        return Belongings("stack-id" if self.status else None, self.status)
 
     def _check_account(self, settings: Settings, region: str | None) -> bool:
         self.looked_up += 1
@@ -67,16 +67,30 @@ def test_the_look_at_the_quotas_can_be_left_out(world: World) -> None:
 
 
 def test_a_later_deployment_neither_looks_nor_asks(world: World) -> None:
-    world.deployed = True
+    world.status = "UPDATE_COMPLETE"
     command.deploy("production", "eu-west-3", skip_quotas=False)
     assert world.looked_up == 0
     assert world.ran[-1] == ("deploy", "--config-env", "production", "--region", "eu-west-3")
 
 
 def test_a_value_that_is_still_missing_is_asked_for(world: World) -> None:
-    world.deployed, world.missing = True, ("ApproverEmail",)
+    world.status, world.missing = "CREATE_COMPLETE", ("ApproverEmail",)
     command.deploy("default", None, skip_quotas=False)
     assert world.ran[-1][-1] == "--guided"
+
+
+def test_a_stack_whose_first_changes_were_declined_is_still_to_be_deployed(world: World) -> None:
+    world.status = "REVIEW_IN_PROGRESS"
+    command.deploy("default", None, skip_quotas=False)
+    assert (world.looked_up, world.ran[-1][-1]) == (1, "--guided")
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"])
+def test_a_stack_that_cannot_be_updated_has_to_be_destroyed_first(world: World, status: str) -> None:
+    world.status = status
+    with pytest.raises(Trouble, match=f"mpg is in {status} .* `make destroy ENV=staging`"):
+        command.deploy("staging", None, skip_quotas=False)
+    assert world.ran == []
 
 
 def test_nothing_is_deployed_when_the_build_fails(world: World) -> None:

@@ -15,7 +15,7 @@ def answer(code: str, message: str = "said") -> ClientError:
     ("error", "way_out"),
     [
         (sdk.NoCredentialsError(), "aws configure"),
-        (sdk.NoRegionError(), "AWS_REGION"),
+        (sdk.NoRegionError(), "AWS_DEFAULT_REGION"),
         (sdk.ProfileNotFound(profile="work"), "AWS_PROFILE"),
         (sdk.SSOTokenLoadError(error_msg="expired"), "aws sso login"),
         (sdk.EndpointConnectionError(endpoint_url="https://x.example"), "https://x.example"),
