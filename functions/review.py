@@ -143,7 +143,7 @@ def _decision(request: Request, form: Mapping[str, str], entry: Entry) -> Decisi
 
 
 def _record(request: Request, approval: Approval, link_hash: str, decision: Decision) -> Response:
-    on_package = read_status(approval.package_arn).decision()
+    on_package = _on_package(approval)
     if on_package:
         return Response(409, decided_page(approval, read_details(approval.facts), on_package))
     won = decide_by_link(approval, link_hash, decision, now())
@@ -172,7 +172,7 @@ def _finish(request: Request, approval: Approval) -> Response:
 
 def _closed(approval: Approval, link_hash: str, decided: int) -> Response | None:
     """The page if nothing can be decided with this link (any more); None if it can."""
-    decision = approval.decision or _decision_in_sagemaker(approval)
+    decision = approval.decision or _on_package_if_readable(approval)
     if decision:
         return Response(decided, decided_page(approval, read_details(approval.facts), decision))
     if approval.link_hash != link_hash:
@@ -184,15 +184,24 @@ def _closed(approval: Approval, link_hash: str, decided: int) -> Response | None
     return None
 
 
-def _decision_in_sagemaker(approval: Approval) -> Decision | None:
-    """A decision that its event has not brought to the table yet."""
+def _on_package_if_readable(approval: Approval) -> Decision | None:
     try:
-        return read_status(approval.package_arn).decision()
+        return _on_package(approval)
     except _AWS_ERRORS as error:
         logger.warning(
             "package not readable", model_package_arn=approval.package_arn, **describe_error(error)
         )
         return None
+
+
+def _on_package(approval: Approval) -> Decision | None:
+    """The decision that the package carries, though the record had none when it was read.
+
+    It was made in SageMaker, or on this page a moment ago; then the record has it by now.
+    """
+    on_package = read_status(approval.package_arn).decision()
+    recorded = find(approval.package_arn) if on_package else None
+    return recorded.decision if recorded and recorded.decision else on_package
 
 
 def _open(approval: Approval, entry: Entry, status: int = 200) -> Response:

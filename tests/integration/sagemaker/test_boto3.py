@@ -54,7 +54,8 @@ def test_a_processing_job_that_fails_says_why_and_logs_what_it_printed(bench: Be
     stream = eventually(
         lambda: logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=name)["logStreams"]
     )
-    events = logs.get_log_events(logGroupName=group, logStreamName=stream[0]["logStreamName"])["events"]
+    where = {"logGroupName": group, "logStreamName": stream[0]["logStreamName"]}
+    events = eventually(lambda: logs.get_log_events(**where)["events"])
     assert events[0]["message"] == "mode fail source /opt/ml/processing/input/data"
 
 

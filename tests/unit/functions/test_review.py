@@ -265,6 +265,17 @@ def test_the_second_decision_sees_the_first(world: World, asked: Asked, send: An
     assert len(world.sagemaker.updates) == 1
 
 
+def test_who_read_the_record_just_before_the_first_decision_is_told_whose_it_was(
+    asked: Asked, send: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undecided = asked.record
+    assert send(post(asked.path, APPROVE))["statusCode"] == 303
+    monkeypatch.setattr(review, "find_by_link", lambda link_hash: undecided)
+    answer = send(post(asked.path, REJECT))
+    assert answer["statusCode"] == 409
+    assert "Already decided by Ada Lovelace at 20" in answer["body"]
+
+
 def test_of_two_that_passed_every_check_the_write_lets_one_win(asked: Asked) -> None:
     record, moment = asked.record, datetime.now(UTC)
     link_hash = hash_link(asked.link_id)
