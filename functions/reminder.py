@@ -5,9 +5,9 @@ new link, which takes the place of the first one: whoever answers the reminder n
 mail, and still there is only one link that decides. Somebody who has the older page open at that moment is
 sent to the newest mail.
 
-The mail goes out before its link becomes the live one, so that at any moment some mailed link works. What fails
-in between is left to the next sweep: it sends the mail if that was not done, and makes the link live that was
-mailed last.
+The mail goes out before its link becomes the live one, so that at any moment some mailed link works. What
+fails in between is left to the next sweep: it sends the mail if that was not done, and makes the link live
+that was mailed last.
 """
 
 import os
