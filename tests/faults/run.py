@@ -160,9 +160,9 @@ class Run:
         return self._mails("NotificationTopic", self.pipeline.executions_of(self), mails)
 
     def told(self) -> Mail:
-        """Wait until the end of each of its executions has been told; the last mail that did.
+        """Wait until who tells the end of each of its executions has noted that and ended; the newest mail.
 
-        That a mail is there, or none, does not show it: the event of an end may be under way.
+        That there is no second mail shows nothing while the event of another execution's end is under way.
         """
         eventually(lambda: all(map(self.pipeline.was_told, self.pipeline.executions_of(self))), RUN_SECONDS)
         self.pipeline.until_functions_end()
