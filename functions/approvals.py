@@ -13,7 +13,8 @@ there, but nobody can use it without permission to call Step Functions.
 A package has one live link, the one in the newest mail (`link_hash` of its record). A second attempt at
 asking, after a crash or a redrive, replaces the first one's link and task token, and a reminder replaces the
 link, so that there is never more than one way to decide by mail, and a link that went astray dies with the
-next mail. The replaced link still says what became of the request.
+next mail. The replaced link still says what became of the request. A reminder's link is kept as
+`announced_link` while it is mailed, and becomes the live one afterwards.
 
 A request past `decide_before` has expired: that is compared when it is read and in the write itself; no
 status says so, and DynamoDB's own expiry (which may be days late) plays no part in it.
@@ -38,7 +39,7 @@ PENDING, APPROVED, REJECTED = "PENDING", "APPROVED", "REJECTED"
 _PACKAGE = "package#"
 # A link is kept after its end, so that opening it says "expired" or "decided" rather than "unknown".
 _LINK_KEPT_AFTERWARDS = timedelta(days=90)
-_LEFT_BY_AN_ATTEMPT = ("resumed_at", "too_late_at", "reminded_at")
+_LEFT_BY_AN_ATTEMPT = ("resumed_at", "too_late_at", "reminded_at", "announced_link")
 
 
 @dataclass(frozen=True)
@@ -124,19 +125,28 @@ def find_by_link(link_hash: str) -> Approval | None:
     return find(str(item["package_arn"])) if item else None
 
 
-def announce_link(approval: Approval, link_hash: str) -> None:
-    """Store a link that is about to be mailed. The one that was mailed before stays the live one."""
-    _table().put_item(Item=_link_item(replace(approval, link_hash=link_hash)))
+def announce_link(approval: Approval, link_hash: str) -> bool:
+    """Store the link of a reminder that is about to be mailed, in place of one announced before.
 
-
-def make_live(approval: Approval, link_hash: str, moment: datetime) -> bool:
-    """Let the link of a reminder take the place of the one before.
-
-    False, and nothing changes, if the request was decided or asked anew meanwhile.
+    The link that was mailed first stays the live one. False if the request was decided or asked anew
+    meanwhile: the announced link would never become live.
     """
-    unchanged = Attr("status").eq(PENDING) & Attr("link_hash").eq(approval.link_hash)
-    renewed = {"link_hash": link_hash, "reminded_at": timestamp(moment)}
-    return _update(approval.package_arn, renewed, condition=unchanged)
+    _table().put_item(Item=_link_item(replace(approval, link_hash=link_hash)))
+    return _update(approval.package_arn, {"announced_link": link_hash}, condition=_still_asked(approval))
+
+
+def make_live(approval: Approval, moment: datetime) -> bool:
+    """Let the announced link, which has been mailed, take the place of the one before.
+
+    False, and nothing changes, if that was done, or the request was decided or asked anew meanwhile.
+    """
+    return write_if(
+        _still_asked(approval),
+        _table().update_item,
+        Key={"pk": f"{_PACKAGE}{approval.package_arn}"},
+        UpdateExpression="SET link_hash = announced_link, reminded_at = :now REMOVE announced_link",
+        ExpressionAttributeValues={":now": timestamp(moment)},
+    )
 
 
 def decide_by_link(approval: Approval, link_hash: str, decision: Decision, moment: datetime) -> bool:
@@ -170,6 +180,10 @@ def mark_too_late(approval: Approval, moment: datetime) -> None:
     """The execution had ended before it could be answered."""
     mine = Attr("task_token").eq(approval.task_token)
     _update(approval.package_arn, {"too_late_at": timestamp(moment)}, condition=mine)
+
+
+def _still_asked(approval: Approval) -> ConditionBase:
+    return Attr("status").eq(PENDING) & Attr("link_hash").eq(approval.link_hash)
 
 
 def _record(

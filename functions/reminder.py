@@ -5,8 +5,9 @@ new link, which takes the place of the first one: whoever answers the reminder n
 mail, and still there is only one link that decides. Somebody who has the older page open at that moment is
 sent to the newest mail.
 
-The mail goes out before its link becomes the live one. So whatever fails in between, some mailed link works,
-and the next sweep reminds again.
+The mail goes out before its link becomes the live one, so that at any moment some mailed link works. What
+fails in between is left to the next sweep: it sends the mail if that was not done, and makes the link live
+that was mailed last.
 """
 
 import os
@@ -28,21 +29,24 @@ def is_due(approval: Approval, moment: datetime, hours_before: float) -> bool:
 
 
 def remind(package_arn: str, moment: datetime, hours_before: float) -> bool:
-    """Mail the reminder if it is due and was not mailed before. Returns whether it was mailed now."""
+    """Mail the reminder if it is due and was not mailed before, and make its link the live one.
+
+    Returns whether that is done now and was not before.
+    """
     approval = find(package_arn)
     if approval is None or not is_due(approval, moment, hours_before):
         return False
     request = f"{package_arn}#REMINDER#{approval.decide_before}"
-    told = tell_once(request, lambda: _send(approval, moment))
-    if told:
+    tell_once(request, lambda: _send(approval, moment))
+    reminded = make_live(approval, moment)
+    if reminded:
         count("ApproverReminded")
-    return told
+    return reminded
 
 
 def _send(approval: Approval, moment: datetime) -> None:
     link_id = new_link_id()
-    announce_link(approval, hash_link(link_id))
-    mail = reminder_mail(approval, f"{os.environ['REVIEW_URL']}review/{link_id}", moment)
-    send(mail, os.environ["APPROVAL_TOPIC_ARN"])
-    live = make_live(approval, hash_link(link_id), moment)
-    logger.info("approver reminded", model_package_arn=approval.package_arn, live=live)
+    if announce_link(approval, hash_link(link_id)):
+        mail = reminder_mail(approval, f"{os.environ['REVIEW_URL']}review/{link_id}", moment)
+        send(mail, os.environ["APPROVAL_TOPIC_ARN"])
+        logger.info("approver reminded", model_package_arn=approval.package_arn)

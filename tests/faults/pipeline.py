@@ -234,6 +234,20 @@ class Pipeline:
     def describe(self, execution_arn: str) -> dict[str, Any]:
         return dict(self.client("stepfunctions").describe_execution(executionArn=execution_arn))
 
+    def was_told(self, execution_arn: str) -> bool:
+        """Whether a function has noted that it told the execution's end, or that nobody needs to hear of it."""
+        found = self.describe(execution_arn)
+        return "sent_at" in self.item(
+            f"told#{execution_arn}#{found['status']}#{found.get('redriveCount', 0)}"
+        )
+
+    def item(self, pk: str) -> dict[str, Any]:
+        """An item of the table, empty if it is not there."""
+        found = self.client("dynamodb").get_item(
+            TableName=self.stack["TableName"], Key={"pk": {"S": pk}}, ConsistentRead=True
+        )
+        return dict(found.get("Item", {}))
+
     def executions_of(self, run: Run) -> list[str]:
         """The ARNs of all executions that an upload started."""
         pages = (

@@ -63,9 +63,12 @@ class Run:
 
     def open_link(self) -> browser.Page:
         """The review page, by the newest mailed link."""
-        link = _LINK.search(self.questions()[-1].text)
-        assert link
-        return browser.get(link.group())
+        return self.open_links()[-1]
+
+    def open_links(self) -> list[browser.Page]:
+        """The review page, by each mailed link, oldest first."""
+        links = [_LINK.search(mail.text) for mail in self._mails("ApprovalTopic", [self.run_id])]
+        return [browser.get(link.group()) for link in links if link]
 
     def approve_by_mail(self, button: tuple[str, str] = ("decision", "approve")) -> int:
         """Approve the model through the newest mailed link; the status of the page that answers."""
@@ -136,11 +139,7 @@ class Run:
 
     def claim(self) -> dict[str, Any]:
         """The item with which an execution claimed the upload; empty before."""
-        pk = f"upload#{self.pipeline.stack['BucketName']}/{self.key}#{self.version_id}"
-        found = self.pipeline.client("dynamodb").get_item(
-            TableName=self.pipeline.stack["TableName"], Key={"pk": {"S": pk}}, ConsistentRead=True
-        )
-        return dict(found.get("Item", {}))
+        return self.pipeline.item(f"upload#{self.pipeline.stack['BucketName']}/{self.key}#{self.version_id}")
 
     def until_in(self, state: str) -> None:
         """Wait until the execution is in this state, or was."""
@@ -148,17 +147,26 @@ class Run:
 
     def questions(self, mails: list[Mail] | None = None) -> list[Mail]:
         """The mails that asked for an approval, among these or in the mailbox."""
-        return self._mails("ApprovalTopic", self.run_id, mails)
+        asked = self._mails("ApprovalTopic", [self.run_id], mails)
+        return [mail for mail in asked if not mail.subject.startswith("Reminder")]
+
+    def reminders(self, mails: list[Mail] | None = None) -> list[Mail]:
+        """The mails that reminded of it, among these or in the mailbox."""
+        asked = self._mails("ApprovalTopic", [self.run_id], mails)
+        return [mail for mail in asked if mail.subject.startswith("Reminder")]
 
     def endings(self, mails: list[Mail] | None = None) -> list[Mail]:
-        """The mails that told how the execution ended, among these or in the mailbox."""
-        return self._mails("NotificationTopic", self.arn, mails)
+        """The mails that told how any of its executions ended, among these or in the mailbox."""
+        return self._mails("NotificationTopic", self.pipeline.executions_of(self), mails)
 
     def told(self) -> Mail:
-        """Wait for the mail that tells how the execution ended, and until its sender has ended too."""
-        mail = eventually(self.endings)[-1]
+        """Wait until who tells the end of each of its executions has noted that and ended; the newest mail.
+
+        That there is no second mail shows nothing while the event of another execution's end is under way.
+        """
+        eventually(lambda: all(map(self.pipeline.was_told, self.pipeline.executions_of(self))), RUN_SECONDS)
         self.pipeline.until_functions_end()
-        return mail  # type: ignore[no-any-return]
+        return self.endings()[-1]
 
     def packages(self) -> list[str]:
         """The model packages that were registered for it."""
@@ -214,7 +222,8 @@ class Run:
     def settle_mails(self, tally: Tally, mails: list[Mail]) -> None:
         """Count this upload if one of its mails went out twice. May be called again, for mails that come late."""
         expected = 1 + self.redrives
-        if max(len(self.questions(mails)), len(self.endings(mails))) > expected:
+        kinds = (self.questions(mails), self.reminders(mails), self.endings(mails))
+        if max(map(len, kinds)) > expected:
             knowingly = tally.mails_doubled_knowingly if self.expects_a_mail_twice else tally.mails_doubled
             knowingly.add(self.key)
 
@@ -236,7 +245,7 @@ class Run:
     def _output(self, arn: str) -> dict[str, Any]:
         return dict(json.loads(self.pipeline.describe(arn).get("output") or "{}"))
 
-    def _mails(self, topic: str, mark: str, mails: list[Mail] | None) -> list[Mail]:
+    def _mails(self, topic: str, marks: list[str], mails: list[Mail] | None = None) -> list[Mail]:
         name = self.pipeline.stack[topic].rpartition(":")[2]
         found = self.pipeline.mails() if mails is None else mails
-        return [mail for mail in found if mail.topic == name and mark in mail.text]
+        return [mail for mail in found if mail.topic == name and any(mark in mail.text for mark in marks)]

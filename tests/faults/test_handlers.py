@@ -1,7 +1,9 @@
 """Functions that handle events crash or fail for good: what they do is done all the same, and as good as once."""
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -32,7 +34,7 @@ def test_telling_may_crash_at_any_moment_when_its_event_comes_again_a_minute_lat
         run = refused(pipeline)
     event = run.end_event()
     pipeline.invoke("NotifyFunction", event)
-    a_minute_passes(pipeline, run)
+    a_minute_passes(pipeline, end_of(run))
     pipeline.invoke("NotifyFunction", event)
     assert pipeline.invoke("NotifyFunction", event) == '{"told": false}'
     assert len(run.endings()) == mails
@@ -65,7 +67,7 @@ def test_a_sweep_may_crash_while_it_tells_an_end(pipeline: Pipeline, moment: str
     with pipeline.withheld("NotifyFunctionRunEnded"):
         run = refused(pipeline)
         crash_a_sweep(pipeline, {moment: "sns:Publish"})
-        a_minute_passes(pipeline, run)
+        a_minute_passes(pipeline, end_of(run))
         pipeline.sweep()
     assert pipeline.sweep().get("end", 0) == 0
     assert len(run.endings()) == mails
@@ -83,6 +85,42 @@ def test_a_sweep_may_crash_while_it_hands_a_decision_on(pipeline: Pipeline, mome
     assert run.is_over().outcome == "approved"
     run.told()
     assert len(run.endings()) == 1
+
+
+@pytest.mark.parametrize(
+    ("moment", "reminders"),
+    [
+        ({"before": "dynamodb:PutItem", "containing": "#REMINDER#"}, 1),
+        ({"after": "dynamodb:PutItem", "containing": "#REMINDER#"}, 1),
+        ({"before": "dynamodb:PutItem", "containing": "link#"}, 1),
+        ({"after": "dynamodb:PutItem", "containing": "link#"}, 1),
+        ({"before": "dynamodb:UpdateItem", "containing": "announced_link"}, 1),
+        ({"after": "dynamodb:UpdateItem", "containing": "announced_link"}, 1),
+        ({"before": "sns:Publish", "containing": "ApprovalTopic"}, 1),
+        # One too many, as above.
+        ({"after": "sns:Publish", "containing": "ApprovalTopic"}, 2),
+        ({"after": "dynamodb:UpdateItem", "containing": "#REMINDER#"}, 1),
+        ({"before": "dynamodb:UpdateItem", "containing": "reminded_at"}, 1),
+        ({"after": "dynamodb:UpdateItem", "containing": "reminded_at"}, 1),
+    ],
+    ids=str,
+)
+def test_a_sweep_may_crash_at_any_moment_while_it_reminds_and_a_mailed_link_always_works(
+    pipeline: Pipeline, moment: dict[str, Any], reminders: int
+) -> None:
+    run = pipeline.upload()
+    run.ends()
+    reminder = time_runs_out(pipeline, run)
+    crash_a_sweep(pipeline, moment)
+    assert [page.status for page in run.open_links()].count(200) == 1
+    a_minute_passes(pipeline, reminder)
+    pipeline.sweep()
+    assert pipeline.sweep().get("reminder", 0) == 0
+    assert len(run.reminders()) == reminders
+    assert [page.status for page in run.open_links()] == [410] * reminders + [200]
+    assert run.approve_by_mail() == 200
+    assert run.is_over().outcome == "approved"
+    run.expects_a_mail_twice = reminders == 2
 
 
 def crash_a_sweep(pipeline: Pipeline, moment: dict[str, Any]) -> None:
@@ -141,19 +179,36 @@ def told_asynchronously(pipeline: Pipeline, failures: int | None) -> Run:
     run = refused(pipeline)
     pipeline.until_met()
     pipeline.heal()
-    a_minute_passes(pipeline, run)
+    a_minute_passes(pipeline, end_of(run))
     pipeline.fault("sns:Publish", times=failures, **fault)
     pipeline.invoke("NotifyFunction", run.end_event(), asynchronously=True)
     return run
 
 
-def a_minute_passes(pipeline: Pipeline, run: Run) -> None:
-    """Let the claim on telling a run's end lapse, if somebody holds it."""
-    key = {"pk": {"S": f"told#{run.arn}#FAILED#0"}}
-    table = {"TableName": pipeline.stack["TableName"], "Key": key}
-    if "Item" in pipeline.client("dynamodb").get_item(**table, ConsistentRead=True):
+def end_of(run: Run) -> str:
+    """Under which name the end of a refused run is told."""
+    return f"told#{run.arn}#FAILED#0"
+
+
+def a_minute_passes(pipeline: Pipeline, pk: str) -> None:
+    """Let the claim on telling this lapse, if somebody holds it."""
+    if pipeline.item(pk):
         pipeline.client("dynamodb").update_item(
-            **table,
+            TableName=pipeline.stack["TableName"],
+            Key={"pk": {"S": pk}},
             UpdateExpression="SET claimed_until = :past",
             ExpressionAttributeValues={":past": {"N": "1"}},
         )
+
+
+def time_runs_out(pipeline: Pipeline, run: Run) -> str:
+    """Leave an hour of six days to decide; under which name the reminder of that is told."""
+    (package,) = run.packages()
+    asked, until = datetime.now(UTC) - timedelta(days=6), int(time.time()) + 3600
+    pipeline.client("dynamodb").update_item(
+        TableName=pipeline.stack["TableName"],
+        Key={"pk": {"S": f"package#{package}"}},
+        UpdateExpression="SET requested_at = :asked, decide_before = :until",
+        ExpressionAttributeValues={":asked": {"S": asked.isoformat()}, ":until": {"N": str(until)}},
+    )
+    return f"told#{package}#REMINDER#{until}"

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+import reminder
 import review
+import told
 from approval_mail import time_left
 from approvals import Decision, decide_by_link, find_by_link, hash_link
 from reminder import is_due, remind
@@ -105,17 +107,51 @@ def test_a_reminder_that_could_not_be_sent_leaves_the_first_link_alive_and_is_se
     assert reminded(asked)
 
 
-def test_a_crash_after_the_mail_leaves_the_first_link_alive_and_another_reminder_follows(
+def test_a_crash_right_after_the_mail_leaves_the_first_link_alive_and_the_next_reminders_link_takes_over(
     world: World, asked: Asked, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("reminder.make_live", _fail)
-        patch.setattr("told._release", lambda *_: None)
+        patch.setattr("told._mark_sent", _fail)
         with pytest.raises(ConnectionError):
             reminded(asked)
     assert review.handler(http("GET", asked.path), context)["statusCode"] == 200
     monkeypatch.setattr("told.now", lambda: datetime.now(UTC) + timedelta(minutes=15))
     assert reminded(asked)
+    assert statuses_of_reminders(world, context) == [410, 200]
+
+
+def test_while_its_link_cannot_be_made_live_a_reminder_is_not_mailed_again_and_the_first_link_works(
+    world: World, asked: Asked, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("reminder.make_live", _fail)
+        for _ in range(3):
+            with pytest.raises(ConnectionError):
+                reminded(asked)
+    assert review.handler(http("GET", asked.path), context)["statusCode"] == 200
+    assert [reminded(asked) for _ in range(2)] == [True, False]
+    assert statuses_of_reminders(world, context) == [200]
+
+
+@pytest.mark.parametrize("moment", ["_claim", "send", "_mark_sent", "make_live"])
+def test_who_is_asked_anew_while_reminded_decides_by_the_newer_question(
+    world: World, asked: Asked, context: Any, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    later = list[Asked]()
+    place = told if moment.startswith("_") else reminder
+    original = getattr(place, moment)
+
+    def ask_meanwhile(*arguments: object) -> object:
+        later.append(ask(world, WEEK * 3600, hours_ago=WEEK - 20))
+        return original(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(place, moment, ask_meanwhile)
+        assert not reminded(asked)
+    assert review.handler(http("GET", later[0].path), context)["statusCode"] == 200
+    assert asked.record.reminded_at == ""
+    assert reminded(later[0])
+    assert statuses_of_reminders(world, context)[-1] == 200
 
 
 def test_a_decision_while_the_reminder_is_sent_stands(
@@ -153,6 +189,12 @@ def test_who_has_decided_is_not_reminded(world: World, asked: Asked) -> None:
 )
 def test_the_time_left_is_said_in_words_and_never_too_much(seconds: float, words: str) -> None:
     assert time_left(seconds) == words
+
+
+def statuses_of_reminders(world: World, context: Any) -> list[int]:
+    """What the link of each reminder opens, oldest first."""
+    links = [LINK.findall(text)[0] for subject, text in world.mails(world.approval_topic)]
+    return [review.handler(http("GET", f"/review/{link}"), context)["statusCode"] for link in links]
 
 
 def _fail(*_: object) -> None:

@@ -96,6 +96,16 @@ def test_every_dead_letter_queue_has_an_alarm() -> None:
     assert watched == {f"mpg-test-{name}-X1" for name in of_type("AWS::SQS::Queue")}
 
 
+def test_an_upload_whose_event_could_not_even_be_kept_raises_an_alarm() -> None:
+    alarm = ALARMS["UploadsLostAlarm"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Events", "InvocationsFailedToBeSentToDlq")
+    # The metric of a rule on another bus has that bus as a dimension too.
+    assert alarm["Dimensions"] == [{"Name": "RuleName", "Value": "mpg-test-UploadRule-X1"}]
+    assert "EventBusName" not in properties("UploadRule")
+    # There is no such metric until an event is lost.
+    assert (alarm["Statistic"], alarm["Threshold"], alarm["TreatMissingData"]) == ("Sum", 0, "notBreaching")
+
+
 def test_no_alarm_counts_failed_executions_because_refused_files_and_weak_models_are_among_them() -> None:
     assert {alarm["MetricName"] for alarm in ALARMS.values()}.isdisjoint(
         {"ExecutionsFailed", "RunRefused", "RunBelowThreshold", "RunStopped", "UploadRefused"}
