@@ -92,10 +92,15 @@ def model_facts(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
             "Earlier model",
             f"approved, MSE {number(champion.get('mse'))} on the same rows"
             if champion
-            else "none approved yet",
+            else champion_problem(facts) or "none approved yet",
         ),
         ("Run", str(facts.get("run_id") or "")),
     ]
+
+
+def champion_problem(facts: Mapping[str, Any]) -> str:
+    """Why the approved model could not be measured on the same rows; empty if it was, or if there is none."""
+    return one_line(str(_evaluation(facts).get("champion_problem") or ""), 600)
 
 
 def _uploader(facts: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from xml.etree.ElementTree import Element  # builds only
 
-from approval_mail import metric, model_facts
+from approval_mail import champion_problem, metric, model_facts
 from approvals import Approval
 from details import Details
 from markup import element
@@ -51,7 +51,8 @@ def _comparison(facts: Mapping[str, Any]) -> Element:
     known = [(name, float(value)) for name, value in rows if isinstance(value, int | float)]
     threshold = facts.get("threshold")
     limit = float(threshold) if isinstance(threshold, int | float) else 0.0
-    champion = "" if len(known) == len(rows) else " No model of this group is approved yet."
+    missing = champion_problem(facts) or "No model of this group is approved yet."
+    champion = "" if len(known) == len(rows) else f" {missing}"
     return element(
         "section",
         element("h2", "What that is worth"),

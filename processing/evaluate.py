@@ -43,6 +43,7 @@ class LabelledRows:
 @dataclass(frozen=True)
 class Champion:
     archive: Path
+    """Not there if the state machine did not find it among the kept models."""
     arn: str
     digest: str | None
     """What its package says that the archive is; None of one that was registered by hand."""
@@ -147,6 +148,8 @@ def _compare(champion: Champion | None, rows: LabelledRows) -> dict[str, object]
     if champion is None:
         return {"champion": None}
     try:
+        if not champion.archive.is_file():
+            raise BadArchive("its model.tar.gz was deleted, or was never among the pipeline's kept models")
         if champion.digest:
             check(champion.archive, champion.digest, "its model.tar.gz")
         mse = _mse(rows.labels, _predict_with_champion(champion.archive, rows.raw))

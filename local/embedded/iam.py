@@ -62,8 +62,8 @@ class Questions:
         return [{**asdict(question), "role": question.role, "times": times} for (question, _), times in asked]
 
 
-def sagemaker_resources(action: str, request: Json, region: str, account: str) -> list[str]:
-    """The ARNs on which the caller needs `sagemaker:<action>`; ["*"] where AWS knows no resource.
+def sagemaker_resource(action: str, request: Json, region: str, account: str) -> str:
+    """The ARN on which the caller needs `sagemaker:<action>`; "*" where AWS knows no resource.
 
     By https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemakerai.html
     """
@@ -73,21 +73,20 @@ def sagemaker_resources(action: str, request: Json, region: str, account: str) -
 
     group = _text(request.get("ModelPackageGroupName"))
     name = _text(request.get("ModelPackageArn") or request.get("ModelPackageName"))
-    if action == "CreateModelPackage" and group:
-        # The version has no number yet; a policy that allows the group's packages says /*.
-        name = group.rpartition("/")[2]
-        return [arn(PACKAGE_GROUP.arn_part, name), arn(PACKAGE.arn_part, f"{name}/*")]
+    if action in {"CreateModelPackage", "ListModelPackages"} and group:
+        # On the group's packages, of which the call names none; a policy that allows them says /*.
+        return arn(PACKAGE.arn_part, f"{group.rpartition('/')[2]}/*")
     if name:
-        return [name if name.startswith("arn:") else arn(PACKAGE.arn_part, name)]
+        return name if name.startswith("arn:") else arn(PACKAGE.arn_part, name)
     if group:
-        return [group if group.startswith("arn:") else arn(PACKAGE_GROUP.arn_part, group)]
+        return group if group.startswith("arn:") else arn(PACKAGE_GROUP.arn_part, group)
     if resource := _text(request.get("ResourceArn")):
-        return [resource]
+        return resource
     for kind in KINDS:
         own = _text(request.get(kind.name_field))
         if own and action.endswith(kind.stem):
-            return [arn(kind.arn_part, own)]
-    return ["*"]
+            return arn(kind.arn_part, own)
+    return "*"
 
 
 def passed_roles(request: Any) -> Iterator[str]:

@@ -36,9 +36,9 @@ class Refusal(Protocol):
 
 @dataclass(frozen=True)
 class Permissions:
-    """What has to be asked about a call, besides whether the caller may do it on the first resource."""
+    """What has to be asked about a call, besides whether the caller may do it on its resource."""
 
-    resources: Callable[[str, Mapping[str, Any]], list[str]]
+    resource: Callable[[str, Mapping[str, Any]], str]
     refusal: Refusal
     # Makes credentials of a role that a request hands over; raises CannotAssume.
     assume: Callable[[str], Any]
@@ -71,13 +71,10 @@ def _refused(
         return "SerializationException", "The request is no JSON."
     if not isinstance(request, dict):
         return "SerializationException", "The request is no JSON object."
-    needed = permissions.resources(action, request)
     roles = sorted(set(passed_roles(request))) if action.startswith("Create") else []
-    asked: list[tuple[str, str, dict[str, str]]] = [
-        (f"sagemaker:{action}", other, {}) for other in needed[1:]
-    ]
+    asked: list[tuple[str, str, dict[str, str]]] = []
     if action.startswith("Create") and request.get("Tags"):
-        asked.append(("sagemaker:AddTags", needed[-1], {}))
+        asked.append(("sagemaker:AddTags", permissions.resource(action, request), {}))
     asked += [("iam:PassRole", role, {"iam:PassedToService": "sagemaker.amazonaws.com"}) for role in roles]
     for question in asked:
         if reason := permissions.refusal(headers, *question):

@@ -14,7 +14,7 @@ from typing import Any
 from local.embedded import seams
 from local.embedded.cloudformation import model_package_group_handlers
 from local.embedded.faults import with_faults
-from local.embedded.iam import SERVICE_ROLE_POLICY, Questions, sagemaker_resources
+from local.embedded.iam import SERVICE_ROLE_POLICY, Questions, sagemaker_resource
 from local.embedded.integrations import AwsIntegrations
 from local.embedded.mailbox import Mailbox
 from local.embedded.sagemaker_api import Permissions, sagemaker_handler
@@ -53,7 +53,7 @@ def build(
     mailbox = Mailbox(port)
     limits = dict(quotas or {})
     questions = Questions()
-    seams.install_iam(questions, sagemaker_resources)
+    seams.install_iam(questions, sagemaker_resource)
     seams.install_encryption()
     seams.install_keys(questions)
     seams.install_handovers(questions)
@@ -67,8 +67,8 @@ def build(
         credentials=as_sagemaker,
         quotas=limits,
     )
-    resources = partial(sagemaker_resources, region=REGION, account=ACCOUNT_ID)
-    permissions = Permissions(resources, seams.refusal, as_sagemaker, seams.role_may_grant(questions))
+    resource = partial(sagemaker_resource, region=REGION, account=ACCOUNT_ID)
+    permissions = Permissions(resource, seams.refusal, as_sagemaker, seams.role_may_grant(questions))
     seams.install_service("sagemaker", "SageMaker.", sagemaker_handler(sagemaker, permissions))
     seams.install_resource_type("AWS::SageMaker::ModelPackageGroup", model_package_group_handlers(sagemaker))
     seams.install_event_source("aws.sagemaker")

@@ -49,6 +49,7 @@ TASKS = {
     "Find best model": Call("sagemaker:DescribeTrainingJob"),
     "Find champion": Call("sagemaker:ListModelPackages"),
     "Read champion": Call("sagemaker:DescribeModelPackage"),
+    "Find champion model": Call("s3:ListObjectsV2", "&max-keys=1"),
     "Evaluate": Call("sagemaker:CreateProcessingJob", "-evaluate-"),
     "Keep model": Call("lambda:Invoke", "KeepModel"),
     "Create model": Call("sagemaker:CreateModel"),
@@ -83,7 +84,7 @@ LAMBDAS = [
 JOBS = [
     Call("s3:ListObjectsV2", "prefix=code/"),
     Call("s3:ListObjectsV2", "prefix=runs/"),
-    Call("s3:ListObjectsV2", "prefix=models/"),
+    Call("s3:ListObjectsV2", "/model.tar.gz&encoding-type"),
     Call("s3:GetObject", "/code/"),
     Call("s3:GetObject", "/input/upload.csv"),
     Call("s3:GetObject", "/prepared/"),

@@ -88,6 +88,24 @@ def test_a_champion_changed_since_it_was_registered_is_not_compared(pipeline: Pi
         put(pipeline, place, evaluated)
 
 
+def test_a_champion_whose_model_was_deleted_stops_no_run_and_people_are_told(pipeline: Pipeline) -> None:
+    champion = pipeline.upload()
+    assert champion.ends().outcome == "pending"
+    assert champion.approve().outcome == "approved"
+    place = f"models/{champion.run_id}/model.tar.gz"
+    evaluated = get(pipeline, place)
+    delete(pipeline, place)
+    try:
+        run = pipeline.upload()
+        assert run.ends().outcome == "pending"
+        (package,) = champion.packages()
+        said = f"{package} cannot be compared: its model.tar.gz was deleted"
+        assert said in run.questions()[0].text
+        assert said in run.approve().output["evaluation"]["champion_problem"]
+    finally:
+        put(pipeline, place, evaluated)
+
+
 # Every second car, so that another model comes of it.
 OTHER_DATA = "    cars = cars[::2]\n"
 
@@ -101,6 +119,11 @@ def get(pipeline: Pipeline, key: str) -> bytes:
 def put(pipeline: Pipeline, key: str, content: bytes) -> None:
     pipeline.client("s3").put_object(Bucket=pipeline.stack["BucketName"], Key=key, Body=content)
     pipeline.tally.faults["a file changed"] += 1
+
+
+def delete(pipeline: Pipeline, key: str) -> None:
+    pipeline.client("s3").delete_object(Bucket=pipeline.stack["BucketName"], Key=key)
+    pipeline.tally.faults["a file deleted"] += 1
 
 
 def assert_refused(run: Run, state: str, said: str) -> str:

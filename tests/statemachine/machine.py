@@ -136,6 +136,7 @@ GOOD_DAY: Mapping[str, Answer] = {
         },
         "CustomerMetadataProperties": {"run_id": "old", "model_digest": f"sha256:{7:064x}"},
     },
+    "Find champion model": {"KeyCount": 1},
     "Evaluate": {"ProcessingJobStatus": "Completed", "ExitMessage": EVALUATION_DIGEST},
     "Keep model": kept(8.7),
     "Create model": {"ModelArn": "arn:aws:sagemaker:us-east-1:000000000000:model/m"},

@@ -1,9 +1,13 @@
 """Every way through the pipeline."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from local.embedded.task_errors import TaskError
-from tests.statemachine.machine import CHAMPION, PACKAGE, Answer, failed_job, kept, raised, run
+from local.embedded.tasks import TaskCall
+from tests.statemachine.machine import BUCKET, CHAMPION, PACKAGE, Answer, failed_job, kept, raised, run
 
 GOOD_DAY_STATES = [
     "Claim upload",
@@ -97,6 +101,38 @@ def test_a_champion_is_measured_on_the_same_rows() -> None:
         "--champion-arn",
         CHAMPION,
     ]
+    assert request["ProcessingInputs"][-1]["S3Input"]["S3Uri"] == f"s3://{BUCKET}/models/old/model.tar.gz"
+
+
+def bucket_with(*keys: str) -> Callable[[TaskCall], Any]:
+    """Lists these keys, as S3 does."""
+    return lambda call: {"KeyCount": sum(key.startswith(call.arguments["Prefix"]) for key in keys)}
+
+
+@pytest.mark.parametrize(
+    "specification",
+    [
+        {"Containers": [{"ModelDataUrl": f"s3://{BUCKET}/models/deleted/model.tar.gz"}]},
+        {"Containers": [{"ModelDataUrl": f"s3://{BUCKET}/incoming/by-hand/model.tar.gz"}]},
+        {"Containers": [{"ModelDataUrl": "s3://somewhere-else/models/old/model.tar.gz"}]},
+        {"Containers": [{"Image": "one-with-its-model-inside"}]},
+        None,
+    ],
+    ids=["deleted", "out of the jobs' reach", "in another bucket", "inside its image", "nowhere"],
+)
+def test_a_champion_whose_model_is_not_kept_is_named_but_is_no_input(specification: Any) -> None:
+    package = {"ModelPackageArn": CHAMPION}
+    ending = run(
+        {
+            **CHAMPION_FOUND,
+            "Read champion": package | ({"InferenceSpecification": specification} if specification else {}),
+            "Find champion model": bucket_with("incoming/by-hand/model.tar.gz", "models/old/model.tar.gz"),
+        }
+    )
+    assert ending.status == "SUCCEEDED"
+    request = ending.arguments("Evaluate")
+    assert [given["InputName"] for given in request["ProcessingInputs"]] == ["code", "model", "prepared"]
+    assert request["AppSpecification"]["ContainerArguments"][-2:] == ["--champion-arn", CHAMPION]
 
 
 @pytest.mark.parametrize(
@@ -145,6 +181,7 @@ def test_a_refused_upload_ends_with_the_sentence_for_a_person() -> None:
         ("Find best model", TaskError("SageMaker.SageMakerException", "gone")),
         ("Find champion", TaskError("SageMaker.SageMakerException", "denied")),
         ("Read champion", TaskError("SageMaker.SageMakerException", "denied")),
+        ("Find champion model", TaskError("S3.S3Exception", "denied")),
         ("Evaluate", failed_job("ClientError: no model")),
         ("Keep model", raised("ArtifactRefused", "runs/x/evaluation/model.tar.gz was changed")),
         ("Create model", TaskError("SageMaker.AmazonSageMakerException", "bad role")),

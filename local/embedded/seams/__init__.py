@@ -7,7 +7,7 @@ from local.embedded.seams.handovers import install_handovers
 from local.embedded.seams.keys import install_keys, role_may_grant
 from local.embedded.seams.names import MINISTACK_VERSION, SEAMS, check, configure, settings
 from local.embedded.seams.permissions import (
-    SagemakerResources,
+    SagemakerResource,
     install_iam,
     make_service_role,
     refusal,
@@ -26,7 +26,7 @@ from local.embedded.seams.services import (
 __all__ = [
     "MINISTACK_VERSION",
     "SEAMS",
-    "SagemakerResources",
+    "SagemakerResource",
     "application",
     "check",
     "configure",

@@ -11,16 +11,16 @@ from local.embedded.iam import CannotAssume, Question, Questions
 from local.embedded.seams.executions import json_object
 from local.embedded.seams.journey import records_of_tokens
 
-SagemakerResources = Callable[[str, Mapping[str, Any], str, str], list[str]]
+SagemakerResource = Callable[[str, Mapping[str, Any], str, str], str]
 
 
-def install_iam(questions: Questions, sagemaker_resources: SagemakerResources) -> None:
+def install_iam(questions: Questions, sagemaker_resource: SagemakerResource) -> None:
     """Let the emulator decide about SageMaker's actions and task tokens too, and keep what it was asked."""
     from ministack import app
     from ministack.core import iam_actions
 
     iam_actions.SERVICE_TO_IAM_NAMESPACE["sagemaker"] = "sagemaker"
-    _name_resources(sagemaker_resources)
+    _name_resources(sagemaker_resource)
     _keep_questions(questions)
     _check_function_roles(questions)
     _let_nobody_in_by_default()
@@ -45,7 +45,7 @@ def _let_nobody_in_by_default() -> None:
     sns.topic_policy_for_arn = topic_policy_for_arn
 
 
-def _name_resources(sagemaker_resources: SagemakerResources) -> None:
+def _name_resources(sagemaker_resource: SagemakerResource) -> None:
     from ministack.core import iam_actions
 
     original = iam_actions.extract_resource_arn
@@ -62,8 +62,7 @@ def _name_resources(sagemaker_resources: SagemakerResources) -> None:
     ) -> Any:
         action = headers.get("x-amz-target", "").rpartition(".")[2]
         if service == "sagemaker":
-            # Where a call needs more than one resource, its handler asks about the others.
-            return sagemaker_resources(action, json_object(body), region, account_id)[0]
+            return sagemaker_resource(action, json_object(body), region, account_id)
         if service == "states" and action.startswith("SendTask"):
             # Known from the token itself on AWS, also when nobody waits for it any more.
             record = records_of_tokens.get(json_object(body).get("taskToken"), {})

@@ -57,7 +57,7 @@ _REQUESTS: Mapping[str, Callable[[str], Parameters]] = {
     "s3:PutObject": lambda arn: _object(arn) | {"Body": b"live", "ContentMD5": "AAAAAAAAAAAAAAAAAAAAAA=="},
     "sagemaker:CreateModelPackage": lambda arn: {"ModelPackageGroupName": arn.split("/")[1]},
     "sagemaker:DescribeModelPackage": lambda arn: {"ModelPackageName": arn},
-    "sagemaker:ListModelPackages": lambda arn: {"ModelPackageGroupName": _last(arn)},
+    "sagemaker:ListModelPackages": lambda arn: {"ModelPackageGroupName": arn.split("/")[1]},
     "sagemaker:ListTrainingJobsForHyperParameterTuningJob": lambda arn: {
         "HyperParameterTuningJobName": _last(arn)
     },

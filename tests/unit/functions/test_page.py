@@ -132,6 +132,17 @@ def test_without_a_champion_the_page_says_so() -> None:
     assert "approved model</text>" not in page
 
 
+def test_a_champion_that_could_not_be_compared_is_named_with_the_reason() -> None:
+    facts = {
+        **FACTS["evaluation"],
+        "champion": None,
+        "champion_problem": "arn/7 cannot be compared: it is gone",
+    }
+    page = open_page(approval(evaluation=facts), Details(), Entry())
+    assert "shorter is better. arn/7 cannot be compared: it is gone" in page
+    assert "approved yet" not in page
+
+
 @pytest.mark.parametrize(
     "facts", [{}, {"evaluation": {}}, {"evaluation": None, "threshold": None, "trials": None}]
 )

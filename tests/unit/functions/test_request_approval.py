@@ -24,7 +24,7 @@ LINK = re.compile(r"^https://abcdefghij\.lambda-url\.us-east-1\.on\.aws/review/(
 def call(world: World, context: Any) -> Any:
     world.sagemaker.register(ARN)
     world.stepfunctions.wait(EVENT["task_token"], EVENT["execution_arn"])
-    return lambda: request_approval.handler(dict(EVENT), context)
+    return lambda **facts: request_approval.handler({**EVENT, **facts}, context)
 
 
 def link_of(text: str) -> str:
@@ -50,6 +50,14 @@ def test_the_mail_has_the_facts_first_the_link_alone_and_when_it_expires(world: 
         assert fact in facts, fact
     assert re.search(r"The link works until 20\d\d-\d\d-\d\d \d\d:\d\d UTC", rest)
     assert max(map(len, text.splitlines())) < 120
+
+
+def test_the_mail_says_why_there_is_no_comparison_with_the_approved_model(world: World, call: Any) -> None:
+    problem = "arn/7 cannot be compared: it is gone"
+    evaluation = {**EVENT["evaluation"], "champion": None, "champion_problem": problem}
+    call(evaluation=evaluation)
+    ((_, text),) = world.mails(world.approval_topic)
+    assert re.search(rf"^Earlier model: +{problem}$", text, re.MULTILINE)
 
 
 def test_the_mailed_link_leads_to_the_record_and_is_stored_as_a_hash_only(world: World, call: Any) -> None:

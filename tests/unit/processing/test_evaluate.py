@@ -251,6 +251,18 @@ def test_a_champion_that_cannot_be_used_does_not_stop_the_new_model(
     assert evaluation(tmp_path)["champion_problem"] == f"{ARN} cannot be compared: {problem}"
 
 
+@pytest.mark.parametrize("digest", [[], ["--champion-digest", "sha256:0"]])
+def test_a_champion_whose_model_is_gone_does_not_stop_the_new_model(
+    digest: list[str], trained: Path, prepared: Path, tmp_path: Path
+) -> None:
+    options = ["--champion", tmp_path / "none" / "model.tar.gz", "--champion-arn", ARN, *digest]
+    assert main(arguments(tmp_path, trained, prepared, *options)) == 0
+    assert evaluation(tmp_path)["champion"] is None
+    assert evaluation(tmp_path)["champion_problem"] == (
+        f"{ARN} cannot be compared: its model.tar.gz was deleted, or was never among the pipeline's kept models"
+    )
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from local.embedded.iam import sagemaker_resources
+from local.embedded.iam import sagemaker_resource
 from local.embedded.sagemaker_api import Handler, Permissions, sagemaker_handler
 from local.sagemaker import SageMaker
 from tests.unit.sagemaker import requests
@@ -104,8 +104,8 @@ class Local:
                 folder=folder,
                 credentials=lambda role: {},
             )
-        resources = partial(sagemaker_resources, region=REGION, account=ACCOUNT)
-        everything = Permissions(resources, lambda *_: None, lambda role: None, lambda *_: True)
+        resource = partial(sagemaker_resource, region=REGION, account=ACCOUNT)
+        everything = Permissions(resource, lambda *_: None, lambda role: None, lambda *_: True)
         self._handle: Handler = sagemaker_handler(self._sagemaker, everything)
 
     def judge(self, action: str, body: bytes) -> str:

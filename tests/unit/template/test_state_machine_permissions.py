@@ -56,6 +56,7 @@ NEEDED_BY_TASK = {
     ],
     "sagemaker:createTransformJob.sync": job_that_is_waited_for("Transform", TRANSFORM)[:-1],
     "sagemaker:createModel": [("sagemaker:CreateModel", MODEL), ("iam:PassRole", JOB_ROLE)],
+    "aws-sdk:s3:listObjectsV2": [("s3:ListBucket", BUCKET)],
     "aws-sdk:sagemaker:describeTrainingJob": [("sagemaker:DescribeTrainingJob", TRAINING)],
     "aws-sdk:sagemaker:stopProcessingJob": [("sagemaker:StopProcessingJob", PROCESSING)],
     "aws-sdk:sagemaker:stopHyperParameterTuningJob": [("sagemaker:StopHyperParameterTuningJob", TUNING)],
