@@ -30,18 +30,21 @@ def test_the_machine_outlives_all_that_its_states_may_wait_for() -> None:
 
 def longest_stay(task: dict[str, Any]) -> float:
     """The seconds that a task can take, with every attempt and every wait as long as it may be."""
-    limit = task["TimeoutSeconds"]
+    limit: int | str = task["TimeoutSeconds"]
     retriers = [retrier for retrier in task["Retry"] if retrier["MaxAttempts"]]
-    waits = sum(
+    waits: float = sum(
         min(retrier["IntervalSeconds"] * retrier["BackoffRate"] ** attempt, retrier["MaxDelaySeconds"])
         for retrier in retriers
         for attempt in range(retrier["MaxAttempts"])
     )
     if not isinstance(limit, int):
         # Running out of this time is not tried again.
-        return waits + template()["Parameters"]["ApprovalTimeoutDays"]["MaxValue"] * 86_400
+        days: int = template()["Parameters"]["ApprovalTimeoutDays"]["MaxValue"]
+        return waits + days * 86_400
     # What has a retrier of its own is refused at once.
-    again = sum(retrier["MaxAttempts"] for retrier in retriers if retrier["ErrorEquals"] == ["States.ALL"])
+    again: int = sum(
+        retrier["MaxAttempts"] for retrier in retriers if retrier["ErrorEquals"] == ["States.ALL"]
+    )
     return waits + limit * (1 + again)
 
 

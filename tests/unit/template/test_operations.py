@@ -28,9 +28,7 @@ def line_about(name: str, *words: str) -> str:
 
 
 def tries(retrier: Any) -> str:
-    times, first, longest = (
-        retrier[name] for name in ("MaxAttempts", "IntervalSeconds", "MaxDelaySeconds")
-    )
+    times, first, longest = (retrier[name] for name in ("MaxAttempts", "IntervalSeconds", "MaxDelaySeconds"))
     assert retrier["BackoffRate"] == 2
     return f"{times} times, {first} s doubling to {longest} s"
 
