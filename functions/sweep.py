@@ -37,8 +37,8 @@ from told import BeingTold, was_told
 
 prepare("stepfunctions", "sagemaker", "sns")
 
-# The machine's own limit of 31 days, and the 14 days in which an execution that ended can be redriven.
-_LISTED = timedelta(days=45)
+# The machine's own limit of 45 days, 14 in which an execution that ended can be redriven, its limit anew.
+_LISTED = timedelta(days=45 + 14 + 45)
 # What nobody was told of for longer than this is no news; the alarm about the sweep itself has come before.
 _TOLD_WITHIN = timedelta(days=1)
 # A package may be decided in SageMaker after its request has expired: so long is looked for that.

@@ -108,6 +108,18 @@ class Pipeline:
         finally:
             self._ask("/_mpg/quotas", {})
 
+    @contextmanager
+    def concurrency(self, executions: int, *functions: str) -> Iterator[None]:
+        """While entered, each of these functions, by logical id, is at work so often at a time at most."""
+        client, names = self.client("lambda"), [self.stack[function] for function in functions]
+        for name in names:
+            client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=executions)
+        try:
+            yield
+        finally:
+            for name in names:
+                client.delete_function_concurrency(FunctionName=name)
+
     def _put_rules(self) -> list[dict[str, Any]]:
         met = list(self._ask("/_mpg/faults", self._rules))
         for rule in met:

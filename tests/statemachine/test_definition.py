@@ -12,7 +12,6 @@ from tests.statemachine.machine import DEFINITION, SUBSTITUTIONS, rendered
 
 MACHINE: dict[str, Any] = json.loads(DEFINITION)
 TASKS = {name: state for name, state in MACHINE["States"].items() if state["Type"] == "Task"}
-LONGEST_APPROVAL_DAYS = 30
 
 
 def test_the_rendered_definition_is_lint_free() -> None:
@@ -26,10 +25,6 @@ def test_every_substitution_stands_inside_quotes_so_that_the_file_stays_json() -
 
 def test_the_substitutions_are_the_ones_that_are_known() -> None:
     assert set(re.findall(r"\$\{(\w+)\}", DEFINITION)) == set(SUBSTITUTIONS)
-
-
-def test_the_machine_ends_a_day_after_the_longest_approval() -> None:
-    assert MACHINE["TimeoutSeconds"] == (LONGEST_APPROVAL_DAYS + 1) * 86_400
 
 
 def test_no_expression_uses_what_step_functions_leaves_out_of_jsonata() -> None:

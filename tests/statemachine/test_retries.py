@@ -8,7 +8,10 @@ from tests.statemachine.machine import CHAMPION, GOOD_DAY, Ending, failed_job, r
 THROTTLED = TaskError("SageMaker.SageMakerException", "Rate exceeded")
 CREATE_THROTTLED = TaskError("SageMaker.AmazonSageMakerException", "Rate exceeded")
 NO_QUOTA = TaskError("SageMaker.ResourceLimitExceededException", "The account-level service limit is 0")
+NO_CONCURRENCY = TaskError("Lambda.TooManyRequestsException", "Rate Exceeded.")
 CRASHED = TaskError("Lambda.Unknown", "RequestId: 1 Error: Runtime exited")
+CALLS_A_FUNCTION = ["Check upload", "Keep model", "Ask for approval"]
+RUNS_A_JOB = ["Preprocess", "Tune", "Evaluate", "Batch transform"]
 
 
 def attempts(ending: Ending, state: str) -> int:
@@ -20,7 +23,7 @@ def attempts(ending: Ending, state: str) -> int:
     [
         ("Claim upload", TaskError("DynamoDB.ThrottlingException", "slow down")),
         ("Check upload", CRASHED),
-        ("Check upload", TaskError("Lambda.TooManyRequestsException", "slow down")),
+        ("Check upload", NO_CONCURRENCY),
         ("Preprocess", CREATE_THROTTLED),
         ("Preprocess", NO_QUOTA),
         ("Tune", CREATE_THROTTLED),
@@ -30,11 +33,12 @@ def attempts(ending: Ending, state: str) -> int:
         ("Read champion", THROTTLED),
         ("Evaluate", CREATE_THROTTLED),
         ("Evaluate", NO_QUOTA),
-        ("Keep model", TaskError("Lambda.TooManyRequestsException", "Rate Exceeded.")),
+        ("Keep model", NO_CONCURRENCY),
         ("Create model", CREATE_THROTTLED),
         ("Batch transform", CREATE_THROTTLED),
         ("Batch transform", NO_QUOTA),
         ("Register model", THROTTLED),
+        ("Ask for approval", NO_CONCURRENCY),
         ("Ask for approval", CRASHED),
     ],
 )
@@ -54,24 +58,40 @@ def test_a_passing_fault_is_tried_again(state: str, error: TaskError) -> None:
     [
         ("Claim upload", TaskError("DynamoDB.ConditionalCheckFailedException", "taken"), 1),
         ("Check upload", raised("UploadRefused", "bad"), 1),
+        ("Check upload", NO_CONCURRENCY, 241),
         ("Check upload", CRASHED, 7),
         ("Preprocess", failed_job("bad data"), 1),
-        ("Preprocess", CREATE_THROTTLED, 6),
+        ("Preprocess", CREATE_THROTTLED, 41),
         ("Preprocess", NO_QUOTA, 401),
         ("Tune", failed_job("bad data"), 1),
         ("Evaluate", failed_job("bad model"), 1),
         ("Evaluate", TaskError("States.Timeout", ""), 1),
         ("Keep model", raised("ArtifactRefused", "changed"), 1),
+        ("Keep model", NO_CONCURRENCY, 241),
         ("Keep model", CRASHED, 7),
         ("Batch transform", failed_job("bad rows"), 1),
         ("Register model", THROTTLED, 6),
         ("Ask for approval", raised("NobodyToAsk", "nobody"), 1),
         ("Ask for approval", TaskError("States.Timeout", ""), 1),
+        ("Ask for approval", NO_CONCURRENCY, 241),
         ("Ask for approval", CRASHED, 7),
     ],
 )
 def test_it_gives_up_after_the_attempts_that_make_sense(state: str, error: TaskError, expected: int) -> None:
     assert attempts(run({state: error}), state) == expected
+
+
+@pytest.mark.parametrize("state", RUNS_A_JOB)
+def test_being_throttled_now_and_then_does_not_end_the_wait_for_a_quota(state: str) -> None:
+    # A retrier counts over the state's whole life, so this takes both to their ends.
+    waiting = [*[NO_QUOTA] * 10, CREATE_THROTTLED] * 40
+    assert run({state: [*waiting, GOOD_DAY[state]]}).output["outcome"] == "approved"
+
+
+@pytest.mark.parametrize("state", CALLS_A_FUNCTION)
+def test_waiting_for_a_function_leaves_the_tries_against_its_errors(state: str) -> None:
+    waiting = [*[NO_CONCURRENCY] * 40, CRASHED] * 6
+    assert run({state: [*waiting, GOOD_DAY[state]]}).output["outcome"] == "approved"
 
 
 def test_each_attempt_to_ask_has_its_own_token() -> None:

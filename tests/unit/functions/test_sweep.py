@@ -11,11 +11,15 @@ import sweep
 from approvals import Decision, decide_by_link, hash_link, mark_package_updated, unanswered
 from runs import run_id
 from sweep import SweepIncomplete
-from tests.unit.functions.conftest import World, event
+from tests.unit.functions.conftest import ROOT, World, event
 from tests.unit.functions.requests import Asked, ask
 from text import now
 
 WEEK = 7 * 24
+MACHINE = json.loads((ROOT / "statemachine" / "pipeline.asl.json").read_text(encoding="utf-8"))
+TIME_LIMIT = timedelta(seconds=MACHINE["TimeoutSeconds"])
+# Who is redriven, within 14 days of the end, has the whole time again.
+LONGEST_RUN = TIME_LIMIT + timedelta(days=14) + TIME_LIMIT
 EXECUTION = event("notify-approved")["detail"]["executionArn"]
 
 
@@ -340,12 +344,18 @@ def test_no_token_is_logged_whatever_step_functions_says(
 
 
 def test_executions_from_before_the_longest_run_are_not_listed(world: World, run: Any) -> None:
-    started = datetime.now(UTC) - timedelta(days=51)
+    started = datetime.now(UTC) - LONGEST_RUN - timedelta(days=1)
     end(world, "FAILED", hours_ago=50 * 24, startDate=started)
     job = f"{run_id(EXECUTION, started)}-0-0"
     world.sagemaker.jobs = {job: "InProgress"}
     assert run() == {}
     assert world.sagemaker.jobs == {job: "InProgress"}
+
+
+def test_the_end_of_the_longest_run_is_told(world: World, run: Any) -> None:
+    started = datetime.now(UTC) - LONGEST_RUN + timedelta(hours=1)
+    end(world, "TIMED_OUT", startDate=started)
+    assert run() == {"end": 1}
 
 
 def _fail(*_: object) -> None:

@@ -11,9 +11,10 @@ from tests.unit.template.stack import ROOT, of_type, properties
 TEXT = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 LIMITS = TEXT.partition("## What is tried again")[2].partition("\n## ")[0]
 ERRORS = TEXT.partition("## Error names")[2].partition("\n## ")[0]
-STATES: dict[str, Any] = json.loads(
+MACHINE: dict[str, Any] = json.loads(
     (ROOT / "statemachine" / "pipeline.asl.json").read_text(encoding="utf-8")
-)["States"]
+)
+STATES: dict[str, Any] = MACHINE["States"]
 TASKS = {name: state for name, state in STATES.items() if state["Type"] == "Task"}
 
 
@@ -26,6 +27,16 @@ def line_about(name: str, *words: str) -> str:
     return fitting[0]
 
 
+def tries(retrier: Any) -> str:
+    times, first, longest = (retrier[name] for name in ("MaxAttempts", "IntervalSeconds", "MaxDelaySeconds"))
+    assert retrier["BackoffRate"] == 2
+    return f"{times} times, {first} s doubling to {longest} s"
+
+
+def test_the_table_has_the_executions_time_limit() -> None:
+    assert f"| the execution | {MACHINE['TimeoutSeconds'] // 86_400} days |" in LIMITS
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_the_table_has_each_tasks_time_limit(name: str) -> None:
     limit = TASKS[name]["TimeoutSeconds"]
@@ -35,11 +46,7 @@ def test_the_table_has_each_tasks_time_limit(name: str) -> None:
 @pytest.mark.parametrize("name", [n for n, s in TASKS.items() if ".sync" not in s["Resource"]])
 def test_the_table_has_each_short_tasks_retries(name: str) -> None:
     [general] = [retry for retry in TASKS[name]["Retry"] if retry["ErrorEquals"] == ["States.ALL"]]
-    line_about(
-        name,
-        f"{general['MaxAttempts']} times",
-        f"{general['IntervalSeconds']} s doubling to {general['MaxDelaySeconds']} s",
-    )
+    line_about(name, *tries(general).split(","))
 
 
 @pytest.mark.parametrize("name", [n for n, s in TASKS.items() if ".sync" in s["Resource"]])
@@ -51,9 +58,16 @@ def test_the_table_has_the_retries_of_jobs(name: str) -> None:
         quota["BackoffRate"],
         quota["MaxDelaySeconds"],
     ) == (400, 30, 1.5, 600)
-    assert "400 times, 30 s growing by half to 600 s" in LIMITS
-    assert (other["MaxAttempts"], other["IntervalSeconds"], other["MaxDelaySeconds"]) == (5, 5, 120)
-    assert "5 times, 5 s doubling to 120 s" in LIMITS
+    line_about("SageMaker.ResourceLimitExceededException", "400 times, 30 s growing by half to 600 s")
+    line_about("SageMaker.AmazonSageMakerException", tries(other))
+
+
+@pytest.mark.parametrize("name", [n for n, s in TASKS.items() if ":lambda:" in s["Resource"]])
+def test_the_table_has_the_retries_of_functions_that_lambda_throttles(name: str) -> None:
+    [busy] = [
+        retry for retry in TASKS[name]["Retry"] if retry["ErrorEquals"] == ["Lambda.TooManyRequestsException"]
+    ]
+    line_about("Lambda.TooManyRequestsException", tries(busy))
 
 
 @pytest.mark.parametrize("name", sorted(of_type("AWS::Lambda::Function")))
