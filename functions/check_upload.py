@@ -24,6 +24,8 @@ prepare("s3")
 # can be, and an ml.m5.large has 8 GiB. It would be millions of cars.
 LARGEST_BYTES = 128 * 1024**2
 HEAD_BYTES = 1024 * 1024
+# Inside S3, a copy of the largest file may take a minute until it says something.
+_COPY_SECONDS = 90
 _GONE = {"NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404"}
 
 
@@ -80,7 +82,7 @@ def check(upload: Upload, whole_up_to: int) -> Answer:
     try:
         counts = _check_content(upload, whole)
         kept_as = f"runs/{upload.run_id}/input/upload.csv"
-        digest = copy(upload.address, upload.bucket, kept_as, "text/csv")
+        digest = copy(upload.address, upload.bucket, kept_as, "text/csv", read_timeout=_COPY_SECONDS)
     except BadUpload as problem:
         raise UploadRefused(str(problem)) from None
     except ClientError as error:
