@@ -22,6 +22,7 @@ def copy(source: Mapping[str, str], bucket: str, key: str, content_type: str, **
         Key=key,
         CopySource=source,
         ContentType=content_type,
+        StorageClass="STANDARD",
         ChecksumAlgorithm="SHA256",
         # The source's own metadata and tags stay behind; copying tags would need permissions of its own.
         MetadataDirective="REPLACE",

@@ -13,10 +13,11 @@ from typing import Any, BinaryIO, cast
 from botocore.exceptions import ClientError
 
 from artifacts import copy
-from aws import client, error_code, prepare
+from aws import client, prepare
 from cars import BadUpload, Counts, check_cars
 from telemetry import Answer, Event, count, logger, observed
 from text import number, one_line
+from unreadable import why_unreadable
 
 prepare("s3")
 
@@ -26,7 +27,6 @@ LARGEST_BYTES = 128 * 1024**2
 HEAD_BYTES = 1024 * 1024
 # Inside S3, a copy of the largest file may take a minute until it says something.
 _COPY_SECONDS = 90
-_GONE = {"NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404"}
 
 
 class UploadRefused(Exception):
@@ -86,8 +86,8 @@ def check(upload: Upload, whole_up_to: int) -> Answer:
     except BadUpload as problem:
         raise UploadRefused(str(problem)) from None
     except ClientError as error:
-        if error_code(error) in _GONE:
-            raise UploadRefused(_deleted(upload)) from None
+        if reason := why_unreadable(error):
+            raise UploadRefused(f"{upload.name}: {reason}") from None
         raise
     return {
         "upload_key": kept_as,
@@ -111,7 +111,3 @@ def _too_large(upload: Upload) -> str:
         f"{upload.name}: the file has {number(upload.size)} bytes; at most {number(LARGEST_BYTES)} "
         "(128 MiB) can be used. Upload it in smaller files; each starts a run of its own."
     )
-
-
-def _deleted(upload: Upload) -> str:
-    return f"{upload.name}: this version was deleted before it could be read. Upload the file again."

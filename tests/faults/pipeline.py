@@ -123,10 +123,14 @@ class Pipeline:
 
     # Files
 
-    def upload(self, name: str = "cars.csv", content: bytes = SAMPLE, *, key: str = "") -> Run:
-        """Upload a file under a key that no other test has, or under `key`."""
+    def upload(
+        self, name: str = "cars.csv", content: bytes = SAMPLE, *, key: str = "", **headers: str
+    ) -> Run:
+        """Upload a file under a key that no other test has, or under `key`; `headers` as PutObject names them."""
         key = key or f"incoming/{self.tally.uploads:04}/{name}"
-        answer = self.client("s3").put_object(Bucket=self.stack["BucketName"], Key=key, Body=content)
+        answer = self.client("s3").put_object(
+            Bucket=self.stack["BucketName"], Key=key, Body=content, **headers
+        )
         self.tally.uploads += 1
         self.tally.events += 1
         run = Run(self, key, answer["VersionId"])
