@@ -12,13 +12,17 @@ from botocore.exceptions import ClientError
 from aws import client, error_code
 
 
-def copy(source: Mapping[str, str], bucket: str, key: str, content_type: str) -> str:
-    """Copy an object of at most 5 GiB, as CopyObject wants its source named; returns the copy's digest."""
-    answer = client("s3").copy_object(
+def copy(source: Mapping[str, str], bucket: str, key: str, content_type: str, **config: float) -> str:
+    """Copy an object of at most 5 GiB, as CopyObject wants its source named; returns the copy's digest.
+
+    `config` is of the client, such as a `read_timeout` in seconds for a large object.
+    """
+    answer = client("s3", **config).copy_object(
         Bucket=bucket,
         Key=key,
         CopySource=source,
         ContentType=content_type,
+        StorageClass="STANDARD",
         ChecksumAlgorithm="SHA256",
         # The source's own metadata and tags stay behind; copying tags would need permissions of its own.
         MetadataDirective="REPLACE",

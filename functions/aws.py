@@ -10,16 +10,19 @@ from boto3.dynamodb.conditions import ConditionBase
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-# Short enough that a hanging connection leaves the Lambda time to try again.
-_CONFIG = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4})
-# A copy inside S3 may take a minute until it says something.
-_CONFIGS = {"s3": _CONFIG.merge(Config(read_timeout=90))}
+# Short enough that a hanging call leaves its function the time to try again. The template gives the page, for
+# which a person waits, less of both.
+_CONFIG = Config(
+    connect_timeout=3,
+    read_timeout=int(os.environ.get("CALL_TIMEOUT_SECONDS", "10")),
+    retries={"mode": "standard", "total_max_attempts": int(os.environ.get("CALL_ATTEMPTS", "4"))},
+)
 
 
 @cache
-def client(service: str) -> Any:
-    """One client a service for the life of the execution environment."""
-    return boto3.client(service, config=_CONFIGS.get(service, _CONFIG))
+def client(service: str, **config: Any) -> Any:
+    """One client a service, and `config` of botocore, for the life of the execution environment."""
+    return boto3.client(service, config=_CONFIG.merge(Config(**config)))
 
 
 @cache

@@ -13,10 +13,11 @@ from typing import Any, BinaryIO, cast
 from botocore.exceptions import ClientError
 
 from artifacts import copy
-from aws import client, error_code, prepare
+from aws import client, prepare
 from cars import BadUpload, Counts, check_cars
 from telemetry import Answer, Event, count, logger, observed
 from text import number, one_line
+from unreadable import why_unreadable
 
 prepare("s3")
 
@@ -24,7 +25,8 @@ prepare("s3")
 # can be, and an ml.m5.large has 8 GiB. It would be millions of cars.
 LARGEST_BYTES = 128 * 1024**2
 HEAD_BYTES = 1024 * 1024
-_GONE = {"NoSuchKey", "NoSuchVersion", "NoSuchBucket", "404"}
+# Inside S3, a copy of the largest file may take a minute until it says something.
+_COPY_SECONDS = 90
 
 
 class UploadRefused(Exception):
@@ -80,12 +82,12 @@ def check(upload: Upload, whole_up_to: int) -> Answer:
     try:
         counts = _check_content(upload, whole)
         kept_as = f"runs/{upload.run_id}/input/upload.csv"
-        digest = copy(upload.address, upload.bucket, kept_as, "text/csv")
+        digest = copy(upload.address, upload.bucket, kept_as, "text/csv", read_timeout=_COPY_SECONDS)
     except BadUpload as problem:
         raise UploadRefused(str(problem)) from None
     except ClientError as error:
-        if error_code(error) in _GONE:
-            raise UploadRefused(_deleted(upload)) from None
+        if reason := why_unreadable(error):
+            raise UploadRefused(f"{upload.name}: {reason}") from None
         raise
     return {
         "upload_key": kept_as,
@@ -109,7 +111,3 @@ def _too_large(upload: Upload) -> str:
         f"{upload.name}: the file has {number(upload.size)} bytes; at most {number(LARGEST_BYTES)} "
         "(128 MiB) can be used. Upload it in smaller files; each starts a run of its own."
     )
-
-
-def _deleted(upload: Upload) -> str:
-    return f"{upload.name}: this version was deleted before it could be read. Upload the file again."

@@ -124,7 +124,7 @@ def check_entry(form: Mapping[str, str]) -> Entry:
 
 
 def _model_was_changed(approval: Approval) -> bool:
-    """Whether the package's file is another one than the evaluation was about."""
+    """Whether the package's file is gone, or another one than the evaluation was about."""
     evaluated = (approval.facts.get("evaluation") or {}).get("digests", {}).get("model")
     key = f"models/{approval.run_id}/model.tar.gz"
     return bool(stored_digest(os.environ["BUCKET_NAME"], key) != evaluated)
@@ -215,8 +215,8 @@ def _unknown() -> Response:
 
 
 _CHANGED = (
-    "This model cannot be approved: its file was changed after it was evaluated. Reject it, and tell whoever "
-    "looks after the pipeline."
+    "This model cannot be approved: its file was changed or deleted after it was evaluated. Reject it, and "
+    "tell whoever looks after the pipeline."
 )
 _TRY_AGAIN = (
     "Something did not answer. Open the link from the mail again in a minute; the page says how things stand."

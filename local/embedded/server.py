@@ -56,6 +56,7 @@ def build(
     seams.install_iam(questions, sagemaker_resource)
     seams.install_encryption()
     seams.install_keys(questions)
+    seams.install_missing()
     seams.install_handovers(questions)
     seams.make_service_role(SAGEMAKER_ROLE, SERVICE_ROLE_POLICY)
     as_sagemaker = seams.role_credentials("sagemaker.amazonaws.com", questions)

@@ -87,9 +87,9 @@ class Pipeline:
         return list(self._ask("/_mpg/faults"))
 
     @contextmanager
-    def held(self, operation: str, containing: str = "") -> Iterator[None]:
-        """While entered, the first such call waits; afterwards there are no faults at all."""
-        self.fault(operation, containing=containing, delay=RUN_SECONDS)
+    def held(self, operation: str, containing: str = "", times: int | None = 1) -> Iterator[None]:
+        """While entered, the first such calls wait; afterwards there are no faults at all."""
+        self.fault(operation, containing=containing, times=times, delay=RUN_SECONDS)
         try:
             yield
         finally:
@@ -135,15 +135,24 @@ class Pipeline:
 
     # Files
 
-    def upload(self, name: str = "cars.csv", content: bytes = SAMPLE, *, key: str = "") -> Run:
-        """Upload a file under a key that no other test has, or under `key`."""
+    def upload(
+        self, name: str = "cars.csv", content: bytes = SAMPLE, *, key: str = "", **headers: str
+    ) -> Run:
+        """Upload a file under a key that no other test has, or under `key`; `headers` as PutObject names them."""
         key = key or f"incoming/{self.tally.uploads:04}/{name}"
-        answer = self.client("s3").put_object(Bucket=self.stack["BucketName"], Key=key, Body=content)
+        answer = self.client("s3").put_object(
+            Bucket=self.stack["BucketName"], Key=key, Body=content, **headers
+        )
         self.tally.uploads += 1
         self.tally.events += 1
         run = Run(self, key, answer["VersionId"])
         self.runs.append(run)
         return run
+
+    def delete(self, key: str, **version: str) -> None:
+        """Somebody deletes an object, or the `VersionId` of it."""
+        self.client("s3").delete_object(Bucket=self.stack["BucketName"], Key=key, **version)
+        self.tally.faults["a file changed"] += 1
 
     def deliver_again(self, run: Run, number: int = 1) -> list[str]:
         """Deliver the event of an upload again; EventBridge would name the executions as it likes."""

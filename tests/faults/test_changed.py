@@ -73,6 +73,15 @@ def test_a_model_changed_after_it_was_registered_cannot_be_approved_but_rejected
     assert run.is_over().outcome == "rejected"
 
 
+def test_a_model_deleted_after_it_was_registered_cannot_be_approved_but_rejected(pipeline: Pipeline) -> None:
+    run = pipeline.upload()
+    assert run.ends().outcome == "pending"
+    pipeline.delete(f"models/{run.run_id}/model.tar.gz")
+    assert run.approve_by_mail() == 422
+    assert run.reject_by_mail("deleted") == 200
+    assert run.is_over().outcome == "rejected"
+
+
 def test_a_champion_changed_since_it_was_registered_is_not_compared(pipeline: Pipeline) -> None:
     champion = pipeline.upload()
     assert champion.ends().outcome == "pending"

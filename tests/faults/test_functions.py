@@ -129,6 +129,34 @@ def test_a_reviewer_decides_once_more_when_a_call_of_the_page_had_failed(
     assert run.is_over().outcome == "approved"
 
 
+def test_the_page_comes_without_the_predictions_when_s3_does_not_answer(pipeline: Pipeline) -> None:
+    run = pipeline.upload()
+    run.ends()
+    with pipeline.held("s3:GetObject", "/predictions/", times=None):
+        assert run.open_link().status == 200
+    assert run.approve_by_mail() == 200
+    assert run.is_over().outcome == "approved"
+
+
+def test_a_page_whose_record_does_not_answer_says_to_try_again(pipeline: Pipeline) -> None:
+    run = pipeline.upload()
+    run.ends()
+    with pipeline.held("dynamodb:GetItem", "link#", times=None):
+        page = run.open_link()
+    assert (page.status, "Open the link from the mail again in a minute" in page.text) == (503, True)
+    assert run.approve_by_mail() == 200
+    assert run.is_over().outcome == "approved"
+
+
+def test_one_call_of_the_page_that_hangs_is_tried_again(pipeline: Pipeline) -> None:
+    run = pipeline.upload()
+    run.ends()
+    with pipeline.held("dynamodb:GetItem", "link#"):
+        assert run.open_link().status == 200
+    assert run.approve_by_mail() == 200
+    assert run.is_over().outcome == "approved"
+
+
 @pytest.mark.parametrize(
     "moment",
     [

@@ -470,6 +470,7 @@ def _environment(made: Json) -> dict[str, str]:
         "REVIEW_URL": "https://abcdefghijklmnopqrstuvwxyz012345.lambda-url.us-east-1.on.aws/",
         "APPROVAL_TIMEOUT_SECONDS": "600",
         "MAX_CHECKED_BYTES": "1000000",
+        "KMS_KEY_ARN": "",
         "REMINDER_HOURS": "24",
         "STATE_MACHINE_ARN": made["machine"],
         "POWERTOOLS_SERVICE_NAME": "mpg-pipeline",

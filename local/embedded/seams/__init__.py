@@ -5,6 +5,7 @@ from local.embedded.seams.encryption import install_encryption
 from local.embedded.seams.executions import executions, install_machine, redrive_execution, run_execution
 from local.embedded.seams.handovers import install_handovers
 from local.embedded.seams.keys import install_keys, role_may_grant
+from local.embedded.seams.missing import install_missing
 from local.embedded.seams.names import MINISTACK_VERSION, SEAMS, check, configure, settings
 from local.embedded.seams.permissions import (
     SagemakerResource,
@@ -41,6 +42,7 @@ __all__ = [
     "install_keys",
     "install_machine",
     "install_mailbox",
+    "install_missing",
     "install_resource_type",
     "install_service",
     "install_version_ids",

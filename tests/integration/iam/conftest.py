@@ -53,6 +53,7 @@ def _do_everything(pipeline: Pipeline) -> None:
     sound_alarm(pipeline)
     _stop_and_redrive(pipeline)
     _decide_at_odd_times(pipeline)
+    _with_deleted_files(pipeline)
     _all_trials_fail(pipeline).told()
     _without_events(pipeline)
     _with_broken_mail(pipeline, approved)
@@ -120,6 +121,24 @@ def _decide(pipeline: Pipeline, run: Run, status: str = "Approved") -> None:
     pipeline.client("sagemaker").update_model_package(
         ModelPackageArn=package, ModelApprovalStatus=status, ApprovalDescription="by the test"
     )
+
+
+def _with_deleted_files(pipeline: Pipeline) -> None:
+    """What a function is about to read is gone."""
+    with pipeline.held("lambda:Invoke", "CheckUpload"):
+        unchecked = pipeline.upload()
+        pipeline.until_met()
+        pipeline.delete(unchecked.key, VersionId=unchecked.version_id)
+    assert unchecked.is_over().error == "UploadRefused"
+    with pipeline.held("lambda:Invoke", "KeepModel"):
+        evaluated = pipeline.upload()
+        pipeline.until_met()
+        pipeline.delete(f"runs/{evaluated.run_id}/evaluation/evaluation.json")
+    assert evaluated.is_over().error == "ArtifactRefused"
+    registered = pipeline.upload()
+    assert registered.ends().outcome == "pending"
+    pipeline.delete(f"models/{registered.run_id}/model.tar.gz")
+    assert registered.approve_by_mail() == 422
 
 
 def _all_trials_fail(pipeline: Pipeline) -> Run:

@@ -54,9 +54,9 @@ class World:
     def items(self) -> list[dict[str, Any]]:
         return cast(list[dict[str, Any]], self.table.scan()["Items"])
 
-    def put(self, key: str, body: bytes) -> str:
+    def put(self, key: str, body: bytes, **headers: str) -> str:
         """Upload an object; returns its version id."""
-        return str(self.s3.put_object(Bucket=BUCKET, Key=key, Body=body)["VersionId"])
+        return str(self.s3.put_object(Bucket=BUCKET, Key=key, Body=body, **headers)["VersionId"])
 
 
 @pytest.fixture(autouse=True)
@@ -170,6 +170,7 @@ def _environment(world: World) -> dict[str, str]:
         "REMINDER_HOURS": "24",
         "STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:000000000000:stateMachine:mpg-pipeline",
         "MAX_CHECKED_BYTES": "1000000",
+        "KMS_KEY_ARN": "",
         "POWERTOOLS_SERVICE_NAME": "mpg-pipeline",
         "POWERTOOLS_METRICS_NAMESPACE": "MpgPipeline",
     }

@@ -9,6 +9,8 @@ import pytest
 import check_upload
 from check_upload import HEAD_BYTES, LARGEST_BYTES, Upload, UploadRefused, check
 from tests.unit.functions.conftest import BUCKET, ROOT, World
+from tests.unit.functions.fakes import service_error
+from unreadable import why_unreadable
 
 GOOD = (ROOT / "data" / "auto-mpg.csv").read_bytes() if Path(ROOT / "data" / "auto-mpg.csv").exists() else b""
 KEPT = "runs/mpg-1/input/upload.csv"
@@ -74,6 +76,62 @@ def test_a_version_deleted_meanwhile_is_refused_in_words(world: World) -> None:
     world.s3.delete_object(Bucket=BUCKET, Key="incoming/cars.csv", VersionId=version)
     with pytest.raises(UploadRefused, match="deleted before it could be read"):
         check(upload(version, len(GOOD)), whole_up_to=1_000_000)
+
+
+@pytest.mark.parametrize("storage_class", ["GLACIER", "DEEP_ARCHIVE"])
+def test_a_file_in_an_archive_is_refused_with_its_storage_class_and_the_way_out(
+    world: World, storage_class: str
+) -> None:
+    version = world.put("incoming/cars.csv", GOOD, StorageClass=storage_class)
+    said = rf"^incoming/cars\.csv: .* storage class {storage_class}, .* anew with the storage class STANDARD"
+    with pytest.raises(UploadRefused, match=said):
+        check(upload(version, len(GOOD)), whole_up_to=1_000_000)
+
+
+@pytest.mark.parametrize("storage_class", ["STANDARD_IA", "GLACIER_IR", "INTELLIGENT_TIERING"])
+def test_a_file_that_can_be_read_is_kept_as_standard_whatever_its_storage_class(
+    world: World, storage_class: str
+) -> None:
+    version = world.put("incoming/cars.csv", GOOD, StorageClass=storage_class)
+    check(upload(version, len(GOOD)), whole_up_to=1_000_000)
+    listed = world.s3.list_objects_v2(Bucket=BUCKET, Prefix=KEPT)["Contents"]
+    assert [entry["StorageClass"] for entry in listed] == ["STANDARD"]
+
+
+OWN_KEY = "arn:aws:kms:us-east-1:000000000000:key/1111"
+ANOTHER_KEY = OWN_KEY.replace("1111", "2222")
+NOT_ALLOWED = (
+    "User: check is not authorized to perform: kms:Decrypt on resource: {} because no policy allows it"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "own_key", "reason"),
+    [
+        ("ObjectNotInActiveTierError", "not in the active tier", "", "a storage class, an archive"),
+        ("InvalidRequest", "stored using a form of Server Side Encryption", "", "a key of its own (SSE-C)"),
+        ("AccessDenied", NOT_ALLOWED.format(ANOTHER_KEY), "", "a KMS key that the pipeline may not use"),
+        ("AccessDenied", NOT_ALLOWED.format(ANOTHER_KEY), OWN_KEY, "a KMS key that the pipeline may not use"),
+        (
+            "KMS.DisabledException",
+            f"{ANOTHER_KEY} is disabled.",
+            OWN_KEY,
+            "a KMS key that the pipeline may not",
+        ),
+        # The stack's own troubles.
+        ("AccessDenied", NOT_ALLOWED.format(OWN_KEY), OWN_KEY, ""),
+        ("AccessDenied", "kms:Decrypt on the resource associated with this ciphertext", OWN_KEY, ""),
+        ("KMS.DisabledException", f"{OWN_KEY} is disabled.", OWN_KEY, ""),
+        ("AccessDenied", "User: kms is not authorized to perform: s3:GetObjectVersion", "", ""),
+        ("InternalError", "We encountered an internal error.", "", ""),
+    ],
+)
+def test_what_s3_says_is_the_uploaders_or_a_failure(
+    monkeypatch: pytest.MonkeyPatch, code: str, text: str, own_key: str, reason: str
+) -> None:
+    monkeypatch.setenv("KMS_KEY_ARN", own_key)
+    said = why_unreadable(service_error(code, "GetObject", text))
+    assert (reason in said, bool(said)) == (True, bool(reason))
 
 
 def test_the_uploaders_metadata_and_tags_stay_behind(world: World) -> None:

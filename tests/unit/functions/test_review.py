@@ -104,7 +104,7 @@ def test_a_model_that_is_not_the_evaluated_one_cannot_be_approved_but_rejected(
     before = world.items()
     answer = send(post(asked.path, APPROVE))
     assert answer["statusCode"] == 422
-    assert "its file was changed after it was evaluated" in answer["body"]
+    assert "its file was changed or deleted after it was evaluated" in answer["body"]
     assert world.items() == before
     assert world.sagemaker.updates == []
     assert send(post(asked.path, REJECT))["statusCode"] == 303

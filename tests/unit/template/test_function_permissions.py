@@ -52,6 +52,7 @@ CALLS = {
     "Review": {
         ("dynamodb:GetItem", TABLE),
         ("dynamodb:UpdateItem", TABLE),
+        ("s3:ListBucket", BUCKET),
         ("s3:GetObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
         ("s3:GetObject", f"{BUCKET}/models/{RUN}/model.tar.gz"),
         ("s3:GetObject", f"{BUCKET}/runs/{RUN}/predictions/batch.csv.out"),
