@@ -55,9 +55,11 @@ def was_told(what: str) -> bool:
 
 def _claim(what: str, claim: str, moment: datetime) -> bool:
     until = int(moment.timestamp()) + CLAIM_SECONDS
+    # A write that is repeated because its answer was lost meets the claim that it has made.
+    mine = Attr("claim").eq(claim)
     lapsed = Attr("sent_at").not_exists() & Attr("claimed_until").lt(int(moment.timestamp()))
     item = {"pk": _key(what), "claim": claim, "claimed_until": until, "expires_at": _kept_until(moment)}
-    return write_if(Attr("pk").not_exists() | lapsed, _table().put_item, Item=item)
+    return write_if(Attr("pk").not_exists() | mine | lapsed, _table().put_item, Item=item)
 
 
 def _release(what: str, claim: str) -> None:

@@ -1,6 +1,7 @@
 """Telling once: what holds when the event is doubled, the sending fails, or the function dies in between."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -34,6 +35,20 @@ def test_a_failure_gives_the_claim_back(world: World) -> None:
     with pytest.raises(ZeroDivisionError):
         tell_once("x", lambda: divmod(1, 0))  # type: ignore[arg-type]
     assert world.items() == []
+    assert tell_once("x", Mailbox().send)
+
+
+def test_a_claim_whose_answer_was_lost_is_made_by_the_repeated_write(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = told._table()
+    put = table.put_item
+
+    def put_twice(**item: Any) -> Any:
+        put(**item)
+        return put(**item)
+
+    monkeypatch.setattr(table, "put_item", put_twice)
     assert tell_once("x", Mailbox().send)
 
 
