@@ -17,6 +17,7 @@ TELLS_ERROR = '"error": str(e), "trace": '
 
 # Module, name, and the parameters that this file relies on (None: no function).
 SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
+    ("app", "AUTH", None),
     ("app", "app", ("scope", "receive", "send")),
     ("app", "SERVICE_HANDLERS", None),
     ("app", "pin_request_origin", ("source_ip", "secure_transport")),
