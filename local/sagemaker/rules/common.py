@@ -46,6 +46,8 @@ def one_instance(config: Json) -> None:
     """There is one machine."""
     refuse(config.get("InstanceCount", 1) > 1, unsupported("More than one instance is"))
     refuse("InstanceGroups" in config, unsupported("InstanceGroups are"))
+    for name in ("InstanceType", "InstanceCount"):
+        refuse(name not in config, unsupported(f"A job without {name} is"))
 
 
 def plain_s3(source: Json) -> None:

@@ -65,6 +65,13 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
         yield from places(member, (*path, name))
 
 
+def without(request: Mapping[str, Any], *path: str) -> dict[str, Any]:
+    """The request without what is at this path."""
+    name, *rest = path
+    kept = {other: value for other, value in request.items() if other != name}
+    return {**kept, name: without(request[name], *rest)} if rest else kept
+
+
 @st.composite
 def changed_requests(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     """An action, and a request that is in order but for one to four changes."""
@@ -138,6 +145,15 @@ def sagemaker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
 
 @given(changed_requests())
 @example(("CreateProcessingJob", {**requests.PROCESSING, "StoppingCondition": {"MaxRuntimeInSeconds": HUGE}}))
+@example(
+    (
+        "CreateProcessingJob",
+        without(requests.PROCESSING, "ProcessingResources", "ClusterConfig", "InstanceType"),
+    )
+)
+@example(
+    ("CreateHyperParameterTuningJob", without(requests.TUNING, "TrainingJobDefinition", "ResourceConfig"))
+)
 @example(("ListTrainingJobs", {"CreationTimeAfter": HUGE}))
 @example(("ListTrainingJobs", {"CreationTimeAfter": "0001-01-01"}))
 def test_a_request_out_of_order_gets_an_error_of_the_service(sagemaker: Local, sent: tuple[str, Any]) -> None:
