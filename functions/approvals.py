@@ -141,7 +141,7 @@ def make_live(approval: Approval, moment: datetime) -> bool:
     False, and nothing changes, if that was done, or the request was decided or asked anew meanwhile.
     """
     return write_if(
-        _still_asked(approval),
+        _still_asked(approval) & Attr("announced_link").exists(),
         _table().update_item,
         Key={"pk": f"{_PACKAGE}{approval.package_arn}"},
         UpdateExpression="SET link_hash = announced_link, reminded_at = :now REMOVE announced_link",

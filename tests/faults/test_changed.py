@@ -83,9 +83,7 @@ def test_a_model_deleted_after_it_was_registered_cannot_be_approved_but_rejected
 
 
 def test_a_champion_changed_since_it_was_registered_is_not_compared(pipeline: Pipeline) -> None:
-    champion = pipeline.upload()
-    assert champion.ends().outcome == "pending"
-    assert champion.approve().outcome == "approved"
+    champion = approved(pipeline)
     place = f"models/{champion.run_id}/model.tar.gz"
     evaluated = get(pipeline, place)
     put(pipeline, place, evaluated + b"\0")
@@ -98,12 +96,10 @@ def test_a_champion_changed_since_it_was_registered_is_not_compared(pipeline: Pi
 
 
 def test_a_champion_whose_model_was_deleted_stops_no_run_and_people_are_told(pipeline: Pipeline) -> None:
-    champion = pipeline.upload()
-    assert champion.ends().outcome == "pending"
-    assert champion.approve().outcome == "approved"
+    champion = approved(pipeline)
     place = f"models/{champion.run_id}/model.tar.gz"
     evaluated = get(pipeline, place)
-    delete(pipeline, place)
+    pipeline.delete(place)
     try:
         run = pipeline.upload()
         assert run.ends().outcome == "pending"
@@ -119,6 +115,14 @@ def test_a_champion_whose_model_was_deleted_stops_no_run_and_people_are_told(pip
 OTHER_DATA = "    cars = cars[::2]\n"
 
 
+def approved(pipeline: Pipeline) -> Run:
+    """A run whose model is the champion of the next one."""
+    run = pipeline.upload()
+    assert run.ends().outcome == "pending"
+    assert run.approve().outcome == "approved"
+    return run
+
+
 def get(pipeline: Pipeline, key: str) -> bytes:
     return bytes(
         pipeline.client("s3").get_object(Bucket=pipeline.stack["BucketName"], Key=key)["Body"].read()
@@ -128,11 +132,6 @@ def get(pipeline: Pipeline, key: str) -> bytes:
 def put(pipeline: Pipeline, key: str, content: bytes) -> None:
     pipeline.client("s3").put_object(Bucket=pipeline.stack["BucketName"], Key=key, Body=content)
     pipeline.tally.faults["a file changed"] += 1
-
-
-def delete(pipeline: Pipeline, key: str) -> None:
-    pipeline.client("s3").delete_object(Bucket=pipeline.stack["BucketName"], Key=key)
-    pipeline.tally.faults["a file deleted"] += 1
 
 
 def assert_refused(run: Run, state: str, said: str) -> str:

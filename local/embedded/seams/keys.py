@@ -12,7 +12,7 @@ from typing import Any
 
 from local.embedded.iam import Questions
 from local.embedded.seams.encryption import after_deployment
-from local.embedded.seams.permissions import policy_lets, role_may
+from local.embedded.seams.permissions import also_ask, policy_lets, role_may
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ def install_keys(questions: Questions) -> None:
     from ministack import app
 
     if app.AUTH:
-        _ask_callers()
+        also_ask(_may_use_key)
         _ask_for_logs(questions)
 
 
@@ -131,31 +131,15 @@ def _key_of(action: str, resource: str, headers: Mapping[str, str]) -> str:
 _KEY_HEADER = "x-amz-server-side-encryption-aws-kms-key-id"
 
 
-def _ask_callers() -> None:
+def _may_use_key(ask: Callable[..., Any], action: str, service: str, region: str, resource: str) -> Any:
     from ministack.core import iam_evaluator
 
-    enforce = iam_evaluator.enforce
-
-    def enforce_with_key(
-        access_key: str,
-        action: str,
-        service: str,
-        region: str,
-        resource_arn: str = "*",
-        *rest: Any,
-        **more: Any,
-    ) -> Any:
-        denied = enforce(access_key, action, service, region, resource_arn, *rest, **more)
-        if denied is not None:
-            return denied
-        signed = iam_evaluator._signed_request.get()
-        for use in uses(action, resource_arn, signed.headers if signed else None):
-            refused = enforce(access_key, use.action, "kms", region, use.key, use.context)
-            if refused is not None:
-                return iam_evaluator.AuthError(_REFUSED.get(service, "AccessDenied"), _why(refused, use))
-        return None
-
-    iam_evaluator.enforce = enforce_with_key
+    signed = iam_evaluator._signed_request.get()
+    for use in uses(action, resource, signed.headers if signed else None):
+        refused = ask(use.action, "kms", region, use.key, use.context)
+        if refused is not None:
+            return iam_evaluator.AuthError(_REFUSED.get(service, "AccessDenied"), _why(refused, use))
+    return None
 
 
 def _why(refused: Any, use: Use) -> str:

@@ -3,7 +3,10 @@
 By https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html. The emulator says 404 to everybody.
 """
 
+from collections.abc import Callable
 from typing import Any
+
+from local.embedded.seams.permissions import also_ask
 
 _READS = {"s3:GetObject", "s3:GetObjectVersion"}
 
@@ -11,28 +14,15 @@ _READS = {"s3:GetObject", "s3:GetObjectVersion"}
 def install_missing() -> None:
     """Ask whoever reads an object that is not there whether they may list its bucket."""
     from ministack import app
-    from ministack.core import iam_evaluator
 
-    if not app.AUTH:
-        return
-    enforce = iam_evaluator.enforce
+    if app.AUTH:
+        also_ask(_may_list)
 
-    def enforce_with_list(
-        access_key: str,
-        action: str,
-        service: str,
-        region: str,
-        resource_arn: str = "*",
-        *rest: Any,
-        **more: Any,
-    ) -> Any:
-        denied = enforce(access_key, action, service, region, resource_arn, *rest, **more)
-        if denied is None and action in _READS and _is_missing(resource_arn):
-            bucket, _, _ = resource_arn.partition("/")
-            denied = enforce(access_key, "s3:ListBucket", service, region, bucket)
-        return denied
 
-    iam_evaluator.enforce = enforce_with_list
+def _may_list(ask: Callable[..., Any], action: str, service: str, region: str, resource: str) -> Any:
+    if action in _READS and _is_missing(resource):
+        return ask("s3:ListBucket", service, region, resource.partition("/")[0])
+    return None
 
 
 def _is_missing(resource_arn: str) -> bool:

@@ -5,6 +5,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from local.embedded.iam import CannotAssume, Question, Questions
@@ -94,6 +95,33 @@ def _keep_questions(questions: Questions) -> None:
         return denied
 
     iam_evaluator.evaluate, iam_evaluator.enforce = evaluate, enforce
+
+
+def also_ask(more: Callable[[Callable[..., Any], str, str, str, str], Any]) -> None:
+    """Ask `more` about every call that is allowed so far.
+
+    It gets what asks about the same caller, and the call's action, service, region and resource; it returns
+    a refusal or None.
+    """
+    from ministack.core import iam_evaluator
+
+    enforce = iam_evaluator.enforce
+
+    def enforce_more(
+        access_key: str,
+        action: str,
+        service: str,
+        region: str,
+        resource_arn: str = "*",
+        *rest: Any,
+        **named: Any,
+    ) -> Any:
+        denied = enforce(access_key, action, service, region, resource_arn, *rest, **named)
+        if denied is not None:
+            return denied
+        return more(partial(enforce, access_key), action, service, region, resource_arn)
+
+    iam_evaluator.enforce = enforce_more
 
 
 def refusal(

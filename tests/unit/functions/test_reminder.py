@@ -120,6 +120,12 @@ def test_a_crash_right_after_the_mail_leaves_the_first_link_alive_and_the_next_r
     assert statuses_of_reminders(world, context) == [410, 200]
 
 
+def test_a_reminder_that_was_mailed_and_announced_no_link_is_left_at_that(world: World, asked: Asked) -> None:
+    assert told.tell_once(f"{asked.arn}#REMINDER#{asked.record.decide_before}", lambda: None)
+    assert not reminded(asked)
+    assert asked.record.reminded_at == ""
+
+
 def test_while_its_link_cannot_be_made_live_a_reminder_is_not_mailed_again_and_the_first_link_works(
     world: World, asked: Asked, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
