@@ -8,6 +8,8 @@ UV_VERSION := 0.13.8
 ENV ?= default
 BIN := .venv/bin
 SYNCED := .venv/synced
+# More than there are cores: the slow tests mostly wait.
+WORKERS ?= 4
 # What looks for security mistakes needs other versions than the project, so an environment of its own.
 AUDIT := .audit
 AUDIT_SYNCED := $(AUDIT)/synced
@@ -32,8 +34,9 @@ run: $(SYNCED) ## Send the sample file through the whole pipeline, on this machi
 up: $(SYNCED) ## Start the embedded AWS with the pipeline deployed, until Ctrl-C
 	@$(BIN)/mpg up
 
-test: lint ## Check style and types, run all tests
-	@$(BIN)/pytest
+test: lint ## Check style and types, run all tests, the quick ones first
+	@$(BIN)/pytest -n $(WORKERS) tests/unit tests/statemachine
+	@$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder tests/integration tests/e2e tests/faults
 
 lint: $(SYNCED) ## Check style, types and the template
 	@$(BIN)/ruff check

@@ -1,4 +1,4 @@
-"""The embedded AWS for every test that needs it: one process a test session, on a free port."""
+"""The embedded AWS for every test that needs it: one process for each worker of pytest, on a free port."""
 
 import json
 import os
@@ -17,6 +17,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from hypothesis import settings
+from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).parents[1]
 REGION = "us-east-1"
@@ -34,6 +35,28 @@ def pytest_configure() -> None:
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
+
+
+# What takes longest starts first, so that no worker is left with it while the others have nothing to do.
+_LONGEST_FIRST = ("tests/integration/iam/", "tests/faults/", "tests/e2e/")
+# Its deployment serves all its files, and is the most expensive one.
+_ONE_WORKER = "tests/integration/iam/"
+
+
+class FilePerWorker(LoadFileScheduling):  # type: ignore[misc]
+    """Gives a worker a file at a time: its tests share what was set up for them."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _ONE_WORKER if nodeid.startswith(_ONE_WORKER) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilePerWorker:
+    return FilePerWorker(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: [not item.nodeid.startswith(folder) for folder in _LONGEST_FIRST])
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,26 @@ class Tally:
     # A mail that went out in the instant in which its sender was killed cannot be known of: a test expects these.
     mails_doubled_knowingly: set[str] = field(default_factory=set)
 
+    def as_data(self) -> dict[str, Any]:
+        """Plain numbers, dicts and lists, for `add` in another process."""
+        return {
+            name: sorted(value)
+            if isinstance(value, set)
+            else dict(value)
+            if isinstance(value, dict)
+            else value
+            for name, value in vars(self).items()
+        }
+
+    def add(self, data: dict[str, Any]) -> None:
+        """Add what another process has counted."""
+        for name, value in data.items():
+            mine = getattr(self, name)
+            if isinstance(mine, int):
+                setattr(self, name, mine + value)
+            else:
+                mine.update(value)
+
     @property
     def problems(self) -> list[str]:
         """What must not be, for a person to read."""

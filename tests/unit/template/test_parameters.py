@@ -1,6 +1,7 @@
 """What a person may set, and that nonsense is refused before anything is created."""
 
 import re
+from functools import cache
 from typing import Any
 
 import pytest
@@ -112,6 +113,8 @@ def test_days_are_turned_into_seconds() -> None:
     assert seconds == {n: n * 86_400 for n in range(days["MinValue"], days["MaxValue"] + 1)}
 
 
+# Reading the template takes half a second.
+@cache
 def environments() -> list[Settings]:
     return [read_settings(name) for name in ("default", "staging", "production", "local")]
 
