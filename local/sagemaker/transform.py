@@ -1,4 +1,4 @@
-"""Batch transform: a model's answers to every record under a prefix."""
+"""Batch transform: a model's answers to every record of an input."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ def _run(job: Job, container: Json) -> None:
     job.update({"TransformStartTime": time.time()})
     inputs = _make_requests(job)
     if "ModelDataUrl" in container:
-        for item in job.storage.find(container["ModelDataUrl"])[:1]:
-            job.container.unpack_model(job.storage.read(item))
+        job.container.unpack_model(job.storage.read_uri(container["ModelDataUrl"]))
     if any(each.requests for each in inputs):
         _serve(job, container)
     output = job.fields["TransformOutput"]
@@ -49,7 +48,7 @@ def _make_requests(job: Job) -> list[Input]:
     )
     inputs: list[Input] = []
     number = 0
-    for item in job.storage.find(source["DataSource"]["S3DataSource"]["S3Uri"]):
+    for item in job.storage.find_input(source["DataSource"]["S3DataSource"]):
         content = job.storage.read(item)
         content = gzip.decompress(content) if source.get("CompressionType") == "Gzip" else content
         records = split_lines(content) if batching.lines else [content]

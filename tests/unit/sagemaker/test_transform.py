@@ -70,6 +70,27 @@ def test_each_object_has_its_output_beside_its_relative_key(
     assert len(workers.processes) == 1
 
 
+def test_outputs_of_a_manifest_lie_beside_the_names_in_it(
+    sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers
+) -> None:
+    workers.program = serve(sums)
+    aws.s3.put("s3://bucket/m", b'[{"prefix": "s3://bucket/batch/"}, "deep/b.csv"]')
+    source = {"S3DataType": "ManifestFile", "S3Uri": "s3://bucket/m"}
+    described = transform(sagemaker, changed(TRANSFORM, "TransformInput.DataSource.S3DataSource", source))
+
+    assert described["TransformJobStatus"] == "Completed"
+    assert [key for key in aws.s3.keys if key.startswith("out/")] == ["out/deep/b.csv.out"]
+
+
+def test_a_model_is_the_one_object_at_its_url(sagemaker: SageMaker, aws: FakeAws) -> None:
+    aws.s3.put("s3://bucket/models/model.tar.gz.more", model_archive())
+    del aws.s3.objects["bucket", "models/model.tar.gz"]
+    described = transform(sagemaker)
+
+    assert described["TransformJobStatus"] == "Failed"
+    assert "S3 key: s3://bucket/models/model.tar.gz " in described["FailureReason"]
+
+
 def test_predictions_are_written_under_the_key_that_the_request_names(
     sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers
 ) -> None:
