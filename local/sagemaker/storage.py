@@ -146,11 +146,18 @@ class Storage:
             path = folder / item.relative
             if not path.resolve().is_relative_to(folder.resolve()):
                 raise JobFailed(f"ClientError: Data download failed: the key {item.key} leaves its folder.")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if kept is None:
-                self._read_to(item, path)
-            else:
-                shutil.copyfile(self._kept(item, kept), path)
+            try:
+                self._put(item, path, kept)
+            except (FileExistsError, IsADirectoryError, NotADirectoryError):
+                why = "cannot be a file: another key has a file or folder there"
+                raise _download_failed(item.bucket, item.key, why) from None
+
+    def _put(self, item: S3Object, path: Path, kept: Kept | None) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if kept is None:
+            self._read_to(item, path)
+        else:
+            shutil.copyfile(self._kept(item, kept), path)
 
     def _kept(self, item: S3Object, kept: Kept) -> Path:
         version = (item.bucket, item.key, item.etag)

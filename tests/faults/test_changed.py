@@ -65,14 +65,17 @@ def test_a_file_put_beside_the_batch_is_not_predicted(pipeline: Pipeline) -> Non
     assert b"stranger" not in get(pipeline, predictions)
 
 
-def test_objects_whose_keys_begin_as_the_trained_models_does_are_not_evaluated(pipeline: Pipeline) -> None:
+def test_a_file_inside_of_the_trained_model_is_not_taken_for_it(pipeline: Pipeline) -> None:
     with pipeline.held("sagemaker:CreateProcessingJob", "-evaluate-"):
         run = pipeline.upload()
         pipeline.until_met()
-        for model in pipeline.objects(f"runs/{run.run_id}/tuning/"):
-            put(pipeline, f"{model}/model.tar.gz", b"another model")
-            put(pipeline, f"{model}.more", b"another model")
-    assert run.ends().outcome == "pending"
+        inside = [f"{model}/model.tar.gz" for model in pipeline.objects(f"runs/{run.run_id}/tuning/")]
+        for key in inside:
+            put(pipeline, key, b"another model")
+    assert_refused(run, "Evaluate", "model.tar.gz/model.tar.gz cannot be a file")
+    for key in inside:
+        pipeline.delete(key)
+    assert run.redrive().outcome == "pending"
 
 
 def test_another_model_in_the_place_of_the_evaluated_one_is_not_kept_and_the_right_one_can_be_restored(

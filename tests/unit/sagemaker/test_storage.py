@@ -96,6 +96,16 @@ def test_a_key_with_two_slashes_in_a_row_fails_the_job_in_the_words_of_aws(
         storage.download(prefix("s3://bucket/in/"), tmp_path)
 
 
+def test_a_file_where_another_key_has_a_folder_fails_the_job(
+    s3: FakeS3, storage: Storage, tmp_path: Path
+) -> None:
+    for key in ("a", "a/b"):
+        s3.put(f"s3://bucket/in/{key}", b"x")
+
+    with pytest.raises(JobFailed, match="S3 key: s3://bucket/in/a/b cannot be a file"):
+        storage.download(prefix("s3://bucket/in/"), tmp_path)
+
+
 def test_a_manifest_names_the_objects_and_no_other_is_read(
     s3: FakeS3, storage: Storage, tmp_path: Path
 ) -> None:
