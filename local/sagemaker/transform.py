@@ -25,6 +25,7 @@ class Input:
 
 def _run(job: Job, container: Json) -> None:
     job.update({"TransformStartTime": time.time()})
+    job.log(_settings(job.fields))
     inputs = _make_requests(job)
     if "ModelDataUrl" in container:
         job.container.unpack_model(job.storage.read_uri(container["ModelDataUrl"]))
@@ -34,6 +35,15 @@ def _run(job: Job, container: Json) -> None:
     for each in inputs:
         uri = join_uri(output["S3OutputPath"], f"{each.source.relative}.out")
         job.storage.upload(_output(job, each), uri, output.get("KmsKeyId"))
+
+
+def _settings(fields: Json) -> str:
+    """The line with which SageMaker begins the log of every transform job."""
+    strategy = {"MultiRecord": "MULTI_RECORD", "SingleRecord": "SINGLE_RECORD"}[fields["BatchStrategy"]]
+    return (
+        f"[sagemaker logs]: MaxConcurrentTransforms={fields.get('MaxConcurrentTransforms', 1)}, "
+        f"MaxPayloadInMB={fields['MaxPayloadInMB']}, BatchStrategy={strategy}"
+    )
 
 
 def _make_requests(job: Job) -> list[Input]:

@@ -70,6 +70,18 @@ def test_each_object_has_its_output_beside_its_relative_key(
     assert len(workers.processes) == 1
 
 
+def test_the_log_begins_with_the_settings(sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers) -> None:
+    workers.program = serve(sums)
+    transform(sagemaker)
+    sagemaker.close()
+
+    ((group, _), (first, *_)) = next(iter(aws.logs.lines.items()))
+    assert group == "/aws/sagemaker/TransformJobs"
+    assert first == (
+        "[sagemaker logs]: MaxConcurrentTransforms=1, MaxPayloadInMB=6, BatchStrategy=MULTI_RECORD"
+    )
+
+
 def test_outputs_of_a_manifest_lie_beside_the_names_in_it(
     sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers
 ) -> None:
