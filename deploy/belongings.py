@@ -43,7 +43,7 @@ class Belongings:
     resources: int = 0
     upload_rule: str | None = None
     state_machine: str | None = None
-    job_role: str | None = None
+    roles: tuple[str, ...] = ()
     retained: Retained = field(default_factory=Retained)
 
     @property
@@ -70,7 +70,11 @@ def find_belongings(clients: Clients, stack_name: str) -> Belongings:
         len(resources),
         upload_rule=by_logical_id.get("UploadRule"),
         state_machine=by_logical_id.get("PipelineStateMachine"),
-        job_role=by_logical_id.get("JobRole"),
+        roles=tuple(
+            resource["PhysicalResourceId"]
+            for resource in resources
+            if resource["ResourceType"] == "AWS::IAM::Role"
+        ),
         retained=_existing(clients, resources),
     )
 

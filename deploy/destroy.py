@@ -49,10 +49,10 @@ def stop_work(clients: Clients, belongings: Belongings, say: Say, pause: Pause) 
         for execution in executions:
             stop_execution(clients("stepfunctions"), execution)
         say(f"executions stopped: {len(executions)}")
-    if belongings.job_role:
+    if belongings.roles:
         sagemaker = clients("sagemaker")
-        say(f"jobs stopped: {stop_jobs(sagemaker, belongings.job_role, pause=pause)}")
-        say(f"models deleted: {delete_models(sagemaker, belongings.job_role)}")
+        say(f"jobs stopped: {stop_jobs(sagemaker, belongings.roles, pause=pause)}")
+        say(f"models deleted: {delete_models(sagemaker, belongings.roles)}")
 
 
 def running(stepfunctions: Any, state_machine: str) -> list[str]:

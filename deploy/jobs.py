@@ -1,11 +1,11 @@
 """The SageMaker jobs and models of one stack.
 
-Stacks side by side (staging, production) name their jobs alike, so a job belongs to the stack whose role it
-runs as.
+Stacks side by side (staging, production) name their jobs alike, so a job belongs to the stack one of whose
+roles it runs as.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,14 +52,16 @@ KINDS = (
 )
 
 
-def stop_jobs(sagemaker: Any, role: str, *, pause: Pause = time.sleep, seconds: float = 900) -> int:
-    """Stop the jobs that run as this role and wait for their end, because a stopping job still writes to S3.
+def stop_jobs(
+    sagemaker: Any, roles: Collection[str], *, pause: Pause = time.sleep, seconds: float = 900
+) -> int:
+    """Stop the jobs that run as one of these roles, by name, and wait: a stopping job still writes to S3.
 
     Returns how many there were. Raises Trouble when some are still there after so many seconds.
     """
     deadline = time.monotonic() + seconds
     seen: set[str] = set()
-    while jobs := list(_jobs_of(sagemaker, role)):
+    while jobs := list(_jobs_of(sagemaker, roles)):
         seen |= {name for _, name, _ in jobs}
         for kind, name, status in jobs:
             if status == "InProgress":
@@ -71,21 +73,21 @@ def stop_jobs(sagemaker: Any, role: str, *, pause: Pause = time.sleep, seconds: 
     return len(seen)
 
 
-def delete_models(sagemaker: Any, role: str) -> int:
+def delete_models(sagemaker: Any, roles: Collection[str]) -> int:
     """Delete the models that the stack's runs created for their batch transforms; returns how many."""
     pages = sagemaker.get_paginator("list_models").paginate(NameContains=PREFIX)
     names = [model["ModelName"] for page in pages for model in page["Models"]]
-    mine = [name for name in names if _same(_model_role(sagemaker, name), role)]
+    mine = [name for name in names if _name(_model_role(sagemaker, name)) in roles]
     for name in mine:
         sagemaker.delete_model(ModelName=name)
     return len(mine)
 
 
-def _jobs_of(sagemaker: Any, role: str) -> Iterator[tuple[Kind, str, str]]:
+def _jobs_of(sagemaker: Any, roles: Collection[str]) -> Iterator[tuple[Kind, str, str]]:
     for kind in KINDS:
         for status in ("InProgress", "Stopping"):
             for name in kind.under_way(sagemaker, status):
-                if _same(_role_of(sagemaker, kind.describe(sagemaker, name)), role):
+                if _name(_role_of(sagemaker, kind.describe(sagemaker, name))) in roles:
                     yield kind, name, status
 
 
@@ -115,5 +117,5 @@ def _model_role(sagemaker: Any, name: str) -> str:
         raise
 
 
-def _same(role_arn: str, role_name: str) -> bool:
-    return role_arn.endswith(f"/{role_name}")
+def _name(role_arn: str) -> str:
+    return role_arn.rpartition("/")[2]

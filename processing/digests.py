@@ -1,17 +1,19 @@
 """SHA-256 digests of files, written as `sha256:<hex>`.
 
 Everything that one step leaves for the next lies in a bucket. Its digest is told past the bucket, in a job's
-exit message and in the next one's arguments, so that what was changed in between is noticed. Standard library
-only.
+exit message and in the next one's arguments, so that what was changed or added in between is noticed.
+Standard library only.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from car import printable
 
 _CHUNK = 1 << 20
 
@@ -47,7 +49,7 @@ def check(path: Path, expected: str, name: str) -> None:
 
 
 def check_prepared(prepared: Path, expected: str) -> Mapping[str, Any]:
-    """The content of `summary.json`, if it and all that it lists are what preprocess.py wrote.
+    """The content of `summary.json`, if it and what it lists are what preprocess.py wrote, and all there is.
 
     Raises ChangedFile.
     """
@@ -56,4 +58,15 @@ def check_prepared(prepared: Path, expected: str) -> Mapping[str, Any]:
     content: Mapping[str, Any] = json.loads(summary.read_text(encoding="utf-8"))
     for name, digest in content["digests"].items():
         check(prepared / name, digest, f"prepared/{name}")
+    _refuse_others(prepared, {summary.name, *content["digests"]})
     return content
+
+
+def _refuse_others(prepared: Path, known: Collection[str]) -> None:
+    names = {path.relative_to(prepared).as_posix() for path in prepared.rglob("*") if path.is_file()}
+    if others := sorted(names - set(known)):
+        shown = ", ".join(f"prepared/{printable(name)[:100]}" for name in others[:3])
+        raise ChangedFile(
+            f"{shown}{' and others' * (len(others) > 3)}: no step of this run wrote that. "
+            "Find out who put it there, delete it, then redrive the execution"
+        )

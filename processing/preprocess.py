@@ -25,6 +25,8 @@ from digests import ChangedFile, check, file_digest
 
 # What is prepared, relative to the output folder.
 TABLES = ("train/train.csv", "validation/validation.csv", "test/test.csv", "batch/batch.csv")
+# The channels of training and the batch name their file instead of taking whatever lies beside it.
+MANIFESTS = {f"{name}/{name}.manifest": f"{name}.csv" for name in ("train", "validation", "batch")}
 # What a spreadsheet computes, where a cell begins, whatever it takes for the separator of cells.
 _FORMULA = re.compile(r'(?:^|[;,|])[ "]*(?=[=+@\-＝＋＠－])')
 # What an exit message begins with when the file is to blame and not the job: the error of `check_upload`.
@@ -58,10 +60,11 @@ def _ranks(cars: Iterable[Car]) -> list[list[Car]]:
     return [sorted(doubles[key], key=repr) for key in sorted(doubles)]
 
 
-def preprocess(upload: Path, digest: str, output: Path, file_name: str) -> str:
+def preprocess(upload: Path, digest: str, output: Path, output_uri: str, file_name: str) -> str:
     """Write `prepared/` for an upload with this digest, and return the digest of its `summary.json`.
 
-    Raises BadUpload and ChangedFile; `file_name` is what their messages call the upload.
+    Raises BadUpload and ChangedFile; `file_name` is what their messages call the upload. `output_uri` is
+    where in S3 the output folder will be.
     """
     check(upload, digest, shown_name(file_name))
     with upload.open("rb") as stream:
@@ -74,6 +77,7 @@ def preprocess(upload: Path, digest: str, output: Path, file_name: str) -> str:
             "none of them is in the part that trains the model"
         )
     _write_prepared(output, parts, batch=unlabelled + parts.test)
+    _write_manifests(output, output_uri)
     rows = {
         "uploaded": len(cars),
         "labelled": len(cars) - len(unlabelled),
@@ -83,7 +87,7 @@ def preprocess(upload: Path, digest: str, output: Path, file_name: str) -> str:
         "test": len(parts.test),
         "batch": len(unlabelled) + len(parts.test),
     }
-    digests = {name: file_digest(output / name) for name in ("preprocessor.json", *TABLES)}
+    digests = {name: file_digest(output / name) for name in ("preprocessor.json", *TABLES, *MANIFESTS)}
     summary = {"rows": rows, "upload_digest": digest, "digests": digests}
     _write(output / "summary.json", json.dumps(summary, indent=2) + "\n")
     print("rows:", ", ".join(f"{count} {name}" for name, count in rows.items()))
@@ -97,6 +101,13 @@ def _write_prepared(output: Path, parts: Split, batch: Sequence[Car]) -> None:
         _write_csv(output / name / f"{name}.csv", ([car.mpg, *preprocessor.features(car)] for car in cars))
     _write_csv(output / "test" / "test.csv", chain([COLUMNS], (_texts(car, COLUMNS) for car in parts.test)))
     _write_csv(output / "batch" / "batch.csv", (_texts(car, RAW_COLUMNS) for car in batch))
+
+
+def _write_manifests(output: Path, output_uri: str) -> None:
+    """In the form of API_S3DataSource: a prefix, and the keys that follow it."""
+    for name, table in MANIFESTS.items():
+        prefix = f"{output_uri.rstrip('/')}/{Path(name).parent}/"
+        _write(output / name, json.dumps([{"prefix": prefix}, table]) + "\n")
 
 
 def _texts(car: Car, columns: Sequence[str]) -> list[str]:
@@ -135,16 +146,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--upload", type=Path, required=True, help="the CSV file that was uploaded")
     parser.add_argument("--upload-digest", required=True, help="its SHA-256, as sha256:<hex>")
     parser.add_argument("--output", type=Path, required=True, help="folder for what is prepared")
+    parser.add_argument("--output-uri", required=True, help="where in S3 that folder will be")
     parser.add_argument("--exit-message", type=Path, required=True, help="file for a digest or a failure")
     parser.add_argument("--file-name", default="upload.csv", help="what messages call the upload")
     args = parser.parse_args(arguments)
-    work = partial(_preprocess_or_refuse, args.upload, args.upload_digest, args.output, args.file_name)
+    work = partial(
+        _preprocess_or_refuse, args.upload, args.upload_digest, args.output, args.output_uri, args.file_name
+    )
     return job.run(work, args.exit_message, known=(BadUpload, ChangedFile))
 
 
-def _preprocess_or_refuse(upload: Path, digest: str, output: Path, file_name: str) -> str:
+def _preprocess_or_refuse(upload: Path, digest: str, output: Path, output_uri: str, file_name: str) -> str:
     try:
-        return preprocess(upload, digest, output, file_name)
+        return preprocess(upload, digest, output, output_uri, file_name)
     except BadUpload as problem:
         raise BadUpload(f"{REFUSED}{problem}") from None
 

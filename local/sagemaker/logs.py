@@ -67,7 +67,8 @@ class Logs:
         if stream in self._made:
             return
         group = {"logGroupName": stream.group}
-        if not any(made.group == stream.group for made in self._made):
+        # A job does not know what another role's job has made.
+        if not any((made.group, made.role_arn) == (stream.group, stream.role_arn) for made in self._made):
             _once(client.create_log_group, group)
         _once(client.create_log_stream, group | {"logStreamName": stream.name})
         self._made.add(stream)

@@ -17,7 +17,7 @@ def _run(job: Job) -> None:
         source = each["S3Input"]
         folder = job.container.path(source["LocalPath"])
         folder.mkdir(parents=True, exist_ok=True)
-        job.storage.download(source["S3Uri"], folder)
+        job.storage.download(source, folder)
         job.check()
     outputs = [each["S3Output"] for each in fields.get("ProcessingOutputConfig", {}).get("Outputs", [])]
     for output in outputs:

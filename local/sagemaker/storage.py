@@ -1,4 +1,4 @@
-"""S3 as jobs use it: prefixes to folders and back."""
+"""S3 as jobs use it: prefixes and manifests to folders, and folders back to prefixes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.sagemaker.errors import JobFailed
+from local.sagemaker.kinds import Json
+from local.sagemaker.manifests import BadManifest, Manifest, read_manifest
 
 _NOTHING_FOUND = (
     'ClientError: No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that '
@@ -23,7 +25,7 @@ _NOTHING_FOUND = (
 
 @dataclass(frozen=True)
 class S3Object:
-    """One object under a prefix; `relative` is where it lies seen from the prefix."""
+    """One object of an input; `relative` is where it lies seen from the input's or manifest's prefix."""
 
     bucket: str
     key: str
@@ -64,6 +66,11 @@ def relative_key(key: str, prefix: str) -> str:
     return key[len(prefix) :].lstrip("/")
 
 
+def _download_failed(bucket: str, key: str, why: str) -> JobFailed:
+    found = f"s3://{bucket}/{key} {why}"
+    return JobFailed(f"ClientError: Data download failed:Failed to download data. S3 key: {found}")
+
+
 class Storage:
     """S3 with the rights of one role. Every failure is a `JobFailed`, with AWS's `FailureReason`."""
 
@@ -74,19 +81,53 @@ class Storage:
 
     def find(self, uri: str) -> list[S3Object]:
         """The objects under an `S3Prefix`, in the order of their keys, without empty folder markers."""
-        bucket, prefix = split_uri(uri)
-        found: list[S3Object] = []
-        try:
-            for item in self._list(bucket, prefix):
-                if not item["Key"].endswith("/"):
-                    relative = relative_key(item["Key"], prefix)
-                    found.append(S3Object(bucket, item["Key"], relative, item["ETag"]))
-        except ClientError:
-            found = []
+        found = self._found(uri)
         if not found:
-            text = _NOTHING_FOUND.format(uri=uri, bucket=bucket, role=self._role_arn, region=self._region)
-            raise JobFailed(text)
+            raise self._nothing_found(uri)
         return found
+
+    def _found(self, uri: str) -> list[S3Object]:
+        bucket, prefix = split_uri(uri)
+        try:
+            items = [item for item in self._list(bucket, prefix) if not item["Key"].endswith("/")]
+        except ClientError:
+            return []
+        return [
+            S3Object(bucket, item["Key"], relative_key(item["Key"], prefix), item["ETag"]) for item in items
+        ]
+
+    def _nothing_found(self, uri: str) -> JobFailed:
+        bucket, _ = split_uri(uri)
+        return JobFailed(
+            _NOTHING_FOUND.format(uri=uri, bucket=bucket, role=self._role_arn, region=self._region)
+        )
+
+    def find_input(self, source: Json, kept: Kept | None = None) -> list[S3Object]:
+        """The objects of a data source: all under its `S3Prefix`, or those that its `ManifestFile` names."""
+        uri = source["S3Uri"]
+        if source.get("S3DataType") != "ManifestFile":
+            return self.find(uri)
+        manifest = self._read_manifest(uri, kept)
+        bucket, prefix = split_uri(manifest.prefix)
+        return [self._find_named(bucket, prefix + name, name.lstrip("/")) for name in manifest.names]
+
+    def _read_manifest(self, uri: str, kept: Kept | None) -> Manifest:
+        _, key = split_uri(uri)
+        found = [item for item in self._found(uri) if item.key == key]
+        if not found:
+            raise self._nothing_found(uri)
+        content = self._kept(found[0], kept).read_bytes() if kept else self.read(found[0])
+        try:
+            return read_manifest(content)
+        except BadManifest as error:
+            raise JobFailed(f"ClientError: The manifest {uri} is invalid: {error}.") from None
+
+    def _find_named(self, bucket: str, key: str, relative: str) -> S3Object:
+        try:
+            etag = self._s3.head_object(Bucket=bucket, Key=key)["ETag"]
+        except (ClientError, BotoCoreError) as error:
+            raise _download_failed(bucket, key, str(error)) from error
+        return S3Object(bucket, key, relative, etag)
 
     def _list(self, bucket: str, prefix: str) -> Iterator[dict[str, Any]]:
         request: dict[str, Any] = {"Bucket": bucket, "Prefix": prefix}
@@ -97,17 +138,26 @@ class Storage:
                 return
             request["ContinuationToken"] = page["NextContinuationToken"]
 
-    def download(self, uri: str, folder: Path, kept: Kept | None = None) -> None:
-        """Put every object under a prefix into a folder; what is in `kept` already is not read again."""
-        for item in self.find(uri):
+    def download(self, source: Json, folder: Path, kept: Kept | None = None) -> None:
+        """Put every object of a data source into a folder; what is in `kept` already is not read again."""
+        for item in self.find_input(source, kept):
+            if "//" in item.key:
+                raise _download_failed(item.bucket, item.key, "has an illegal char sub-sequence '//' in it")
             path = folder / item.relative
             if not path.resolve().is_relative_to(folder.resolve()):
                 raise JobFailed(f"ClientError: Data download failed: the key {item.key} leaves its folder.")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if kept is None:
-                self._read_to(item, path)
-            else:
-                shutil.copyfile(self._kept(item, kept), path)
+            try:
+                self._put(item, path, kept)
+            except (FileExistsError, IsADirectoryError, NotADirectoryError):
+                why = "cannot be a file: another key has a file or folder there"
+                raise _download_failed(item.bucket, item.key, why) from None
+
+    def _put(self, item: S3Object, path: Path, kept: Kept | None) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if kept is None:
+            self._read_to(item, path)
+        else:
+            shutil.copyfile(self._kept(item, kept), path)
 
     def _kept(self, item: S3Object, kept: Kept) -> Path:
         version = (item.bucket, item.key, item.etag)
@@ -129,11 +179,16 @@ class Storage:
         content: bytes = self._body(item.bucket, item.key).read()
         return content
 
+    def read_uri(self, uri: str) -> bytes:
+        """The content of the one object with this URI."""
+        content: bytes = self._body(*split_uri(uri)).read()
+        return content
+
     def _body(self, bucket: str, key: str) -> Any:
         try:
             return self._s3.get_object(Bucket=bucket, Key=key)["Body"]
         except (ClientError, BotoCoreError) as error:
-            raise JobFailed(f"ClientError: Data download failed: s3://{bucket}/{key}: {error}") from error
+            raise _download_failed(bucket, key, str(error)) from error
 
     def upload(self, content: Any, uri: str, kms_key: str | None = None) -> None:
         """Write one object, under a KMS key if one is given; `content` is bytes or a binary file."""

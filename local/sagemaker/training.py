@@ -124,7 +124,7 @@ def _train(job: Job, kept: Kept | None) -> None:
     for channel in fields.get("InputDataConfig", []):
         folder = job.container.path(f"/opt/ml/input/data/{channel['ChannelName']}")
         folder.mkdir(parents=True, exist_ok=True)
-        job.storage.download(channel["DataSource"]["S3DataSource"]["S3Uri"], folder, kept)
+        job.storage.download(channel["DataSource"]["S3DataSource"], folder, kept)
         job.check()
     _write_configs(job)
     job.container.path("/opt/ml/model").mkdir()

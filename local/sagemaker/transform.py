@@ -1,4 +1,4 @@
-"""Batch transform: a model's answers to every record under a prefix."""
+"""Batch transform: a model's answers to every record of an input."""
 
 from __future__ import annotations
 
@@ -25,16 +25,25 @@ class Input:
 
 def _run(job: Job, container: Json) -> None:
     job.update({"TransformStartTime": time.time()})
+    job.log(_settings(job.fields))
     inputs = _make_requests(job)
     if "ModelDataUrl" in container:
-        for item in job.storage.find(container["ModelDataUrl"])[:1]:
-            job.container.unpack_model(job.storage.read(item))
+        job.container.unpack_model(job.storage.read_uri(container["ModelDataUrl"]))
     if any(each.requests for each in inputs):
         _serve(job, container)
     output = job.fields["TransformOutput"]
     for each in inputs:
         uri = join_uri(output["S3OutputPath"], f"{each.source.relative}.out")
         job.storage.upload(_output(job, each), uri, output.get("KmsKeyId"))
+
+
+def _settings(fields: Json) -> str:
+    """The line with which SageMaker begins the log of every transform job."""
+    strategy = {"MultiRecord": "MULTI_RECORD", "SingleRecord": "SINGLE_RECORD"}[fields["BatchStrategy"]]
+    return (
+        f"[sagemaker logs]: MaxConcurrentTransforms={fields.get('MaxConcurrentTransforms', 1)}, "
+        f"MaxPayloadInMB={fields['MaxPayloadInMB']}, BatchStrategy={strategy}"
+    )
 
 
 def _make_requests(job: Job) -> list[Input]:
@@ -49,7 +58,7 @@ def _make_requests(job: Job) -> list[Input]:
     )
     inputs: list[Input] = []
     number = 0
-    for item in job.storage.find(source["DataSource"]["S3DataSource"]["S3Uri"]):
+    for item in job.storage.find_input(source["DataSource"]["S3DataSource"]):
         content = job.storage.read(item)
         content = gzip.decompress(content) if source.get("CompressionType") == "Gzip" else content
         records = split_lines(content) if batching.lines else [content]

@@ -98,5 +98,6 @@ JOBS = [
     Call("logs:CreateLogStream"),
     Call("logs:PutLogEvents"),
     Call("events:PutEvents"),
+    Call("s3:HeadObject", "/prepared/"),
 ]
 CALLS = [*TASKS.values(), *LAMBDAS, *JOBS]

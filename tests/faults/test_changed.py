@@ -23,6 +23,61 @@ def test_data_changed_after_they_were_prepared_are_found_before_the_model_is_eva
     assert_refused(run, "Evaluate", "prepared/train/train.csv was changed after it was written")
 
 
+def test_files_put_beside_the_prepared_ones_are_found_before_the_model_is_evaluated(
+    pipeline: Pipeline,
+) -> None:
+    with pipeline.held("sagemaker:CreateHyperParameterTuningJob"):
+        run = pipeline.upload()
+        pipeline.until_met()
+        extra = [f"prepared/{channel}/extra.csv" for channel in ("batch", "train", "validation")]
+        for name in extra:
+            put(pipeline, f"runs/{run.run_id}/{name}", b"0" + b",0" * 9 + b"\n")
+    assert_refused(run, "Evaluate", f"{', '.join(extra)}: no step of this run wrote that")
+    for name in extra:
+        pipeline.delete(f"runs/{run.run_id}/{name}")
+    assert run.redrive().outcome == "pending"
+
+
+def test_a_file_beside_the_training_data_only_while_models_train_trains_none(pipeline: Pipeline) -> None:
+    with pipeline.held("sagemaker:CreateHyperParameterTuningJob"):
+        run = pipeline.upload()
+        pipeline.until_met()
+        folder = f"runs/{run.run_id}/prepared/train"
+        extra = f"{folder}/extra.csv"
+        # No model that trains on them too is good enough.
+        put(pipeline, extra, with_labels(b"999", get(pipeline, f"{folder}/train.csv")))
+        # From here on the models train.
+        with pipeline.held("sagemaker:CreateProcessingJob", "-evaluate-"):
+            pipeline.until_met()
+            pipeline.delete(extra)
+    assert run.ends().outcome == "pending"
+
+
+def test_a_file_put_beside_the_batch_is_not_predicted(pipeline: Pipeline) -> None:
+    with pipeline.held("sagemaker:CreateTransformJob"):
+        run = pipeline.upload()
+        pipeline.until_met()
+        for name in ("extra.csv", "batch.csv.more", "batch.csv/batch.csv"):
+            put(pipeline, f"runs/{run.run_id}/prepared/batch/{name}", b"4,98,60,2046,19,71,2,stranger\n")
+    assert run.ends().outcome == "pending"
+    predictions = f"runs/{run.run_id}/predictions/batch.csv.out"
+    assert list(pipeline.objects(f"runs/{run.run_id}/predictions/")) == [predictions]
+    assert b"stranger" not in get(pipeline, predictions)
+
+
+def test_a_file_inside_of_the_trained_model_is_not_taken_for_it(pipeline: Pipeline) -> None:
+    with pipeline.held("sagemaker:CreateProcessingJob", "-evaluate-"):
+        run = pipeline.upload()
+        pipeline.until_met()
+        inside = [f"{model}/model.tar.gz" for model in pipeline.objects(f"runs/{run.run_id}/tuning/")]
+        for key in inside:
+            put(pipeline, key, b"another model")
+    assert_refused(run, "Evaluate", "model.tar.gz/model.tar.gz cannot be a file")
+    for key in inside:
+        pipeline.delete(key)
+    assert run.redrive().outcome == "pending"
+
+
 def test_another_model_in_the_place_of_the_evaluated_one_is_not_kept_and_the_right_one_can_be_restored(
     pipeline: Pipeline,
 ) -> None:
@@ -121,6 +176,11 @@ def approved(pipeline: Pipeline) -> Run:
     assert run.ends().outcome == "pending"
     assert run.approve().outcome == "approved"
     return run
+
+
+def with_labels(label: bytes, rows: bytes) -> bytes:
+    """The rows of a training file, all with the same label."""
+    return b"".join(label + row[row.index(b",") :] for row in rows.splitlines(keepends=True))
 
 
 def get(pipeline: Pipeline, key: str) -> bytes:

@@ -50,7 +50,7 @@ def one_instance(config: Json) -> None:
         refuse(name not in config, unsupported(f"A job without {name} is"))
 
 
-def plain_s3(source: Json) -> None:
-    """Data comes by S3 prefix, not by manifest."""
+def prefix_or_manifest(source: Json) -> None:
+    """Data comes by S3 prefix or manifest, not by augmented manifest."""
     kind = source.get("S3DataType", "S3Prefix")
-    refuse(kind != "S3Prefix", unsupported(f"S3DataType {kind} is"))
+    refuse(kind not in ("S3Prefix", "ManifestFile"), unsupported(f"S3DataType {kind} is"))

@@ -7,14 +7,20 @@ import re
 from local.sagemaker.errors import invalid, unsupported
 from local.sagemaker.kinds import Json
 from local.sagemaker.records import BadFilter, column_filter
-from local.sagemaker.rules.common import image_of, one_instance, plain_s3, refuse, role_is_of_this_account
+from local.sagemaker.rules.common import (
+    image_of,
+    one_instance,
+    prefix_or_manifest,
+    refuse,
+    role_is_of_this_account,
+)
 from local.sagemaker.store import Store
 
 
 def transform_rules(request: Json, store: Store) -> None:
     """CreateTransformJob."""
     source, output = request["TransformInput"], request["TransformOutput"]
-    plain_s3(source["DataSource"]["S3DataSource"])
+    prefix_or_manifest(source["DataSource"]["S3DataSource"])
     split = source.get("SplitType", "None")
     refuse(split not in ("None", "Line"), unsupported(f"SplitType {split} is"))
     one_instance(request["TransformResources"])

@@ -7,7 +7,7 @@ import itertools
 from local.sagemaker.engines.search_space import Space, read_ranges
 from local.sagemaker.errors import invalid, unsupported
 from local.sagemaker.kinds import Json
-from local.sagemaker.rules.common import image_of, no_two, one_instance, plain_s3, refuse
+from local.sagemaker.rules.common import image_of, no_two, one_instance, prefix_or_manifest, refuse
 from local.sagemaker.store import Store
 
 _OWN_METRICS = (
@@ -44,7 +44,7 @@ def _training_definition(definition: Json, hyperparameters: Json, store: Store) 
     for channel in channels:
         source = channel["DataSource"].get("S3DataSource")
         refuse(source is None, unsupported(f"The data source of channel '{channel['ChannelName']}' is"))
-        plain_s3(source or {})
+        prefix_or_manifest(source or {})
         refuse(channel.get("InputMode") == "Pipe", unsupported("InputMode Pipe is"))
         refuse(channel.get("CompressionType") == "Gzip", unsupported("CompressionType Gzip is"))
         refuse(channel.get("RecordWrapperType") == "RecordIO", unsupported("RecordWrapperType RecordIO is"))

@@ -9,10 +9,12 @@ from typing import Any, cast
 from ministack.core import iam_evaluator
 
 from tests.conftest import ROOT
+from tests.unit.template import iam as template_iam
 from tests.unit.template import stack
 
 DOCUMENT = ROOT / "docs" / "iam.md"
 FUNCTIONS = "every function's role"
+JOBS = "every job's role"
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,8 @@ def unseen() -> list[Unseen]:
 def statements() -> dict[str, tuple[str, str]]:
     """Role and Sid of every statement in the template's policies of roles, by a name for it."""
     found = {}
-    for role, properties in stack.of_type("AWS::IAM::Role", stack.KEY).items():
-        for policy in properties.get("Policies", []):
+    for role in stack.of_type("AWS::IAM::Role", stack.KEY):
+        for policy in template_iam.policies(role, stack.KEY):
             for statement in policy["PolicyDocument"]["Statement"]:
                 sid = statement.get("Sid", policy["PolicyName"])
                 found[f"{role}-{sid}"] = (role, sid)

@@ -70,8 +70,8 @@ def test_without_a_service_in_a_roles_statement_a_use_of_the_key_is_refused(
     [
         ("StateMachineRole", "UseKey", "DynamoDB.", "kms:Decrypt"),
         ("CheckUploadRole", "UseKey", "AccessDenied", "kms:Decrypt"),
-        ("JobRole", "EncryptVolumes", "SageMaker.AmazonSageMakerException", "kms:CreateGrant"),
-        ("JobRole", "UseKey", "States.TaskFailed", "kms:Decrypt"),
+        ("PreprocessingRole", "EncryptVolumes", "SageMaker.AmazonSageMakerException", "kms:CreateGrant"),
+        ("EvaluationRole", "UseKey", "States.TaskFailed", "kms:Decrypt"),
         ("RequestApprovalRole", "UseKey", "ClientError", "kms:Decrypt"),
     ],
 )
@@ -93,8 +93,10 @@ def test_a_transform_job_needs_the_key_as_the_role_of_its_model(used: Pipeline, 
     names = ("ModelName", "TransformInput", "TransformOutput", "TransformResources")
     request = {name: found[name] for name in names} | {"TransformJobName": "mpg-again"}
     with (
-        live.without(used.stack["JobRole"], "EncryptVolumes"),
-        pytest.raises(ClientError, match=r"JobRole.* not authorized to perform: kms:CreateGrant") as refused,
+        live.without(used.stack["ModelRole"], "EncryptVolumes"),
+        pytest.raises(
+            ClientError, match=r"ModelRole.* not authorized to perform: kms:CreateGrant"
+        ) as refused,
     ):
         sagemaker.create_transform_job(**request)
     assert refused.value.response["Error"]["Code"] == "AccessDeniedException"

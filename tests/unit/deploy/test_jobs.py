@@ -9,8 +9,9 @@ from botocore.exceptions import ClientError
 from deploy.jobs import delete_models, stop_jobs
 from deploy.problems import Trouble
 
-MINE = "mpg-pipeline-JobRole-1A2B"
-OTHERS = "mpg-pipeline-staging-JobRole-3C4D"
+MINE = "mpg-pipeline-TrainingRole-1A2B"
+ALL_MINE = ("mpg-pipeline-ModelRole-5E6F", MINE)
+OTHERS = "mpg-pipeline-staging-TrainingRole-3C4D"
 
 
 def role_arn(name: str) -> str:
@@ -108,7 +109,7 @@ def no_pause(seconds: float) -> None:
 def test_a_job_of_the_stack_is_stopped_and_its_end_waited_for(sagemaker: SageMaker, shape: str) -> None:
     sagemaker.start(shape, "mpg-1", MINE)
     sagemaker.models["mpg-1-model"] = MINE
-    assert stop_jobs(sagemaker, MINE, pause=no_pause) == 1
+    assert stop_jobs(sagemaker, ALL_MINE, pause=no_pause) == 1
     assert sagemaker.jobs[shape, "mpg-1"]["status"] == "Stopped"
 
 
@@ -116,13 +117,13 @@ def test_a_job_of_the_stack_is_stopped_and_its_end_waited_for(sagemaker: SageMak
 def test_a_job_of_the_stack_beside_it_goes_on(sagemaker: SageMaker, shape: str) -> None:
     sagemaker.start(shape, "mpg-2", OTHERS)
     sagemaker.models["mpg-2-model"] = OTHERS
-    assert stop_jobs(sagemaker, MINE, pause=no_pause) == 0
+    assert stop_jobs(sagemaker, ALL_MINE, pause=no_pause) == 0
     assert sagemaker.jobs[shape, "mpg-2"]["status"] == "InProgress"
 
 
 def test_a_job_that_is_stopping_already_is_waited_for_but_not_stopped_again(sagemaker: SageMaker) -> None:
     sagemaker.start("ProcessingJob", "mpg-1", MINE, status="Stopping")
-    stop_jobs(sagemaker, MINE, pause=no_pause)
+    stop_jobs(sagemaker, ALL_MINE, pause=no_pause)
     assert sagemaker.stopped == []
     assert sagemaker.jobs["ProcessingJob", "mpg-1"]["status"] == "Stopped"
 
@@ -139,7 +140,7 @@ def test_a_job_that_ends_while_it_is_being_stopped_is_no_error(
         )
 
     monkeypatch.setattr(sagemaker, "stop_processing_job", too_late)
-    assert stop_jobs(sagemaker, MINE, pause=no_pause) == 1
+    assert stop_jobs(sagemaker, ALL_MINE, pause=no_pause) == 1
 
 
 def test_a_job_that_does_not_stop_is_named_in_the_end(sagemaker: SageMaker) -> None:
@@ -147,10 +148,10 @@ def test_a_job_that_does_not_stop_is_named_in_the_end(sagemaker: SageMaker) -> N
     sagemaker.start("TransformJob", "mpg-1", MINE)
     sagemaker.models["mpg-1-model"] = MINE
     with pytest.raises(Trouble, match="mpg-1"):
-        stop_jobs(sagemaker, MINE, pause=no_pause, seconds=0.01)
+        stop_jobs(sagemaker, ALL_MINE, pause=no_pause, seconds=0.01)
 
 
 def test_models_of_the_stack_go_and_others_stay(sagemaker: SageMaker) -> None:
     sagemaker.models = {"mpg-1-model-0-0": MINE, "mpg-2-model-0-0": OTHERS}
-    assert delete_models(sagemaker, MINE) == 1
+    assert delete_models(sagemaker, ALL_MINE) == 1
     assert sagemaker.models == {"mpg-2-model-0-0": OTHERS}

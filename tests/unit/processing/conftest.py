@@ -54,7 +54,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, run_script: Script) -> Pa
     folder = tmp_path_factory.mktemp("preprocess")
     upload = ROOT / "data" / "auto-mpg.csv"
     arguments = ["--upload", upload, "--output", folder / "prepared", "--exit-message", folder / "message"]
-    done = run_script("preprocess.py", *arguments, "--upload-digest", sha256(upload), cwd=folder)
+    arguments += ["--output-uri", "s3://bucket/runs/x/prepared/", "--upload-digest", sha256(upload)]
+    done = run_script("preprocess.py", *arguments, cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "prepared"
 

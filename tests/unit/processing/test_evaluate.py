@@ -133,7 +133,11 @@ def test_digests_say_what_was_evaluated_and_the_exit_message_says_which_evaluati
 
 
 @pytest.mark.parametrize(
-    "name", ["summary.json", "preprocessor.json", "train/train.csv", "test/test.csv", "batch/batch.csv"]
+    "name",
+    [
+        *("summary.json", "preprocessor.json", "test/test.csv", "batch/batch.csv"),
+        *("train/train.csv", "train/train.manifest"),
+    ],
 )
 @pytest.mark.parametrize("change", ["changed", "deleted"])
 def test_nothing_is_evaluated_on_data_that_were_changed(
@@ -148,6 +152,32 @@ def test_nothing_is_evaluated_on_data_that_were_changed(
     message = (tmp_path / "message").read_text()
     assert message.startswith(name if name == "summary.json" else f"prepared/{name}")
     assert "upload the file again" in message
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("added", "named"),
+    [
+        (["train/extra.csv"], "prepared/train/extra.csv"),
+        (["a", "b/c", "d"], "prepared/a, prepared/b/c, prepared/d"),
+        (["a", "b", "c", "d"], "prepared/a, prepared/b, prepared/c and others"),
+        ([f"\x1b[2J{'x' * 200}"], f"prepared/ [2J{'x' * 96}"),
+    ],
+)
+def test_nothing_is_evaluated_beside_a_file_that_preprocessing_did_not_write(
+    added: list[str], named: str, trained: Path, prepared: Path, tmp_path: Path
+) -> None:
+    command = arguments(tmp_path, trained, prepared)
+    shutil.copytree(prepared, tmp_path / "prepared")
+    for name in added:
+        (tmp_path / "prepared" / name).parent.mkdir(exist_ok=True)
+        (tmp_path / "prepared" / name).touch()
+    command[command.index("--prepared") + 1] = str(tmp_path / "prepared")
+    assert main(command) == 1
+    message = (tmp_path / "message").read_text()
+    assert message.startswith(
+        f"{named}: no step of this run wrote that. Find out who put it there, delete it"
+    )
     assert not (tmp_path / "out").exists()
 
 

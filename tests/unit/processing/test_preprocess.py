@@ -44,6 +44,7 @@ def preprocess(
     return run_script(
         "preprocess.py",
         *("--upload", "upload.csv", "--output", "prepared", "--exit-message", "output/message"),
+        *("--output-uri", "s3://bucket/runs/x/prepared/"),
         *("--file-name", "incoming/cars.csv", "--upload-digest", digest or sha256(folder / "upload.csv")),
         cwd=folder,
     )
@@ -179,8 +180,15 @@ def test_the_same_upload_gives_the_same_files(
     assert preprocess(run_script, tmp_path, sample).returncode == 0
     again = tmp_path / "prepared"
     files = [path.relative_to(prepared) for path in prepared.rglob("*.*")]
-    assert len(files) == 6
+    assert len(files) == 9
     assert all((again / file).read_bytes() == (prepared / file).read_bytes() for file in files)
+
+
+@pytest.mark.parametrize("channel", ["train", "validation", "batch"])
+def test_each_channel_has_a_manifest_of_its_one_file(channel: str, prepared: Path) -> None:
+    content = json.loads((prepared / channel / f"{channel}.manifest").read_text())
+    assert content == [{"prefix": f"s3://bucket/runs/x/prepared/{channel}/"}, f"{channel}.csv"]
+    assert (prepared / channel / f"{channel}.csv").is_file()
 
 
 def test_bad_data_ends_the_job_with_a_message_and_no_traceback(run_script: Script, tmp_path: Path) -> None:

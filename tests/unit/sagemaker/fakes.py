@@ -55,8 +55,15 @@ class FakeS3:
             {"NextContinuationToken": keys[1]} if more else {}
         )
 
+    def head_object(self, Bucket: str, Key: str) -> dict[str, Any]:
+        if (Bucket, Key) not in self.objects:
+            raise ClientError({"Error": {"Code": "404", "Message": "Not Found"}}, "HeadObject")
+        return {"ETag": str(hash(self.objects[Bucket, Key]))}
+
     def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
         self.reads.append(Key)
+        if (Bucket, Key) not in self.objects:
+            raise ClientError({"Error": {"Code": "NoSuchKey", "Message": "gone"}}, "GetObject")
         return {"Body": io.BytesIO(self.objects[Bucket, Key])}
 
     def put_object(self, Bucket: str, Key: str, Body: Any, **encryption: str) -> None:

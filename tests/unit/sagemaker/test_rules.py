@@ -59,8 +59,8 @@ THREE = {"IntegerParameterRanges": [{"Name": "max_depth", "MinValue": "3", "MaxV
         (changed(PROCESSING, f"{INPUT}.LocalPath", None), "LocalPath '' is invalid"),
         (changed(PROCESSING, f"{OUTPUT}.LocalPath", "/opt/ml/model"), "LocalPath '/opt/ml/model' is invalid"),
         (
-            changed(PROCESSING, f"{INPUT}.S3DataType", "ManifestFile"),
-            "S3DataType ManifestFile is not supported",
+            changed(TRANSFORM, "TransformInput.DataSource.S3DataSource.S3DataType", "AugmentedManifestFile"),
+            "S3DataType AugmentedManifestFile is not supported",
         ),
         (changed(PROCESSING, f"{INPUT}.S3InputMode", "Pipe"), "S3InputMode Pipe is not supported"),
         (

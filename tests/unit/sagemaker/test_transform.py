@@ -70,6 +70,30 @@ def test_each_object_has_its_output_beside_its_relative_key(
     assert len(workers.processes) == 1
 
 
+def test_the_log_begins_with_the_settings(sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers) -> None:
+    workers.program = serve(sums)
+    transform(sagemaker)
+    sagemaker.close()
+
+    ((group, _), (first, *_)) = next(iter(aws.logs.lines.items()))
+    assert group == "/aws/sagemaker/TransformJobs"
+    assert first == (
+        "[sagemaker logs]: MaxConcurrentTransforms=1, MaxPayloadInMB=6, BatchStrategy=MULTI_RECORD"
+    )
+
+
+def test_outputs_of_a_manifest_lie_beside_the_names_in_it(
+    sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers
+) -> None:
+    workers.program = serve(sums)
+    aws.s3.put("s3://bucket/m", b'[{"prefix": "s3://bucket/batch/"}, "deep/b.csv"]')
+    source = {"S3DataType": "ManifestFile", "S3Uri": "s3://bucket/m"}
+    described = transform(sagemaker, changed(TRANSFORM, "TransformInput.DataSource.S3DataSource", source))
+
+    assert described["TransformJobStatus"] == "Completed"
+    assert [key for key in aws.s3.keys if key.startswith("out/")] == ["out/deep/b.csv.out"]
+
+
 def test_predictions_are_written_under_the_key_that_the_request_names(
     sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers
 ) -> None:
@@ -178,9 +202,11 @@ def test_an_empty_object_has_an_empty_output(
 
 
 def test_a_model_without_its_artifact_fails_the_job(sagemaker: SageMaker, aws: FakeAws) -> None:
+    # A prefix would find this one.
+    aws.s3.put("s3://bucket/models/model.tar.gz.more", model_archive())
     del aws.s3.objects["bucket", "models/model.tar.gz"]
 
-    assert 'under S3 URL "s3://bucket/models/model.tar.gz"' in transform(sagemaker)["FailureReason"]
+    assert "S3 key: s3://bucket/models/model.tar.gz " in transform(sagemaker)["FailureReason"]
 
 
 def test_the_events_of_a_transform_job_carry_its_states(

@@ -47,7 +47,7 @@ def prepared(folder: Path, *names: str) -> list[list[str]]:
     csv.writer(stream).writerows(cars)
     upload = folder / "upload.csv"
     upload.write_text((ROOT / "data/auto-mpg.csv").read_text() + stream.getvalue(), encoding="utf-8")
-    preprocess(upload, file_digest(upload), folder / "prepared", "x.csv")
+    preprocess(upload, file_digest(upload), folder / "prepared", "s3://b/p/", "x.csv")
     batch = (folder / "prepared/batch/batch.csv").read_bytes()
     assert len(input_fn(batch, "text/csv")) == batch.count(b"\n")
     return list(csv.reader(io.StringIO(batch.decode())))[: len(names)]

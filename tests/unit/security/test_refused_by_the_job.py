@@ -24,10 +24,8 @@ def exit_message(folder: Path, upload: bytes) -> str:
     message = folder / "output" / "message"
     paths = ["--upload", folder / "upload.csv", "--output", folder / "prepared", "--exit-message", message]
     digest = file_digest(folder / "upload.csv")
-    assert (
-        preprocess.main([*map(str, paths), "--upload-digest", digest, "--file-name", "incoming/large.csv"])
-        == 1
-    )
+    texts = ["--output-uri", "s3://b/p/", "--upload-digest", digest, "--file-name", "incoming/large.csv"]
+    assert preprocess.main([*map(str, paths), *texts]) == 1
     return message.read_text()
 
 

@@ -4,13 +4,23 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.unit.template.stack import of_type, properties
+from tests.unit.template.stack import of_type, physical_id, properties
+
+ROLES_OF_JOBS = ("PreprocessingRole", "TrainingRole", "EvaluationRole", "ModelRole")
 
 
 def statements(role: str, key: str = "") -> list[dict[str, Any]]:
     """All statements of a role's inline policies, with this KmsKeyArn."""
-    policies = properties(role, key)["Policies"]
-    return [statement for policy in policies for statement in policy["PolicyDocument"]["Statement"]]
+    return [
+        statement for policy in policies(role, key) for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def policies(role: str, key: str = "") -> list[dict[str, Any]]:
+    """A role's inline policies: its own, and those that it shares with others."""
+    shared = of_type("AWS::IAM::Policy", key).values()
+    name = physical_id(role)
+    return [*properties(role, key).get("Policies", []), *(each for each in shared if name in each["Roles"])]
 
 
 def actions(role: str, key: str = "") -> set[str]:

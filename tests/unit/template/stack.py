@@ -49,6 +49,11 @@ def aws_arn(service: str, rest: str, *, region: str = REGION, account: str = ACC
     return f"arn:aws:{service}:{region}:{account}:{rest}"
 
 
+def physical_id(logical_id: str) -> str:
+    """What a resource without a name of its own is called."""
+    return f"{STACK}-{logical_id}-X1"
+
+
 class Evaluator:
     """Evaluates the intrinsic functions that the template uses; an unknown one is an error."""
 
@@ -131,7 +136,7 @@ class Evaluator:
             return str(self.evaluate(named))
         if resource["Type"] == "AWS::S3::Bucket":
             return f"{STACK}-{logical_id.lower()}-x1"
-        return f"{STACK}-{logical_id}-X1"
+        return physical_id(logical_id)
 
     def _attribute(self, logical_id: str, attribute: str) -> str:
         own = self._physical_id(logical_id)

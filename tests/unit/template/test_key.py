@@ -117,7 +117,7 @@ def test_a_role_may_use_the_key_for_everything_that_it_touches(role: str) -> Non
 @pytest.mark.parametrize("role", sorted(iam.roles()))
 def test_a_role_may_use_the_key_for_nothing_else(role: str) -> None:
     own = {action for action in iam.actions(role, KEY) if action.startswith("kms:")}
-    assert own - (OF_JOBS if role == "JobRole" else set()) == {action for _, action in needed(role)}
+    assert own - (OF_JOBS if role in iam.ROLES_OF_JOBS else set()) == {action for _, action in needed(role)}
     services = {
         pattern.partition(".")[0]
         for statement in kms_statements(role)
@@ -137,8 +137,9 @@ def test_a_role_may_use_no_other_key_and_none_by_itself(role: str) -> None:
         assert not iam.allows(iam.statements(role, KEY), action, KEY)
 
 
-def test_jobs_get_grants_for_their_volumes_and_their_code_can_make_none() -> None:
-    policy = iam.statements("JobRole", KEY)
+@pytest.mark.parametrize("role", iam.ROLES_OF_JOBS)
+def test_jobs_get_grants_for_their_volumes_and_their_code_can_make_none(role: str) -> None:
+    policy = iam.statements(role, KEY)
     assert iam.allows(policy, "kms:CreateGrant", KEY, {"kms:GrantIsForAWSResource": "true"})
     assert not iam.allows(policy, "kms:CreateGrant", KEY, {"kms:GrantIsForAWSResource": "false"})
 

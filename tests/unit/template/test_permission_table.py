@@ -6,6 +6,7 @@ from tests.unit.template import iam
 from tests.unit.template.stack import KEY, ROOT, of_type
 
 EVERY_FUNCTION = "every function's role"
+EVERY_JOB = "every job's role"
 
 
 def rows() -> list[list[str]]:
@@ -22,9 +23,10 @@ def roles_of_functions() -> set[str]:
 
 
 def test_the_table_and_the_template_grant_the_same() -> None:
+    groups = {EVERY_FUNCTION: roles_of_functions(), EVERY_JOB: set(iam.ROLES_OF_JOBS)}
     documented: dict[str, set[str]] = {role: set() for role in iam.roles()}
     for role, actions, *_ in rows():
-        for name in roles_of_functions() if role == EVERY_FUNCTION else {role}:
+        for name in groups.get(role, {role}):
             documented[name] |= set(re.findall(r"`(\w+:\w+)`", actions))
     assert documented == {role: iam.actions(role, KEY) for role in iam.roles()}
 

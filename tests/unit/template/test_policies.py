@@ -53,7 +53,7 @@ def test_no_role_takes_a_managed_policy(role: str) -> None:
 
 @pytest.mark.parametrize("role", sorted(iam.roles()))
 def test_a_roles_policies_fit_iams_quota(role: str) -> None:
-    policies = [policy["PolicyDocument"] for policy in properties(role, KEY)["Policies"]]
+    policies = [policy["PolicyDocument"] for policy in iam.policies(role, KEY)]
     length = sum(len(json.dumps(policy, separators=(",", ":"))) for policy in policies)
     # Names on AWS are longer than the test's.
     assert length * 1.3 < INLINE_POLICY_CHARACTERS

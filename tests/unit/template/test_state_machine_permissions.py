@@ -22,7 +22,7 @@ TRANSFORM = aws_arn("sagemaker", f"transform-job/{RUN}-predict-0-0")
 MODEL = aws_arn("sagemaker", f"model/{RUN}-model-0-0")
 PACKAGE = aws_arn("sagemaker", f"model-package/{STACK}/7")
 GROUP = aws_arn("sagemaker", f"model-package-group/{STACK}")
-JOB_ROLE = aws_arn("iam", "role/mpg-test-JobRole-X1", region="")
+JOB_ROLES = [aws_arn("iam", f"role/mpg-test-{role}-X1", region="") for role in iam.ROLES_OF_JOBS]
 TO_SAGEMAKER = {"iam:PassedToService": "sagemaker.amazonaws.com"}
 
 Call = tuple[str, str]
@@ -37,7 +37,7 @@ def job_that_is_waited_for(kind: str, arn: str) -> list[Call]:
         ("sagemaker:AddTags", arn),
         ("sagemaker:ListTags", arn),
         *((f"events:{action}", managed_rule) for action in ("PutTargets", "PutRule", "DescribeRule")),
-        ("iam:PassRole", JOB_ROLE),
+        *(("iam:PassRole", role) for role in JOB_ROLES),
     ]
 
 
@@ -54,8 +54,8 @@ NEEDED_BY_TASK = {
         *job_that_is_waited_for("HyperParameterTuning", TUNING),
         ("sagemaker:AddTags", TRAINING),
     ],
-    "sagemaker:createTransformJob.sync": job_that_is_waited_for("Transform", TRANSFORM)[:-1],
-    "sagemaker:createModel": [("sagemaker:CreateModel", MODEL), ("iam:PassRole", JOB_ROLE)],
+    "sagemaker:createTransformJob.sync": job_that_is_waited_for("Transform", TRANSFORM),
+    "sagemaker:createModel": [("sagemaker:CreateModel", MODEL), ("iam:PassRole", JOB_ROLES[-1])],
     "aws-sdk:s3:listObjectsV2": [("s3:ListBucket", BUCKET)],
     "aws-sdk:sagemaker:describeTrainingJob": [("sagemaker:DescribeTrainingJob", TRAINING)],
     "aws-sdk:sagemaker:stopProcessingJob": [("sagemaker:StopProcessingJob", PROCESSING)],
@@ -87,12 +87,40 @@ NEEDED_ALWAYS = [
     ),
 ]  # fmt: skip
 
-NEEDED_BY_JOBS = [
-    ("s3:GetObject", f"{BUCKET}/code/0123/preprocess.py"),
-    ("s3:GetObject", f"{BUCKET}/runs/{RUN}/input/upload.csv"),
-    ("s3:GetObject", f"{BUCKET}/models/{RUN}/model.tar.gz"),
-    ("s3:PutObject", f"{BUCKET}/runs/{RUN}/prepared/train/train.csv"),
-    ("s3:PutObject", f"{BUCKET}/runs/{RUN}/evaluation/evaluation.json"),
+# What each job reads and writes.
+CODE = "code/0123/preprocess.py"
+READ = {
+    "PreprocessingRole": [CODE, f"runs/{RUN}/input/upload.csv"],
+    "TrainingRole": [
+        f"runs/{RUN}/prepared/{name}/{name}.{kind}"
+        for name in ("train", "validation")
+        for kind in ("csv", "manifest")
+    ],
+    "EvaluationRole": [
+        CODE,
+        f"runs/{RUN}/prepared/summary.json",
+        f"runs/{RUN}/prepared/test/test.csv",
+        f"runs/{RUN}/tuning/{RUN}-0-0-001-89abcdef/output/model.tar.gz",
+        f"models/{RUN}/model.tar.gz",
+    ],
+    "ModelRole": [
+        f"models/{RUN}/model.tar.gz",
+        f"runs/{RUN}/prepared/batch/batch.csv",
+        f"runs/{RUN}/prepared/batch/batch.manifest",
+    ],
+}
+WRITTEN = {
+    "PreprocessingRole": [f"runs/{RUN}/prepared/{name}" for name in ("summary.json", "train/train.csv")],
+    "TrainingRole": [f"runs/{RUN}/tuning/{RUN}-0-0-001-89abcdef/output/model.tar.gz"],
+    "EvaluationRole": [f"runs/{RUN}/evaluation/{name}" for name in ("evaluation.json", "model.tar.gz")],
+    "ModelRole": [f"runs/{RUN}/predictions/batch.csv.out"],
+}
+EVERY_FILE = {
+    *(key for keys in (*READ.values(), *WRITTEN.values()) for key in keys),
+    *("incoming/cars.csv", f"models/{RUN}/evaluation.json"),
+}
+
+NEEDED_BY_EVERY_JOB = [
     ("s3:ListBucket", BUCKET),
     *(
         (f"ecr:{action}", aws_arn("ecr", f"repository/{repository}", account="683313688378"))
@@ -155,40 +183,81 @@ def test_jobs_outside_the_pipeline_are_out_of_reach() -> None:
             )
 
 
-def test_the_jobs_role_can_be_passed_to_sagemaker_only() -> None:
+def test_the_jobs_roles_can_be_passed_to_sagemaker_only() -> None:
     policy = iam.statements("StateMachineRole")
-    assert not iam.allows(policy, "iam:PassRole", JOB_ROLE, {"iam:PassedToService": "ec2.amazonaws.com"})
-    assert not iam.allows(policy, "iam:PassRole", JOB_ROLE.replace("JobRole", "Admin"), TO_SAGEMAKER)
+    for role in JOB_ROLES:
+        assert not iam.allows(policy, "iam:PassRole", role, {"iam:PassedToService": "ec2.amazonaws.com"})
+    admin = JOB_ROLES[0].replace("PreprocessingRole", "Admin")
+    assert not iam.allows(policy, "iam:PassRole", admin, TO_SAGEMAKER)
 
 
-def test_the_jobs_role_allows_what_jobs_do() -> None:
-    for action, resource in NEEDED_BY_JOBS:
-        assert iam.allows(iam.statements("JobRole"), action, resource), f"{action} on {resource}"
+def test_each_job_runs_as_the_role_that_is_made_for_it() -> None:
+    definition = json.loads((ROOT / "statemachine" / "pipeline.asl.json").read_text(encoding="utf-8"))
+    assert dict(roles_named_in(definition["States"])) == {
+        "Preprocess": "${PreprocessingRoleArn}",
+        "Tune": "${TrainingRoleArn}",
+        "Evaluate": "${EvaluationRoleArn}",
+        "Create model": "${ModelRoleArn}",
+    }
 
 
-def test_the_jobs_role_allows_nothing_that_no_job_does() -> None:
-    needed = {action for action, _ in NEEDED_BY_JOBS} | {"cloudwatch:PutMetricData"}
-    assert iam.actions("JobRole") == needed
+def roles_named_in(states: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """The name of each state that hands over a role, and which."""
+    for name, state in states.items():
+        arguments = state.get("Arguments", {})
+        for place in (arguments, arguments.get("TrainingJobDefinition", {})):
+            for member in place.keys() & {"RoleArn", "ExecutionRoleArn"}:
+                yield name, place[member]
 
 
+@pytest.mark.parametrize("role", iam.ROLES_OF_JOBS)
+def test_a_jobs_role_allows_what_every_job_does_and_nothing_else(role: str) -> None:
+    for action, resource in NEEDED_BY_EVERY_JOB:
+        assert iam.allows(iam.statements(role), action, resource), f"{action} on {resource}"
+    of_its_own = {"s3:GetObject", "s3:PutObject", "cloudwatch:PutMetricData"}
+    assert iam.actions(role) == of_its_own | {action for action, _ in NEEDED_BY_EVERY_JOB}
+
+
+@pytest.mark.parametrize(("action", "needed"), [("s3:GetObject", READ), ("s3:PutObject", WRITTEN)])
+@pytest.mark.parametrize("role", iam.ROLES_OF_JOBS)
+def test_a_job_reads_and_writes_its_own_files_and_no_others(
+    role: str, action: str, needed: dict[str, list[str]]
+) -> None:
+    policy = iam.statements(role)
+    own = {key.rpartition("/")[0] for key in needed[role]}
+    for key in EVERY_FILE:
+        expected = any(key.startswith(f"{folder}/") for folder in own)
+        assert iam.allows(policy, action, f"{BUCKET}/{key}") == expected, key
+
+
+@pytest.mark.parametrize("role", iam.ROLES_OF_JOBS)
+@pytest.mark.parametrize("folder", ["input", "prepared/train", "tuning", "evaluation", "predictions"])
+def test_a_folder_named_as_its_own_inside_of_another_is_not_a_jobs_to_write(role: str, folder: str) -> None:
+    own = WRITTEN[role][0].split("/")[2]
+    key = f"runs/{RUN}/{folder}/{own}/x"
+    assert iam.allows(iam.statements(role), "s3:PutObject", f"{BUCKET}/{key}") == folder.startswith(own)
+
+
+@pytest.mark.parametrize("role", iam.ROLES_OF_JOBS)
 @pytest.mark.parametrize("namespace", ["/aws/sagemaker/TrainingJobs", "aws/sagemaker/TrainingJobs"])
-def test_jobs_write_metrics_to_sagemakers_namespaces(namespace: str) -> None:
-    policy = iam.statements("JobRole")
+def test_jobs_write_metrics_to_sagemakers_namespaces(namespace: str, role: str) -> None:
+    policy = iam.statements(role)
     assert iam.allows(policy, "cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": namespace})
     assert not iam.allows(policy, "cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "AWS/Billing"})
 
 
+@pytest.mark.parametrize("role", iam.ROLES_OF_JOBS)
 @pytest.mark.parametrize("key", ["incoming/cars.csv", "code/0123/preprocess.py"])
-def test_jobs_cannot_start_runs_or_change_the_scripts(key: str) -> None:
-    assert not iam.allows(iam.statements("JobRole"), "s3:PutObject", f"{BUCKET}/{key}")
+def test_jobs_cannot_start_runs_or_change_the_scripts(key: str, role: str) -> None:
+    assert not iam.allows(iam.statements(role), "s3:PutObject", f"{BUCKET}/{key}")
 
 
 def test_every_role_is_assumed_by_the_one_service_that_uses_it() -> None:
     services = {role: trust["Principal"] for role in iam.roles() for trust in trusts(role)}
     assert services["StateMachineRole"] == {"Service": "states.amazonaws.com"}
-    assert services["JobRole"] == {"Service": "sagemaker.amazonaws.com"}
+    assert all(services[role] == {"Service": "sagemaker.amazonaws.com"} for role in iam.ROLES_OF_JOBS)
     assert services["UploadRuleRole"] == {"Service": "events.amazonaws.com"}
-    of_functions = services.keys() - {"StateMachineRole", "JobRole", "UploadRuleRole"}
+    of_functions = services.keys() - {"StateMachineRole", "UploadRuleRole", *iam.ROLES_OF_JOBS}
     assert all(services[role] == {"Service": "lambda.amazonaws.com"} for role in of_functions)
 
 
