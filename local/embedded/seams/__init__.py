@@ -1,9 +1,11 @@
 """The one folder that touches ministack's private names: where the services it lacks are let in."""
 
+from local.embedded.seams.branches import install_branches
 from local.embedded.seams.deliveries import install_error_types, install_mailbox, install_version_ids
 from local.embedded.seams.encryption import install_encryption
 from local.embedded.seams.executions import executions, install_machine, redrive_execution, run_execution
 from local.embedded.seams.handovers import install_handovers
+from local.embedded.seams.journey import offer_task
 from local.embedded.seams.keys import install_keys, role_may_grant
 from local.embedded.seams.missing import install_missing
 from local.embedded.seams.names import MINISTACK_VERSION, SEAMS, check, configure, settings
@@ -33,6 +35,7 @@ __all__ = [
     "configure",
     "executions",
     "functions_running",
+    "install_branches",
     "install_copy_checksums",
     "install_encryption",
     "install_error_types",
@@ -47,6 +50,7 @@ __all__ = [
     "install_service",
     "install_version_ids",
     "make_service_role",
+    "offer_task",
     "redrive_execution",
     "refusal",
     "role_credentials",
