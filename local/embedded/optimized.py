@@ -1,8 +1,8 @@
 """The request fields that Step Functions' optimized integrations know; any other is refused.
 
 The page of each integration lists them
-(https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html); those of SageMaker, nested ones
-too, are in `sagemaker_members`.
+(https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html); those of SageMaker,
+nested ones too, are in `sagemaker_members`.
 """
 
 from collections.abc import Iterator, Mapping

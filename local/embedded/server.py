@@ -81,6 +81,8 @@ def build(
     integrations = AwsIntegrations(endpoint_url, REGION, as_states, sagemaker, seams.offer_task)
     seams.install_machine(integrations)
     seams.install_branches(integrations, questions)
+    seams.install_definition_checks()
+    seams.install_state_tests(integrations)
     application = with_faults(with_pages(seams.application(), mailbox, questions), limits, sagemaker.reclaim)
     return EmbeddedAws(application, sagemaker, mailbox)
 

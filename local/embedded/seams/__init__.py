@@ -25,6 +25,7 @@ from local.embedded.seams.services import (
     install_resource_type,
     install_service,
 )
+from local.embedded.seams.state_tests import install_definition_checks, install_state_tests
 
 __all__ = [
     "MINISTACK_VERSION",
@@ -37,6 +38,7 @@ __all__ = [
     "functions_running",
     "install_branches",
     "install_copy_checksums",
+    "install_definition_checks",
     "install_encryption",
     "install_error_types",
     "install_event_source",
@@ -48,6 +50,7 @@ __all__ = [
     "install_missing",
     "install_resource_type",
     "install_service",
+    "install_state_tests",
     "install_version_ids",
     "make_service_role",
     "offer_task",
