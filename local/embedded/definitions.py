@@ -1,4 +1,4 @@
-"""What CreateStateMachine and UpdateStateMachine refuse of a definition: resources and fields that nobody knows.
+"""What CreateStateMachine and UpdateStateMachine refuse of a definition: unknown resources and fields.
 
 What the emulator looks at itself, such as the syntax of JSONata, is not here.
 """

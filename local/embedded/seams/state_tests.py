@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.embedded.definitions import find_problem
+from local.embedded.seams.encryption import after_deployment
 from local.embedded.seams.executions import json_object
 from local.embedded.seams.journey import MinistackExecution
 from local.embedded.seams.permissions import refusal
@@ -24,7 +25,12 @@ def install_definition_checks() -> None:
     def validate(definition: Any) -> str | None:
         return find_problem(json_object(definition)) or original(definition)
 
+    def check(arn: str, _: Mapping[str, Any]) -> None:
+        if problem := find_problem(json_object(stepfunctions._state_machines[arn]["definition"])):
+            raise ValueError(problem)
+
     stepfunctions._validate_definition_jsonata = validate
+    after_deployment("AWS::StepFunctions::StateMachine", check)
 
 
 def install_state_tests(integrations: Integrations) -> None:
