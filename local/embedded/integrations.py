@@ -68,6 +68,12 @@ class AwsIntegrations:
         resource = read_resource(call.resource)
         if resource is None:
             raise TaskError("States.Runtime", not_recognized(call.resource))
+        if resource.action and not isinstance(call.arguments, dict):
+            raise TaskError(
+                "States.Runtime",
+                f"The Parameters '{json.dumps(call.arguments)}' could not be used to start the Task: "
+                "they must be a JSON object.",
+            )
         try:
             return self._finish(resource, self._begin(resource, call), call)
         except CannotAssume as failure:

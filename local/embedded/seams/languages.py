@@ -57,7 +57,9 @@ class JsonPath:
 
         with as_task_error():
             chosen = states._apply_input_path(state, self._input, self._context)
-            return states._apply_parameters(state, chosen, self._context)
+            if "Parameters" not in state:
+                return chosen
+            return states._resolve_params_obj(state["Parameters"], chosen, self._context)
 
     def output(self, state: Mapping[str, Any], result: Any) -> Any:
         from ministack.services import stepfunctions as states

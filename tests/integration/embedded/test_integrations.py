@@ -83,7 +83,11 @@ def output(found: Any) -> Any:
 
 @pytest.fixture
 def queue(aws: Aws) -> str:
-    return str(aws.client("sqs").create_queue(QueueName=f"q{uuid.uuid4().hex}")["QueueUrl"])
+    """A queue that everybody may send to."""
+    anybody = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [anybody]})
+    made = aws.client("sqs").create_queue(QueueName=f"q{uuid.uuid4().hex}", Attributes={"Policy": policy})
+    return str(made["QueueUrl"])
 
 
 def message(aws: Aws, queue: str) -> str:
@@ -192,18 +196,30 @@ class TestEachIntegration:
 
 
 LIST_BUCKETS = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:listBuckets", "End": True}
-BRANCH = {"StartAt": "List", "States": {"List": LIST_BUCKETS}}
+LIST_BY_PATHS = {**LIST_BUCKETS, "Parameters": {}}
+LIST_BY_JSONATA = {**LIST_BUCKETS, "Arguments": {}}
+BRANCH = {"StartAt": "List", "States": {"List": LIST_BY_PATHS}}
+BRANCH_IN_JSONATA = {"StartAt": "List", "States": {"List": LIST_BY_JSONATA}}
 EVERY_WAY = {
-    "JSONata": ("JSONata", {"List": LIST_BUCKETS}),
-    "JSONPath": ("JSONPath", {"List": LIST_BUCKETS}),
-    "one state's own language": ("JSONata", {"List": {**LIST_BUCKETS, "QueryLanguage": "JSONPath"}}),
-    "Map": (
-        "JSONPath",
-        {"Map": {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": BRANCH, "End": True}},
-    ),
+    "JSONata": ("JSONata", {"List": LIST_BY_JSONATA}),
+    "JSONPath": ("JSONPath", {"List": LIST_BY_PATHS}),
+    "a language of its own": ("JSONata", {"List": {**LIST_BY_PATHS, "QueryLanguage": "JSONPath"}}),
+    "Map": ("JSONPath", {"Map": {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": BRANCH, "End": True}}),
     "Map in JSONata": (
         "JSONata",
-        {"Map": {"Type": "Map", "Items": [1], "ItemProcessor": BRANCH, "End": True}},
+        {"Map": {"Type": "Map", "Items": [1], "ItemProcessor": BRANCH_IN_JSONATA, "End": True}},
+    ),
+    "distributed Map": (
+        "JSONPath",
+        {
+            "Map": {
+                "Type": "Map",
+                "ItemsPath": "$.items",
+                "ItemProcessor": {**BRANCH, "ProcessorConfig": {"Mode": "DISTRIBUTED"}},
+                "ToleratedFailureCount": 0,
+                "End": True,
+            }
+        },
     ),
     "Parallel": ("JSONPath", {"Both": {"Type": "Parallel", "Branches": [BRANCH], "End": True}}),
 }
@@ -216,8 +232,11 @@ def test_no_task_may_do_what_its_role_may_not(aws: Aws, way: str) -> None:
     policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     role = aws.client("iam").create_role(RoleName=f"r{uuid.uuid4().hex}", AssumeRolePolicyDocument=policy)
     refused = run(aws, states, language, {"items": [1]}, role=role["Role"]["Arn"])
-    assert refused["error"] == "S3.S3Exception"
-    assert "s3:ListAllMyBuckets" in refused["cause"]
+    if way == "distributed Map":
+        assert refused["error"] == "States.ExceedToleratedFailureThreshold"
+    else:
+        assert refused["error"] == "S3.S3Exception", refused["cause"]
+        assert "s3:ListAllMyBuckets" in refused["cause"]
     assert run(aws, states, language, {"items": [1]})["status"] == "SUCCEEDED"
 
 
@@ -246,7 +265,7 @@ def test_a_task_of_jsonpath_is_retried_caught_and_redriven(aws: Aws) -> None:
         "ResultSelector": {"body.$": "$.Body"},
         "ResultPath": "$.read",
         "TimeoutSecondsPath": "$.limit",
-        "Retry": [{"ErrorEquals": ["S3.NoSuchBucketException"], "MaxAttempts": 1, "IntervalSeconds": 1}],
+        "Retry": [{"ErrorEquals": ["S3.S3Exception"], "MaxAttempts": 1, "IntervalSeconds": 1}],
         "End": True,
     }
     failed = run(aws, {"Read": read}, "JSONPath", {"key": "a", "limit": 30})
