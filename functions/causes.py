@@ -27,6 +27,11 @@ class FailedJob:
     log_group: str
 
     @property
+    def is_processing(self) -> bool:
+        """Whether it is a processing job, which says more of its end in its description."""
+        return self.log_group == _LOG_GROUPS["ProcessingJobName"]
+
+    @property
     def is_tuning(self) -> bool:
         """Whether it is a tuning job, whose own reason only points to its training jobs."""
         return self.log_group == _LOG_GROUPS["HyperParameterTuningJobName"]

@@ -1,5 +1,6 @@
 """Tell everyone who subscribed how a run ended: one mail, though the event comes twice or tells half."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,7 +9,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aws import client, prepare
-from causes import readable_cause
+from causes import failed_job, readable_cause
 from ending import Ending, from_detail, is_complete
 from ending_mails import ending_mail
 from mails import paragraphs, send
@@ -32,10 +33,24 @@ def read_ending(detail: Mapping[str, Any]) -> Ending:
         asked = client("stepfunctions").describe_execution(executionArn=detail["executionArn"])
         # The event's status and count stay: the execution may have been redriven since.
         detail = {**asked, **{name: value for name, value in detail.items() if value is not None}}
+    job = failed_job(str(detail.get("cause") or ""))
+    if job and job.is_processing:
+        detail = {**detail, "cause": _described(job.name) or detail["cause"]}
     ending = from_detail(detail)
     if ending.job and ending.job.is_tuning:
         return replace(ending, cause=paragraphs(ending.cause, _first_failed_trial(ending.job.name)).strip())
     return ending
+
+
+def _described(processing_job: str) -> str:
+    """A cause like Step Functions', with the job's own last words, of which Step Functions is not told."""
+    try:
+        found = client("sagemaker").describe_processing_job(ProcessingJobName=processing_job)
+    except (ClientError, BotoCoreError) as error:
+        logger.warning("job not readable", processing_job=processing_job, **describe_error(error))
+        return ""
+    told = ("ProcessingJobName", "ExitMessage", "FailureReason")
+    return json.dumps({name: found[name] for name in told if name in found})
 
 
 def _first_failed_trial(tuning_job: str) -> str:

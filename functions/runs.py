@@ -7,7 +7,11 @@ from datetime import UTC, datetime
 
 # What every run id, and so every job, begins with.
 PREFIX = "mpg-"
-_JOB = re.compile(r"(mpg-\d{8}-\d{4}-[0-9a-f]{8})(?:-(preprocess|evaluate|predict))?-(\d+)-(\d+)")
+_RUN = r"(mpg-\d{8}-\d{4}-[0-9a-f]{8})"
+_JOB = re.compile(_RUN + r"-(preprocess|evaluate|predict)-(\d+)-(\d+)")
+# A tuning job's name has at most 32 characters, five of them for the attempt.
+_TUNING = re.compile(_RUN + r"-([0-9a-z]{1,5})")
+_RETRIES = 1000
 
 
 @dataclass(frozen=True)
@@ -28,5 +32,7 @@ def run_id(execution_arn: str, started: datetime) -> str:
 
 def read_attempt(job_name: str) -> Attempt | None:
     """None for a job that the state machine does not name so."""
+    if match := _TUNING.fullmatch(job_name):
+        return Attempt(match[1], "", *divmod(int(match[2], 36), _RETRIES))
     match = _JOB.fullmatch(job_name)
-    return Attempt(match[1], match[2] or "", int(match[3]), int(match[4])) if match else None
+    return Attempt(match[1], match[2], int(match[3]), int(match[4])) if match else None

@@ -8,7 +8,7 @@ from pathlib import Path
 from local.cli import browser, deploy
 from local.cli.endpoint import Endpoint, Mail
 from local.cli.history import Ended
-from local.cli.outcome import Result
+from local.cli.outcome import Result, exit_message
 from local.cli.problems import Trouble
 from local.cli.report import show_end, show_mail, show_model, show_predictions
 from local.cli.screen import Screen
@@ -90,7 +90,7 @@ class Drive:
 
     def _finish(self, watch: Watch, end: Ended | None, topic: str) -> None:
         if end is not None:
-            self._result.take_end(end)
+            self._result.take_end(end, exit_message(self._endpoint.client("sagemaker"), end))
             if self._result.outcome != "already_processed":
                 self._show_notification(watch, topic)
         show_predictions(self._screen, self._endpoint, self._result)

@@ -50,6 +50,8 @@ class Endpoint:
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
+            # For TestState, whose host would be sync-127.0.0.1.
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         }
 
     def environment(self) -> dict[str, str]:

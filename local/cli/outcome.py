@@ -64,22 +64,24 @@ class Result:
         self.rmse = metrics["rmse"]["value"]
         self.baseline_mse = evaluation["baseline"]["mse"]
 
-    def take_end(self, end: Ended) -> None:
-        """Note how the execution ended."""
+    def take_end(self, end: Ended, exit_message: str = "") -> None:
+        """Note how the execution ended, and what the job said that failed, if one did."""
         if end.status == "SUCCEEDED":
             self.outcome = _GOOD_ENDS.get(str(end.output.get("outcome")), "failed")
             return
         self.outcome = _BY_ERROR.get(end.error, "failed")
         self.error = end.error or end.status
         self.cause = end.cause or None
-        if refusal := _refused_by_job(end):
-            self.outcome, self.error, self.cause = "refused", "UploadRefused", refusal
+        if exit_message.startswith(_REFUSED):
+            # preprocess.py says so of a file that was too large to be checked whole beforehand.
+            self.outcome, self.error = "refused", "UploadRefused"
+            self.cause = exit_message.removeprefix(_REFUSED)
 
 
-def _refused_by_job(end: Ended) -> str:
-    """What preprocess.py says of a file that was too large to be checked whole beforehand; "" if nothing."""
+def exit_message(sagemaker: Any, end: Ended) -> str:
+    """What the processing job says that failed the execution; "" if none did, or it says nothing."""
     try:
-        message = str(json.loads(end.cause)["ExitMessage"])
+        job = json.loads(end.cause)["ProcessingJobName"]
     except (ValueError, TypeError, KeyError):
         return ""
-    return message.removeprefix(_REFUSED) if message.startswith(_REFUSED) else ""
+    return str(sagemaker.describe_processing_job(ProcessingJobName=job).get("ExitMessage", ""))

@@ -2,31 +2,34 @@
 
 | Resource | what happens |
 |---|---|
-| `states:::lambda:invoke` | Invoke; a function's error fails the task with the error's own name |
-| `states:::lambda:invoke.waitForTaskToken` | Invoke, then wait for the token |
-| `states:::dynamodb:*Item` | the item call |
-| `states:::sagemaker:create*` | the call; refused when it has a field that the integration does not know |
-| `states:::sagemaker:create*.sync` | the call, then wait; a job that ends badly fails the task, described |
+| a function's ARN | Invoke; the result is what the function returned |
+| an activity's ARN | a worker gets the task, and says what came of it |
+| `states:::<service>:<action>` | the call; refused when it has a field that the integration does not know |
 | `states:::aws-sdk:<service>:<action>` | any call of the SDK |
+| `....sync` | the call, then wait for the job or execution; one that ends badly fails the task, described |
+| `....waitForTaskToken` | the call, then wait for the token |
+
+A function's error fails the task with the error's own name.
 """
 
 import json
+import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
-from functools import cache
+from dataclasses import replace
 from typing import Any, Literal, Protocol, cast
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
 
 from local.embedded.iam import CannotAssume
 from local.embedded.optimized import unknown_fields
-from local.embedded.task_errors import TaskError, optimized_error, sdk_error
+from local.embedded.resources import NOT_SERVED, SYNC_JSON, Resource, not_recognized, read_resource
+from local.embedded.service_calls import Credentials, ServiceCalls, refuse_unknown
+from local.embedded.task_errors import TaskError
 from local.embedded.tasks import TaskCall
 
 JobKind = Literal["processing", "training", "tuning", "transform"]
-Credentials = Callable[[str], Mapping[str, str]]
+# Puts a task with its token and input into the queue of an activity; raises TaskError.
+OfferTask = Callable[[str, str, Any], None]
 
 # The job that a .sync call waits for: its kind, the request's name field, and the member of its description
 # that holds the state. https://docs.aws.amazon.com/step-functions/latest/dg/connect-sagemaker.html
@@ -40,30 +43,39 @@ _JOBS: dict[str, tuple[JobKind, str, str]] = {
     ),
     "createTransformJob": ("transform", "TransformJobName", "TransformJobStatus"),
 }
-# How often a waiting task looks whether its execution was stopped.
+# How often a waiting task looks whether its execution was stopped, or how another execution gets on.
 _LOOK_SECONDS = 0.5
 
 
 class Jobs(Protocol):
     """The part of the local SageMaker that a .sync task needs."""
 
-    def wait(self, kind: JobKind, name: str, timeout: float | None = None) -> dict[str, Any]: ...
+    def wait_for_event(self, kind: JobKind, name: str, timeout: float | None = None) -> dict[str, Any]: ...
 
 
 class AwsIntegrations:
     """The integrations, against the AWS at `endpoint_url`."""
 
-    def __init__(self, endpoint_url: str, region: str, credentials: Credentials, jobs: Jobs) -> None:
-        self._endpoint_url = endpoint_url
-        self._region = region
-        self._credentials = credentials
+    def __init__(
+        self, endpoint_url: str, region: str, credentials: Credentials, jobs: Jobs, offer: OfferTask
+    ) -> None:
+        self._calls = ServiceCalls(endpoint_url, region, credentials)
         self._jobs = jobs
-        self._client = cache(self._new_client)
+        self._offer = offer
 
     def call(self, call: TaskCall) -> Any:
         """Carry the task out; raises TaskError."""
+        resource = read_resource(call.resource)
+        if resource is None:
+            raise TaskError("States.Runtime", not_recognized(call.resource))
+        if resource.action and not isinstance(call.arguments, dict):
+            raise TaskError(
+                "States.Runtime",
+                f"The Parameters '{json.dumps(call.arguments)}' could not be used to start the Task: "
+                "they must be a JSON object.",
+            )
         try:
-            return self._dispatch(call)
+            return self._finish(resource, self._begin(resource, call), call)
         except CannotAssume as failure:
             raise TaskError(
                 "States.Runtime", f"Step Functions cannot assume its role. {failure}"
@@ -71,130 +83,90 @@ class AwsIntegrations:
         except BotoCoreError as failure:
             raise TaskError("States.Runtime", str(failure)) from failure
 
-    def _dispatch(self, call: TaskCall) -> Any:
-        service, _, action = call.resource.removeprefix("arn:aws:states:::").partition(":")
-        match service, action.split("."):
-            case "lambda", ["invoke", *pattern]:
-                result = self._invoke(call)
-                return _wait_for_token(call) if pattern and call.callback else result
-            case "dynamodb", [item_action]:
-                return self._optimized("dynamodb", item_action, call)
-            case "sagemaker", [create]:
-                return self._optimized("sagemaker", create, call)
-            case "sagemaker", [create, "sync"]:
-                self._optimized("sagemaker", create, call)
-                return self._wait_for_job(create, call)
-            case "aws-sdk", [named]:
-                sdk_service, _, sdk_action = named.partition(":")
-                return self._sdk(sdk_service, sdk_action, call)
-        raise TaskError("States.Runtime", f"The resource {call.resource} is not known to the embedded AWS.")
+    def _begin(self, resource: Resource, call: TaskCall) -> Any:
+        match resource.service:
+            case "function":
+                return self._calls.invoke(call.resource, call.arguments, call)["Payload"]
+            case "activity" if call.callback:
+                return self._offer(call.resource, call.callback.token, call.arguments)
+            case _ if resource.is_sdk:
+                return self._calls.any_of_sdk(resource, call)
+            case "lambda":
+                return self._invoke(call)
+            case service if service in NOT_SERVED:
+                raise _not_served(call)
+        return self._calls.optimized(resource, call)
 
-    def _invoke(self, call: TaskCall) -> dict[str, Any]:
-        request = {**call.arguments, "Payload": json.dumps(call.arguments.get("Payload", {}))}
-        try:
-            response = self._client("lambda", call.role_arn).invoke(**request)
-        except ClientError as failure:
-            raise optimized_error("lambda", failure) from failure
-        payload = response["Payload"].read().decode()
-        if "FunctionError" in response:
-            raise TaskError(json.loads(payload).get("errorType", "Lambda.Unknown"), payload)
-        return {
-            "StatusCode": response["StatusCode"],
-            "ExecutedVersion": response.get("ExecutedVersion", "$LATEST"),
-            "Payload": json.loads(payload or "null"),
-        }
+    def _invoke(self, call: TaskCall) -> Any:
+        refuse_unknown(unknown_fields("lambda", "invoke", call.arguments), call)
+        given = dict(call.arguments)
+        return self._calls.invoke(given.pop("FunctionName", ""), given.pop("Payload", {}), call, **given)
 
-    def _optimized(self, service: str, action: str, call: TaskCall) -> Any:
-        if unknown := unknown_fields(service, action, call.arguments):
-            raise TaskError(
-                "States.Runtime",
-                f"The field '{unknown[0]}' is not supported by Step Functions in {call.resource}.",
-            )
-        try:
-            return _as_json(self._send(service, action, call))
-        except ClientError as failure:
-            raise optimized_error(service, failure) from failure
-
-    def _sdk(self, service: str, action: str, call: TaskCall) -> Any:
-        try:
-            return _as_json(self._send(service, action, call))
-        except ClientError as failure:
-            operation = self._client(service, call.role_arn).meta.service_model.operation_model(
-                _pascal(action)
-            )
-            modelled = {shape.name for shape in operation.error_shapes}
-            raise sdk_error(service, failure, modelled) from failure
-
-    def _send(self, service: str, action: str, call: TaskCall) -> dict[str, Any]:
-        client = self._client(service, call.role_arn)
-        method = {api: python for python, api in client.meta.method_to_api_mapping.items()}[_pascal(action)]
-        return cast(dict[str, Any], getattr(client, method)(**call.arguments))
+    def _finish(self, resource: Resource, response: Any, call: TaskCall) -> Any:
+        if resource.waits_for_token:
+            call.submitted(response)
+            return _wait_for_token(call)
+        if not resource.pattern:
+            return _without_failed_entries(response) if resource.action == "putEvents" else response
+        call.submitted(response)
+        if resource.service == "states":
+            return self._wait_for_execution(response["ExecutionArn"], resource, call)
+        if resource.action not in _JOBS:
+            raise _not_served(call)
+        return self._wait_for_job(resource.action, call)
 
     def _wait_for_job(self, create: str, call: TaskCall) -> dict[str, Any]:
         kind, name_field, status_field = _JOBS[create]
         name = call.arguments[name_field]
-        while True:
-            try:
-                job = self._jobs.wait(kind, name, min(_LOOK_SECONDS, call.seconds_left()))
-            except TimeoutError:
-                if not call.still_wanted():
-                    raise TaskError("States.TaskFailed", "The execution was stopped.") from None
-                if call.seconds_left() == 0:
-                    raise call.timed_out() from None
-                continue
-            if job[status_field] != "Completed":
-                raise TaskError("States.TaskFailed", json.dumps(job))
-            return cast(dict[str, Any], _dates_as_text(job))
 
-    def _new_client(self, service: str, role_arn: str) -> Any:
-        # Step Functions makes one call and leaves the retries to the state's Retry.
-        config = Config(retries={"total_max_attempts": 1}, read_timeout=900, s3={"addressing_style": "path"})
-        new_client: Any = boto3.client
-        return new_client(
-            service,
-            region_name=self._region,
-            endpoint_url=self._endpoint_url,
-            config=config,
-            **self._credentials(role_arn),
-        )
+        def look(seconds: float) -> dict[str, Any]:
+            return self._jobs.wait_for_event(kind, name, seconds)
+
+        job = cast(dict[str, Any], _wait(look, call))
+        if job[status_field] != "Completed":
+            raise TaskError("States.TaskFailed", json.dumps(job))
+        return job
+
+    def _wait_for_execution(self, arn: str, resource: Resource, call: TaskCall) -> Any:
+        watched = Resource("sfn", "describeExecution", is_sdk=True)
+        describe = replace(call, arguments={"ExecutionArn": arn})
+
+        def look(seconds: float) -> Any:
+            found = self._calls.any_of_sdk(watched, describe)
+            if found["Status"] == "RUNNING":
+                time.sleep(min(seconds, _LOOK_SECONDS / 5))
+                raise TimeoutError
+            return found
+
+        found = _wait(look, call)
+        if found["Status"] != "SUCCEEDED":
+            raise TaskError("States.TaskFailed", json.dumps(found))
+        if resource.pattern == SYNC_JSON:
+            found |= {name: json.loads(found[name]) for name in ("Input", "Output")}
+        return found
 
 
 def _wait_for_token(call: TaskCall) -> Any:
     assert call.callback is not None  # noqa: S101 - for mypy: only a task with a callback comes here
+    return _wait(call.callback.wait, call)
+
+
+def _wait(look: Callable[[float], Any], call: TaskCall) -> Any:
+    """What `look` returns; it waits so many seconds for it, then raises TimeoutError."""
     while call.still_wanted():
         try:
-            return call.callback.wait(min(_LOOK_SECONDS, call.seconds_left()))
+            return look(min(_LOOK_SECONDS, call.seconds_left()))
         except TimeoutError:
             if call.seconds_left() == 0:
                 raise call.timed_out() from None
     raise TaskError("States.TaskFailed", "The execution was stopped.")
 
 
-def _pascal(action: str) -> str:
-    return action[0].upper() + action[1:]
+def _without_failed_entries(response: Mapping[str, Any]) -> Mapping[str, Any]:
+    if response.get("FailedEntryCount"):
+        raise TaskError("EventBridge.FailedEntry", json.dumps(response))
+    return response
 
 
-def _as_json(value: Any) -> Any:
-    """An SDK result as Step Functions gives it on: bodies as text, dates as ISO 8601."""
-    match value:
-        case dict():
-            return {key: _as_json(item) for key, item in value.items() if key != "ResponseMetadata"}
-        case list():
-            return [_as_json(item) for item in value]
-        case datetime():
-            return value.isoformat()
-        case _ if hasattr(value, "read"):
-            return value.read().decode("utf-8")
-    return value
-
-
-def _dates_as_text(job: Any) -> Any:
-    """A description with times in epoch milliseconds, as Step Functions gives them, instead of seconds."""
-    if isinstance(job, dict):
-        return {
-            key: int(item * 1000)
-            if key.endswith("Time") and isinstance(item, float)
-            else _dates_as_text(item)
-            for key, item in job.items()
-        }
-    return [_dates_as_text(item) for item in job] if isinstance(job, list) else job
+def _not_served(call: TaskCall) -> TaskError:
+    return TaskError("States.Runtime", f"{call.resource} is not supported by the embedded AWS.")

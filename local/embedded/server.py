@@ -78,7 +78,11 @@ def build(
     seams.install_error_types()
     seams.install_mailbox(mailbox)
     as_states = seams.role_credentials("states.amazonaws.com", questions)
-    seams.install_machine(AwsIntegrations(endpoint_url, REGION, as_states, sagemaker))
+    integrations = AwsIntegrations(endpoint_url, REGION, as_states, sagemaker, seams.offer_task)
+    seams.install_machine(integrations)
+    seams.install_branches(integrations, questions)
+    seams.install_definition_checks()
+    seams.install_state_tests(integrations)
     application = with_faults(with_pages(seams.application(), mailbox, questions), limits, sagemaker.reclaim)
     return EmbeddedAws(application, sagemaker, mailbox)
 

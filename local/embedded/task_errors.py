@@ -1,7 +1,24 @@
 """How a failed task is named: Step Functions gives each integration its own error names."""
 
+import re
+from collections.abc import Mapping
+
 from botocore.exceptions import ClientError
 
+from local.embedded.sdk import sdk_name
+
+# What an optimized integration's errors begin with.
+_PREFIXES = {
+    "dynamodb": "DynamoDB",
+    "ecs": "ECS",
+    "events": "EventBridge",
+    "lambda": "Lambda",
+    "sagemaker": "SageMaker",
+    "sns": "SNS",
+    "sqs": "SQS",
+    "states": "StepFunctions",
+}
+_ACRONYM = re.compile(r"[A-Z]+(?![a-z])")
 # What an optimized SageMaker task calls by name; anything else is AmazonSageMakerException.
 _SAGEMAKER_NAMED = {"ResourceLimitExceeded", "ResourceInUse", "ResourceNotFound", "ConflictException"}
 
@@ -17,27 +34,23 @@ class TaskError(Exception):
 
 def optimized_error(service: str, failure: ClientError) -> TaskError:
     """The error of `arn:aws:states:::<service>:<action>`."""
-    code = error_code(failure)
+    code, prefix = error_code(failure), _PREFIXES[service]
     if service == "sagemaker":
         name = _with_exception(code) if code in _SAGEMAKER_NAMED else "AmazonSageMakerException"
         return TaskError(f"SageMaker.{name}", _cause("SageMaker", failure))
-    if service == "dynamodb":
-        return TaskError(f"DynamoDB.{_with_exception(code)}", _cause("DynamoDB", failure))
-    return TaskError(f"Lambda.{_with_exception(code)}", _cause("Lambda", failure))
+    return TaskError(f"{prefix}.{_with_exception(code)}", _cause(prefix, failure))
 
 
-def sdk_error(service: str, failure: ClientError, modelled: set[str]) -> TaskError:
+def sdk_error(service_id: str, failure: ClientError, modelled: Mapping[str, str]) -> TaskError:
     """The error of `arn:aws:states:::aws-sdk:<service>:<action>`.
 
-    `modelled` holds the error codes of the operation's service model; a code that is not among them (such as
-    ValidationException in SageMaker) is reported as `<Service>.<Service>Exception`.
+    `service_id` is the service's own (`DynamoDB`); `modelled` holds the exceptions of the operation's service
+    model by their codes. Any other code (such as ValidationException in SageMaker) is reported as
+    `<Service>.<Service>Exception`.
     """
-    prefix = {"sagemaker": "SageMaker", "s3": "S3", "dynamodb": "DynamoDb", "sns": "Sns"}.get(
-        service, service.capitalize()
-    )
-    code = error_code(failure)
-    name = _with_exception(code) if code in modelled else f"{prefix}Exception"
-    return TaskError(f"{prefix}.{name}", _cause(prefix, failure))
+    prefix = _ACRONYM.sub(lambda found: found[0].capitalize(), service_id.replace(" ", ""))
+    name = modelled.get(error_code(failure), prefix)
+    return TaskError(f"{prefix}.{_with_exception(sdk_name(name))}", _cause(prefix, failure))
 
 
 def error_code(failure: ClientError) -> str:
@@ -46,7 +59,7 @@ def error_code(failure: ClientError) -> str:
 
 
 def _with_exception(code: str) -> str:
-    return code if code.endswith("Exception") else f"{code}Exception"
+    return re.sub(r"(Exception|Fault)$", "", code) + "Exception"
 
 
 def _cause(service: str, failure: ClientError) -> str:

@@ -14,7 +14,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from local.embedded.resources import Resource, read_resource
 from local.embedded.task_errors import TaskError
+from local.embedded.task_events import TaskEvents
 
 MAX_PAYLOAD_BYTES = 256 * 1024
 
@@ -42,6 +44,8 @@ class TaskCall:
     deadline: float | None
     callback: Callback | None
     still_wanted: Callable[[], bool]
+    submitted: Callable[[Any], None] = lambda response: None
+    """Says that the service has taken the request, with its response, and that the waiting begins."""
 
     def seconds_left(self) -> float:
         """Until the task's time limit; a year when it has none."""
@@ -52,14 +56,29 @@ class TaskCall:
         return TaskError("States.Timeout", f"The task {self.state} did not end within its TimeoutSeconds.")
 
 
+class Language(Protocol):
+    """A state's QueryLanguage, with the state's input and the variables of now."""
+
+    def arguments(self, state: Mapping[str, Any]) -> Any:
+        """What is sent to the resource."""
+
+    def output(self, state: Mapping[str, Any], result: Any) -> Any:
+        """The state's output, once its result is there; assigns variables as well."""
+
+    def caught(self, catcher: Mapping[str, Any], error: Mapping[str, str]) -> Any:
+        """The same, where a Catch took the error."""
+
+    def number(self, state: Mapping[str, Any], field: str) -> float | None:
+        """A field of the state such as TimeoutSeconds, whichever way it is given; None without it."""
+
+
 class Execution(Protocol):
-    """What a running execution offers to its tasks."""
+    """What a running execution offers to its states."""
 
     context: dict[str, Any]
     role_arn: str
 
-    def evaluate(self, template: Any, *, result: Any = None, error: Any = None) -> Any: ...
-    def assign(self, holder: Mapping[str, Any], *, result: Any = None, error: Any = None) -> None: ...
+    def language(self, state: Mapping[str, Any]) -> Language: ...
     def record(self, event: str, details: Mapping[str, Any]) -> None: ...
     def open_callback(self) -> Callback: ...
     def is_running(self) -> bool: ...
@@ -84,64 +103,80 @@ def run_task(
     while True:
         execution.context["State"]["RetryCount"] = sum(attempts.values())
         try:
-            result = _attempt(state, execution, integrations)
-            output = execution.evaluate(state["Output"], result=result) if "Output" in state else result
-            _check_size(output)
-            execution.assign(state, result=result)
-            return output, state.get("Next")
+            return attempt(state, execution, integrations)[1], state.get("Next")
         except TaskError as failure:
-            _record_failure(state, execution, failure)
             if _retry(state, execution, attempts, failure):
                 continue
-            return _catch(state, execution, failure)
+            return catch(state, execution, failure)
 
 
-def _attempt(state: Mapping[str, Any], execution: Execution, integrations: Integrations) -> Any:
-    callback = execution.open_callback() if state["Resource"].endswith(".waitForTaskToken") else None
+def attempt(
+    state: Mapping[str, Any], execution: Execution, integrations: Integrations
+) -> tuple[TaskCall, Any]:
+    """Try a Task state once: the call that was made, and the state's output. Raises TaskError."""
+    # A resource that Step Functions does not know was refused with the definition.
+    resource = read_resource(state["Resource"]) or Resource("unknown")
+    callback = execution.open_callback() if resource.waits_for_token else None
+    events = TaskEvents(execution.record, state["Resource"], resource)
+    try:
+        call = _prepare(state, execution, callback, events.submitted)
+        events.scheduled(call.arguments, execution.language(state).number(state, "TimeoutSeconds"))
+        result = integrations.call(call)
+        check_size(result)
+        events.succeeded(result)
+        output = execution.language(state).output(state, result)
+        check_size(output)
+        return call, output
+    except TaskError as failure:
+        events.failed(failure)
+        raise
+    finally:
+        if callback:
+            callback.close()
+
+
+def _prepare(
+    state: Mapping[str, Any],
+    execution: Execution,
+    callback: Callback | None,
+    submitted: Callable[[Any], None],
+) -> TaskCall:
     if callback:
         execution.context["Task"] = {"Token": callback.token}
-    arguments = execution.evaluate(state.get("Arguments", {}))
-    _check_size(arguments)
-    call = TaskCall(
+    language = execution.language(state)
+    arguments = language.arguments(state)
+    check_size(arguments)
+    limit = language.number(state, "TimeoutSeconds")
+    return TaskCall(
         state=execution.context["State"]["Name"],
         resource=state["Resource"],
         arguments=arguments,
         role_arn=execution.role_arn,
-        deadline=_deadline(state, execution),
+        deadline=None if limit is None else time.monotonic() + limit,
         callback=callback,
         still_wanted=execution.is_running,
+        submitted=submitted,
     )
-    _record(execution, "TaskScheduled", call, {"parameters": json.dumps(arguments)})
-    _record(execution, "TaskStarted", call, {})
-    try:
-        result = integrations.call(call)
-    finally:
-        if callback:
-            callback.close()
-    _check_size(result)
-    _record(execution, "TaskSucceeded", call, {"output": json.dumps(result)})
-    return result
-
-
-def _deadline(state: Mapping[str, Any], execution: Execution) -> float | None:
-    if "TimeoutSeconds" not in state:
-        return None
-    return time.monotonic() + float(execution.evaluate(state["TimeoutSeconds"]))
 
 
 def _retry(
     state: Mapping[str, Any], execution: Execution, attempts: dict[int, int], failure: TaskError
 ) -> bool:
+    index, retrier = find_retrier(state, failure)
+    done = attempts.get(index, 0)
+    if retrier is None or done >= retrier.get("MaxAttempts", 3) or not execution.is_running():
+        return False
+    execution.sleep(_delay(retrier, done))
+    attempts[index] = done + 1
+    return True
+
+
+def find_retrier(state: Mapping[str, Any], failure: TaskError) -> tuple[int, Mapping[str, Any] | None]:
+    """The first retrier that takes the failure, and which one it is."""
     for index, retrier in enumerate(state.get("Retry", [])):
-        if not _matches(retrier["ErrorEquals"], failure.error):
-            continue
-        done = attempts.get(index, 0)
-        if done >= retrier.get("MaxAttempts", 3) or not execution.is_running():
-            return False
-        execution.sleep(_delay(retrier, done))
-        attempts[index] = done + 1
-        return True
-    return False
+        if matches(retrier["ErrorEquals"], failure.error):
+            return index, retrier
+    return -1, None
 
 
 def _delay(retrier: Mapping[str, Any], done: int) -> float:
@@ -150,13 +185,12 @@ def _delay(retrier: Mapping[str, Any], done: int) -> float:
     return random.uniform(0, delay) if retrier.get("JitterStrategy") == "FULL" else delay  # noqa: S311 - jitter, no secret
 
 
-def _catch(state: Mapping[str, Any], execution: Execution, failure: TaskError) -> tuple[Any, str]:
+def catch(state: Mapping[str, Any], execution: Execution, failure: TaskError) -> tuple[Any, str]:
+    """Output and next state where a Catch takes the failure; raises it again where none does."""
     error = {"Error": failure.error, "Cause": failure.cause}
     for catcher in state.get("Catch", []):
-        if _matches(catcher["ErrorEquals"], failure.error):
-            output = execution.evaluate(catcher["Output"], error=error) if "Output" in catcher else error
-            execution.assign(catcher, error=error)
-            return output, catcher["Next"]
+        if matches(catcher["ErrorEquals"], failure.error):
+            return execution.language(state).caught(catcher, error), catcher["Next"]
     raise failure
 
 
@@ -164,7 +198,8 @@ def _catch(state: Mapping[str, Any], execution: Execution, failure: TaskError) -
 _NEVER_CAUGHT = {"States.DataLimitExceeded", "States.Runtime"}
 
 
-def _matches(names: list[str], error: str) -> bool:
+def matches(names: list[str], error: str) -> bool:
+    """Whether a Retry or Catch with these names takes the error."""
     if error in names:
         return True
     if "States.ALL" in names:
@@ -172,24 +207,13 @@ def _matches(names: list[str], error: str) -> bool:
     return "States.TaskFailed" in names and error not in {"States.Timeout", *_NEVER_CAUGHT}
 
 
-def _check_size(payload: Any) -> None:
+def check_size(payload: Any) -> None:
+    """Raises TaskError for what is larger than Step Functions hands on."""
     size = len(json.dumps(payload, separators=(",", ":")).encode())
     if size > MAX_PAYLOAD_BYTES:
         raise TaskError(
             "States.DataLimitExceeded", f"The payload has {size} bytes; the limit is {MAX_PAYLOAD_BYTES}."
         )
-
-
-def _record_failure(state: Mapping[str, Any], execution: Execution, failure: TaskError) -> None:
-    kind = "TaskTimedOut" if failure.error == "States.Timeout" else "TaskFailed"
-    details = {"resource": state["Resource"], "error": failure.error, "cause": failure.cause}
-    execution.record(kind, {f"{kind[0].lower()}{kind[1:]}EventDetails": details})
-
-
-def _record(execution: Execution, event: str, call: TaskCall, details: Mapping[str, Any]) -> None:
-    kind, _, resource = call.resource.removeprefix("arn:aws:states:::").rpartition(":")
-    described = {"resourceType": kind, "resource": resource, **details}
-    execution.record(event, {f"{event[0].lower()}{event[1:]}EventDetails": described})
 
 
 def new_token() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from local.sagemaker.batches import Batches
@@ -12,6 +12,9 @@ from local.sagemaker.clients import Clients
 from local.sagemaker.kinds import PACKAGE, Json
 from local.sagemaker.store import Record, Store
 from local.sagemaker.validation import output_members
+
+# What Describe tells of a job, and no documented event does.
+_NOT_IN_EVENTS = {"ExitMessage"}
 
 
 class Events:
@@ -25,7 +28,7 @@ class Events:
 
     def tell(self, record: Record, updated: Sequence[str] = ()) -> None:
         """Send the event of a resource as it is now. `updated` names the fields that an update changed."""
-        detail = self._detail(record)
+        detail = self.detail(record)
         if updated:
             detail["UpdatedModelPackageFields"] = list(updated)
         entry = {
@@ -41,13 +44,17 @@ class Events:
         """Send what is left."""
         self._batches.close()
 
-    def _detail(self, record: Record) -> Json:
-        members = output_members(f"Describe{record.kind.stem}")
+    def detail(self, record: Record) -> Json:
+        """What the event says of a resource as it is now.
+
+        By the samples of https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html
+        """
+        known = output_members(f"Describe{record.kind.stem}")
         fields = self._store.read(record)
         detail = {
-            name: _time(fields[name], record) if members[name].type_name == "timestamp" else fields[name]
-            for name in members
-            if name in fields
+            name: _with_times(known[name], fields[name], _text if record.kind is PACKAGE else _milliseconds)
+            for name in known
+            if name in fields and name not in _NOT_IN_EVENTS
         }
         return detail if record.kind is PACKAGE else detail | {"Tags": dict(record.tags)}
 
@@ -55,12 +62,21 @@ class Events:
         self._clients.client("events", self._store.service_role).put_events(Entries=batch)
 
 
-def _time(seconds: float, record: Record) -> Any:
-    """Jobs' events carry milliseconds, those of model packages ISO texts."""
-    if record.kind is PACKAGE:
-        return (
-            dt.datetime.fromtimestamp(seconds, dt.UTC)
-            .isoformat(timespec="milliseconds")
-            .replace("+00:00", "Z")
-        )
+def _with_times(shape: Any, value: Any, tell: Callable[[float], Any]) -> Any:
+    """A value of this shape with its times told as the event tells them."""
+    if shape.type_name == "timestamp":
+        return tell(value)
+    if shape.type_name == "structure":
+        return {name: _with_times(shape.members[name], item, tell) for name, item in value.items()}
+    return [_with_times(shape.member, item, tell) for item in value] if shape.type_name == "list" else value
+
+
+def _milliseconds(seconds: float) -> int:
+    """As the events of jobs tell times."""
     return int(seconds * 1000)
+
+
+def _text(seconds: float) -> str:
+    """As the events of model packages do."""
+    moment = dt.datetime.fromtimestamp(seconds, dt.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -88,10 +88,17 @@ class SageMaker:
 
         Raises `TimeoutError`, and `ServiceError` if there is no such job.
         """
+        return self._described(self._wait(kind, name, timeout))
+
+    def wait_for_event(self, kind: JobKind, name: str, timeout: float | None = None) -> Json:
+        """Like `wait`, but return the detail of the event that tells of the end."""
+        return self._backend.events.detail(self._wait(kind, name, timeout))
+
+    def _wait(self, kind: JobKind, name: str, timeout: float | None) -> Record:
         record = self._store.get(JOBS[kind], name)
         if not self._store.wait_until(lambda: record.ended, timeout):
             raise TimeoutError(f"{record.kind.label} {name} is still {record.status} after {timeout} seconds")
-        return self._described(record)
+        return record
 
     def reclaim(self, training_job: str, seconds: float = 0.0) -> None:
         """Take the spot instance of a training job away; there is another one after so many seconds.

@@ -117,7 +117,8 @@ Answer = Any | TaskError | Callable[[TaskCall], Any]
 GOOD_DAY: Mapping[str, Answer] = {
     "Claim upload": {},
     "Check upload": {"StatusCode": 200, "Payload": {"rows": 398, "digest": DIGESTS["upload"]}},
-    "Preprocess": {"ProcessingJobStatus": "Completed", "ExitMessage": PREPARED_DIGEST},
+    "Preprocess": {"ProcessingJobName": "preprocess", "ProcessingJobStatus": "Completed"},
+    "Read prepared digest": {"ProcessingJobName": "preprocess", "ExitMessage": PREPARED_DIGEST},
     "Tune": {
         "BestTrainingJob": {"TrainingJobName": "mpg-20261120-1200-00000000-0-0-004-0a1b2c3d"},
         "TrainingJobStatusCounters": {"Completed": 9, "InProgress": 0, "Stopped": 1},
@@ -140,7 +141,8 @@ GOOD_DAY: Mapping[str, Answer] = {
         "CustomerMetadataProperties": {"run_id": "old", "model_digest": f"sha256:{7:064x}"},
     },
     "Find champion model": {"KeyCount": 1},
-    "Evaluate": {"ProcessingJobStatus": "Completed", "ExitMessage": EVALUATION_DIGEST},
+    "Evaluate": {"ProcessingJobName": "evaluate", "ProcessingJobStatus": "Completed"},
+    "Read evaluation digest": {"ProcessingJobName": "evaluate", "ExitMessage": EVALUATION_DIGEST},
     "Keep model": kept(8.7),
     "Create model": {"ModelArn": "arn:aws:sagemaker:us-east-1:000000000000:model/m"},
     "Batch transform": {"TransformJobStatus": "Completed"},

@@ -57,7 +57,7 @@ def test_sagemaker_takes_the_requests_of_any_upload(
     key: str, version: str, size: int, parameters: dict[str, str]
 ) -> None:
     ending, requests = requests_for(key, version, size, parameters)
-    assert len(requests) == 9
+    assert len(requests) == 11
     for operation, request in requests:
         check_request(operation, request)
     tuning = ending.arguments("Tune")["HyperParameterTuningJobConfig"]["ResourceLimits"]
@@ -87,8 +87,15 @@ def test_what_the_definition_puts_into_a_jobs_arguments_is_only_the_key() -> Non
     definition = json.loads((Path(__file__).parents[2] / "statemachine/pipeline.asl.json").read_text())
     preprocess = json.dumps(definition["States"]["Preprocess"]["Arguments"])
     assert set(re.findall(r"\$upload\.(\w+)", preprocess)) == {"key"}
-    for name in ("Tune", "Find best model", "Evaluate", "Create model", "Batch transform"):
-        assert "$upload" not in json.dumps(definition["States"][name].get("Arguments"))
+    for name in (
+        "Read prepared digest",
+        "Tune",
+        "Find best model",
+        "Evaluate",
+        "Create model",
+        "Batch transform",
+    ):
+        assert "$upload" not in json.dumps(definition["States"][name])
 
 
 @pytest.mark.parametrize("name", ["MaxTrials", "MaxParallelTrials", "UseSpot", "ProcessingInstanceType"])

@@ -21,10 +21,16 @@ def test_each_step_is_told_the_digest_of_what_the_one_before_wrote() -> None:
 
 
 def test_a_job_that_tells_no_digest_vouches_for_nothing() -> None:
-    silent = {"ProcessingJobStatus": "Completed"}
-    ending = run({"Preprocess": silent, "Evaluate": silent})
+    silent = {"ProcessingJobName": "job", "ProcessingJobStatus": "Completed"}
+    ending = run({"Read prepared digest": silent, "Read evaluation digest": silent})
     assert option(ending.arguments("Evaluate"), "--prepared-digest") == "none"
     assert ending.arguments("Keep model")["Payload"]["evaluation_digest"] == "none"
+
+
+def test_the_digest_is_that_of_the_very_job_that_ran() -> None:
+    ending = run()
+    for job, reading in (("preprocess", "Read prepared digest"), ("evaluate", "Read evaluation digest")):
+        assert ending.arguments(reading) == {"ProcessingJobName": job}
 
 
 def test_what_is_registered_is_what_the_batch_was_predicted_with_and_carries_its_digests() -> None:

@@ -48,7 +48,9 @@ def test_a_redrive_asks_again_with_a_new_token_and_without_registering_again() -
 def test_a_second_redrive_counts_on() -> None:
     run({"Tune": failed_job("no capacity")})
     redrive({"Tune": failed_job("no capacity")})
-    assert redrive(count=2).arguments("Tune")["HyperParameterTuningJobName"].endswith("-2-0")
+    assert (
+        redrive(count=2).arguments("Tune")["HyperParameterTuningJobName"].endswith("-1jk")
+    )  # 2000 in base 36
 
 
 def test_a_refused_upload_stays_refused() -> None:

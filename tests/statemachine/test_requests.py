@@ -7,7 +7,7 @@ import pytest
 
 from local.embedded.task_errors import TaskError
 from local.sagemaker.validation import check_request
-from tests.statemachine.machine import CHAMPION, Ending, run, upload_event
+from tests.statemachine.machine import CHAMPION, GOOD_DAY, Ending, redrive, run, upload_event
 
 KEY = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 CHAMPION_FOUND = {"Find champion": {"ModelPackageSummaryList": [{"ModelPackageArn": CHAMPION}]}}
@@ -34,11 +34,13 @@ def test_every_request_satisfies_the_service_model(ending: Ending) -> None:
     requests = sagemaker_requests(ending)
     assert [operation for operation, _ in requests] == [
         "CreateProcessingJob",
+        "DescribeProcessingJob",
         "CreateHyperParameterTuningJob",
         "DescribeTrainingJob",
         "ListModelPackages",
         "DescribeModelPackage",
         "CreateProcessingJob",
+        "DescribeProcessingJob",
         "CreateModel",
         "CreateTransformJob",
         "CreateModelPackage",
@@ -67,7 +69,7 @@ def test_with_spot_the_tuning_job_says_how_long_it_waits() -> None:
 
 def test_without_spot_the_tuning_job_does_not_wait(ending: Ending) -> None:
     definition = ending.arguments("Tune")["TrainingJobDefinition"]
-    assert definition["EnableManagedSpotTraining"] is False
+    assert "EnableManagedSpotTraining" not in definition
     assert definition["StoppingCondition"] == {"MaxRuntimeInSeconds": 3600}
 
 
@@ -132,21 +134,25 @@ def test_names_tell_the_attempt() -> None:
     throttled = TaskError("SageMaker.ResourceLimitExceededException", "quota")
     ending = run(
         {
-            "Preprocess": [throttled, throttled, {"ProcessingJobStatus": "Completed"}],
+            "Preprocess": [throttled, throttled, GOOD_DAY["Preprocess"]],
             "Tune": [throttled, {"BestTrainingJob": {"TrainingJobName": "b"}, "TrainingJobStatusCounters": {"Completed": 1, "Stopped": 0}}],
         }
     )  # fmt: skip
     names = [call.arguments["ProcessingJobName"] for call in ending.calls if call.state == "Preprocess"]
     assert [name[-4:] for name in names] == ["-0-0", "-0-1", "-0-2"]
-    assert ending.arguments("Tune", 1)["HyperParameterTuningJobName"].endswith("-0-1")
+    assert ending.arguments("Tune", 1)["HyperParameterTuningJobName"] == f"{ending.output['run_id']}-1"
 
 
-def test_a_tuning_job_has_a_valid_name_at_its_last_attempt() -> None:
+@pytest.mark.parametrize("redrives", [0, 10, 25_000])  # a history has no room for more
+def test_a_tuning_job_has_a_valid_name_of_its_own_at_its_last_attempt(redrives: int) -> None:
     throttled = TaskError("SageMaker.ResourceLimitExceededException", "quota")
     ending = run({"Tune": throttled})
+    if redrives:
+        ending = redrive({"Tune": throttled}, count=redrives)
     assert ending.error == throttled.error
-    names = {call.arguments["HyperParameterTuningJobName"] for call in ending.calls if call.state == "Tune"}
-    assert len(names) == 401
+    names = [call.arguments["HyperParameterTuningJobName"] for call in ending.calls if call.state == "Tune"]
+    attempts = [int(name.rpartition("-")[2], 36) for name in names]
+    assert attempts == [1000 * redrives + retry for retry in range(401)]
     for name in names:
         check_request(
             "CreateHyperParameterTuningJob", {**ending.arguments("Tune"), "HyperParameterTuningJobName": name}

@@ -1,9 +1,11 @@
 """The one folder that touches ministack's private names: where the services it lacks are let in."""
 
+from local.embedded.seams.branches import install_branches
 from local.embedded.seams.deliveries import install_error_types, install_mailbox, install_version_ids
 from local.embedded.seams.encryption import install_encryption
 from local.embedded.seams.executions import executions, install_machine, redrive_execution, run_execution
 from local.embedded.seams.handovers import install_handovers
+from local.embedded.seams.journey import offer_task
 from local.embedded.seams.keys import install_keys, role_may_grant
 from local.embedded.seams.missing import install_missing
 from local.embedded.seams.names import MINISTACK_VERSION, SEAMS, check, configure, settings
@@ -23,6 +25,7 @@ from local.embedded.seams.services import (
     install_resource_type,
     install_service,
 )
+from local.embedded.seams.state_tests import install_definition_checks, install_state_tests
 
 __all__ = [
     "MINISTACK_VERSION",
@@ -33,7 +36,9 @@ __all__ = [
     "configure",
     "executions",
     "functions_running",
+    "install_branches",
     "install_copy_checksums",
+    "install_definition_checks",
     "install_encryption",
     "install_error_types",
     "install_event_source",
@@ -45,8 +50,10 @@ __all__ = [
     "install_missing",
     "install_resource_type",
     "install_service",
+    "install_state_tests",
     "install_version_ids",
     "make_service_role",
+    "offer_task",
     "redrive_execution",
     "refusal",
     "role_credentials",

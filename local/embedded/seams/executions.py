@@ -5,7 +5,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from local.embedded.machine import can_walk, walk
+from local.embedded.machine import run_machine
 from local.embedded.seams.journey import MinistackExecution, records_of_tokens, tell_status
 from local.embedded.tasks import Integrations
 
@@ -21,37 +21,41 @@ def executions() -> list[dict[str, Any]]:
 
 
 def _described(record: Mapping[str, Any]) -> dict[str, Any]:
-    event = json.loads(record["input"] or "{}")
-    output = json.loads(record["output"] or "{}") if record["status"] == "SUCCEEDED" else {}
+    event = json_object(record["input"])
+    output = json_object(record["output"]) if record["status"] == "SUCCEEDED" else {}
     return {
         "name": record["name"],
         "status": record["status"],
         "started_at": record["startDate"],
         "stopped_at": record["stopDate"],
-        "file": event.get("detail", {}).get("object", {}).get("key", ""),
+        "file": _uploaded_key(event),
         "outcome": output.get("outcome"),
         "error": record.get("error"),
     }
+
+
+def _uploaded_key(event: Any) -> str:
+    """The object's key in an event of S3; "" in any other input."""
+    for name in ("detail", "object", "key"):
+        event = event.get(name) if isinstance(event, dict) else None
+    return event if isinstance(event, str) else ""
 
 
 def install_machine(integrations: Integrations) -> None:
     """Run executions by `local.embedded.machine`, their tasks by `integrations`; add RedriveExecution."""
     from ministack.services import stepfunctions
 
-    original_run, original_handle = stepfunctions._run_execution, stepfunctions.handle_request
+    original_handle = stepfunctions.handle_request
 
     def run(exec_arn: str) -> None:
         record = stepfunctions._executions[exec_arn]
         definition = _definition(record)
-        if not can_walk(definition):
-            original_run(exec_arn)
-            return
-        journey = MinistackExecution(record, definition)
-        limit = threading.Timer(definition.get("TimeoutSeconds", threading.TIMEOUT_MAX), journey.time_out)
+        execution = MinistackExecution.of(record, definition)
+        limit = threading.Timer(definition.get("TimeoutSeconds", threading.TIMEOUT_MAX), execution.time_out)
         limit.daemon = True
         limit.start()
         try:
-            walk(definition, journey, integrations)
+            run_machine(definition, execution, integrations)
         finally:
             limit.cancel()
 
@@ -84,8 +88,8 @@ def _with_redrives(answer: tuple[int, dict[str, str], bytes]) -> tuple[int, dict
     return status, headers, json.dumps(found).encode()
 
 
-def json_object(body: bytes) -> dict[str, Any]:
-    """A request's or answer's body; empty when it is no JSON object."""
+def json_object(body: bytes | str | None) -> dict[str, Any]:
+    """A request's or answer's body, an input or an output; empty when it is no JSON object."""
     try:
         found = json.loads(body or b"{}")
     except ValueError:

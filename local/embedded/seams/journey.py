@@ -4,53 +4,78 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from local.embedded.seams.languages import Jsonata, JsonPath, as_task_error
 from local.embedded.task_errors import TaskError
-from local.embedded.tasks import Callback, Execution, new_token
+from local.embedded.tasks import Callback, Language, new_token
 
 
 class MinistackExecution:
-    """ministack's record of an execution: the journey through its states, and what tasks need of it.
+    """An execution in ministack's records, or one of its branches: all that its states need of it.
 
-    The record keeps the position, so that a redrive can go on from it: the state, its input, the variables.
+    The position is the state to enter next, its input, and the variables. The record of an execution keeps
+    it, so that a redrive can go on from it.
     """
 
-    def __init__(self, record: dict[str, Any], definition: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        record: dict[str, Any],
+        context: dict[str, Any],
+        position: dict[str, Any],
+        running: Callable[[], bool],
+    ) -> None:
         from ministack.services import stepfunctions
 
         self._states = stepfunctions
         self._record = record
-        # Whoever walked before a redrive must not walk on because the execution runs again.
-        self._redrive = record.get("redriveCount", 0)
+        self._position = position
+        self.context = context
+        self.role_arn = str(context["Execution"]["RoleArn"])
+        self.is_running = running
+
+    @classmethod
+    def of(cls, record: dict[str, Any], definition: Mapping[str, Any]) -> "MinistackExecution":
+        """An execution, at its start or where it ended before it was redriven."""
+        from ministack.services import stepfunctions
+
         machine = stepfunctions._state_machines[record["stateMachineArn"]]
-        self.role_arn = str(machine["roleArn"])
-        start = {"name": definition["StartAt"], "input": json.loads(record["input"]), "variables": {}}
-        self._position: dict[str, Any] = record.setdefault("position", start)
-        self.context: dict[str, Any] = {
-            "QueryLanguage": "JSONata",
+        given = json.loads(record["input"])
+        start = {"name": definition["StartAt"], "input": given, "variables": {}}
+        position: dict[str, Any] = record.setdefault("position", start)
+        context: dict[str, Any] = {
+            "QueryLanguage": definition.get("QueryLanguage", "JSONPath"),
             "Execution": {
                 "Id": record["executionArn"],
-                "Input": json.loads(record["input"]),
+                "Input": given,
                 "Name": record["name"],
-                "RoleArn": self.role_arn,
+                "RoleArn": str(machine["roleArn"]),
                 "StartTime": record["startDate"],
                 "RedriveCount": record.get("redriveCount", 0),
             },
             "StateMachine": {"Id": record["stateMachineArn"], "Name": machine["name"]},
-            "variables": self._position["variables"],
+            "variables": position["variables"],
         }
+        return cls(record, context, position, _still_runs(record, context))
+
+    @classmethod
+    def branch(
+        cls, record: dict[str, Any], context: dict[str, Any], start_at: str, given: Any
+    ) -> "MinistackExecution":
+        """A branch of a Parallel state or an iteration of a Map; it stops with its execution."""
+        from ministack.services import stepfunctions
+
+        parent = stepfunctions._executions[context["Execution"]["Id"]]
+        return cls(record, context, {"name": start_at, "input": given}, _still_runs(parent, context))
 
     def position(self) -> tuple[str | None, Any]:
         return self._position["name"], self._position["input"]
 
-    def enter(self, name: str, state: Mapping[str, Any], state_input: Any) -> Execution:
+    def enter(self, name: str, state: Mapping[str, Any], state_input: Any) -> None:
         self.context["State"] = {"Name": name, "EnteredTime": self._states.now_iso(), "RetryCount": 0}
         details = {"name": name, "input": json.dumps(state_input)}
         self.record(f"{state['Type']}StateEntered", {"stateEnteredEventDetails": details})
-        return self
 
     def leave(self, name: str, state: Mapping[str, Any], output: Any, following: str | None) -> None:
         details = {"name": name, "output": json.dumps(output)}
@@ -75,15 +100,27 @@ class MinistackExecution:
         self.record(event, {f"{event[0].lower()}{event[1:]}EventDetails": dict(details)})
         tell_status(self._record)
 
-    def evaluate(self, template: Any, *, result: Any = None, error: Any = None) -> Any:
-        with _as_task_error():
-            return self._states._apply_jsonata_template(
-                template, self._position["input"], self.context, result, error
-            )
+    def uses_jsonata(self, state: Mapping[str, Any]) -> bool:
+        return bool(self._states._state_query_language(state, self.context) == "JSONata")
 
-    def assign(self, holder: Mapping[str, Any], *, result: Any = None, error: Any = None) -> None:
-        with _as_task_error():
-            self._states._apply_state_assign(holder, self._position["input"], self.context, result, error)
+    def language(self, state: Mapping[str, Any]) -> Language:
+        speak = Jsonata if self.uses_jsonata(state) else JsonPath
+        return speak(self._position["input"], self.context)
+
+    def evaluate(self, template: Any) -> Any:
+        return Jsonata(self._position["input"], self.context).evaluate(template)
+
+    def assign(self, holder: Mapping[str, Any], *, result: Any = None) -> None:
+        Jsonata(self._position["input"], self.context).assign(holder, result=result)
+
+    def follow_paths(self, state: Mapping[str, Any]) -> tuple[Any, str | None]:
+        return JsonPath(self._position["input"], self.context).step(state)
+
+    def branch_out(self, state: Mapping[str, Any]) -> tuple[Any, str | None]:
+        run = {"Map": self._states._execute_map, "Parallel": self._states._execute_parallel}[state["Type"]]
+        with as_task_error():
+            output, following = run(state, self._position["input"], self._record, self.context)
+            return output, following
 
     def record(self, event: str, details: Mapping[str, Any]) -> None:
         self._states._add_event(self._record, event, dict(details))
@@ -91,18 +128,22 @@ class MinistackExecution:
     def open_callback(self) -> Callback:
         return _TokenCallback(self._states._task_tokens, self._record)
 
-    def is_running(self) -> bool:
-        return bool(
-            self._record["status"] == "RUNNING" and self._record.get("redriveCount", 0) == self._redrive
-        )
-
     def sleep(self, seconds: float) -> None:
         time.sleep(seconds * float(os.environ.get("SFN_WAIT_SCALE", "1")))
+
+
+def _still_runs(record: Mapping[str, Any], context: Mapping[str, Any]) -> Callable[[], bool]:
+    # Whoever walked before a redrive must not walk on because the execution runs again.
+    redrive = context["Execution"]["RedriveCount"]
+    return lambda: record["status"] == "RUNNING" and record.get("redriveCount", 0) == redrive
 
 
 def tell_status(execution: Mapping[str, Any]) -> None:
     """Step Functions' event "Execution Status Change", with redrives and every status."""
     from ministack.services import eventbridge, stepfunctions
+
+    if execution.get("sync"):
+        return  # Express executions have no such event.
 
     failed = execution["status"] in {"FAILED", "ABORTED", "TIMED_OUT"}
     detail = {
@@ -161,12 +202,10 @@ class _TokenCallback:
         self._registry.pop(self.token, None)
 
 
-@contextmanager
-def _as_task_error() -> Iterator[None]:
-    """Turn ministack's own execution error (a JSONata failure) into a TaskError."""
+def offer_task(activity_arn: str, token: str, given: Any) -> None:
+    """Put a task into an activity's queue, where GetActivityTask finds it."""
     from ministack.services import stepfunctions
 
-    try:
-        yield
-    except stepfunctions._ExecutionError as failure:
-        raise TaskError(failure.error, failure.cause) from failure
+    if activity_arn not in stepfunctions._activities:
+        raise TaskError("States.Runtime", f"The activity {activity_arn} does not exist.")
+    stepfunctions._activity_tasks[activity_arn].append({"taskToken": token, "input": json.dumps(given)})

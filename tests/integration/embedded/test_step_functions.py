@@ -141,14 +141,24 @@ def test_a_stopped_execution_lets_go_of_its_task(aws: Aws, functions: Callable[[
     assert ending(aws, arn)["status"] == "ABORTED"
 
 
-def test_a_field_that_the_integration_does_not_know_fails_the_execution(aws: Aws) -> None:
-    task = {
-        "Resource": "arn:aws:states:::sagemaker:createModel",
-        "Arguments": {"ModelName": "m", "ExecutionRoleArn": ROLE, "DeploymentRecommendation": {}},
-    }
+@pytest.mark.parametrize(
+    ("create", "arguments", "field"),
+    [
+        ("createModel", "{'DeploymentRecommendation': {}}", "DeploymentRecommendation"),
+        (
+            "createHyperParameterTuningJob",
+            "{'HyperParameterTuningJobConfig': {'RandomSeed': 1}}",
+            "RandomSeed",
+        ),
+    ],
+)
+def test_a_computed_field_that_the_integration_does_not_know_fails_the_execution(
+    aws: Aws, create: str, arguments: str, field: str
+) -> None:
+    task = {"Resource": f"arn:aws:states:::sagemaker:{create}", "Arguments": f"{{% {arguments} %}}"}
     found = ending(aws, start(aws, task))
     assert found["error"] == "States.Runtime"
-    assert "'DeploymentRecommendation'" in found["cause"]
+    assert f"'{field}'" in found["cause"]
 
 
 def test_what_the_service_refuses_has_the_name_that_aws_gives_it(aws: Aws) -> None:

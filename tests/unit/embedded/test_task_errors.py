@@ -25,6 +25,8 @@ def client_error(code: str) -> ClientError:
         ("sagemaker", "ValidationException", "SageMaker.AmazonSageMakerException"),
         ("dynamodb", "ConditionalCheckFailedException", "DynamoDB.ConditionalCheckFailedException"),
         ("lambda", "TooManyRequestsException", "Lambda.TooManyRequestsException"),
+        ("sns", "NotFound", "SNS.NotFoundException"),
+        ("states", "ExecutionAlreadyExists", "StepFunctions.ExecutionAlreadyExistsException"),
     ],
 )
 def test_an_optimized_integration_names_its_errors(service: str, code: str, name: str) -> None:
@@ -36,11 +38,15 @@ def test_an_optimized_integration_names_its_errors(service: str, code: str, name
 @pytest.mark.parametrize(
     ("service", "code", "name"),
     [
-        ("sagemaker", "ValidationException", "SageMaker.SageMakerException"),
-        ("sagemaker", "ResourceNotFound", "SageMaker.ResourceNotFoundException"),
-        ("s3", "NoSuchKey", "S3.NoSuchKeyException"),
-        ("s3", "SlowDown", "S3.S3Exception"),
+        ("SageMaker", "ValidationException", "SageMaker.SageMakerException"),
+        ("SageMaker", "ResourceNotFound", "SageMaker.ResourceNotFoundException"),
+        ("S3", "NoSuchKey", "S3.NoSuchKeyException"),
+        ("S3", "SlowDown", "S3.S3Exception"),
+        ("SQS", "AccessDenied", "Sqs.SqsException"),
+        ("CloudWatch Logs", "AccessDenied", "CloudWatchLogs.CloudWatchLogsException"),
+        ("RDS", "DBClusterNotFoundFault", "Rds.DbClusterNotFoundException"),
     ],
 )
 def test_an_sdk_integration_names_only_the_errors_of_its_model(service: str, code: str, name: str) -> None:
-    assert sdk_error(service, client_error(code), {"ResourceNotFound", "NoSuchKey"}).error == name
+    modelled = {known: known for known in ("ResourceNotFound", "NoSuchKey", "DBClusterNotFoundFault")}
+    assert sdk_error(service, client_error(code), modelled).error == name

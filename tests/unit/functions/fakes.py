@@ -81,6 +81,8 @@ class FakeSageMaker:
         self.broken = ""
         self.refuses_updates = ""
         self.failed_trials: list[Call] = []
+        # What the description of a processing job says of its end.
+        self.last_words: Call = {}
         self.jobs: dict[str, str] = {}  # name -> status
 
     def register(self, arn: str, status: str = "PendingManualApproval") -> None:
@@ -126,6 +128,11 @@ class FakeSageMaker:
             raise service_error("ValidationException", f"Stop{kind}")
         self.jobs[name] = "Stopping"
         return {}
+
+    def describe_processing_job(self, *, ProcessingJobName: str) -> Call:  # noqa: N803
+        if self.broken:
+            raise service_error(self.broken, "DescribeProcessingJob")
+        return {"ProcessingJobName": ProcessingJobName, **self.last_words}
 
     def describe_model_package(self, *, ModelPackageName: str) -> Call:  # noqa: N803
         if self.broken:

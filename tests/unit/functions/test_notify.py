@@ -95,12 +95,23 @@ def test_each_end_is_told_with_what_to_do_and_where_to_look(
     world.sagemaker.failed_trials = [
         {"TrainingJobName": "mpg-1-001-abcdef01", "FailureReason": "ClientError: empty channel"}
     ]
+    world.sagemaker.last_words = {
+        "ExitMessage": "cars.csv has no row with mpg",
+        "FailureReason": "exit code: 1",
+    }
     found, text = mail(name)
     assert found == subject
     for word in (*words, "What next:", EXECUTION, "https://us-east-1.console.aws.amazon.com/states/home"):
         assert word in text or word in " ".join(text.split()), word
     assert "stackTrace" not in text
     assert "/var/task" not in text
+
+
+def test_a_job_that_cannot_be_described_is_told_of_as_step_functions_does(world: World, mail: Any) -> None:
+    world.sagemaker.broken = "AccessDeniedException"
+    _, text = mail("notify-failed")
+    assert "AlgorithmError: , exit code: 1" in text
+    assert "-preprocess-0-0" in text
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,9 @@ def test_the_state_machine_still_makes_run_ids_so() -> None:
         ("mpg-20260301-0925-3fa85f64-preprocess-0-0", ("preprocess", 0, 0)),
         ("mpg-20260301-0925-3fa85f64-evaluate-1-12", ("evaluate", 1, 12)),
         ("mpg-20260301-0925-3fa85f64-predict-0-399", ("predict", 0, 399)),
-        ("mpg-20260301-0925-3fa85f64-2-1", ("", 2, 1)),
+        ("mpg-20260301-0925-3fa85f64-0", ("", 0, 0)),
+        ("mpg-20260301-0925-3fa85f64-c8", ("", 0, 440)),
+        ("mpg-20260301-0925-3fa85f64-1jl", ("", 2, 1)),
     ],
 )
 def test_a_jobs_name_tells_run_step_and_attempt(name: str, attempt: tuple[str, int, int]) -> None:
@@ -44,7 +46,7 @@ def test_a_jobs_name_tells_run_step_and_attempt(name: str, attempt: tuple[str, i
 
 @pytest.mark.parametrize(
     "name",
-    ["mpg-experiment", "mpg-20260301-0925-3fa85f64", "mpg-20260301-0925-3fa85f64-0-0-001-abcdef01", "x-1-1"],
+    ["mpg-experiment", "mpg-20260301-0925-3fa85f64", "mpg-20260301-0925-3fa85f64-0-001-abcdef01", "x-1-1"],
 )
 def test_other_names_are_nobodys_attempt(name: str) -> None:
     assert read_attempt(name) is None

@@ -33,7 +33,7 @@ def stop(world: World, context: Any) -> Any:
     return deliver
 
 
-@pytest.mark.parametrize("job", ["-preprocess-0-0", "-evaluate-0-3", "-predict-0-1", "-0-0"])
+@pytest.mark.parametrize("job", ["-preprocess-0-0", "-evaluate-0-3", "-predict-0-1", "-0"])
 @pytest.mark.parametrize("status", ["FAILED", "ABORTED", "TIMED_OUT"])
 def test_whatever_kind_of_job_was_at_work_is_stopped(world: World, stop: Any, job: str, status: str) -> None:
     world.sagemaker.jobs = {f"{RUN}{job}": "InProgress"}
@@ -82,12 +82,12 @@ def test_a_job_that_ended_meanwhile_is_no_error(world: World, stop: Any, code: s
 
 
 def test_a_job_that_could_not_be_stopped_is_stopped_by_the_retry(world: World, stop: Any) -> None:
-    world.sagemaker.jobs = {f"{RUN}-0-0": "InProgress"}
+    world.sagemaker.jobs = {f"{RUN}-0": "InProgress"}
     world.sagemaker.broken = "ThrottlingException"
     with pytest.raises(ClientError):
         stop()
     world.sagemaker.broken = ""
-    assert stop() == [f"{RUN}-0-0"]
+    assert stop() == [f"{RUN}-0"]
 
 
 def test_the_same_event_twice_stops_once(world: World, stop: Any) -> None:

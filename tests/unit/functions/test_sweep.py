@@ -225,14 +225,14 @@ def test_an_execution_that_runs_is_not_told_of(world: World, asked: Asked, run: 
 @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"])
 def test_a_job_of_an_execution_that_ended_days_ago_is_stopped(world: World, run: Any, status: str) -> None:
     job = f"{end(world, status, hours_ago=100)}-evaluate-0-0"
-    world.sagemaker.jobs = {job: "InProgress", "mpg-20260301-0925-00000000-0-0": "InProgress"}
+    world.sagemaker.jobs = {job: "InProgress", "mpg-20260301-0925-00000000-0": "InProgress"}
     assert run() == {"job": 1}
-    assert world.sagemaker.jobs == {job: "Stopping", "mpg-20260301-0925-00000000-0-0": "InProgress"}
+    assert world.sagemaker.jobs == {job: "Stopping", "mpg-20260301-0925-00000000-0": "InProgress"}
 
 
 def test_the_job_of_an_execution_that_runs_goes_on(world: World, asked: Asked, run: Any) -> None:
     started = world.stepfunctions.executions[asked.execution_arn]["startDate"]
-    job = f"{run_id(asked.execution_arn, started)}-0-0"
+    job = f"{run_id(asked.execution_arn, started)}-0"
     world.sagemaker.jobs = {job: "InProgress"}
     assert run() == {}
     assert world.sagemaker.jobs == {job: "InProgress"}
@@ -251,9 +251,9 @@ def test_an_execution_redriven_since_it_was_listed_keeps_its_jobs(
 def test_of_two_attempts_at_a_step_the_older_is_stopped(world: World, asked: Asked, run: Any) -> None:
     its_run = run_id(asked.execution_arn, world.stepfunctions.executions[asked.execution_arn]["startDate"])
     older, newer = f"{its_run}-predict-0-9", f"{its_run}-predict-0-10"
-    world.sagemaker.jobs = {newer: "InProgress", older: "InProgress", f"{its_run}-0-0": "InProgress"}
+    world.sagemaker.jobs = {newer: "InProgress", older: "InProgress", f"{its_run}-0": "InProgress"}
     assert run() == {"job": 1}
-    assert world.sagemaker.jobs == {newer: "InProgress", older: "Stopping", f"{its_run}-0-0": "InProgress"}
+    assert world.sagemaker.jobs == {newer: "InProgress", older: "Stopping", f"{its_run}-0": "InProgress"}
 
 
 def test_an_older_attempt_is_stopped_also_when_the_newer_one_has_ended(
@@ -318,7 +318,7 @@ def test_what_fails_keeps_nothing_else_from_being_done_and_the_next_sweep_does_i
     ask(world, WEEK * 3600, hours_ago=WEEK - 23.5)
     end(world, "FAILED", "arn:aws:states:us-east-1:0:execution:m:first")
     end(world, "FAILED", "arn:aws:states:us-east-1:0:execution:m:second")
-    job = f"{end(world, 'FAILED', 'arn:aws:states:us-east-1:0:execution:m:third')}-0-0"
+    job = f"{end(world, 'FAILED', 'arn:aws:states:us-east-1:0:execution:m:third')}-0"
     world.sagemaker.jobs = {job: "InProgress"}
     with monkeypatch.context() as patch:
         patch.setattr(notify, "send", _fail)
@@ -346,7 +346,7 @@ def test_no_token_is_logged_whatever_step_functions_says(
 def test_executions_from_before_the_longest_run_are_not_listed(world: World, run: Any) -> None:
     started = datetime.now(UTC) - LONGEST_RUN - timedelta(days=1)
     end(world, "FAILED", hours_ago=50 * 24, startDate=started)
-    job = f"{run_id(EXECUTION, started)}-0-0"
+    job = f"{run_id(EXECUTION, started)}-0"
     world.sagemaker.jobs = {job: "InProgress"}
     assert run() == {}
     assert world.sagemaker.jobs == {job: "InProgress"}

@@ -9,7 +9,6 @@ import pytest
 import notify
 import preprocess
 from digests import file_digest
-from ending import from_detail
 from local.cli.history import Ended
 from local.cli.outcome import Result
 from tests.unit.functions.conftest import World, event
@@ -29,15 +28,17 @@ def exit_message(folder: Path, upload: bytes) -> str:
     return message.read_text()
 
 
-def cause(message: str, job: str = JOB) -> str:
-    """The `Cause` that Step Functions makes of a processing job that failed."""
-    reason = f"AlgorithmError: {message}, exit code: 1"
-    return json.dumps({"ProcessingJobName": job, "ExitMessage": message, "FailureReason": reason})
+def cause(job: str = JOB) -> str:
+    """The `Cause` that Step Functions makes of a processing job that failed: nothing of its exit message."""
+    return json.dumps({"ProcessingJobName": job, "FailureReason": "AlgorithmError: , exit code: 1"})
 
 
 @pytest.fixture
-def refusal(tmp_path: Path) -> str:
-    return cause(exit_message(tmp_path, (ROOT / "data/auto-mpg.csv").read_bytes() + b"no,car\n"))
+def refusal(tmp_path: Path, world: World) -> str:
+    """The exit message of a job that refuses an upload, which SageMaker's description has."""
+    message = exit_message(tmp_path, (ROOT / "data/auto-mpg.csv").read_bytes() + b"no,car\n")
+    world.sagemaker.last_words = {"ExitMessage": message}
+    return message
 
 
 def failed(cause: str) -> dict[str, Any]:
@@ -49,7 +50,7 @@ def failed(cause: str) -> dict[str, Any]:
 def test_the_mail_and_the_metrics_tell_a_refusal_and_no_failure(
     refusal: str, world: World, context: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    notify.handler(failed(refusal), context)
+    notify.handler(failed(cause()), context)
     subject, text = world.mails(world.notification_topic)[-1]
     assert subject.startswith("Refused: ")
     assert "\nincoming/large.csv, line 400: has 2 fields; expected 9\n" in text
@@ -61,7 +62,7 @@ def test_the_mail_and_the_metrics_tell_a_refusal_and_no_failure(
 
 def test_the_command_line_tells_a_refusal(refusal: str) -> None:
     result = Result()
-    result.take_end(Ended("FAILED", {}, "States.TaskFailed", refusal))
+    result.take_end(Ended("FAILED", {}, "States.TaskFailed", cause()), refusal)
     assert (result.outcome, result.exit_code) == ("refused", 1)
     assert result.cause == "incoming/large.csv, line 400: has 2 fields; expected 9"
 
@@ -76,4 +77,5 @@ def test_the_command_line_tells_a_refusal(refusal: str) -> None:
     ],
 )
 def test_a_job_that_failed_for_another_reason_stays_a_failure(message: str, job: str, world: World) -> None:
-    assert from_detail(failed(cause(message, job))["detail"]).outcome == "States.TaskFailed"
+    world.sagemaker.last_words = {"ExitMessage": message}
+    assert notify.read_ending(failed(cause(job))["detail"]).outcome == "States.TaskFailed"

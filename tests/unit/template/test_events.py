@@ -23,7 +23,7 @@ WRITTEN_BY_THE_PIPELINE = [
     *(f"runs/{RUN}/prepared/{name}/{name}.csv" for name in ("train", "validation", "test", "batch")),
     f"runs/{RUN}/prepared/preprocessor.json",
     f"runs/{RUN}/prepared/summary.json",
-    f"runs/{RUN}/tuning/{RUN}-0-0-001-89abcdef/output/model.tar.gz",
+    f"runs/{RUN}/tuning/{RUN}-0-001-89abcdef/output/model.tar.gz",
     f"runs/{RUN}/predictions/batch.csv.out",
     f"models/{RUN}/model.tar.gz",
     f"models/{RUN}/evaluation.json",

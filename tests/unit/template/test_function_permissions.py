@@ -14,7 +14,8 @@ EXECUTION = aws_arn("states", f"execution:{STACK}:0b1c_2d3e")
 APPROVERS = aws_arn("sns", "mpg-test-ApprovalTopic-X1")
 READERS = aws_arn("sns", "mpg-test-NotificationTopic-X1")
 DEAD_LETTERS = aws_arn("sqs", "mpg-test-EventDeadLetters-X1")
-TUNING_JOB = aws_arn("sagemaker", f"hyper-parameter-tuning-job/{RUN}-0-0")
+PROCESSING_JOB = aws_arn("sagemaker", f"processing-job/{RUN}-preprocess-0-0")
+TUNING_JOB = aws_arn("sagemaker", f"hyper-parameter-tuning-job/{RUN}-0")
 LISTS_OF_JOBS = {
     (f"sagemaker:List{kind}s", "*") for kind in ("ProcessingJob", "HyperParameterTuningJob", "TransformJob")
 }
@@ -77,6 +78,7 @@ CALLS = {
         ("dynamodb:UpdateItem", TABLE),
         ("dynamodb:DeleteItem", TABLE),
         ("states:DescribeExecution", EXECUTION),
+        ("sagemaker:DescribeProcessingJob", PROCESSING_JOB),
         ("sagemaker:ListTrainingJobsForHyperParameterTuningJob", TUNING_JOB),
         ("sns:Publish", READERS),
         ("sqs:SendMessage", DEAD_LETTERS),
@@ -95,6 +97,7 @@ CALLS = {
         ("dynamodb:DeleteItem", TABLE),
         ("sagemaker:DescribeModelPackage", PACKAGE),
         ("sagemaker:UpdateModelPackage", PACKAGE),
+        ("sagemaker:DescribeProcessingJob", PROCESSING_JOB),
         ("sagemaker:ListTrainingJobsForHyperParameterTuningJob", TUNING_JOB),
         ("states:ListExecutions", MACHINE),
         ("states:SendTaskSuccess", MACHINE),

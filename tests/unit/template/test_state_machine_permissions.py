@@ -16,8 +16,8 @@ from tests.unit.template.stack import ROOT, STACK, aws_arn, properties
 BUCKET = "arn:aws:s3:::mpg-test-pipelinebucket-x1"
 RUN = "mpg-20260131-0915-0123abcd"
 PROCESSING = aws_arn("sagemaker", f"processing-job/{RUN}-preprocess-0-0")
-TUNING = aws_arn("sagemaker", f"hyper-parameter-tuning-job/{RUN}-0-0")
-TRAINING = aws_arn("sagemaker", f"training-job/{RUN}-0-0-001-89abcdef")
+TUNING = aws_arn("sagemaker", f"hyper-parameter-tuning-job/{RUN}-0")
+TRAINING = aws_arn("sagemaker", f"training-job/{RUN}-0-001-89abcdef")
 TRANSFORM = aws_arn("sagemaker", f"transform-job/{RUN}-predict-0-0")
 MODEL = aws_arn("sagemaker", f"model/{RUN}-model-0-0")
 PACKAGE = aws_arn("sagemaker", f"model-package/{STACK}/7")
@@ -57,6 +57,7 @@ NEEDED_BY_TASK = {
     "sagemaker:createTransformJob.sync": job_that_is_waited_for("Transform", TRANSFORM),
     "sagemaker:createModel": [("sagemaker:CreateModel", MODEL), ("iam:PassRole", JOB_ROLES[-1])],
     "aws-sdk:s3:listObjectsV2": [("s3:ListBucket", BUCKET)],
+    "aws-sdk:sagemaker:describeProcessingJob": [("sagemaker:DescribeProcessingJob", PROCESSING)],
     "aws-sdk:sagemaker:describeTrainingJob": [("sagemaker:DescribeTrainingJob", TRAINING)],
     "aws-sdk:sagemaker:stopProcessingJob": [("sagemaker:StopProcessingJob", PROCESSING)],
     "aws-sdk:sagemaker:stopHyperParameterTuningJob": [("sagemaker:StopHyperParameterTuningJob", TUNING)],

@@ -1,0 +1,111 @@
+"""The two query languages of Step Functions, as ministack evaluates them."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from local.embedded.task_errors import TaskError
+
+
+class Jsonata:
+    """What a JSONata state says, for this input and with these variables."""
+
+    def __init__(self, state_input: Any, context: dict[str, Any]) -> None:
+        self._input = state_input
+        self._context = context
+
+    def arguments(self, state: Mapping[str, Any]) -> Any:
+        return self.evaluate(state["Arguments"]) if "Arguments" in state else self._input
+
+    def output(self, state: Mapping[str, Any], result: Any) -> Any:
+        output = self.evaluate(state["Output"], result=result) if "Output" in state else result
+        self.assign(state, result=result)
+        return output
+
+    def caught(self, catcher: Mapping[str, Any], error: Mapping[str, str]) -> Any:
+        output = self.evaluate(catcher["Output"], error=error) if "Output" in catcher else error
+        self.assign(catcher, error=error)
+        return output
+
+    def number(self, state: Mapping[str, Any], field: str) -> float | None:
+        return float(self.evaluate(state[field])) if field in state else None
+
+    def evaluate(self, template: Any, *, result: Any = None, error: Any = None) -> Any:
+        from ministack.services import stepfunctions
+
+        with as_task_error():
+            return stepfunctions._apply_jsonata_template(template, self._input, self._context, result, error)
+
+    def assign(self, holder: Mapping[str, Any], *, result: Any = None, error: Any = None) -> None:
+        from ministack.services import stepfunctions
+
+        # What holds it may be a Catch or a choice, which names no language of its own.
+        spoken = {**holder, "QueryLanguage": "JSONata"}
+        with as_task_error():
+            stepfunctions._apply_state_assign(spoken, self._input, self._context, result, error)
+
+
+class JsonPath:
+    """What a JSONPath state says, for this input."""
+
+    def __init__(self, state_input: Any, context: dict[str, Any]) -> None:
+        self._input = state_input
+        self._context = context
+
+    def arguments(self, state: Mapping[str, Any]) -> Any:
+        from ministack.services import stepfunctions as states
+
+        with as_task_error():
+            chosen = states._apply_input_path(state, self._input, self._context)
+            if "Parameters" not in state:
+                return chosen
+            return states._resolve_params_obj(state["Parameters"], chosen, self._context)
+
+    def output(self, state: Mapping[str, Any], result: Any) -> Any:
+        from ministack.services import stepfunctions as states
+
+        with as_task_error():
+            selected = states._apply_result_selector(state, result)
+            placed = states._apply_result_path(state, self._input, selected)
+            return states._apply_output_path(state, placed, self._context)
+
+    def caught(self, catcher: Mapping[str, Any], error: Mapping[str, str]) -> Any:
+        from ministack.services import stepfunctions as states
+
+        with as_task_error():
+            return states._apply_result_path_raw(catcher.get("ResultPath", "$"), self._input, error)
+
+    def number(self, state: Mapping[str, Any], field: str) -> float | None:
+        from ministack.services import stepfunctions as states
+
+        if field in state:
+            return float(state[field])
+        if f"{field}Path" not in state:
+            return None
+        with as_task_error():
+            return float(states._resolve_path_or_ctx(state[f"{field}Path"], self._input, self._context))
+
+    def step(self, state: Mapping[str, Any]) -> tuple[Any, str | None]:
+        """Run a Pass, Choice, Wait or Succeed state, or raise what a Fail state says."""
+        from ministack.services import stepfunctions as states
+
+        run = {"Pass": states._execute_pass, "Choice": states._execute_choice, "Wait": states._execute_wait}
+        with as_task_error():
+            if state["Type"] == "Fail":
+                raise TaskError(*states._fail_state_error(state, self._input, self._context))
+            if state["Type"] == "Succeed":
+                chosen = states._apply_input_path(state, self._input, self._context)
+                return states._apply_output_path(state, chosen, self._context), None
+            output, following = run[state["Type"]](state, self._input, self._context)
+            return output, following
+
+
+@contextmanager
+def as_task_error() -> Iterator[None]:
+    """Turn ministack's own error of an execution into a TaskError."""
+    from ministack.services import stepfunctions
+
+    try:
+        yield
+    except stepfunctions._ExecutionError as failure:
+        raise TaskError(failure.error, failure.cause) from failure
