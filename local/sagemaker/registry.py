@@ -16,7 +16,6 @@ _UPDATED = (
     "ModelApprovalStatus",
     "ApprovalDescription",
     "ModelPackageRegistrationType",
-    "InferenceSpecification",
     "SourceUri",
     "ModelCard",
     "ModelLifeCycle",
@@ -115,7 +114,6 @@ class Registry:
         with self._store.lock:
             changes = {name: request[name] for name in _UPDATED if name in request}
             changes |= self._customer_metadata(record, request)
-            changes |= self._more_specifications(record, request)
             changed = [name for name, value in changes.items() if record.fields.get(name) != value]
             self._store.update(record, changes)
         if changed:
@@ -131,11 +129,6 @@ class Registry:
         for key in removed:
             left.pop(key, None)
         return {"CustomerMetadataProperties": left | added}
-
-    def _more_specifications(self, record: Record, request: Json) -> Json:
-        added = request.get("AdditionalInferenceSpecificationsToAdd")
-        name = "AdditionalInferenceSpecifications"
-        return {name: [*record.fields.get(name, []), *added]} if added else {}
 
     def delete_package(self, request: Json) -> Json:
         """DeleteModelPackage."""

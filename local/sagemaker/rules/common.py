@@ -43,9 +43,7 @@ def no_two(what: str, names: Iterable[str]) -> None:
 
 
 def one_instance(config: Json) -> None:
-    """There is one machine."""
-    refuse(config.get("InstanceCount", 1) > 1, unsupported("More than one instance is"))
-    refuse("InstanceGroups" in config, unsupported("InstanceGroups are"))
+    """An instance has to be asked for: one, as there is one machine."""
     for name in ("InstanceType", "InstanceCount"):
         refuse(name not in config, unsupported(f"A job without {name} is"))
 

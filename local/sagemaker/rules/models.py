@@ -15,8 +15,6 @@ def transform_rules(request: Json, store: Store) -> None:
     """CreateTransformJob."""
     source, output = request["TransformInput"], request["TransformOutput"]
     plain_s3(source["DataSource"]["S3DataSource"])
-    split = source.get("SplitType", "None")
-    refuse(split not in ("None", "Line"), unsupported(f"SplitType {split} is"))
     one_instance(request["TransformResources"])
     megabytes = request.get("MaxPayloadInMB", 6) * request.get("MaxConcurrentTransforms", 1)
     refuse(
@@ -30,7 +28,7 @@ def transform_rules(request: Json, store: Store) -> None:
     joined = processing.get("JoinSource", "None") == "Input"
     if not filters and not joined:
         return
-    whole = split != "Line" or output.get("AssembleWith", "None") != "Line"
+    whole = source.get("SplitType", "None") != "Line" or output.get("AssembleWith", "None") != "Line"
     refuse(whole, invalid("DataProcessing requires SplitType Line and AssembleWith Line."))
     content, accept = source.get("ContentType", ""), output.get("Accept", "")
     refuse(
@@ -56,8 +54,6 @@ def model_rules(request: Json, store: Store) -> None:
     role = request.get("ExecutionRoleArn")
     refuse(role is None, invalid("ExecutionRoleArn is required."))
     role_is_of_this_account({"RoleArn": role}, store)
-    refuse("ModelDataSource" in container, unsupported("ModelDataSource is"))
-    refuse(container.get("Mode") == "MultiModel", unsupported("Mode MultiModel is"))
     if "ModelPackageName" not in container:
         refuse("Image" not in container, invalid("A container requires Image or ModelPackageName."))
         image_of(container["Image"], store)
@@ -72,6 +68,7 @@ def package_rules(request: Json, store: Store) -> None:
     )
     refuse(group and name, invalid(text))
     refuse(not group and not name, invalid("Missing ARN."))
-    refuse("ValidationSpecification" in request, unsupported("ValidationSpecification is"))
+    containers = request.get("InferenceSpecification", {}).get("Containers", [])
+    refuse(len(containers) > 1, unsupported("A model package with more than one container is"))
     text = "ModelApprovalStatus is only supported for versioned model packages."
     refuse(name and "ModelApprovalStatus" in request, invalid(text))

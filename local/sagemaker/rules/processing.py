@@ -23,8 +23,6 @@ def processing_rules(request: Json, store: Store) -> None:
         source = each["S3Input"]
         _local_path(source.get("LocalPath", ""))
         plain_s3(source)
-        refuse(source.get("S3InputMode") == "Pipe", unsupported("S3InputMode Pipe is"))
-        refuse(source.get("S3CompressionType") == "Gzip", unsupported("S3CompressionType Gzip is"))
     for each in outputs:
         refuse("S3Output" not in each, unsupported(f"The target of output '{each['OutputName']}' is"))
         _local_path(each["S3Output"].get("LocalPath", ""))

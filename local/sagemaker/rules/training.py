@@ -36,7 +36,6 @@ def _training_definition(definition: Json, hyperparameters: Json, store: Store) 
     refuse(algorithm.get("MetricDefinitions"), invalid(_OWN_METRICS))
     script = "sagemaker_program" in hyperparameters or image.kind != "xgboost"
     refuse(script, unsupported("Training with a script (script mode) is"))
-    refuse(algorithm["TrainingInputMode"] == "Pipe", unsupported("TrainingInputMode Pipe is"))
     one_instance(definition.get("ResourceConfig", {}))
     _spot(definition)
     channels = definition.get("InputDataConfig", [])
@@ -45,9 +44,6 @@ def _training_definition(definition: Json, hyperparameters: Json, store: Store) 
         source = channel["DataSource"].get("S3DataSource")
         refuse(source is None, unsupported(f"The data source of channel '{channel['ChannelName']}' is"))
         plain_s3(source or {})
-        refuse(channel.get("InputMode") == "Pipe", unsupported("InputMode Pipe is"))
-        refuse(channel.get("CompressionType") == "Gzip", unsupported("CompressionType Gzip is"))
-        refuse(channel.get("RecordWrapperType") == "RecordIO", unsupported("RecordWrapperType RecordIO is"))
 
 
 def _spot(definition: Json) -> None:
@@ -72,14 +68,9 @@ def _spot(definition: Json) -> None:
 def tuning_rules(request: Json, store: Store) -> None:
     """CreateHyperParameterTuningJob."""
     config = request["HyperParameterTuningJobConfig"]
-    for name in ("WarmStartConfig", "Autotune", "TrainingJobDefinitions"):
-        refuse(name in request, unsupported(f"{name} is"))
     refuse("TrainingJobDefinition" not in request, invalid("TrainingJobDefinition is required."))
     definition = request["TrainingJobDefinition"]
-    for name in ("HyperParameterTuningResourceConfig", "HyperParameterRanges", "TuningObjective"):
-        refuse(name in definition, unsupported(f"{name} in TrainingJobDefinition is"))
     _training_definition(definition, definition.get("StaticHyperParameters", {}), store)
-    refuse(config["Strategy"] == "Hyperband", unsupported("Strategy Hyperband is"))
     refuse(
         "HyperParameterTuningJobObjective" not in config,
         invalid("HyperParameterTuningJobObjective is required."),
@@ -90,9 +81,6 @@ def tuning_rules(request: Json, store: Store) -> None:
 
 def _tuning_limits(config: Json) -> None:
     limits = config["ResourceLimits"]
-    criteria = config.get("TuningJobCompletionCriteria", {})
-    for name in ("BestObjectiveNotImproving", "ConvergenceDetected"):
-        refuse(name in criteria, unsupported(f"{name} is"))
     refuse(
         "MaxNumberOfTrainingJobs" not in limits,
         unsupported("A tuning job without MaxNumberOfTrainingJobs is"),
@@ -111,7 +99,6 @@ def _tuning_ranges(config: Json, static: Json) -> None:
         each["Name"] for each in itertools.chain.from_iterable(ranges.values()) if isinstance(each, dict)
     ]
     refuse(not names, invalid("ParameterRanges must have at least one hyperparameter range."))
-    refuse(ranges.get("AutoParameters"), unsupported("AutoParameters are"))
     both = [name for name in names if name in static]
     text = f"Hyperparameters can't be both static and tunable: [{', '.join(both)}]."
     refuse(both, invalid(text))

@@ -46,7 +46,7 @@ THREE = {"IntegerParameterRanges": [{"Name": "max_depth", "MinValue": "3", "MaxV
         ),
         (
             changed(PROCESSING, "ProcessingResources.ClusterConfig.InstanceCount", 2),
-            "More than one instance is not supp",
+            "InstanceCount 2 is not supp",
         ),
         (
             changed(PROCESSING, f"{INPUT}.LocalPath", "/tmp/in"),
