@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from local.sagemaker.errors import ServiceError, invalid
@@ -87,6 +88,8 @@ class Registry:
             "ModelPackageStatus": "Completed",
             "ModelPackageStatusDetails": {"ValidationStatuses": [], "ImageScanStatuses": []},
         }
+        if specification := request.get("InferenceSpecification"):
+            fields["InferenceSpecification"] = _with_digests(specification)
         token = request.get("ClientToken", "")
         with self._store.lock:
             if arn := self._made_for_token.get(token):
@@ -152,3 +155,12 @@ class Registry:
     def _versions(self, group_name: str) -> list[Record]:
         packages = self._store.all(PACKAGE)
         return [package for package in packages if package.fields.get("ModelPackageGroupName") == group_name]
+
+
+def _with_digests(specification: Json) -> Json:
+    """The specification with each image's digest, which SageMaker looks up. Here it is made of the URI."""
+    containers = [
+        container | {"ImageDigest": f"sha256:{hashlib.sha256(container['Image'].encode()).hexdigest()}"}
+        for container in specification["Containers"]
+    ]
+    return specification | {"Containers": containers}

@@ -5,7 +5,7 @@ from local.embedded.seams.encryption import install_encryption
 from local.embedded.seams.executions import executions, install_machine, redrive_execution, run_execution
 from local.embedded.seams.handovers import install_handovers
 from local.embedded.seams.keys import install_keys, role_may_grant
-from local.embedded.seams.missing import install_missing
+from local.embedded.seams.missing import install_missing, object_exists
 from local.embedded.seams.names import MINISTACK_VERSION, SEAMS, check, configure, settings
 from local.embedded.seams.permissions import (
     SagemakerResource,
@@ -47,6 +47,7 @@ __all__ = [
     "install_service",
     "install_version_ids",
     "make_service_role",
+    "object_exists",
     "redrive_execution",
     "refusal",
     "role_credentials",

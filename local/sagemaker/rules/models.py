@@ -70,5 +70,8 @@ def package_rules(request: Json, store: Store) -> None:
     refuse(not group and not name, invalid("Missing ARN."))
     containers = request.get("InferenceSpecification", {}).get("Containers", [])
     refuse(len(containers) > 1, unsupported("A model package with more than one container is"))
+    for container in containers:
+        refuse("Image" not in container, invalid("A container requires Image."))
+        image_of(container["Image"], store)
     text = "ModelApprovalStatus is only supported for versioned model packages."
     refuse(name and "ModelApprovalStatus" in request, invalid(text))

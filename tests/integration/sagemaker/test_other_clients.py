@@ -101,11 +101,12 @@ def test_sagemakers_library_runs_a_processing_job_and_sees_it_fail(
 def test_sagemakers_library_approves_a_model(bench: Bench, session: boto3.Session) -> None:
     group = bench.name()
     resources.ModelPackageGroup.create(model_package_group_name=group, session=session, region=REGION)
+    bench.s3.put_object(Bucket=bench.bucket, Key="approved/model.tar.gz", Body=b"a model")
     # Its own ModelPackage.create reads a member from the response that SageMaker's API does not have.
     created = bench.sagemaker.create_model_package(
         ModelPackageGroupName=group,
         InferenceSpecification={
-            "Containers": [{"Image": XGBOOST, "ModelDataUrl": "s3://bucket/model.tar.gz"}],
+            "Containers": [{"Image": XGBOOST, "ModelDataUrl": f"s3://{bench.bucket}/approved/model.tar.gz"}],
             "SupportedContentTypes": ["text/csv"],
             "SupportedResponseMIMETypes": ["text/csv"],
         },

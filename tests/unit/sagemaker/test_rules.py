@@ -152,6 +152,14 @@ THREE = {"IntegerParameterRanges": [{"Name": "max_depth", "MinValue": "3", "MaxV
             "Both ModelPackageName and ModelPackageGroupName are provided in the input. Cannot determine which one to use.",
         ),
         (changed(PACKAGE, "ModelPackageGroupName", None), "Missing ARN."),
+        (
+            changed(PACKAGE, "InferenceSpecification.Containers.0.Image", "busybox"),
+            "Invalid image URI busybox.",
+        ),
+        (
+            changed(PACKAGE, "InferenceSpecification.Containers", [MODEL["PrimaryContainer"]] * 2),
+            "A model package with more than one container is not supported",
+        ),
     ],
 )
 def test_what_sagemaker_would_refuse_and_what_is_not_served_is_said_at_once(

@@ -22,6 +22,7 @@ TRANSFORM = aws_arn("sagemaker", f"transform-job/{RUN}-predict-0-0")
 MODEL = aws_arn("sagemaker", f"model/{RUN}-model-0-0")
 PACKAGE = aws_arn("sagemaker", f"model-package/{STACK}/7")
 GROUP = aws_arn("sagemaker", f"model-package-group/{STACK}")
+XGBOOST_REPOSITORY = aws_arn("ecr", "repository/sagemaker-xgboost", account="683313688378")
 JOB_ROLE = aws_arn("iam", "role/mpg-test-JobRole-X1", region="")
 TO_SAGEMAKER = {"iam:PassedToService": "sagemaker.amazonaws.com"}
 
@@ -64,6 +65,8 @@ NEEDED_BY_TASK = {
     "aws-sdk:sagemaker:createModelPackage": [
         ("sagemaker:CreateModelPackage", PACKAGE),
         ("sagemaker:CreateModelPackage", GROUP),
+        *((f"ecr:{action}", XGBOOST_REPOSITORY) for action in ("BatchGetImage", "DescribeImages")),
+        ("s3:GetObject", f"{BUCKET}/models/{RUN}/model.tar.gz"),
     ],
     "aws-sdk:sagemaker:describeModelPackage": [("sagemaker:DescribeModelPackage", PACKAGE)],
     "aws-sdk:sagemaker:listModelPackages": [
@@ -141,6 +144,13 @@ def test_the_role_allows_what_step_functions_does_for_itself() -> None:
 def test_the_role_allows_nothing_that_no_task_needs() -> None:
     needed = {action for calls in (*NEEDED_BY_TASK.values(), NEEDED_ALWAYS) for action, _ in calls}
     assert iam.actions("StateMachineRole") == needed
+
+
+def test_only_what_is_registered_can_be_read() -> None:
+    policy = iam.statements("StateMachineRole")
+    for key in ("incoming/cars.csv", f"runs/{RUN}/prepared/train/train.csv", "code/0123/preprocess.py"):
+        assert not iam.allows(policy, "s3:GetObject", f"{BUCKET}/{key}")
+    assert not iam.allows(policy, "ecr:BatchGetImage", XGBOOST_REPOSITORY.replace("xgboost", "other"))
 
 
 def test_jobs_outside_the_pipeline_are_out_of_reach() -> None:
