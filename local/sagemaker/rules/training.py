@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import itertools
 
+import regex
+
+from local.sagemaker.engines.images import Image
 from local.sagemaker.engines.search_space import Space, read_ranges
 from local.sagemaker.errors import invalid, unsupported
 from local.sagemaker.kinds import Json
+from local.sagemaker.patterns import java_pattern
 from local.sagemaker.rules.common import image_of, no_two, one_instance, plain_s3, refuse
 from local.sagemaker.store import Store
 
@@ -33,9 +37,9 @@ def _training_definition(definition: Json, hyperparameters: Json, store: Store) 
     algorithm = definition["AlgorithmSpecification"]
     refuse("TrainingImage" not in algorithm, unsupported("An algorithm without TrainingImage is"))
     image = image_of(algorithm["TrainingImage"], store)
-    refuse(algorithm.get("MetricDefinitions"), invalid(_OWN_METRICS))
-    script = "sagemaker_program" in hyperparameters or image.kind != "xgboost"
-    refuse(script, unsupported("Training with a script (script mode) is"))
+    refuse(algorithm.get("MetricDefinitions") and image.kind == "xgboost", invalid(_OWN_METRICS))
+    _metrics(algorithm.get("MetricDefinitions", []))
+    _program(definition, hyperparameters, image)
     one_instance(definition.get("ResourceConfig", {}))
     _spot(definition)
     channels = definition.get("InputDataConfig", [])
@@ -44,6 +48,31 @@ def _training_definition(definition: Json, hyperparameters: Json, store: Store) 
         source = channel["DataSource"].get("S3DataSource")
         refuse(source is None, unsupported(f"The data source of channel '{channel['ChannelName']}' is"))
         plain_s3(source or {})
+
+
+def _program(definition: Json, hyperparameters: Json, image: Image) -> None:
+    """What runs is the request's own entrypoint or the built-in XGBoost; here are no toolkits for scripts."""
+    algorithm, checkpoints = definition["AlgorithmSpecification"], definition.get("CheckpointConfig")
+    if "ContainerEntrypoint" in algorithm:
+        path = checkpoints["LocalPath"] if checkpoints else "/opt/ml/"
+        inside = path.startswith("/opt/ml/") and ".." not in path.split("/")
+        refuse(not inside, unsupported(f"CheckpointConfig.LocalPath {path} is"))
+        return
+    alone = "ContainerArguments" in algorithm
+    refuse(alone, unsupported("AlgorithmSpecification.ContainerArguments without ContainerEntrypoint is"))
+    script = "sagemaker_program" in hyperparameters or image.kind != "xgboost"
+    refuse(script, unsupported("Training with a script (script mode) without ContainerEntrypoint is"))
+    refuse(checkpoints, unsupported("CheckpointConfig of the built-in algorithm is"))
+
+
+def _metrics(definitions: list[Json]) -> None:
+    for each in definitions:
+        try:
+            groups = java_pattern(each["Regex"]).groups
+        except regex.error as error:
+            raise invalid(f"Invalid metric definition {each['Name']}: {error}") from None
+        text = f"Invalid metric definition {each['Name']}: its regular expression has no capturing group"
+        refuse(groups < 1, invalid(text))
 
 
 def _spot(definition: Json) -> None:

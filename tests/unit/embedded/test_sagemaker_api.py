@@ -44,7 +44,8 @@ class Caller:
         )
         handle = sagemaker_handler(self, permissions)
         sent = {"x-amz-target": f"SageMaker.{action}"}
-        _, _, body = asyncio.run(handle("POST", "/", sent, json.dumps(request).encode(), {}))
+        answered = handle("POST", "/", sent, json.dumps(request).encode(), {})
+        _, _, body = asyncio.run(asyncio.wait_for(answered, 10))
         answer: dict[str, Any] = json.loads(body)
         return answer
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from local.sagemaker import SageMaker, ServiceError
-from tests.unit.sagemaker.fakes import ROLE, SKLEARN
+from tests.unit.sagemaker.fakes import ROLE
 from tests.unit.sagemaker.requests import MODEL, PACKAGE, PROCESSING, TRAINING, TRANSFORM, TUNING, changed
 
 CROSS = "RoleArn: Cross-account pass role is not allowed."
@@ -69,8 +69,10 @@ THREE = {"IntegerParameterRanges": [{"Name": "max_depth", "MinValue": "3", "MaxV
         ),
         (changed(TRAINING, "AlgorithmSpecification", None), "AlgorithmSpecification is required."),
         (changed(TRAINING, "AlgorithmSpecification.MetricDefinitions", METRICS), OWN_METRICS),
-        (changed(TRAINING, "AlgorithmSpecification.TrainingImage", SKLEARN), "script mode) is not supported"),
-        (changed(TRAINING, "HyperParameters.sagemaker_program", "train.py"), "script mode) is not supported"),
+        (
+            changed(TRAINING, "HyperParameters.sagemaker_program", "train.py"),
+            "(script mode) without ContainerEntrypoint is not supported",
+        ),
         (
             changed(TRAINING, f"{CHANNEL}.DataSource.S3DataSource.S3DataType", "AugmentedManifestFile"),
             "S3DataType Augmented",
