@@ -16,6 +16,9 @@ from local.sagemaker.kinds import KINDS, PACKAGE, PACKAGE_GROUP
 
 Json = Mapping[str, Any]
 
+READ_ARTIFACT = "s3:GetObject"
+_IMAGE = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[a-z.]+/(?P<name>[^:@]+)[:@].+")
+
 # How SageMaker itself acts. On AWS its events need no role at all; here they come in by PutEvents.
 SERVICE_ROLE_POLICY = {
     "Version": "2012-10-17",
@@ -124,12 +127,6 @@ def _containers(request: Json) -> list[Json]:
     containers = specification.get("Containers") if isinstance(specification, Mapping) else None
     listed = containers if isinstance(containers, list) else []
     return [each for each in listed if isinstance(each, Mapping)]
-
-
-READ_ARTIFACT = "s3:GetObject"
-
-
-_IMAGE = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[a-z.]+/(?P<name>[^:@]+)[:@].+")
 
 
 def volume_keys(request: Any) -> Iterator[str]:

@@ -74,12 +74,11 @@ def _refused(
     if not isinstance(request, dict):
         return "SerializationException", "The request is no JSON object."
     roles = sorted(set(passed_roles(request))) if action.startswith("Create") else []
-    asked: list[tuple[str, str, dict[str, str]]] = []
+    read = list(read_for_package(request)) if action == "CreateModelPackage" else []
+    asked: list[tuple[str, str, dict[str, str]]] = [(*each, {}) for each in read]
     if action.startswith("Create") and request.get("Tags"):
         asked.append(("sagemaker:AddTags", permissions.resource(action, request), {}))
     asked += [("iam:PassRole", role, {"iam:PassedToService": "sagemaker.amazonaws.com"}) for role in roles]
-    read = list(read_for_package(request)) if action == "CreateModelPackage" else []
-    asked += [(*each, {}) for each in read]
     for question in asked:
         if reason := permissions.refusal(headers, *question):
             return "AccessDeniedException", reason
@@ -94,12 +93,9 @@ def _refused(
             )
     for what, resource in read:
         if what == READ_ARTIFACT and not permissions.exists(resource):
-            return "ValidationException", f"Could not find model data at {_uri(resource)}."
+            uri = f"s3://{resource.rpartition(':::')[2]}"
+            return "ValidationException", f"Could not find model data at {uri}."
     return _refused_key(service, request, roles, permissions) if action.startswith("Create") else None
-
-
-def _uri(object_arn: str) -> str:
-    return f"s3://{object_arn.rpartition(':::')[2]}"
 
 
 def _refused_key(

@@ -48,17 +48,18 @@ class Metrics:
     def read(self, line: str) -> None:
         """Take the metrics out of a line of the job's output."""
         for name, number in self._found(line):
-            with contextlib.suppress(ValueError):
-                self.values[name].append(float(number))
-                self.on_value(name)
+            self.values[name].append(number)
+            self.on_value(name)
 
-    def _found(self, line: str) -> Iterator[tuple[str, str]]:
+    def _found(self, line: str) -> Iterator[tuple[str, float]]:
         if _METRIC_LINE.match(line):
             for channel, metric, number in _METRIC.findall(line):
-                yield f"{channel}:{metric}", number
+                yield f"{channel}:{metric}", float(number)
         for definition in self.definitions:
-            if match := java_pattern(definition["Regex"]).search(line):
-                yield definition["Name"], match[1] or ""
+            match = java_pattern(definition["Regex"]).search(line)
+            # What an expression finds need not be a number.
+            with contextlib.suppress(TypeError, ValueError):
+                yield definition["Name"], float(match[1] if match else "")
 
     def final(self) -> list[Json]:
         """`FinalMetricDataList`: the last finite value of each."""

@@ -85,7 +85,7 @@ def test_metrics_are_read_by_the_expressions_of_the_request(
         return 0
 
     workers.program = program
-    definitions = [{"Name": "loss", "Regex": r"loss=(\S+);"}, {"Name": "never", "Regex": "never (.*)"}]
+    definitions = [{"Name": "loss", "Regex": r"loss=(\S+);"}, {"Name": "never", "Regex": "epoch (.*),"}]
     described = train(sagemaker, changed(ON_SKLEARN, f"{ALGORITHM}.MetricDefinitions", definitions))
 
     found = {each["MetricName"]: each["Value"] for each in described["FinalMetricDataList"]}
