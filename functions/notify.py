@@ -56,15 +56,17 @@ def _described(processing_job: str) -> str:
 def _first_failed_trial(tuning_job: str) -> str:
     """The reason of the first training job that failed; a tuning job's own reason only says that they did."""
     try:
-        trials = client("sagemaker").list_training_jobs_for_hyper_parameter_tuning_job(
-            HyperParameterTuningJobName=tuning_job, StatusEquals="Failed", SortOrder="Ascending", MaxResults=1
-        )["TrainingJobSummaries"]
+        pages = (
+            client("sagemaker")
+            .get_paginator("list_training_jobs_for_hyper_parameter_tuning_job")
+            .paginate(HyperParameterTuningJobName=tuning_job, StatusEquals="Failed", SortOrder="Ascending")
+        )
+        # A page is filtered after it was taken: an early one can be empty.
+        trial = next((trial for page in pages for trial in page["TrainingJobSummaries"]), None)
     except (ClientError, BotoCoreError) as error:
         logger.warning("trials not readable", tuning_job=tuning_job, **describe_error(error))
         return ""
-    return "".join(
-        f"{trial['TrainingJobName']}: {readable_cause(trial.get('FailureReason', ''))}" for trial in trials
-    )
+    return f"{trial['TrainingJobName']}: {readable_cause(trial.get('FailureReason', ''))}" if trial else ""
 
 
 def tell(ending: Ending, topic_arn: str) -> bool:

@@ -6,6 +6,7 @@ SageMaker is, which roles it hands over, and keeps every question that was asked
 """
 
 import json
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -14,6 +15,9 @@ from typing import Any
 from local.sagemaker.kinds import KINDS, PACKAGE, PACKAGE_GROUP
 
 Json = Mapping[str, Any]
+
+READ_ARTIFACT = "s3:GetObject"
+_IMAGE = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[a-z.]+/(?P<name>[^:@]+)[:@].+")
 
 # How SageMaker itself acts. On AWS its events need no role at all; here they come in by PutEvents.
 SERVICE_ROLE_POLICY = {
@@ -100,6 +104,29 @@ def passed_roles(request: Any) -> Iterator[str]:
     definitions = request.get("TrainingJobDefinitions")
     for definition in definitions if isinstance(definitions, list) else []:
         yield from passed_roles(definition)
+
+
+def read_for_package(request: Json) -> Iterator[tuple[str, str]]:
+    """What SageMaker reads when a model package is made: action and resource, for each image and artifact.
+
+    It looks up the image's digest and reads the artifact. AWS documents neither; its own policy for whoever
+    registers models allows just these actions, so they are asked of the caller:
+    https://docs.aws.amazon.com/sagemaker/latest/dg/security-iam-awsmanpol-model-registry.html
+    """
+    for container in _containers(request):
+        if image := _IMAGE.fullmatch(_text(container.get("Image"))):
+            repository = "arn:aws:ecr:{region}:{account}:repository/{name}".format(**image.groupdict())
+            yield "ecr:BatchGetImage", repository
+            yield "ecr:DescribeImages", repository
+        if uri := _text(container.get("ModelDataUrl")):
+            yield READ_ARTIFACT, f"arn:aws:s3:::{uri.removeprefix('s3://')}"
+
+
+def _containers(request: Json) -> list[Json]:
+    specification = request.get("InferenceSpecification")
+    containers = specification.get("Containers") if isinstance(specification, Mapping) else None
+    listed = containers if isinstance(containers, list) else []
+    return [each for each in listed if isinstance(each, Mapping)]
 
 
 def volume_keys(request: Any) -> Iterator[str]:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from local.embedded.iam import CannotAssume, passed_roles, volume_keys
+from local.embedded.iam import READ_ARTIFACT, CannotAssume, passed_roles, read_for_package, volume_keys
 from local.sagemaker import ServiceError
 
 logger = logging.getLogger(__name__)
@@ -44,6 +44,8 @@ class Permissions:
     assume: Callable[[str], Any]
     # Whether a grant on a key, by its ARN, can be made as a role, which is how SageMaker encrypts a volume.
     may_grant: Callable[[str, str], bool]
+    # Whether there is an object in S3, by its ARN.
+    exists: Callable[[str], bool]
 
 
 def sagemaker_handler(service: Service, permissions: Permissions) -> Handler:
@@ -72,7 +74,8 @@ def _refused(
     if not isinstance(request, dict):
         return "SerializationException", "The request is no JSON object."
     roles = sorted(set(passed_roles(request))) if action.startswith("Create") else []
-    asked: list[tuple[str, str, dict[str, str]]] = []
+    read = list(read_for_package(request)) if action == "CreateModelPackage" else []
+    asked: list[tuple[str, str, dict[str, str]]] = [(*each, {}) for each in read]
     if action.startswith("Create") and request.get("Tags"):
         asked.append(("sagemaker:AddTags", permissions.resource(action, request), {}))
     asked += [("iam:PassRole", role, {"iam:PassedToService": "sagemaker.amazonaws.com"}) for role in roles]
@@ -88,6 +91,10 @@ def _refused(
                 f"Could not assume role {role}. Please ensure that the role exists and allows principal "
                 "'sagemaker.amazonaws.com' to assume the role.",
             )
+    for what, resource in read:
+        if what == READ_ARTIFACT and not permissions.exists(resource):
+            uri = f"s3://{resource.rpartition(':::')[2]}"
+            return "ValidationException", f"Could not find model data at {uri}."
     return _refused_key(service, request, roles, permissions) if action.startswith("Create") else None
 
 

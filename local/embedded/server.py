@@ -69,7 +69,9 @@ def build(
         quotas=limits,
     )
     resource = partial(sagemaker_resource, region=REGION, account=ACCOUNT_ID)
-    permissions = Permissions(resource, seams.refusal, as_sagemaker, seams.role_may_grant(questions))
+    permissions = Permissions(
+        resource, seams.refusal, as_sagemaker, seams.role_may_grant(questions), seams.object_exists
+    )
     seams.install_service("sagemaker", "SageMaker.", sagemaker_handler(sagemaker, permissions))
     seams.install_resource_type("AWS::SageMaker::ModelPackageGroup", model_package_group_handlers(sagemaker))
     seams.install_event_source("aws.sagemaker")

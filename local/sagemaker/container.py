@@ -65,15 +65,15 @@ class Container:
             return ""
         return self.there(text)
 
-    def pack_model(self) -> bytes:
-        """`model.tar.gz` with exactly the content of /opt/ml/model."""
+    def pack(self, relative: str) -> bytes:
+        """A `.tar.gz` with exactly the content of a folder."""
         buffer = io.BytesIO()
-        model = self.root / "model"
+        folder = self.root / relative
         with (
             gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=3, mtime=int(time.time())) as zipped,
             tarfile.open(fileobj=zipped, mode="w") as archive,
         ):
-            for path in sorted(model.iterdir()) if model.is_dir() else []:
+            for path in sorted(folder.iterdir()) if folder.is_dir() else []:
                 archive.add(path, arcname=path.name)
         return buffer.getvalue()
 

@@ -39,7 +39,6 @@ LISTS: dict[str, tuple[Kind, str, str]] = {
     "ListModelPackages": (PACKAGE, "CreationTime", "Ascending"),
 }
 
-_EXACT = {"ModelApprovalStatus": "ModelApprovalStatus", "HyperParameterTuningJobName": "TuningJobName"}
 _TIMES = {
     "CreationTimeAfter": ("CreationTime", 1),
     "CreationTimeBefore": ("CreationTime", -1),
@@ -49,19 +48,28 @@ _TIMES = {
 
 
 def list_page(action: str, records: Iterable[Record], request: Json) -> Json:
-    """The response of a List action over all resources of its kind."""
+    """The response of a List action over all resources of its kind.
+
+    A page is taken first and filtered then, as SageMaker does it: a page can be short, or empty, although its
+    NextToken leads to more (https://github.com/boto/boto3/issues/2521).
+    """
     kind, sort_by, order = LISTS[action]
-    found = [record for record in records if _matches(record, request)]
+    listed = [record for record in records if _belongs(record, request)]
     sort_by = request.get("SortBy", sort_by)
     if sort_by == "FinalObjectiveMetricValue":
-        found = [record for record in found if "FinalHyperParameterTuningJobObjectiveMetric" in record.fields]
-    position = _position(kind, sort_by)
-    found.sort(key=position, reverse=request.get("SortOrder", order) == "Descending")
+        listed = [
+            record for record in listed if "FinalHyperParameterTuningJobObjectiveMetric" in record.fields
+        ]
+    listed.sort(key=_position(kind, sort_by), reverse=request.get("SortOrder", order) == "Descending")
     list_name = next(name for name in output_members(action) if name != "NextToken")
     summary: Any = output_members(action)[list_name]
     names = summary.member.members
-    page, token = paginate(found, request, PAGE, lambda record: record.arn)
-    summaries = [{name: record.fields[name] for name in names if name in record.fields} for record in page]
+    page, token = paginate(listed, request, PAGE, lambda record: record.arn)
+    summaries = [
+        {name: record.fields[name] for name in names if name in record.fields}
+        for record in page
+        if _matches(record, request)
+    ]
     return {list_name: summaries} | ({"NextToken": token} if token else {})
 
 
@@ -90,18 +98,11 @@ def _read_token(token: str) -> tuple[str, int]:
         raise invalid("Invalid pagination token.") from None
 
 
-def _matches(record: Record, request: Json) -> bool:
+def _belongs(record: Record, request: Json) -> bool:
+    """Whether a resource is of the tuning job, the group or the type that is listed."""
     fields = record.fields
-    if "NameContains" in request and request["NameContains"].lower() not in record.name.lower():
-        return False
-    if "StatusEquals" in request and record.status != request["StatusEquals"]:
-        return False
-    for filter_name, field in _EXACT.items():
-        if filter_name in request and fields.get(field) != request[filter_name]:
-            return False
-    for filter_name, (field, sign) in _TIMES.items():
-        if filter_name in request and sign * (fields[field] - request[filter_name]) <= 0:
-            return False
+    if tuning_job := request.get("HyperParameterTuningJobName"):
+        return bool(fields.get("TuningJobName") == tuning_job)
     return record.kind is not PACKAGE or _is_of_type(fields, request)
 
 
@@ -111,6 +112,22 @@ def _is_of_type(fields: Json, request: Json) -> bool:
         return bool(fields.get("ModelPackageGroupName") == group.rpartition("/")[2])
     wanted = request.get("ModelPackageType", "Unversioned")
     return bool(wanted == "Both" or (wanted == "Versioned") == ("ModelPackageVersion" in fields))
+
+
+def _matches(record: Record, request: Json) -> bool:
+    fields = record.fields
+    if "NameContains" in request and request["NameContains"].lower() not in record.name.lower():
+        return False
+    if "StatusEquals" in request and record.status != request["StatusEquals"]:
+        return False
+    approval = request.get("ModelApprovalStatus")
+    if approval and fields.get("ModelApprovalStatus") != approval:
+        return False
+    return all(
+        sign * (fields[field] - request[name]) > 0
+        for name, (field, sign) in _TIMES.items()
+        if name in request
+    )
 
 
 def _position(kind: Kind, sort_by: str) -> Callable[[Record], Any]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import time
+from pathlib import Path
 
 from local.sagemaker.engines.images import find_image
-from local.sagemaker.errors import JobFailed, JobStopped
+from local.sagemaker.errors import JobFailed
 from local.sagemaker.jobs import Job, Work, exit_code
 from local.sagemaker.kinds import Json
+from local.sagemaker.mirror import Mirror
+from local.sagemaker.storage import Storage
 
 
 def _run(job: Job) -> None:
@@ -22,20 +25,20 @@ def _run(job: Job) -> None:
     outputs = [each["S3Output"] for each in fields.get("ProcessingOutputConfig", {}).get("Outputs", [])]
     for output in outputs:
         job.container.path(output["LocalPath"]).mkdir(parents=True, exist_ok=True)
-    try:
+    with contextlib.ExitStack() as continuous:
+        for output in outputs:
+            if output["S3UploadMode"] == "Continuous":
+                continuous.enter_context(Mirror(*_target(job, output)))
         _run_program(job)
-    except (JobFailed, JobStopped):
-        # What is uploaded continuously is there even if the job does not end well.
-        with contextlib.suppress(JobFailed):
-            _upload(job, [output for output in outputs if output["S3UploadMode"] == "Continuous"])
-        raise
-    _upload(job, outputs)
-
-
-def _upload(job: Job, outputs: list[Json]) -> None:
-    key = job.fields.get("ProcessingOutputConfig", {}).get("KmsKeyId")
     for output in outputs:
-        job.storage.upload_folder(job.container.path(output["LocalPath"]), output["S3Uri"], key)
+        if output["S3UploadMode"] == "EndOfJob":
+            job.storage.upload_folder(*_target(job, output)[1:])
+
+
+def _target(job: Job, output: Json) -> tuple[Storage, Path, str, str | None]:
+    """From where an output is uploaded, to which URI, under which key."""
+    key = job.fields.get("ProcessingOutputConfig", {}).get("KmsKeyId")
+    return job.storage, job.container.path(output["LocalPath"]), output["S3Uri"], key
 
 
 def _run_program(job: Job) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from local.sagemaker.errors import ServiceError, invalid
@@ -16,7 +17,6 @@ _UPDATED = (
     "ModelApprovalStatus",
     "ApprovalDescription",
     "ModelPackageRegistrationType",
-    "InferenceSpecification",
     "SourceUri",
     "ModelCard",
     "ModelLifeCycle",
@@ -88,6 +88,8 @@ class Registry:
             "ModelPackageStatus": "Completed",
             "ModelPackageStatusDetails": {"ValidationStatuses": [], "ImageScanStatuses": []},
         }
+        if specification := request.get("InferenceSpecification"):
+            fields["InferenceSpecification"] = _with_digests(specification)
         token = request.get("ClientToken", "")
         with self._store.lock:
             if arn := self._made_for_token.get(token):
@@ -115,7 +117,6 @@ class Registry:
         with self._store.lock:
             changes = {name: request[name] for name in _UPDATED if name in request}
             changes |= self._customer_metadata(record, request)
-            changes |= self._more_specifications(record, request)
             changed = [name for name, value in changes.items() if record.fields.get(name) != value]
             self._store.update(record, changes)
         if changed:
@@ -131,11 +132,6 @@ class Registry:
         for key in removed:
             left.pop(key, None)
         return {"CustomerMetadataProperties": left | added}
-
-    def _more_specifications(self, record: Record, request: Json) -> Json:
-        added = request.get("AdditionalInferenceSpecificationsToAdd")
-        name = "AdditionalInferenceSpecifications"
-        return {name: [*record.fields.get(name, []), *added]} if added else {}
 
     def delete_package(self, request: Json) -> Json:
         """DeleteModelPackage."""
@@ -159,3 +155,12 @@ class Registry:
     def _versions(self, group_name: str) -> list[Record]:
         packages = self._store.all(PACKAGE)
         return [package for package in packages if package.fields.get("ModelPackageGroupName") == group_name]
+
+
+def _with_digests(specification: Json) -> Json:
+    """The specification with each image's digest, which SageMaker looks up. Here it is made of the URI."""
+    containers = [
+        container | {"ImageDigest": f"sha256:{hashlib.sha256(container['Image'].encode()).hexdigest()}"}
+        for container in specification["Containers"]
+    ]
+    return specification | {"Containers": containers}

@@ -18,6 +18,7 @@ from local.sagemaker.kinds import JOBS, KINDS, PROCESSING, TRAINING, TUNING, Jso
 from local.sagemaker.launcher import Launcher
 from local.sagemaker.listing import LISTS, list_page
 from local.sagemaker.logs import Logs
+from local.sagemaker.members import refuse_unsupported
 from local.sagemaker.registry import Registry
 from local.sagemaker.rules import check_rules
 from local.sagemaker.store import Record, Store
@@ -79,7 +80,9 @@ class SageMaker:
             known = action in service_model().operation_names
             reason = "is not served by the local SageMaker" if known else "is no action of SageMaker"
             raise ServiceError("UnknownOperationException", f"{action} {reason}.")
-        checked = with_defaults(action, check_request(action, request))
+        asked = check_request(action, request)
+        refuse_unsupported(action, asked)
+        checked = with_defaults(action, asked)
         check_rules(action, checked, self._store)
         return answer(checked)
 

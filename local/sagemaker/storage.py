@@ -174,6 +174,21 @@ class Storage:
         with path.open("wb") as file:
             shutil.copyfileobj(self._body(item.bucket, item.key), file, 1 << 20)
 
+    def restore(self, uri: str, folder: Path) -> None:
+        """Put what there is in a folder of S3, which may be nothing, into a folder of this machine."""
+        bucket, prefix = split_uri(join_uri(uri, ""))
+        try:
+            items = [item for item in self._list(bucket, prefix) if not item["Key"].endswith("/")]
+        except ClientError as error:
+            raise JobFailed(f"ClientError: Data download failed: {uri}: {error}") from error
+        for item in items:
+            found = S3Object(bucket, item["Key"], item["Key"].removeprefix(prefix), item["ETag"])
+            path = folder / found.relative
+            if not path.resolve().is_relative_to(folder.resolve()):
+                raise JobFailed(f"ClientError: Data download failed: the key {found.key} leaves its folder.")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._read_to(found, path)
+
     def read(self, item: S3Object) -> bytes:
         """The content of one object."""
         content: bytes = self._body(item.bucket, item.key).read()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from local.sagemaker.engines.images import find_image
 from local.sagemaker.errors import InstanceReclaimed, JobFailed, JobStopped
 from local.sagemaker.jobs import Job, Work, exit_code
 from local.sagemaker.kinds import Json
+from local.sagemaker.mirror import Mirror
+from local.sagemaker.patterns import java_pattern
 from local.sagemaker.storage import Kept, join_uri
 
 _MESSAGES = {
@@ -38,16 +41,25 @@ class Metrics:
     """What a training job printed of each metric (`validation:rmse`), iteration by iteration."""
 
     on_value: Callable[[str], None] = lambda name: None
+    # Of the request's own metrics.
+    definitions: list[Json] = field(default_factory=list)
     values: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def read(self, line: str) -> None:
         """Take the metrics out of a line of the job's output."""
-        if not _METRIC_LINE.match(line):
-            return
-        for channel, metric, number in _METRIC.findall(line):
-            name = f"{channel}:{metric}"
-            self.values[name].append(float(number))
+        for name, number in self._found(line):
+            self.values[name].append(number)
             self.on_value(name)
+
+    def _found(self, line: str) -> Iterator[tuple[str, float]]:
+        if _METRIC_LINE.match(line):
+            for channel, metric, number in _METRIC.findall(line):
+                yield f"{channel}:{metric}", float(number)
+        for definition in self.definitions:
+            match = java_pattern(definition["Regex"]).search(line)
+            # What an expression finds need not be a number.
+            with contextlib.suppress(TypeError, ValueError):
+                yield definition["Name"], float(match[1] if match else "")
 
     def final(self) -> list[Json]:
         """`FinalMetricDataList`: the last finite value of each."""
@@ -61,6 +73,7 @@ def training_work(metrics: Metrics | None = None, kept: Kept | None = None) -> W
     watched = metrics or Metrics()
 
     def run(job: Job) -> None:
+        watched.definitions = job.fields["AlgorithmSpecification"].get("MetricDefinitions", [])
         job.on_line = watched.read
         while True:
             try:
@@ -106,7 +119,7 @@ def _wait_left(job: Job) -> float:
 
 
 def _wait_for_instance(job: Job) -> None:
-    """From one spot instance to the next. Nothing is kept: the built-in XGBoost has no checkpoints."""
+    """From one spot instance to the next. Nothing is kept but checkpoints."""
     move_to(job, "Interrupted")
     away, left = job.leave_instance(), _wait_left(job)
     if job.stopping.wait(min(away, left)):
@@ -127,14 +140,34 @@ def _train(job: Job, kept: Kept | None) -> None:
         job.storage.download(channel["DataSource"]["S3DataSource"], folder, kept)
         job.check()
     _write_configs(job)
-    job.container.path("/opt/ml/model").mkdir()
-    move_to(job, "Training")
-    try:
-        _run_algorithm(job)
-    except JobStopped:
-        _upload_model(job)
-        raise
+    for empty in ("/opt/ml/model", "/opt/ml/output/data"):
+        job.container.path(empty).mkdir()
+    with contextlib.ExitStack() as until_it_ends:
+        if checkpoints := fields.get("CheckpointConfig"):
+            until_it_ends.enter_context(_checkpoints(job, checkpoints))
+        move_to(job, "Training")
+        try:
+            _run_algorithm(job)
+        except JobStopped:
+            _upload_model(job)
+            raise
     _upload_model(job)
+
+
+def _checkpoints(job: Job, config: Json) -> Mirror:
+    """What an earlier job or instance left in S3, and from now on what this one adds to it."""
+    folder = job.container.path(config["LocalPath"])
+    folder.mkdir(parents=True, exist_ok=True)
+    job.storage.restore(config["S3Uri"], folder)
+    return Mirror(job.storage, folder, config["S3Uri"])
+
+
+def _program(job: Job) -> tuple[str, ...]:
+    """The request's own entrypoint, or else the algorithm that the image is known for."""
+    algorithm = job.fields["AlgorithmSpecification"]
+    if "ContainerEntrypoint" in algorithm:
+        return (*algorithm["ContainerEntrypoint"], *algorithm.get("ContainerArguments", ()))
+    return "-m", "local.sagemaker.engines.xgboost_algorithm", str(job.container.root)
 
 
 def _run_algorithm(job: Job) -> None:
@@ -142,7 +175,7 @@ def _run_algorithm(job: Job) -> None:
     image = find_image(fields["AlgorithmSpecification"]["TrainingImage"], job.backend.store.region)
     names = {"TRAINING_JOB_NAME": job.record.key, "TRAINING_JOB_ARN": job.record.arn}
     ended = job.run(
-        ("-m", "local.sagemaker.engines.xgboost_algorithm", str(job.container.root)),
+        _program(job),
         names | fields.get("Environment", {}),
         hidden_modules=image.hidden_modules,
         instance_type=fields["ResourceConfig"].get("InstanceType", ""),
@@ -154,13 +187,22 @@ def _run_algorithm(job: Job) -> None:
 
 
 def _upload_model(job: Job) -> None:
-    if not any(job.container.path("/opt/ml/model").iterdir()):
-        return
-    move_to(job, "Uploading")
+    """The model, and what a program of one's own leaves in /opt/ml/output/data."""
+    if model := _upload_archive(job, "model", "model.tar.gz"):
+        job.update({"ModelArtifacts": {"S3ModelArtifacts": model}})
+    _upload_archive(job, "output/data", "output.tar.gz")
+
+
+def _upload_archive(job: Job, folder: str, name: str) -> str:
+    """Where the content of a folder is now; "" if there is none."""
+    if not any(job.container.path(folder).iterdir()):
+        return ""
+    if job.fields["SecondaryStatus"] != "Uploading":
+        move_to(job, "Uploading")
     output = job.fields["OutputDataConfig"]
-    uri = join_uri(output["S3OutputPath"], f"{job.record.key}/output/model.tar.gz")
-    job.storage.upload(job.container.pack_model(), uri, output.get("KmsKeyId"))
-    job.update({"ModelArtifacts": {"S3ModelArtifacts": uri}})
+    uri = join_uri(output["S3OutputPath"], f"{job.record.key}/output/{name}")
+    job.storage.upload(job.container.pack(folder), uri, output.get("KmsKeyId"))
+    return uri
 
 
 def _write_configs(job: Job) -> None:

@@ -105,6 +105,8 @@ class Tuning:
             "Number": len(self._trials) + 1,
             "ObjectiveStatus": "Pending",
         }
+        if "DefinitionName" in definition:
+            fields["TrainingJobDefinitionName"] = definition["DefinitionName"]
         job = self._start_training(self._job, fields, metrics, self._kept)
         trial = Trial(job, values, metrics)
         self._trials.append(trial)
@@ -208,6 +210,7 @@ def counters(trials: list[Json]) -> Json:
 
 
 _SUMMARY = (
+    "TrainingJobDefinitionName",
     "TrainingJobName",
     "TrainingJobArn",
     "TuningJobName",

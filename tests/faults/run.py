@@ -186,21 +186,28 @@ class Run:
         """Name and status of each processing, tuning and transform job."""
         sagemaker = self.pipeline.client("sagemaker")
         found: dict[str, str] = {}
-        for kind, listed in (
-            ("ProcessingJob", sagemaker.list_processing_jobs),
-            ("HyperParameterTuningJob", sagemaker.list_hyper_parameter_tuning_jobs),
-            ("TransformJob", sagemaker.list_transform_jobs),
+        for kind, operation in (
+            ("ProcessingJob", "list_processing_jobs"),
+            ("HyperParameterTuningJob", "list_hyper_parameter_tuning_jobs"),
+            ("TransformJob", "list_transform_jobs"),
         ):
-            summaries = next(
-                value for value in listed(NameContains=self.run_id).values() if isinstance(value, list)
-            )
-            found |= {summary[f"{kind}Name"]: summary[f"{kind}Status"] for summary in summaries}
+            for page in sagemaker.get_paginator(operation).paginate(NameContains=self.run_id):
+                summaries = page[f"{kind}Summaries"]
+                found |= {summary[f"{kind}Name"]: summary[f"{kind}Status"] for summary in summaries}
         return found
 
     def trials(self) -> dict[str, str]:
         """Name and status of each training job."""
-        found = self.pipeline.client("sagemaker").list_training_jobs(NameContains=self.run_id, MaxResults=100)
-        return {job["TrainingJobName"]: job["TrainingJobStatus"] for job in found["TrainingJobSummaries"]}
+        pages = (
+            self.pipeline.client("sagemaker")
+            .get_paginator("list_training_jobs")
+            .paginate(NameContains=self.run_id)
+        )
+        return {
+            job["TrainingJobName"]: job["TrainingJobStatus"]
+            for page in pages
+            for job in page["TrainingJobSummaries"]
+        }
 
     @cached_property
     def redrives(self) -> int:

@@ -7,6 +7,9 @@ import pytest
 
 from local.embedded.task_errors import TaskError
 from local.embedded.tasks import TaskCall
+from local.sagemaker.kinds import PACKAGE as PACKAGE_KIND
+from local.sagemaker.listing import list_page
+from local.sagemaker.store import Record
 from tests.statemachine.machine import BUCKET, CHAMPION, PACKAGE, Answer, failed_job, kept, raised, run
 
 GOOD_DAY_STATES = [
@@ -104,6 +107,45 @@ def test_a_champion_is_measured_on_the_same_rows() -> None:
         CHAMPION,
     ]
     assert request["ProcessingInputs"][-1]["S3Input"]["S3Uri"] == f"s3://{BUCKET}/models/old/model.tar.gz"
+
+
+def versions(newest_first: list[str]) -> Callable[[TaskCall], Any]:
+    """Lists versions with these approval statuses, as the local SageMaker does: a page first, its filter then."""
+    table = list(reversed(newest_first))
+    records = [
+        Record(
+            PACKAGE_KIND,
+            f"mpg-pipeline/{number}",
+            CHAMPION.replace("/7", f"/{number}"),
+            {
+                "ModelPackageArn": CHAMPION.replace("/7", f"/{number}"),
+                "ModelPackageGroupName": "mpg-pipeline",
+                "ModelPackageVersion": number,
+                "ModelApprovalStatus": status,
+                "CreationTime": float(number),
+            },
+            {},
+        )
+        for number, status in enumerate(table, start=1)
+    ]
+    return lambda call: list_page("ListModelPackages", records, call.arguments)
+
+
+@pytest.mark.parametrize("others", [1, 99, 100, 250])
+def test_a_champion_is_found_behind_any_number_of_newer_versions(others: int) -> None:
+    older = ["PendingManualApproval", "Approved", "Approved"]
+    ending = run({"Find champion": versions(["Rejected"] * others + older)})
+
+    assert ending.arguments("Read champion") == {"ModelPackageName": CHAMPION.replace("/7", "/2")}
+    assert ending.status == "SUCCEEDED"
+
+
+def test_without_an_approved_version_every_page_is_read_and_there_is_no_champion() -> None:
+    ending = run({"Find champion": versions(["Rejected"] * 250)})
+
+    assert ending.states.count("Find champion") == 3
+    assert "Read champion" not in ending.states
+    assert ending.states[-1] == "Model approved"
 
 
 def bucket_with(*keys: str) -> Callable[[TaskCall], Any]:

@@ -7,7 +7,7 @@ from local.embedded.seams.executions import executions, install_machine, redrive
 from local.embedded.seams.handovers import install_handovers
 from local.embedded.seams.journey import offer_task
 from local.embedded.seams.keys import install_keys, role_may_grant
-from local.embedded.seams.missing import install_missing
+from local.embedded.seams.missing import install_missing, object_exists
 from local.embedded.seams.names import MINISTACK_VERSION, SEAMS, check, configure, settings
 from local.embedded.seams.permissions import (
     SagemakerResource,
@@ -53,6 +53,7 @@ __all__ = [
     "install_state_tests",
     "install_version_ids",
     "make_service_role",
+    "object_exists",
     "offer_task",
     "redrive_execution",
     "refusal",

@@ -20,13 +20,21 @@ def install_missing() -> None:
 
 
 def _may_list(ask: Callable[..., Any], action: str, service: str, region: str, resource: str) -> Any:
-    if action in _READS and _is_missing(resource):
+    bucket = resource.rpartition(":::")[2].partition("/")[0]
+    if action in _READS and _has_bucket(bucket) and not object_exists(resource):
         return ask("s3:ListBucket", service, region, resource.partition("/")[0])
     return None
 
 
-def _is_missing(resource_arn: str) -> bool:
+def object_exists(arn: str) -> bool:
+    """Whether there is an object of this ARN."""
     from ministack.services import s3
 
-    bucket, _, key = resource_arn.rpartition(":::")[2].partition("/")
-    return bucket in s3._buckets and key not in s3._buckets[bucket]["objects"]
+    bucket, _, key = arn.rpartition(":::")[2].partition("/")
+    return _has_bucket(bucket) and key in s3._buckets[bucket]["objects"]
+
+
+def _has_bucket(name: str) -> bool:
+    from ministack.services import s3
+
+    return name in s3._buckets

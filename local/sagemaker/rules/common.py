@@ -43,14 +43,6 @@ def no_two(what: str, names: Iterable[str]) -> None:
 
 
 def one_instance(config: Json) -> None:
-    """There is one machine."""
-    refuse(config.get("InstanceCount", 1) > 1, unsupported("More than one instance is"))
-    refuse("InstanceGroups" in config, unsupported("InstanceGroups are"))
+    """An instance has to be asked for: one, as there is one machine."""
     for name in ("InstanceType", "InstanceCount"):
         refuse(name not in config, unsupported(f"A job without {name} is"))
-
-
-def prefix_or_manifest(source: Json) -> None:
-    """Data comes by S3 prefix or manifest, not by augmented manifest."""
-    kind = source.get("S3DataType", "S3Prefix")
-    refuse(kind not in ("S3Prefix", "ManifestFile"), unsupported(f"S3DataType {kind} is"))

@@ -10,7 +10,6 @@ from local.sagemaker.records import BadFilter, column_filter
 from local.sagemaker.rules.common import (
     image_of,
     one_instance,
-    prefix_or_manifest,
     refuse,
     role_is_of_this_account,
 )
@@ -20,9 +19,6 @@ from local.sagemaker.store import Store
 def transform_rules(request: Json, store: Store) -> None:
     """CreateTransformJob."""
     source, output = request["TransformInput"], request["TransformOutput"]
-    prefix_or_manifest(source["DataSource"]["S3DataSource"])
-    split = source.get("SplitType", "None")
-    refuse(split not in ("None", "Line"), unsupported(f"SplitType {split} is"))
     one_instance(request["TransformResources"])
     megabytes = request.get("MaxPayloadInMB", 6) * request.get("MaxConcurrentTransforms", 1)
     refuse(
@@ -36,7 +32,7 @@ def transform_rules(request: Json, store: Store) -> None:
     joined = processing.get("JoinSource", "None") == "Input"
     if not filters and not joined:
         return
-    whole = split != "Line" or output.get("AssembleWith", "None") != "Line"
+    whole = source.get("SplitType", "None") != "Line" or output.get("AssembleWith", "None") != "Line"
     refuse(whole, invalid("DataProcessing requires SplitType Line and AssembleWith Line."))
     content, accept = source.get("ContentType", ""), output.get("Accept", "")
     refuse(
@@ -62,8 +58,6 @@ def model_rules(request: Json, store: Store) -> None:
     role = request.get("ExecutionRoleArn")
     refuse(role is None, invalid("ExecutionRoleArn is required."))
     role_is_of_this_account({"RoleArn": role}, store)
-    refuse("ModelDataSource" in container, unsupported("ModelDataSource is"))
-    refuse(container.get("Mode") == "MultiModel", unsupported("Mode MultiModel is"))
     if "ModelPackageName" not in container:
         refuse("Image" not in container, invalid("A container requires Image or ModelPackageName."))
         image_of(container["Image"], store)
@@ -78,6 +72,10 @@ def package_rules(request: Json, store: Store) -> None:
     )
     refuse(group and name, invalid(text))
     refuse(not group and not name, invalid("Missing ARN."))
-    refuse("ValidationSpecification" in request, unsupported("ValidationSpecification is"))
+    containers = request.get("InferenceSpecification", {}).get("Containers", [])
+    refuse(len(containers) > 1, unsupported("A model package with more than one container is"))
+    for container in containers:
+        refuse("Image" not in container, invalid("A container requires Image."))
+        image_of(container["Image"], store)
     text = "ModelApprovalStatus is only supported for versioned model packages."
     refuse(name and "ModelApprovalStatus" in request, invalid(text))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from local.sagemaker.errors import invalid, unsupported
 from local.sagemaker.kinds import Json
-from local.sagemaker.rules.common import image_of, no_two, one_instance, prefix_or_manifest, refuse
+from local.sagemaker.rules.common import image_of, no_two, one_instance, refuse
 from local.sagemaker.store import Store
 
 
@@ -22,9 +22,6 @@ def processing_rules(request: Json, store: Store) -> None:
         refuse("S3Input" not in each, unsupported(f"The source of input '{each['InputName']}' is"))
         source = each["S3Input"]
         _local_path(source.get("LocalPath", ""))
-        prefix_or_manifest(source)
-        refuse(source.get("S3InputMode") == "Pipe", unsupported("S3InputMode Pipe is"))
-        refuse(source.get("S3CompressionType") == "Gzip", unsupported("S3CompressionType Gzip is"))
     for each in outputs:
         refuse("S3Output" not in each, unsupported(f"The target of output '{each['OutputName']}' is"))
         _local_path(each["S3Output"].get("LocalPath", ""))

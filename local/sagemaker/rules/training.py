@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import itertools
 
+import regex
+
+from local.sagemaker.engines.images import Image
 from local.sagemaker.engines.search_space import Space, read_ranges
 from local.sagemaker.errors import invalid, unsupported
 from local.sagemaker.kinds import Json
-from local.sagemaker.rules.common import image_of, no_two, one_instance, prefix_or_manifest, refuse
+from local.sagemaker.patterns import java_pattern
+from local.sagemaker.rules.common import image_of, no_two, one_instance, refuse
 from local.sagemaker.store import Store
 
 _OWN_METRICS = (
@@ -33,10 +37,9 @@ def _training_definition(definition: Json, hyperparameters: Json, store: Store) 
     algorithm = definition["AlgorithmSpecification"]
     refuse("TrainingImage" not in algorithm, unsupported("An algorithm without TrainingImage is"))
     image = image_of(algorithm["TrainingImage"], store)
-    refuse(algorithm.get("MetricDefinitions"), invalid(_OWN_METRICS))
-    script = "sagemaker_program" in hyperparameters or image.kind != "xgboost"
-    refuse(script, unsupported("Training with a script (script mode) is"))
-    refuse(algorithm["TrainingInputMode"] == "Pipe", unsupported("TrainingInputMode Pipe is"))
+    refuse(algorithm.get("MetricDefinitions") and image.kind == "xgboost", invalid(_OWN_METRICS))
+    _metrics(algorithm.get("MetricDefinitions", []))
+    _program(definition, hyperparameters, image)
     one_instance(definition.get("ResourceConfig", {}))
     _spot(definition)
     channels = definition.get("InputDataConfig", [])
@@ -44,10 +47,31 @@ def _training_definition(definition: Json, hyperparameters: Json, store: Store) 
     for channel in channels:
         source = channel["DataSource"].get("S3DataSource")
         refuse(source is None, unsupported(f"The data source of channel '{channel['ChannelName']}' is"))
-        prefix_or_manifest(source or {})
-        refuse(channel.get("InputMode") == "Pipe", unsupported("InputMode Pipe is"))
-        refuse(channel.get("CompressionType") == "Gzip", unsupported("CompressionType Gzip is"))
-        refuse(channel.get("RecordWrapperType") == "RecordIO", unsupported("RecordWrapperType RecordIO is"))
+
+
+def _program(definition: Json, hyperparameters: Json, image: Image) -> None:
+    """What runs is the request's own entrypoint or the built-in XGBoost; here are no toolkits for scripts."""
+    algorithm, checkpoints = definition["AlgorithmSpecification"], definition.get("CheckpointConfig")
+    if "ContainerEntrypoint" in algorithm:
+        path = checkpoints["LocalPath"] if checkpoints else "/opt/ml/"
+        inside = path.startswith("/opt/ml/") and ".." not in path.split("/")
+        refuse(not inside, unsupported(f"CheckpointConfig.LocalPath {path} is"))
+        return
+    alone = "ContainerArguments" in algorithm
+    refuse(alone, unsupported("AlgorithmSpecification.ContainerArguments without ContainerEntrypoint is"))
+    script = "sagemaker_program" in hyperparameters or image.kind != "xgboost"
+    refuse(script, unsupported("Training with a script (script mode) without ContainerEntrypoint is"))
+    refuse(checkpoints, unsupported("CheckpointConfig of the built-in algorithm is"))
+
+
+def _metrics(definitions: list[Json]) -> None:
+    for each in definitions:
+        try:
+            groups = java_pattern(each["Regex"]).groups
+        except regex.error as error:
+            raise invalid(f"Invalid metric definition {each['Name']}: {error}") from None
+        text = f"Invalid metric definition {each['Name']}: its regular expression has no capturing group"
+        refuse(groups < 1, invalid(text))
 
 
 def _spot(definition: Json) -> None:
@@ -72,14 +96,9 @@ def _spot(definition: Json) -> None:
 def tuning_rules(request: Json, store: Store) -> None:
     """CreateHyperParameterTuningJob."""
     config = request["HyperParameterTuningJobConfig"]
-    for name in ("WarmStartConfig", "Autotune", "TrainingJobDefinitions"):
-        refuse(name in request, unsupported(f"{name} is"))
     refuse("TrainingJobDefinition" not in request, invalid("TrainingJobDefinition is required."))
     definition = request["TrainingJobDefinition"]
-    for name in ("HyperParameterTuningResourceConfig", "HyperParameterRanges", "TuningObjective"):
-        refuse(name in definition, unsupported(f"{name} in TrainingJobDefinition is"))
     _training_definition(definition, definition.get("StaticHyperParameters", {}), store)
-    refuse(config["Strategy"] == "Hyperband", unsupported("Strategy Hyperband is"))
     refuse(
         "HyperParameterTuningJobObjective" not in config,
         invalid("HyperParameterTuningJobObjective is required."),
@@ -90,9 +109,6 @@ def tuning_rules(request: Json, store: Store) -> None:
 
 def _tuning_limits(config: Json) -> None:
     limits = config["ResourceLimits"]
-    criteria = config.get("TuningJobCompletionCriteria", {})
-    for name in ("BestObjectiveNotImproving", "ConvergenceDetected"):
-        refuse(name in criteria, unsupported(f"{name} is"))
     refuse(
         "MaxNumberOfTrainingJobs" not in limits,
         unsupported("A tuning job without MaxNumberOfTrainingJobs is"),
@@ -111,7 +127,6 @@ def _tuning_ranges(config: Json, static: Json) -> None:
         each["Name"] for each in itertools.chain.from_iterable(ranges.values()) if isinstance(each, dict)
     ]
     refuse(not names, invalid("ParameterRanges must have at least one hyperparameter range."))
-    refuse(ranges.get("AutoParameters"), unsupported("AutoParameters are"))
     both = [name for name in names if name in static]
     text = f"Hyperparameters can't be both static and tunable: [{', '.join(both)}]."
     refuse(both, invalid(text))

@@ -16,8 +16,9 @@ from tests.faults.pipeline import Pipeline
 from tests.integration.iam.policies import Asked
 
 ACCOUNT = "arn:aws:iam::000000000000"
-_SERVICES = {"states": "stepfunctions", "iam": "sagemaker"}
+_SERVICES = {"states": "stepfunctions", "iam": "sagemaker", "ecr": "sagemaker"}
 _KEY = {"pk": {"S": "live#"}}
+_TYPES = {"SupportedContentTypes": ["text/csv"], "SupportedResponseMIMETypes": ["text/csv"]}
 # How the services say that it is not allowed.
 _REFUSALS = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
 
@@ -37,6 +38,14 @@ def _log_group(arn: str) -> Parameters:
     return {"logGroupName": arn.partition(":log-group:")[2]}
 
 
+def _registered(repository: str) -> Parameters:
+    """A package of an image of the repository. Not carried out: there is no image of this tag."""
+    _, _, _, region, account, name = repository.split(":")
+    image = f"{account}.dkr.ecr.{region}.amazonaws.com/{_last(name)}:live"
+    specification = {"Containers": [{"Image": image}], **_TYPES}
+    return {"ModelPackageGroupName": "mpg-local", "InferenceSpecification": specification}
+
+
 # Action -> what of a request says on which resource it is. The rest may be missing or wrong: whether a caller
 # may do something is looked at first. Where the SDK's method has another name than the action, it comes with it.
 _REQUESTS: Mapping[str, Callable[[str], Parameters]] = {
@@ -45,6 +54,8 @@ _REQUESTS: Mapping[str, Callable[[str], Parameters]] = {
     "dynamodb:PutItem": lambda arn: {"TableName": _last(arn), "Item": _KEY},
     "dynamodb:Scan": lambda arn: {"TableName": _last(arn), "Limit": 1},
     "dynamodb:UpdateItem": lambda arn: {"TableName": _last(arn), "Key": _KEY},
+    "ecr:BatchGetImage": lambda arn: _registered(arn),
+    "ecr:DescribeImages": lambda arn: _registered(arn),
     "iam:PassRole": lambda arn: {"ProcessingJobName": "mpg-live", "RoleArn": arn},
     "lambda:InvokeFunction": lambda arn: {"FunctionName": arn, "InvocationType": "DryRun"},
     "logs:CreateLogGroup": _log_group,
@@ -68,6 +79,8 @@ _REQUESTS: Mapping[str, Callable[[str], Parameters]] = {
     "states:ListExecutions": lambda arn: {"stateMachineArn": arn},
 }
 _METHODS = {
+    "ecr:BatchGetImage": "create_model_package",
+    "ecr:DescribeImages": "create_model_package",
     "iam:PassRole": "create_processing_job",
     "lambda:InvokeFunction": "invoke",
     "s3:GetObjectVersion": "get_object",

@@ -258,11 +258,12 @@ def test_an_approval_reaches_whoever_listens_for_it(bench: Bench) -> None:
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
     events.put_targets(Rule=group, Targets=[{"Id": "queue", "Arn": arn}])
 
+    bench.s3.put_object(Bucket=bench.bucket, Key="approved/model.tar.gz", Body=b"a model")
     bench.sagemaker.create_model_package_group(ModelPackageGroupName=group)
     package = bench.sagemaker.create_model_package(
         ModelPackageGroupName=group,
         InferenceSpecification={
-            "Containers": [{"Image": XGBOOST, "ModelDataUrl": f"s3://{bench.bucket}/script/model.tar.gz"}],
+            "Containers": [{"Image": XGBOOST, "ModelDataUrl": f"s3://{bench.bucket}/approved/model.tar.gz"}],
             "SupportedContentTypes": ["text/csv"],
             "SupportedResponseMIMETypes": ["text/csv"],
         },

@@ -85,6 +85,60 @@ def test_sagemakers_library_trains_a_model(bench: Bench, session: boto3.Session)
     ]
 
 
+TRAIN = b"""
+import pathlib, sys
+
+depth, model = sys.argv[1:]
+if depth == "0":
+    raise SystemExit("a tree has a depth")
+pathlib.Path(model, "model.txt").write_text(depth)
+print("loss=0.25;")
+"""
+
+
+@pytest.mark.parametrize(("depth", "status"), [("3", "Completed"), ("0", "Failed")])
+def test_sagemakers_library_trains_with_a_program_of_ones_own(
+    bench: Bench, session: boto3.Session, depth: str, status: str
+) -> None:
+    bench.s3.put_object(Bucket=bench.bucket, Key="own/train.py", Body=TRAIN)
+    source = shapes.S3DataSource(s3_data_type="S3Prefix", s3_uri=f"s3://{bench.bucket}/own/")
+    job = resources.TrainingJob.create(
+        training_job_name=bench.name(),
+        algorithm_specification=shapes.AlgorithmSpecification(
+            training_image=SKLEARN,
+            training_input_mode="File",
+            container_entrypoint=["python3", "/opt/ml/input/data/code/train.py"],
+            container_arguments=[depth, "/opt/ml/model"],
+            metric_definitions=[shapes.MetricDefinition(name="loss", regex="loss=(.*);")],
+        ),
+        role_arn=ROLE,
+        input_data_config=[
+            shapes.Channel(channel_name="code", data_source=shapes.DataSource(s3_data_source=source))
+        ],
+        output_data_config=shapes.OutputDataConfig(
+            s3_output_path=f"s3://{bench.bucket}/models/", compression_type="GZIP"
+        ),
+        resource_config=shapes.ResourceConfig(
+            instance_type="ml.m5.large", instance_count=1, volume_size_in_gb=5
+        ),
+        stopping_condition=shapes.StoppingCondition(max_runtime_in_seconds=60),
+        session=session,
+        region=REGION,
+    )
+    described = bench.ended(
+        "describe_training_job", "TrainingJobStatus", TrainingJobName=job.training_job_name
+    )
+
+    assert described["TrainingJobStatus"] == status, described.get("FailureReason")
+    if status == "Completed":
+        metrics = {each["MetricName"]: each["Value"] for each in described["FinalMetricDataList"]}
+        assert metrics == {"loss": 0.25}
+        assert bench.read(f"models/{job.training_job_name}/output/model.tar.gz")
+    else:
+        assert described["FailureReason"].endswith("exit code: 1")
+        assert "ModelArtifacts" not in described
+
+
 def test_sagemakers_library_runs_a_processing_job_and_sees_it_fail(
     bench: Bench, session: boto3.Session
 ) -> None:
@@ -101,11 +155,12 @@ def test_sagemakers_library_runs_a_processing_job_and_sees_it_fail(
 def test_sagemakers_library_approves_a_model(bench: Bench, session: boto3.Session) -> None:
     group = bench.name()
     resources.ModelPackageGroup.create(model_package_group_name=group, session=session, region=REGION)
+    bench.s3.put_object(Bucket=bench.bucket, Key="approved/model.tar.gz", Body=b"a model")
     # Its own ModelPackage.create reads a member from the response that SageMaker's API does not have.
     created = bench.sagemaker.create_model_package(
         ModelPackageGroupName=group,
         InferenceSpecification={
-            "Containers": [{"Image": XGBOOST, "ModelDataUrl": "s3://bucket/model.tar.gz"}],
+            "Containers": [{"Image": XGBOOST, "ModelDataUrl": f"s3://{bench.bucket}/approved/model.tar.gz"}],
             "SupportedContentTypes": ["text/csv"],
             "SupportedResponseMIMETypes": ["text/csv"],
         },

@@ -72,6 +72,14 @@ class Pages:
         yield from ({name: [item]} for item in items)
 
 
+class FilteredPages(Pages):
+    """The same, behind a page of which the service's filter left nothing."""
+
+    def paginate(self, **request: Any) -> Iterator[Call]:
+        ((name, items),) = self._answer(request).items()
+        yield from ({name: page} for page in [[], *([item] for item in items)])
+
+
 class FakeSageMaker:
     """Model packages with an approval status, and jobs. `broken` names the error that every call answers."""
 
@@ -102,7 +110,10 @@ class FakeSageMaker:
             "list_processing_jobs": "ProcessingJob",
             "list_hyper_parameter_tuning_jobs": "HyperParameterTuningJob",
             "list_transform_jobs": "TransformJob",
+            "list_training_jobs_for_hyper_parameter_tuning_job": "TrainingJob",
         }[operation]
+        if kind == "TrainingJob":
+            return FilteredPages(lambda request: self._trials(**request))
         return Pages(lambda request: {f"{kind}Summaries": self._jobs(kind, **request)})
 
     def _jobs(self, kind: str, *, NameContains: str, StatusEquals: str = "") -> list[Call]:  # noqa: N803
@@ -148,11 +159,11 @@ class FakeSageMaker:
         self.packages[request["ModelPackageArn"]]["ModelApprovalStatus"] = request["ModelApprovalStatus"]
         return {"ModelPackageArn": request["ModelPackageArn"]}
 
-    def list_training_jobs_for_hyper_parameter_tuning_job(self, **request: str | int) -> Call:
+    def _trials(self, *, StatusEquals: str, **request: str) -> Call:  # noqa: N803
         if self.broken:
             raise service_error(self.broken, "ListTrainingJobsForHyperParameterTuningJob")
-        assert request["StatusEquals"] == "Failed"
-        return {"TrainingJobSummaries": self.failed_trials[: int(request["MaxResults"])]}
+        assert (StatusEquals, request["SortOrder"]) == ("Failed", "Ascending")
+        return {"TrainingJobSummaries": self.failed_trials}
 
 
 def _kind_of(name: str) -> str:

@@ -68,7 +68,7 @@ def test_a_token_of_nobody_is_refused(models: Models) -> None:
 @pytest.mark.parametrize(
     ("request_", "names"),
     [
-        ({"NameContains": "L-0"}, [f"model-{number:02}" for number in range(9, -1, -1)]),
+        ({"NameContains": "L-0", "MaxResults": 100}, [f"model-{number:02}" for number in range(9, -1, -1)]),
         ({"NameContains": "none"}, []),
         ({"SortBy": "Name", "SortOrder": "Ascending", "MaxResults": 2}, ["model-00", "model-01"]),
         ({"CreationTimeAfter": 1023.0, "MaxResults": 100}, ["model-24"]),
@@ -77,6 +77,23 @@ def test_a_token_of_nobody_is_refused(models: Models) -> None:
 )
 def test_a_list_is_filtered_and_sorted_as_asked(request_: Json, names: list[str], models: Models) -> None:
     assert models(**request_) == names
+
+
+@pytest.mark.parametrize(
+    ("filters", "sizes"),
+    [({"NameContains": "model-0"}, [0, 5, 5]), ({"CreationTimeBefore": 1002.0}, [0, 0, 2])],
+)
+def test_a_page_is_filtered_after_it_was_taken(
+    sagemaker: SageMaker, models: Models, filters: Json, sizes: list[int]
+) -> None:
+    found: list[int] = []
+    token: Json = {}
+    while not found or token["NextToken"]:
+        page = sagemaker.call("ListModels", filters | token)
+        found.append(len(page["Models"]))
+        token = {"NextToken": page.get("NextToken")}
+
+    assert found == sizes
 
 
 @pytest.fixture
@@ -111,6 +128,10 @@ def packages(sagemaker: SageMaker, clock: None) -> Callable[..., list[str]]:
                 "MaxResults": 1,
             },
             ["group/3"],
+        ),
+        (
+            {"ModelPackageGroupName": "group", "ModelApprovalStatus": "Rejected", "MaxResults": 1},
+            [],
         ),
         ({}, ["alone"]),
         ({"ModelPackageType": "Versioned"}, ["group/1", "group/2", "group/3", "other/1"]),

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from local.sagemaker import SageMaker, ServiceError
-from tests.unit.sagemaker.fakes import FakeAws
+from tests.unit.sagemaker.fakes import SKLEARN, FakeAws
 from tests.unit.sagemaker.requests import MODEL, PACKAGE, changed
 
 GROUP = {"ModelPackageGroupName": "group"}
@@ -38,7 +38,20 @@ def test_a_package_of_a_group_waits_for_approval(sagemaker: SageMaker, package: 
     assert (described["ModelPackageGroupName"], described["ModelPackageVersion"]) == ("group", 1)
     assert "ModelPackageName" not in described
     assert described["ModelPackageStatus"] == "Completed"
-    assert described["InferenceSpecification"] == PACKAGE["InferenceSpecification"]
+    (container,) = described["InferenceSpecification"]["Containers"]
+    assert container.pop("ImageDigest").startswith("sha256:")
+    assert container == MODEL["PrimaryContainer"]
+
+
+def test_an_image_has_the_same_digest_in_every_package(sagemaker: SageMaker, package: str) -> None:
+    again = sagemaker.call("CreateModelPackage", PACKAGE)["ModelPackageArn"]
+    other = changed(PACKAGE, "InferenceSpecification.Containers.0.Image", SKLEARN)
+    arns = [package, again, sagemaker.call("CreateModelPackage", other)["ModelPackageArn"]]
+    digests = [
+        describe(sagemaker, arn)["InferenceSpecification"]["Containers"][0]["ImageDigest"] for arn in arns
+    ]
+
+    assert digests[0] == digests[1] != digests[2]
 
 
 def test_a_version_is_never_given_twice(sagemaker: SageMaker, package: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from local.sagemaker import SageMaker, ServiceError
-from tests.unit.sagemaker.fakes import ROLE, SKLEARN
+from tests.unit.sagemaker.fakes import ROLE
 from tests.unit.sagemaker.requests import MODEL, PACKAGE, PROCESSING, TRAINING, TRANSFORM, TUNING, changed
 
 CROSS = "RoleArn: Cross-account pass role is not allowed."
@@ -46,7 +46,7 @@ THREE = {"IntegerParameterRanges": [{"Name": "max_depth", "MinValue": "3", "MaxV
         ),
         (
             changed(PROCESSING, "ProcessingResources.ClusterConfig.InstanceCount", 2),
-            "More than one instance is not supp",
+            "InstanceCount 2 is not supp",
         ),
         (
             changed(PROCESSING, f"{INPUT}.LocalPath", "/tmp/in"),
@@ -69,8 +69,10 @@ THREE = {"IntegerParameterRanges": [{"Name": "max_depth", "MinValue": "3", "MaxV
         ),
         (changed(TRAINING, "AlgorithmSpecification", None), "AlgorithmSpecification is required."),
         (changed(TRAINING, "AlgorithmSpecification.MetricDefinitions", METRICS), OWN_METRICS),
-        (changed(TRAINING, "AlgorithmSpecification.TrainingImage", SKLEARN), "script mode) is not supported"),
-        (changed(TRAINING, "HyperParameters.sagemaker_program", "train.py"), "script mode) is not supported"),
+        (
+            changed(TRAINING, "HyperParameters.sagemaker_program", "train.py"),
+            "(script mode) without ContainerEntrypoint is not supported",
+        ),
         (
             changed(TRAINING, f"{CHANNEL}.DataSource.S3DataSource.S3DataType", "AugmentedManifestFile"),
             "S3DataType Augmented",
@@ -152,6 +154,14 @@ THREE = {"IntegerParameterRanges": [{"Name": "max_depth", "MinValue": "3", "MaxV
             "Both ModelPackageName and ModelPackageGroupName are provided in the input. Cannot determine which one to use.",
         ),
         (changed(PACKAGE, "ModelPackageGroupName", None), "Missing ARN."),
+        (
+            changed(PACKAGE, "InferenceSpecification.Containers.0.Image", "busybox"),
+            "Invalid image URI busybox.",
+        ),
+        (
+            changed(PACKAGE, "InferenceSpecification.Containers", [MODEL["PrimaryContainer"]] * 2),
+            "A model package with more than one container is not supported",
+        ),
     ],
 )
 def test_what_sagemaker_would_refuse_and_what_is_not_served_is_said_at_once(

@@ -106,7 +106,9 @@ class Local:
                 credentials=lambda role: {},
             )
         resource = partial(sagemaker_resource, region=REGION, account=ACCOUNT)
-        everything = Permissions(resource, lambda *_: None, lambda role: None, lambda *_: True)
+        everything = Permissions(
+            resource, lambda *_: None, lambda role: None, lambda *_: True, lambda arn: True
+        )
         self._handle: Handler = sagemaker_handler(self._sagemaker, everything)
 
     def judge(self, action: str, body: bytes) -> str:

@@ -23,6 +23,7 @@ MODEL = aws_arn("sagemaker", f"model/{RUN}-model-0-0")
 PACKAGE = aws_arn("sagemaker", f"model-package/{STACK}/7")
 GROUP = aws_arn("sagemaker", f"model-package-group/{STACK}")
 JOB_ROLES = [aws_arn("iam", f"role/mpg-test-{role}-X1", region="") for role in iam.ROLES_OF_JOBS]
+XGBOOST_REPOSITORY = aws_arn("ecr", "repository/sagemaker-xgboost", account="683313688378")
 TO_SAGEMAKER = {"iam:PassedToService": "sagemaker.amazonaws.com"}
 
 Call = tuple[str, str]
@@ -65,6 +66,8 @@ NEEDED_BY_TASK = {
     "aws-sdk:sagemaker:createModelPackage": [
         ("sagemaker:CreateModelPackage", PACKAGE),
         ("sagemaker:CreateModelPackage", GROUP),
+        *((f"ecr:{action}", XGBOOST_REPOSITORY) for action in ("BatchGetImage", "DescribeImages")),
+        ("s3:GetObject", f"{BUCKET}/models/{RUN}/model.tar.gz"),
     ],
     "aws-sdk:sagemaker:describeModelPackage": [("sagemaker:DescribeModelPackage", PACKAGE)],
     "aws-sdk:sagemaker:listModelPackages": [
@@ -170,6 +173,13 @@ def test_the_role_allows_what_step_functions_does_for_itself() -> None:
 def test_the_role_allows_nothing_that_no_task_needs() -> None:
     needed = {action for calls in (*NEEDED_BY_TASK.values(), NEEDED_ALWAYS) for action, _ in calls}
     assert iam.actions("StateMachineRole") == needed
+
+
+def test_only_what_is_registered_can_be_read() -> None:
+    policy = iam.statements("StateMachineRole")
+    for key in ("incoming/cars.csv", f"runs/{RUN}/prepared/train/train.csv", "code/0123/preprocess.py"):
+        assert not iam.allows(policy, "s3:GetObject", f"{BUCKET}/{key}")
+    assert not iam.allows(policy, "ecr:BatchGetImage", XGBOOST_REPOSITORY.replace("xgboost", "other"))
 
 
 def test_jobs_outside_the_pipeline_are_out_of_reach() -> None:

@@ -1,0 +1,93 @@
+"""What the caller of CreateModelPackage needs besides, and what is refused although nobody is asked for it."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from local.embedded.sagemaker_api import Permissions, sagemaker_handler
+
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
+REPOSITORY = "arn:aws:ecr:us-east-1:683313688378:repository/sagemaker-xgboost"
+MODEL = "arn:aws:s3:::bucket/models/run/model.tar.gz"
+REQUEST = {
+    "ModelPackageGroupName": "cars",
+    "InferenceSpecification": {
+        "Containers": [{"Image": IMAGE, "ModelDataUrl": "s3://bucket/models/run/model.tar.gz"}]
+    },
+}
+
+
+@dataclass
+class Caller:
+    """Sends requests, and may do anything but `denied`; there are the objects `stored`."""
+
+    denied: str = ""
+    stored: tuple[str, ...] = (MODEL,)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+    made: list[str] = field(default_factory=list)
+
+    def call(self, action: str, request: dict[str, Any]) -> dict[str, Any]:
+        self.made.append(action)
+        return {}
+
+    def send(self, action: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        permissions = Permissions(
+            resource=lambda *_: "*",
+            refusal=self._refusal,
+            assume=lambda role: None,
+            may_grant=lambda *_: True,
+            exists=lambda arn: arn in self.stored,
+        )
+        handle = sagemaker_handler(self, permissions)
+        sent = {"x-amz-target": f"SageMaker.{action}"}
+        answered = handle("POST", "/", sent, json.dumps(request).encode(), {})
+        _, _, body = asyncio.run(asyncio.wait_for(answered, 10))
+        answer: dict[str, Any] = json.loads(body)
+        return answer
+
+    def _refusal(
+        self,
+        headers: Mapping[str, str],
+        action: str,
+        resource: str,
+        context: Mapping[str, str] | None = None,
+    ) -> str | None:
+        self.asked.append((action, resource))
+        return f"not authorized to perform: {action}" if action == self.denied else None
+
+
+def test_whoever_registers_a_model_reads_its_image_and_its_artifact() -> None:
+    caller = Caller()
+    assert caller.send("CreateModelPackage", REQUEST) == {}
+
+    assert caller.made == ["CreateModelPackage"]
+    assert caller.asked == [
+        ("ecr:BatchGetImage", REPOSITORY),
+        ("ecr:DescribeImages", REPOSITORY),
+        ("s3:GetObject", MODEL),
+    ]
+
+
+@pytest.mark.parametrize("action", ["ecr:BatchGetImage", "ecr:DescribeImages", "s3:GetObject"])
+def test_without_one_of_these_rights_no_model_is_registered(action: str) -> None:
+    caller = Caller(denied=action)
+
+    assert caller.send("CreateModelPackage", REQUEST) == {
+        "__type": "AccessDeniedException",
+        "message": f"not authorized to perform: {action}",
+    }
+    assert caller.made == []
+
+
+def test_a_model_that_is_not_there_is_not_registered() -> None:
+    caller = Caller(stored=())
+
+    assert caller.send("CreateModelPackage", REQUEST) == {
+        "__type": "ValidationException",
+        "message": "Could not find model data at s3://bucket/models/run/model.tar.gz.",
+    }
+    assert caller.made == []
