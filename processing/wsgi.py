@@ -1,8 +1,8 @@
 """The WSGI application that SageMaker's image serves the model with (`SAGEMAKER_SERVING_MODULE=wsgi:main`).
 
-The image's own script mode would install inference.py with pip when it starts, which needs a network, and would
-answer a caller's mistake with a 500 and no reason. The functions are those of inference.py, as evaluation calls
-them. Standard library only, besides what they need.
+The image's own script mode would install inference.py with pip when it starts, which needs a network, and
+would answer a caller's mistake with a 500 and no reason. The functions are those of inference.py, as
+evaluation calls them. Standard library only, besides what they need.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 
 import inference
 
-# In every worker before its first request: a model that cannot be used ends the container, which is the quickest
-# way to say so.
+# In every worker before its first request: a model that cannot be used ends the container, which is the
+# quickest way to say so.
 MODEL = inference.model_fn(str(Path(__file__).resolve().parents[1]))
 
 _TEXT = "text/plain; charset=utf-8"
@@ -58,8 +58,6 @@ def _predict(environ: dict[str, Any]) -> tuple[str, str, str]:
 
 def _read_body(environ: dict[str, Any]) -> bytes:
     """A body sent in chunks has no length; a server that ends it by itself says so."""
-    if environ.get("wsgi.input_terminated"):
-        body: bytes = environ["wsgi.input"].read()
-    else:
-        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    length = -1 if environ.get("wsgi.input_terminated") else int(environ.get("CONTENT_LENGTH") or 0)
+    body: bytes = environ["wsgi.input"].read(length)
     return body
