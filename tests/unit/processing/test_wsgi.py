@@ -95,7 +95,7 @@ def test_predictions_are_those_of_the_functions_that_were_evaluated(
 
 
 def test_a_body_without_a_length_is_read_to_its_end(wsgi: ModuleType) -> None:
-    chunked = {"CONTENT_LENGTH": None, "wsgi.input_terminated": True}
+    chunked: dict[str, Any] = {"CONTENT_LENGTH": None, "wsgi.input_terminated": True}
     assert invoke(wsgi, ROW.encode(), **chunked).body == invoke(wsgi, ROW.encode()).body
 
 
