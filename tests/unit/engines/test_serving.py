@@ -173,7 +173,7 @@ def test_a_script_is_not_served_when_pip_cannot_fetch_what_builds_it(transform: 
     assert run.wait() == REFUSED
     assert transform.refused() == NOTHING
     assert any("No matching distribution found for setuptools" in line for line in run.lines)
-    assert run.lines[-2:] == ["InstallModuleError:", 'Command "-m pip install ."']
+    assert run.lines[-2:] == ["InstallModuleError:", 'Command "python -m pip install ."']
 
 
 def test_an_isolated_script_is_served_when_it_is_built_with_what_the_image_has(

@@ -61,9 +61,10 @@ def install(submitted: str, code: Path, name: str, *, isolated: bool) -> None:
     environ = {**os.environ, **_PIP}
     if not isolated:
         environ.setdefault("PIP_NO_BUILD_ISOLATION", "0")
-    print(f"Installing module with the following command:\n{' '.join(command[1:])}", flush=True)
+    shown = " ".join(["python", *command[1:]])
+    print(f"Installing module with the following command:\n{shown}", flush=True)
     if subprocess.run(command, cwd=code, env=environ, check=False).returncode:  # noqa: S603 - the job's own
-        message = f'InstallModuleError:\nCommand "{" ".join(command[1:])}"'
+        message = f'InstallModuleError:\nCommand "{shown}"'
         raise InstallModuleError(message if isolated else f"{message}\n{_NO_NETWORK}")
     site.addsitedir(str(packages))
 
