@@ -29,9 +29,8 @@ recursive-exclude . __pycache__*
 recursive-exclude . *.pyc
 recursive-exclude . *.pyo
 """
-# An older pip builds in isolation only when told to. No file on this machine has a say.
+# An older pip builds in isolation only when told to.
 _PIP = {
-    "PIP_CONFIG_FILE": os.devnull,
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     "PIP_NO_CACHE_DIR": "1",
     "PIP_NO_INDEX": "1",
@@ -58,7 +57,8 @@ def install(submitted: str, code: Path, name: str, *, isolated: bool) -> None:
     command = [python, "-m", "pip", "install", "."]
     if (code / "requirements.txt").exists():
         command += ["-r", "requirements.txt"]
-    environ = {**os.environ, **_PIP}
+    # The variables are the container's own; the files would be this machine's.
+    environ = {"PIP_CONFIG_FILE": os.devnull, **os.environ, **_PIP}
     if not isolated:
         environ.setdefault("PIP_NO_BUILD_ISOLATION", "0")
     shown = " ".join(["python", *command[1:]])
