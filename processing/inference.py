@@ -1,7 +1,7 @@
-"""Serves the model in the SageMaker XGBoost image (script mode): raw car rows in, one prediction a row out.
+"""The model as a caller sees it: raw car rows in, one prediction a row out.
 
-Also what evaluation predicts with, so that training and serving cannot drift apart. It lies in `code/` of the
-model bundle, together with the modules it imports.
+`wsgi` serves it in the SageMaker XGBoost image. Evaluation predicts with it as well, so that training and
+serving cannot drift apart. It lies in `code/` of the model bundle, together with the modules it imports.
 """
 
 from __future__ import annotations
@@ -24,13 +24,25 @@ from features import FEATURES, BadPreprocessor, Preprocessor, from_json
 BOOSTER = "xgboost-model"
 PREPROCESSOR = "preprocessor.json"
 XGBOOST_VERSION = "xgboost-version"
-CODE = ("inference.py", "features.py", "car.py", "digests.py")
+CODE = ("wsgi.py", "inference.py", "features.py", "car.py", "digests.py")
 # In the environment of a model or package: what `files_digest` has to find.
 FILES_DIGEST = "MODEL_FILES_DIGEST"
 
 
 class UnusableModel(ValueError):
     """The model folder is damaged, or was made for another version."""
+
+
+class BadRequest(ValueError):
+    """A record is no car; the message names it."""
+
+
+class UnsupportedContentType(ValueError):
+    """The body is of a type that is not read."""
+
+
+class UnacceptableType(ValueError):
+    """The caller accepts no type that can be given."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +67,15 @@ def model_fn(model_dir: str) -> Model:
 def input_fn(body: str | bytes, content_type: str) -> list[Car]:
     """Parse CSV without a header: one car a line, RAW_COLUMNS in their order; `car_name` may be left out.
 
-    Raises ValueError that names the record. An empty line is an error and not skipped: a batch transform
+    Raises BadRequest or UnsupportedContentType. An empty line is an error and not skipped: a batch transform
     joins predictions to input lines by position.
     """
     if content_type.partition(";")[0].strip().lower() != "text/csv":
-        raise ValueError(f"content type {content_type} is not supported; send text/csv")
-    text = body.decode("utf-8") if isinstance(body, bytes) else body
+        raise UnsupportedContentType(f"content type {content_type} is not supported; send text/csv")
+    try:
+        text = body.decode("utf-8") if isinstance(body, bytes) else body
+    except UnicodeDecodeError:
+        raise BadRequest("the body is not encoded in UTF-8") from None
     lines = text.removeprefix("\ufeff").removesuffix("\n").removesuffix("\r").split("\n")
     return [_read_record(line.removesuffix("\r"), number) for number, line in enumerate(lines, start=1)]
 
@@ -76,14 +91,17 @@ def predict_fn(cars: Sequence[Car], model: Model) -> NDArray[np.float32]:
 
 
 def output_fn(predictions: NDArray[np.float32], accept: str) -> tuple[str, str]:
-    """The response body and its content type: one number a line, or JSON as the built-in algorithm gives."""
+    """The response body and its content type: one number a line, or JSON as the built-in algorithm gives.
+
+    Raises UnacceptableType.
+    """
     wanted = [kind.partition(";")[0].strip().lower() for kind in accept.split(",")]
     if "application/json" in wanted:
         scores = [{"score": float(str(prediction))} for prediction in predictions]
         return json.dumps({"predictions": scores}), "application/json"
     if not {"text/csv", "text/*", "*/*"}.isdisjoint(wanted):
         return "".join(f"{prediction!s}\n" for prediction in predictions), "text/csv"
-    raise ValueError(f"{accept} cannot be given; accept text/csv or application/json")
+    raise UnacceptableType(f"{accept} cannot be given; accept text/csv or application/json")
 
 
 def files_digest(folder: Path) -> str:
@@ -140,7 +158,7 @@ def _read_record(line: str, number: int) -> Car:
         fields = next(csv.reader([line], strict=True, skipinitialspace=True))
         return read_car(dict(zip(_columns(fields), fields, strict=True)))
     except (csv.Error, BadCar) as error:
-        raise ValueError(f"record {number}: {error}") from None
+        raise BadRequest(f"record {number}: {error}") from None
 
 
 def _columns(fields: Sequence[str]) -> Sequence[str]:

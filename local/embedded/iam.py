@@ -86,6 +86,8 @@ def sagemaker_resource(action: str, request: Json, region: str, account: str) ->
         return group if group.startswith("arn:") else arn(PACKAGE_GROUP.arn_part, group)
     if resource := _text(request.get("ResourceArn")):
         return resource
+    if endpoint := _text(request.get("EndpointName")):
+        return arn("endpoint", endpoint.lower())
     for kind in KINDS:
         own = _text(request.get(kind.name_field))
         if own and action.endswith(kind.stem):

@@ -5,14 +5,15 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 from local.embedded.iam import READ_ARTIFACT, CannotAssume, passed_roles, read_for_package, volume_keys
+from local.embedded.sagemaker_runtime import Response, answer_rest
 from local.sagemaker import ServiceError
 
 logger = logging.getLogger(__name__)
 
-Response = tuple[int, dict[str, str], bytes]
 Handler = Callable[[str, str, Mapping[str, str], bytes, Mapping[str, Any]], Awaitable[Response]]
 
 
@@ -54,6 +55,8 @@ def sagemaker_handler(service: Service, permissions: Permissions) -> Handler:
     async def handle(
         method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
     ) -> Response:
+        if path.strip("/"):
+            return answer_rest(method, path, permissions.resource, partial(permissions.refusal, headers))
         action = headers.get("x-amz-target", "").removeprefix("SageMaker.")
         if refused := _refused(service, action, headers, body, permissions):
             return 400, _headers(), _error(*refused)

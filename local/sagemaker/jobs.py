@@ -6,8 +6,9 @@ import logging
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from local.sagemaker.clients import Clients
@@ -24,6 +25,8 @@ _log = logging.getLogger(__name__)
 
 # What Docker and SageMaker report for a process that was killed.
 KILLED = 137
+LONGEST_REASON = 1024
+LAST_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Job:
         self._folder = backend.folder / f"{record.kind.name}-{record.key}-{secrets.token_hex(4)}"
         self._container: Container | None = None
         self._stream = Stream(role_arn, record.kind.log_group, f"{record.key}/algo-1-{int(time.time())}")
+        self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
 
     @property
     def container(self) -> Container:
@@ -79,9 +83,15 @@ class Job:
         if event:
             self.backend.events.tell(self.record)
 
-    def log(self, line: str) -> None:
-        """Write a line to the job's log stream."""
-        self.backend.logs.write(self._stream, line)
+    def log(self, line: str, part: str = "") -> None:
+        """Write a line to the job's log stream, or to the one whose name goes on with `part`."""
+        self.backend.logs.write(replace(self._stream, name=self._stream.name + part), line)
+
+    def failure(self, begin: str, said: str, end: str = "") -> JobFailed:
+        """The end of a job whose program failed. Its reason is what the program said, or else the last lines
+        that it printed, between what SageMaker says."""
+        room = LONGEST_REASON - len(begin) - len(end)
+        return JobFailed(begin + (said[:room] or "\n".join(self._last_lines)[-room:]) + end)
 
     def check(self) -> None:
         """Raise `JobStopped` if somebody has asked the job to stop."""
@@ -149,7 +159,9 @@ class Job:
 
     def _take_line(self, line: str) -> None:
         self.on_line(line)
-        self.log(self.container.there(line))
+        shown = self.container.there(line)
+        self._last_lines.append(shown)
+        self.log(shown)
 
     def close(self) -> None:
         """Delete the job's folder."""
@@ -187,7 +199,11 @@ def carry_out(job: Job, work: Work) -> None:
     except Exception as error:
         status, reason = "Failed", _internal_error(job, error)
     kind = job.record.kind
-    end = {kind.end_field: time.time(), kind.status_field: status, "FailureReason": reason[:1024] or None}
+    end = {
+        kind.end_field: time.time(),
+        kind.status_field: status,
+        "FailureReason": reason[:LONGEST_REASON] or None,
+    }
     job.update(last | end, event=True)
     if reason and kind.log_group:
         job.log(reason)

@@ -63,8 +63,8 @@ def _run_program(job: Job) -> None:
         timeout=fields["StoppingCondition"]["MaxRuntimeInSeconds"],
     )
     if ended.code != 0:
-        message = job.container.message("output/message")
-        raise JobFailed(f"AlgorithmError: {message}, exit code: {exit_code(ended)}")
+        said = job.container.message("output/message")
+        raise job.failure("AlgorithmError: ", said, f", exit code: {exit_code(ended)}")
 
 
 def _last_fields(job: Job, status: str, timed_out: bool) -> Json:

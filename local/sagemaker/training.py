@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from local.sagemaker.engines.images import find_image
-from local.sagemaker.errors import InstanceReclaimed, JobFailed, JobStopped
+from local.sagemaker.errors import InstanceReclaimed, JobStopped
 from local.sagemaker.jobs import Job, Work, exit_code
 from local.sagemaker.kinds import Json
 from local.sagemaker.mirror import Mirror
@@ -182,8 +182,8 @@ def _run_algorithm(job: Job) -> None:
         timeout=min(fields["StoppingCondition"]["MaxRuntimeInSeconds"], _wait_left(job)),
     )
     if ended.code != 0:
-        message = job.container.message("output/failure")
-        raise JobFailed(f"AlgorithmError: {message}, exit code: {exit_code(ended)}")
+        said = job.container.message("output/failure")
+        raise job.failure("AlgorithmError: ", said, f", exit code: {exit_code(ended)}")
 
 
 def _upload_model(job: Job) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import time
 from dataclasses import dataclass
 
@@ -12,6 +13,11 @@ from local.sagemaker.jobs import Job, Work
 from local.sagemaker.kinds import Json
 from local.sagemaker.records import Batching, join, select, split_lines
 from local.sagemaker.storage import S3Object, join_uri
+
+_NO_PING = (
+    "AlgorithmError: Model container failed to respond to ping. "
+    "Please ensure /ping endpoint is implemented and responds with an HTTP 200 status code: "
+)
 
 
 @dataclass
@@ -23,14 +29,14 @@ class Input:
     requests: list[str]
 
 
-def _run(job: Job, container: Json) -> None:
+def _run(job: Job, container: Json, *, isolated: bool) -> None:
     job.update({"TransformStartTime": time.time()})
     job.log(_settings(job.fields))
     inputs = _make_requests(job)
     if "ModelDataUrl" in container:
         job.container.unpack_model(job.storage.read_uri(container["ModelDataUrl"]))
     if any(each.requests for each in inputs):
-        _serve(job, container)
+        _serve(job, container, inputs, isolated=isolated)
     output = job.fields["TransformOutput"]
     for each in inputs:
         uri = join_uri(output["S3OutputPath"], f"{each.source.relative}.out")
@@ -74,9 +80,10 @@ def _make_requests(job: Job) -> list[Input]:
     return inputs
 
 
-def _serve(job: Job, container: Json) -> None:
+def _serve(job: Job, container: Json, inputs: list[Input], *, isolated: bool) -> None:
     image = find_image(container["Image"], job.backend.store.region)
     source = job.fields["TransformInput"]
+    own = container.get("Environment", {}) | job.fields.get("Environment", {})
     ended = job.run(
         (
             "-m",
@@ -86,15 +93,35 @@ def _serve(job: Job, container: Json) -> None:
             str(job.container.folder / "responses"),
             source.get("ContentType", ""),
             job.fields["TransformOutput"].get("Accept", ""),
+            "isolated" if isolated else "connected",
         ),
-        {"SAGEMAKER_BATCH": "true", **container.get("Environment", {}), **job.fields.get("Environment", {})},
+        {**image.environment, "SAGEMAKER_BATCH": "true", **own},
         hidden_modules=image.hidden_modules,
         instance_type=job.fields["TransformResources"]["InstanceType"],
         timeout=None,
     )
     if ended.code != 0:
-        message = job.container.message("output/failure")
-        raise JobFailed(f"AlgorithmError: See job logs for more information: {message}")
+        raise _failure(job, inputs)
+
+
+def _failure(job: Job, inputs: list[Input]) -> JobFailed:
+    """What the server refused. SageMaker tells it in the job's data log, and next to nothing in its reason,
+    to which this one adds the server's words."""
+    file = job.container.folder / "responses/refused.json"
+    if not file.exists():
+        return job.failure("AlgorithmError: Unable to get response from algorithm: ", "")
+    refused = json.loads(file.read_text())
+    if refused["request"] is None:
+        return job.failure(_NO_PING, "")
+    (source,) = (each.source for each in inputs if refused["request"] in each.requests)
+    status = refused["status"]
+    said = f"ClientError: {status}" if status < 500 else f"Bad HTTP status received from algorithm: {status}"
+    for line in (said, "", "Message:", *refused["body"].splitlines()):
+        job.log(f"[sagemaker logs]: {source.bucket}/{source.key}: {line}", "/data-log")
+    whose = "ClientError" if status < 500 else "AlgorithmError"
+    return job.failure(
+        f"{whose}: See job logs for more information: ", refused["body"] if status < 500 else ""
+    )
 
 
 def _output(job: Job, each: Input) -> bytes:
@@ -108,6 +135,7 @@ def _output(job: Job, each: Input) -> bytes:
     return b"".join(line + b"\n" for line in select(lines, processing["OutputFilter"]))
 
 
-def transform_work(container: Json) -> Work:
-    """How to transform with a model's container definition (`Image`, `ModelDataUrl`, `Environment`)."""
-    return Work(run=lambda job: _run(job, container))
+def transform_work(container: Json, *, isolated: bool) -> Work:
+    """How to transform with a model's container definition (`Image`, `ModelDataUrl`, `Environment`), which
+    has no network if it is `isolated`."""
+    return Work(run=lambda job: _run(job, container, isolated=isolated))

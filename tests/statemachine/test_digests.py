@@ -39,6 +39,8 @@ def test_what_is_registered_is_what_the_batch_was_predicted_with_and_carries_its
     container = ending.arguments("Create model")["PrimaryContainer"]
     assert package["InferenceSpecification"]["Containers"] == [container]
     assert container["Environment"]["MODEL_FILES_DIGEST"] == DIGESTS["model_files"]
+    # A script would be installed with pip at every start, for which its container has no network.
+    assert "SAGEMAKER_PROGRAM" not in container["Environment"]
     assert package["CustomerMetadataProperties"]["model_digest"] == DIGESTS["model"]
     assert package["CustomerMetadataProperties"]["upload_digest"] == DIGESTS["upload"]
 

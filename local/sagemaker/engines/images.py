@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,6 +24,11 @@ _URI = re.compile(
 _NOT_IN_ANY_IMAGE = frozenset(
     {"hypothesis", "local", "ministack", "moto", "mypy", "playwright", "pytest", "samcli", "samtranslator"}
 )
+# ENV in the images' Dockerfiles (aws/deep-learning-containers, docker/xgboost and docker/sklearn/1.9-0).
+_SERVING_MODULE = {
+    "xgboost": "sagemaker_xgboost_container.serving:main",
+    "scikit-learn": "sagemaker_sklearn_container.serving:main",
+}
 _HIDDEN = {"xgboost": _NOT_IN_ANY_IMAGE, "scikit-learn": _NOT_IN_ANY_IMAGE | {"xgboost"}}
 
 
@@ -32,11 +38,13 @@ class UnknownImage(ValueError):
 
 @dataclass(frozen=True)
 class Image:
-    """An image that can run here. ``hidden_modules`` go into ``Command.hidden_modules``."""
+    """An image that can run here. ``hidden_modules`` go into ``Command.hidden_modules``; ``environment`` is
+    what a container that serves has, unless its model says otherwise."""
 
     kind: Kind
     version: str
     hidden_modules: frozenset[str]
+    environment: Mapping[str, str]
 
 
 def find_image(uri: str, region: str) -> Image:
@@ -58,4 +66,5 @@ def find_image(uri: str, region: str) -> Image:
             f"{parts['repository']}:{parts['tag']} cannot run here. Known are {known}, "
             "also with -cpu, -py3 or -cpu-py3 after the version"
         )
-    return Image(kind, version, _HIDDEN[kind])
+    environment = {"SAGEMAKER_SERVING_MODULE": _SERVING_MODULE[kind], "SM_MODEL_DIR": "/opt/ml/model"}
+    return Image(kind, version, _HIDDEN[kind], environment)

@@ -306,3 +306,15 @@ def test_errors_are_the_exceptions_of_the_client(bench: Bench, trained: Json) ->
         bench.sagemaker.describe_training_job(TrainingJobName="not_a_name")
     with pytest.raises(ClientError, match="UnknownOperationException"):
         bench.sagemaker.list_endpoints()
+
+
+@pytest.mark.parametrize("call", ["invoke_endpoint", "invoke_endpoint_async"])
+def test_an_endpoint_that_is_not_there_is_not_found(bench: Bench, call: str) -> None:
+    runtime = bench.aws.client("sagemaker-runtime")
+    body = {"InputLocation": "s3://bucket/in"} if call.endswith("async") else {"Body": b"1,2"}
+    with pytest.raises(ClientError) as refused:
+        getattr(runtime, call)(EndpointName="Cars", **body)
+    assert refused.value.response["Error"] == {
+        "Code": "ValidationError",
+        "Message": "Endpoint Cars of account 000000000000 not found.",
+    }

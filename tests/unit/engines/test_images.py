@@ -14,6 +14,7 @@ def test_every_form_of_the_xgboost_tag_is_the_same_image(tag: str) -> None:
     assert (image.kind, image.version) == ("xgboost", "3.2-0")
     assert "xgboost" not in image.hidden_modules
     assert "local" in image.hidden_modules
+    assert image.environment["SAGEMAKER_SERVING_MODULE"] == "sagemaker_xgboost_container.serving:main"
 
 
 def test_the_scikit_learn_image_has_no_xgboost() -> None:

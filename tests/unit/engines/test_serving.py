@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import site
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import xgboost
 
+from local.sagemaker.engines.images import find_image
 from local.sagemaker.engines.processes import Command, Exit
 
 if TYPE_CHECKING:
@@ -20,12 +23,31 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*UBJSON:UserWarning"),
 ]
 
-OK = Exit(0, "exited")
-DOUBLE = """
-def model_fn(folder): return 2
+OK, REFUSED = Exit(0, "exited"), Exit(1, "exited")
+REGISTRY = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
+NOTHING = {"request": None, "status": None, "body": None}
+SCRIPT = """
+import pathlib, neighbour
+def model_fn(folder): return int((pathlib.Path(folder) / "weights.txt").read_text()) * neighbour.FACTOR
 def input_fn(body, content_type): return [float(line) for line in body.split()]
 def predict_fn(data, model): return [model * number for number in data]
 """
+SUM = """
+import os, sys, local_is_hidden
+STATUS = {"sum": "200 OK", "bad": "400 BAD REQUEST", "broken": "500 INTERNAL SERVER ERROR", "none": "204 NO CONTENT"}
+def main(environ, start_response):
+    if environ["PATH_INFO"] == "/ping":
+        start_response(os.environ.get("PING", "200 OK"), [])
+        return []
+    body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])).decode()
+    word, _, rest = body.partition(" ")
+    if word == "crash":
+        raise ArithmeticError("too much")
+    start_response(STATUS[word], [("Content-Type", "text/csv")])
+    seen = (environ["REQUEST_METHOD"], environ["CONTENT_TYPE"], environ["HTTP_ACCEPT"])
+    yield f"{rest} {seen}".encode() if word != "none" else b""
+"""
+WSGI = {"SAGEMAKER_SERVING_MODULE": "served:main"}
 
 
 class Transform:
@@ -41,29 +63,39 @@ class Transform:
 
     def run(
         self,
-        bodies: dict[str, str | bytes],
-        script: str | None = None,
+        bodies: dict[str, str],
         *,
-        content_type: str = "text/csv",
-        accept: str = "text/csv",
+        image: str = "sagemaker-xgboost:3.2-0",
         env: dict[str, str] | None = None,
+        types: tuple[str, str] = ("text/csv", "text/csv"),
+        network: str = "isolated",
     ) -> Run:
         for name, body in bodies.items():
-            (self.requests / name).write_bytes(body if isinstance(body, bytes) else body.encode())
-        environment = dict(env or {})
-        if script is not None:
-            (self.root / "model/code/inference.py").write_text(script)
-            environment.setdefault("SAGEMAKER_PROGRAM", "inference.py")
+            (self.requests / name).write_text(body)
+        found = find_image(f"{REGISTRY}/{image}", "us-east-1")
+        environment = {**found.environment, "SM_MODEL_DIR": str(self.root / "model"), **(env or {})}
         folders = (str(self.root), str(self.requests), str(self.responses))
-        argv = ("-m", "local.sagemaker.engines.serving", *folders, content_type, accept)
-        command = Command(argv, environment, self.root, frozenset({"local", "pytest"}))
-        return self.runner.spawn(command)
+        argv = ("-m", "local.sagemaker.engines.serving", *folders, *types, network)
+        return self.runner.spawn(Command(argv, environment, self.root, found.hidden_modules))
+
+    def serve_module(self, source: str = SUM) -> dict[str, str]:
+        (self.root / "model/code/served.py").write_text(source)
+        (self.root / "model/code/local_is_hidden.py").write_text(
+            "try:\n import local\n raise SystemExit('local')\nexcept ModuleNotFoundError: pass"
+        )
+        return WSGI | {"SAGEMAKER_BASE_DIR": str(self.root / "model")}
+
+    def serve_script(self) -> dict[str, str]:
+        (self.root / "model/weights.txt").write_text("7")
+        (self.root / "model/code/serve.py").write_text(SCRIPT)
+        (self.root / "model/code/neighbour.py").write_text("FACTOR = 10")
+        return {"SAGEMAKER_PROGRAM": "serve.py", "SAGEMAKER_SUBMIT_DIRECTORY": str(self.root / "model/code")}
 
     def answers(self) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in sorted(self.responses.iterdir())}
 
-    def failure(self) -> str:
-        return (self.root / "output/failure").read_text()
+    def refused(self) -> Any:
+        return json.loads((self.responses / "refused.json").read_text())
 
 
 @pytest.fixture
@@ -79,66 +111,106 @@ def train(path: Path) -> xgboost.Booster:
     return booster
 
 
-def test_each_request_gets_the_response_of_the_same_name(transform: Transform) -> None:
-    run = transform.run({"00": "1\n2\n", "01": "3"}, DOUBLE)
+def test_a_module_of_the_users_own_is_asked_as_gunicorn_asks_it(transform: Transform) -> None:
+    run = transform.run({"00": "sum 3", "01": "none"}, env=transform.serve_module())
 
     assert run.wait() == OK, run.lines
-    assert transform.answers() == {"00": b"2.0\n4.0\n", "01": b"6.0\n"}
-    assert not (transform.root / "output").exists()
+    assert transform.answers() == {"00": b"3 ('POST', 'text/csv', 'text/csv')", "01": b""}
+    # A base directory whose code folder is there already needs no other.
+    assert not (transform.root / "code").exists()
 
 
-def test_a_script_finds_its_model_its_neighbours_and_nothing_of_this_project(transform: Transform) -> None:
-    (transform.root / "model/weights.txt").write_text("7")
-    (transform.root / "model/code/neighbour.py").write_text("FACTOR = 10")
-    script = """
-import importlib.util, pathlib
-import neighbour
-def model_fn(folder):
-    return int((pathlib.Path(folder) / "weights.txt").read_text()) * neighbour.FACTOR
-def transform_fn(model, body, content_type, accept):
-    try:
-        import local
-    except ModuleNotFoundError as error:
-        return f"{model} {type(body).__name__} {content_type} {accept} {error}", accept
-"""
-    run = transform.run({"a": "1,2"}, script)
+def test_a_module_is_found_in_the_python_path_and_the_base_directory_is_made(
+    transform: Transform, tmp_path: Path
+) -> None:
+    env = transform.serve_module() | {
+        "SAGEMAKER_BASE_DIR": str(tmp_path / "base"),
+        "PYTHONPATH": str(transform.root / "model/code"),
+    }
+    assert transform.run({"00": "sum 3"}, env=env).wait() == OK
+    assert (tmp_path / "base/code").is_dir()
+
+
+@pytest.mark.parametrize(
+    ("body", "refused"),
+    [
+        ("bad row", {"request": "01", "status": 400, "body": "row ('POST', 'text/csv', 'text/csv')"}),
+        ("crash", {"request": "01", "status": 500, "body": "Internal Server Error"}),
+    ],
+)
+def test_an_answer_that_is_no_success_is_kept_with_those_before_it(
+    transform: Transform, body: str, refused: dict[str, Any]
+) -> None:
+    run = transform.run({"00": "sum 1", "01": body, "02": "sum 2"}, env=transform.serve_module())
+
+    assert run.wait() == REFUSED
+    assert transform.refused() == refused
+    assert sorted(transform.answers()) == ["00", "refused.json"]
+    assert body != "crash" or run.lines[-1] == "ArithmeticError: too much"
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ({"PING": "503 SERVICE UNAVAILABLE"}, ""),
+        ({"SAGEMAKER_SERVING_MODULE": "nowhere:main"}, "ModuleNotFoundError: No module named 'nowhere'"),
+        ({"SAGEMAKER_SERVING_MODULE": "served:nothing"}, "AttributeError: module 'served' has no attribute"),
+    ],
+)
+def test_a_server_whose_ping_is_no_200_is_sent_nothing(
+    transform: Transform, env: dict[str, str], said: str
+) -> None:
+    run = transform.run({"00": "sum 1"}, env=transform.serve_module() | env)
+
+    assert run.wait() == REFUSED
+    assert transform.refused() == NOTHING
+    assert "".join(run.lines[-1:]).startswith(said)
+
+
+def test_a_script_is_not_served_when_pip_cannot_fetch_what_builds_it(transform: Transform) -> None:
+    run = transform.run({"00": "1"}, env=transform.serve_script())
+
+    assert run.wait() == REFUSED
+    assert transform.refused() == NOTHING
+    assert any("No matching distribution found for setuptools" in line for line in run.lines)
+    assert run.lines[-2:] == ["InstallModuleError:", 'Command "python -m pip install ."']
+
+
+def test_an_isolated_script_is_served_when_it_is_built_with_what_the_image_has(
+    transform: Transform,
+) -> None:
+    before = installed_here()
+    env = transform.serve_script() | {"PIP_NO_BUILD_ISOLATION": "0"}
+    run = transform.run({"00": "1\n2"}, env=env)
 
     assert run.wait() == OK, run.lines
-    assert transform.answers() == {"a": b"70 str text/csv text/csv No module named 'local'"}
+    assert transform.answers() == {"00": b"70.0\n140.0\n"}
+    assert installed_here() == before
 
 
-def test_the_submit_directory_may_be_another_folder(transform: Transform, tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere/serve.py").write_text(DOUBLE)
-    env = {"SAGEMAKER_PROGRAM": "serve.py", "SAGEMAKER_SUBMIT_DIRECTORY": str(tmp_path / "elsewhere")}
-
-    assert transform.run({"a": "4"}, env=env).wait() == OK
-    assert transform.answers() == {"a": b"8.0\n"}
+def installed_here() -> list[Path]:
+    return sorted(path for folder in site.getsitepackages() for path in Path(folder).iterdir())
 
 
-def test_bodies_that_are_no_csv_or_json_come_as_bytes_and_types_have_defaults(transform: Transform) -> None:
-    script = """
-def model_fn(folder): return None
-def input_fn(body, content_type): return [type(body).__name__, content_type]
-def predict_fn(data, model): return data
-def output_fn(prediction, accept): return repr([*prediction, accept]).encode()
-"""
-    assert transform.run({"a": b"\xff"}, script, content_type="image/png", accept="").wait() == OK
-    assert transform.answers() == {"a": b"['bytes', 'image/png', 'application/json']"}
-
-
-def test_what_a_script_leaves_out_is_done_by_the_image(transform: Transform) -> None:
-    booster = train(transform.root / "model/xgboost-model")
-    script = """
-import pathlib, xgboost
-def model_fn(folder):
-    return xgboost.Booster(model_file=pathlib.Path(folder) / "xgboost-model")
-"""
-    run = transform.run({"a": "0,1\n10,\n"}, script, accept="application/json")
+def test_a_scikit_learn_model_that_is_not_isolated_is_built_with_what_is_installed_here(
+    transform: Transform,
+) -> None:
+    # What the image has already is not fetched.
+    (transform.root / "model/code/requirements.txt").write_text("numpy\n")
+    env = transform.serve_script()
+    run = transform.run({"00": "1"}, env=env, image="sagemaker-scikit-learn:1.9-0", network="connected")
 
     assert run.wait() == OK, run.lines
-    expected = booster.predict(xgboost.DMatrix(np.array([[0.0, 1.0], [10.0, np.nan]]))).tolist()
-    assert transform.answers() == {"a": repr(expected).encode()}
+    assert transform.answers() == {"00": b"70.0\n"}
+
+
+def test_requirements_from_an_index_are_not_to_be_had_here_and_that_is_said(transform: Transform) -> None:
+    env = transform.serve_script()
+    (transform.root / "model/code/requirements.txt").write_text("no-such-distribution\n")
+    run = transform.run({"00": "1"}, env=env, network="connected")
+
+    assert run.wait() == REFUSED
+    assert "On AWS this container is not isolated, so pip could reach an index" in run.lines[-1]
 
 
 def test_the_built_in_algorithm_answers_with_a_prediction_a_line(transform: Transform) -> None:
@@ -150,63 +222,28 @@ def test_the_built_in_algorithm_answers_with_a_prediction_a_line(transform: Tran
     assert transform.answers() == {"a": f"{expected[0]}\n{expected[1]}\n".encode(), "b": b""}
 
 
-def test_a_failure_names_the_request_and_the_reason_and_keeps_what_was_done(transform: Transform) -> None:
-    run = transform.run({"00": "1", "01": "2\nthree", "02": "4"}, DOUBLE)
-
-    assert run.wait() == Exit(1, "exited")
-    assert transform.failure() == "request 01: ValueError: could not convert string to float: 'three'"
-    assert transform.answers() == {"00": b"2.0\n"}
-    assert run.lines[0] == "Traceback (most recent call last):"
-
-
 @pytest.mark.parametrize(
-    ("script", "reason"),
+    ("body", "types", "status", "reason"),
     [
-        (
-            "import nothing_like_it",
-            "loading the model: ModuleNotFoundError: No module named 'nothing_like_it'",
-        ),
-        (
-            "def predict_fn(data, model): pass",
-            "loading the model: NotImplementedError: Please provide a model_fn",
-        ),
-        (DOUBLE + "def transform_fn(*_): pass", "loading the model: ValueError: Cannot use transform_fn"),
-        (
-            DOUBLE + "def output_fn(*_): return {'a': 1}",
-            "request a: TypeError: output_fn returned dict; expected str",
-        ),
-        (DOUBLE + "import sys\ndef output_fn(*_): sys.exit('enough')", "request a: SystemExit: enough"),
-        (
-            "def model_fn(folder): pass",
-            "request a: AttributeError: 'NoneType' object has no attribute 'predict'",
-        ),
-        (
-            None,
-            "loading the model: ValueError: expected one model at the top of the model archive, found nothing",
-        ),
+        ("1,2", ("text/libsvm", ""), 415, "content type text/libsvm is not supported locally"),
+        ("a,b", ("text/csv", ""), 415, "Loading csv data failed"),
+        ("1,2,3", ("text/csv", ""), 400, "Unable to evaluate payload provided"),
+        ("1,2", ("text/csv", "image/png"), 406, "Accept type image/png is not supported"),
     ],
 )
-def test_every_way_to_fail_says_what_failed(transform: Transform, script: str | None, reason: str) -> None:
-    assert transform.run({"a": "1 2"}, script).wait() == Exit(1, "exited")
-    assert transform.failure().startswith(reason)
-
-
-def test_a_program_that_is_not_in_the_archive_is_named(transform: Transform) -> None:
-    assert transform.run({"a": "1"}, env={"SAGEMAKER_PROGRAM": "serve.py"}).wait() == Exit(1, "exited")
-    assert "SAGEMAKER_PROGRAM is serve.py, and there is no such script in" in transform.failure()
-
-
-@pytest.mark.parametrize(
-    ("content_type", "accept", "reason"),
-    [
-        ("text/libsvm", "text/csv", "content type text/libsvm is not supported locally"),
-        ("text/csv", "application/jsonlines", "accept type application/jsonlines is not supported locally"),
-    ],
-)
-def test_types_that_the_built_in_algorithm_cannot_serve_here_are_refused(
-    transform: Transform, content_type: str, accept: str, reason: str
+def test_what_the_built_in_algorithm_cannot_read_or_write_is_the_callers_mistake(
+    transform: Transform, body: str, types: tuple[str, str], status: int, reason: str
 ) -> None:
     train(transform.root / "model/xgboost-model")
 
-    assert transform.run({"a": "1,2"}, content_type=content_type, accept=accept).wait() == Exit(1, "exited")
-    assert reason in transform.failure()
+    assert transform.run({"a": body}, types=types).wait() == REFUSED
+    refused = transform.refused()
+    assert (refused["status"], refused["body"][: len(reason)]) == (status, reason)
+
+
+def test_without_its_model_the_built_in_algorithm_does_not_start(transform: Transform) -> None:
+    run = transform.run({"a": "1,2"})
+
+    assert run.wait() == REFUSED
+    assert transform.refused() == NOTHING
+    assert run.lines[-1] == "ValueError: expected one model at the top of the model archive, found nothing"

@@ -81,3 +81,20 @@ def trained(booster: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
         member.size = len(content)
         tar.addfile(member, io.BytesIO(content))
     return folder / "model.tar.gz"
+
+
+@pytest.fixture
+def bundle(tmp_path: Path, prepared: Path, trained: Path) -> Path:
+    """A model bundle as it is unpacked in the container."""
+    import xgboost
+
+    import inference
+    from bundle import read_files
+
+    (tmp_path / "preprocessor.json").write_bytes((prepared / "preprocessor.json").read_bytes())
+    (tmp_path / "xgboost-model").write_bytes(read_files(trained, {"xgboost-model"})["xgboost-model"])
+    (tmp_path / "xgboost-version").write_text(xgboost.__version__ + "\n")
+    (tmp_path / "code").mkdir()
+    for name in inference.CODE:
+        (tmp_path / "code" / name).write_bytes((SCRIPTS / name).read_bytes())
+    return tmp_path

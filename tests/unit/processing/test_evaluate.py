@@ -196,15 +196,16 @@ def test_a_champion_that_was_changed_since_it_was_registered_is_not_compared(
 def test_the_bundle_serves_by_itself(evaluated: Path, prepared: Path, tmp_path: Path) -> None:
     with tarfile.open(evaluated / "out" / "model.tar.gz") as tar:
         assert sorted(tar.getnames()) == [
-            *("code/car.py", "code/digests.py", "code/features.py", "code/inference.py"),
+            *("code/car.py", "code/digests.py", "code/features.py", "code/inference.py", "code/wsgi.py"),
             *("preprocessor.json", "xgboost-model", "xgboost-version"),
         ]
         for member in tar:
             tar.extract(member, tmp_path)
     code = (
-        "import inference, sys; model = inference.model_fn('.'); "
-        "cars = inference.input_fn(sys.stdin.read(), 'text/csv'); "
-        "print(inference.output_fn(inference.predict_fn(cars, model), 'text/csv')[0], end='')"
+        "import wsgi, io, sys; body = sys.stdin.buffer.read(); "
+        "environ = {'PATH_INFO': '/invocations', 'REQUEST_METHOD': 'POST', 'CONTENT_TYPE': 'text/csv', "
+        "'CONTENT_LENGTH': str(len(body)), 'wsgi.input': io.BytesIO(body)}; "
+        "sys.stdout.buffer.write(b''.join(wsgi.main(environ, lambda *_: None)))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -245,6 +246,8 @@ def test_the_code_of_a_champion_is_not_run(
     with tarfile.open(evaluated / "out" / "model.tar.gz") as tar:
         files = {name: tar.extractfile(name).read() for name in tar.getnames()}  # type: ignore[union-attr]
     files["code/inference.py"] = b"raise SystemExit('run')"
+    # Champions of earlier versions have none.
+    del files["code/wsgi.py"]
     champion = tmp_path / "champion.tar.gz"
     champion.write_bytes(pack(*files.items()))
     code = main(arguments(tmp_path, trained, prepared, "--champion", champion, "--champion-arn", ARN))

@@ -11,7 +11,6 @@ import pytest
 import xgboost
 
 import inference
-from bundle import read_files
 from inference import Model, UnusableModel, input_fn, model_fn, output_fn, predict_fn
 
 from .conftest import SCRIPTS
@@ -20,20 +19,8 @@ ROW = "8,307,130,3504,12,70,1,chevrolet chevelle malibu"
 
 
 @pytest.fixture
-def model_folder(tmp_path: Path, prepared: Path, trained: Path) -> Path:
-    """An unpacked bundle."""
-    (tmp_path / "preprocessor.json").write_bytes((prepared / "preprocessor.json").read_bytes())
-    (tmp_path / "xgboost-model").write_bytes(read_files(trained, {"xgboost-model"})["xgboost-model"])
-    (tmp_path / "xgboost-version").write_text(xgboost.__version__ + "\n")
-    (tmp_path / "code").mkdir()
-    for name in inference.CODE:
-        (tmp_path / "code" / name).write_bytes((SCRIPTS / name).read_bytes())
-    return tmp_path
-
-
-@pytest.fixture
-def model(model_folder: Path) -> Model:
-    return model_fn(str(model_folder))
+def model(bundle: Path) -> Model:
+    return model_fn(str(bundle))
 
 
 def answer(model: Model, body: str | bytes, accept: str = "text/csv") -> str:
@@ -41,34 +28,32 @@ def answer(model: Model, body: str | bytes, accept: str = "text/csv") -> str:
 
 
 BUNDLED = (
-    *("code/car.py", "code/digests.py", "code/features.py", "code/inference.py"),
+    *("code/car.py", "code/digests.py", "code/features.py", "code/inference.py", "code/wsgi.py"),
     *("preprocessor.json", "xgboost-model", "xgboost-version"),
 )
 
 
-def test_the_files_that_were_evaluated_are_served(
-    model_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_files_that_were_evaluated_are_served(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listed = "".join(
-        f"{hashlib.sha256((model_folder / name).read_bytes()).hexdigest()}  {name}\n" for name in BUNDLED
+        f"{hashlib.sha256((bundle / name).read_bytes()).hexdigest()}  {name}\n" for name in BUNDLED
     )
     digest = f"sha256:{hashlib.sha256(listed.encode()).hexdigest()}"
     monkeypatch.setenv("MODEL_FILES_DIGEST", digest)
-    (model_folder / "code" / "__pycache__").mkdir()
-    assert inference.files_digest(model_folder) == digest
-    assert answer(model_fn(str(model_folder)), ROW)
+    (bundle / "code" / "__pycache__").mkdir()
+    assert inference.files_digest(bundle) == digest
+    assert answer(model_fn(str(bundle)), ROW)
 
 
 @pytest.mark.parametrize("name", BUNDLED)
 @pytest.mark.parametrize("change", ["changed", "deleted"])
 def test_files_other_than_those_that_were_evaluated_are_not_served(
-    name: str, change: str, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, change: str, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MODEL_FILES_DIGEST", inference.files_digest(model_folder))
-    changed = model_folder / name
+    monkeypatch.setenv("MODEL_FILES_DIGEST", inference.files_digest(bundle))
+    changed = bundle / name
     changed.write_bytes(changed.read_bytes() + b" ") if change == "changed" else changed.unlink()
     with pytest.raises(UnusableModel, match=r"not those that were evaluated|is missing"):
-        model_fn(str(model_folder))
+        model_fn(str(bundle))
 
 
 def test_a_raw_row_gets_a_plausible_number(model: Model) -> None:
@@ -217,33 +202,33 @@ def edit_json(change: Callable[[Any], object]) -> Callable[[bytes], bytes]:
     ],
 )
 def test_a_bundle_that_was_tampered_with_is_refused(
-    name: str, change: Callable[[bytes], bytes], message: str, model_folder: Path
+    name: str, change: Callable[[bytes], bytes], message: str, bundle: Path
 ) -> None:
-    path = model_folder / name
+    path = bundle / name
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(UnusableModel) as refused:
-        model_fn(str(model_folder))
+        model_fn(str(bundle))
     assert str(refused.value) == message
 
 
 @pytest.mark.parametrize("name", ["preprocessor.json", "xgboost-model", "xgboost-version"])
-def test_a_bundle_that_lacks_a_file_is_refused(name: str, model_folder: Path) -> None:
-    (model_folder / name).unlink()
+def test_a_bundle_that_lacks_a_file_is_refused(name: str, bundle: Path) -> None:
+    (bundle / name).unlink()
     with pytest.raises(UnusableModel, match=name):
-        model_fn(str(model_folder))
+        model_fn(str(bundle))
 
 
-def test_a_later_patch_of_the_same_xgboost_serves_the_model(model_folder: Path) -> None:
-    (model_folder / "xgboost-version").write_text("3.2.99")
-    assert model_fn(str(model_folder))
+def test_a_later_patch_of_the_same_xgboost_serves_the_model(bundle: Path) -> None:
+    (bundle / "xgboost-version").write_text("3.2.99")
+    assert model_fn(str(bundle))
 
 
-def test_a_booster_that_was_trained_on_other_columns_is_refused(model_folder: Path) -> None:
+def test_a_booster_that_was_trained_on_other_columns_is_refused(bundle: Path) -> None:
     rows = xgboost.DMatrix(np.ones((2, 8)), np.ones(2), nthread=1)
     booster = xgboost.train({"nthread": 1}, rows, 1)
-    (model_folder / "xgboost-model").write_bytes(bytes(booster.save_raw("ubj")))
+    (bundle / "xgboost-model").write_bytes(bytes(booster.save_raw("ubj")))
     with pytest.raises(UnusableModel, match="the booster was trained on 8 features, not 9"):
-        model_fn(str(model_folder))
+        model_fn(str(bundle))
 
 
 def test_the_preprocessor_survives_json_to_the_last_digit(prepared: Path) -> None:

@@ -121,6 +121,31 @@ def test_a_failed_processing_job_says_what_its_program_left_as_its_message(
     assert "prepared/half.csv" not in aws.s3.keys
 
 
+@pytest.mark.parametrize(
+    ("lines", "reason"),
+    [
+        ([], "AlgorithmError: , exit code: 1"),
+        (["reading", "KeyError: 'mpg'"], "AlgorithmError: reading\nKeyError: 'mpg', exit code: 1"),
+        (["first", *["x" * 300] * 9, "the last"], f"xxx\n{'x' * 300}\n{'x' * 300}\nthe last, exit code: 1"),
+    ],
+)
+def test_a_processing_job_that_left_no_message_failed_with_the_last_lines_of_its_log(
+    sagemaker: SageMaker, workers: FakeWorkers, lines: list[str], reason: str
+) -> None:
+    def program(running: Running) -> int:
+        for line in lines:
+            running.print(line)
+        return 1
+
+    workers.program = program
+    described = process(sagemaker)
+
+    assert described["FailureReason"].endswith(reason)
+    assert described["FailureReason"].startswith("AlgorithmError: ")
+    assert len(described["FailureReason"]) <= 1024
+    assert "ExitMessage" not in described
+
+
 def test_what_is_uploaded_continuously_is_there_after_a_failure_too(
     sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers
 ) -> None:

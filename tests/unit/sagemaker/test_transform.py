@@ -38,7 +38,7 @@ def serve(answer: Answer) -> Callable[[Running], int]:
     """The protocol of `engines.serving`, with a function as the model."""
 
     def program(running: Running) -> int:
-        _, _, root, requests, responses, _, _ = running.args
+        _, _, root, requests, responses, *_ = running.args
         assert (Path(root) / "model/xgboost-model").read_bytes() == b"trees"
         Path(responses).mkdir()
         for path in sorted(Path(requests).iterdir()):
@@ -111,10 +111,25 @@ def test_the_model_gets_its_environment_and_the_content_types(
 
     (running,) = workers.processes
     environment = running.command.env
+    assert environment["SAGEMAKER_SERVING_MODULE"] == "sagemaker_xgboost_container.serving:main"
+    assert environment["SM_MODEL_DIR"] == f"{running.command.cwd}/model"
     assert environment["SAGEMAKER_PROGRAM"] == "inference.py"
     assert environment["SAGEMAKER_SUBMIT_DIRECTORY"] == f"{running.command.cwd}/model/code"
     assert (environment["MORE"], environment["AWS_ACCESS_KEY_ID"]) == ("x", ROLE)
-    assert running.args[-2:] == ("text/csv", "text/csv")
+    assert running.args[-3:] == ("text/csv", "text/csv", "connected")
+
+
+def test_a_models_own_environment_wins_over_the_images_and_its_isolation_is_told(
+    sagemaker: SageMaker, workers: FakeWorkers
+) -> None:
+    workers.program = serve(sums)
+    model = changed(MODEL, "PrimaryContainer.Environment", {"SAGEMAKER_SERVING_MODULE": "wsgi:main"})
+    sagemaker.call("CreateModel", model | {"ModelName": "own", "EnableNetworkIsolation": True})
+    transform(sagemaker, TRANSFORM | {"ModelName": "own"})
+
+    (running,) = workers.processes
+    assert running.command.env["SAGEMAKER_SERVING_MODULE"] == "wsgi:main"
+    assert running.args[-1] == "isolated"
 
 
 def test_one_record_a_request_if_wanted(sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers) -> None:
@@ -168,16 +183,52 @@ def test_a_model_that_drops_a_record_cannot_be_joined(
     assert "out/a.csv.out" not in aws.s3.keys
 
 
-def test_a_model_that_fails_fails_the_job_with_its_reason(sagemaker: SageMaker, workers: FakeWorkers) -> None:
+@pytest.mark.parametrize(
+    ("refused", "reason", "data_log"),
+    [
+        (
+            {"request": "00000001", "status": 400, "body": "record 1: no car\nat all"},
+            "ClientError: See job logs for more information: record 1: no car\nat all",
+            ["ClientError: 400", "", "Message:", "record 1: no car", "at all"],
+        ),
+        (
+            {"request": "00000001", "status": 500, "body": "Internal Server Error"},
+            "AlgorithmError: See job logs for more information: starting\nValueError: in /opt/ml/model",
+            ["Bad HTTP status received from algorithm: 500", "", "Message:", "Internal Server Error"],
+        ),
+        (
+            {"request": None, "status": None, "body": None},
+            "AlgorithmError: Model container failed to respond to ping. Please ensure /ping endpoint is implemented "
+            "and responds with an HTTP 200 status code: starting\nValueError: in /opt/ml/model",
+            [],
+        ),
+        (
+            None,
+            "AlgorithmError: Unable to get response from algorithm: starting\nValueError: in /opt/ml/model",
+            [],
+        ),
+    ],
+)
+def test_a_model_that_refuses_fails_the_job_with_the_reason_that_it_gave(
+    sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers, refused: Json, reason: str, data_log: list[str]
+) -> None:
     def program(running: Running) -> int:
-        (running.command.cwd / "output/failure").write_text("payload 00000000: 8 columns wanted")
+        responses = Path(running.args[4])
+        responses.mkdir()
+        if refused:
+            (responses / "refused.json").write_text(json.dumps(refused))
+        running.print("starting")
+        running.print(f"ValueError: in {running.command.cwd}/model")
         return 1
 
     workers.program = program
+    described = transform(sagemaker)
+    sagemaker.close()
 
-    assert transform(sagemaker)["FailureReason"] == (
-        "AlgorithmError: See job logs for more information: payload 00000000: 8 columns wanted"
-    )
+    assert described["FailureReason"] == reason
+    logs = aws.logs.lines.items()
+    told = [line for (_, name), lines in logs if name.endswith("/data-log") for line in lines]
+    assert told == [f"[sagemaker logs]: bucket/batch/deep/b.csv: {line}" for line in data_log]
 
 
 def test_compressed_objects_are_opened(sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers) -> None:

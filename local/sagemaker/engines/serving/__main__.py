@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from pathlib import Path
+
+from local.sagemaker.engines.serving.install import InstallModuleError
+from local.sagemaker.engines.serving.server import start
+from local.sagemaker.engines.serving.wsgi_client import Application, ask
+from local.sagemaker.engines.warm.hiding import hide
+
+REFUSED = "refused.json"
+# What a container says may be long; a reason of SageMaker is not.
+LONGEST_BODY = 1000
+
+
+def main(root: Path, requests: Path, responses: Path, headers: dict[str, str], *, isolated: bool) -> int:
+    """Start the server and send every request; the exit code."""
+    responses.mkdir(parents=True, exist_ok=True)
+    application = begin(root, isolated=isolated)
+    if application is None:
+        return refuse(responses, None, None, None)
+    for request in sorted(path for path in requests.iterdir() if path.is_file()):
+        status, body = answer_to(application, "POST", "/invocations", request.read_bytes(), headers)
+        if not 200 <= status < 300:
+            return refuse(responses, request.name, status, body[:LONGEST_BODY].decode(errors="replace"))
+        write_whole(responses / request.name, body)
+    return 0
+
+
+def begin(root: Path, *, isolated: bool) -> Application | None:
+    """The application, if it starts and answers its ping as it should; its log tells why not."""
+    try:
+        application = start(root, isolated=isolated)
+    except InstallModuleError as error:
+        print(error, file=sys.stderr)
+        return None
+    except (Exception, SystemExit):
+        traceback.print_exc()
+        return None
+    return application if answer_to(application, "GET", "/ping", b"", {})[0] == 200 else None
+
+
+def answer_to(
+    application: Application, method: str, path: str, body: bytes, headers: dict[str, str]
+) -> tuple[int, bytes]:
+    """As gunicorn answers: what the application lets escape is logged, and a 500."""
+    try:
+        return ask(application, method, path, body, headers)
+    except (Exception, SystemExit):
+        traceback.print_exc()
+        return 500, b"Internal Server Error"
+
+
+def refuse(responses: Path, request: str | None, status: int | None, body: str | None) -> int:
+    (responses / REFUSED).write_text(json.dumps({"request": request, "status": status, "body": body}))
+    return 1
+
+
+def write_whole(path: Path, body: bytes) -> None:
+    unfinished = path.with_name(f".{path.name}.part")
+    unfinished.write_bytes(body)
+    unfinished.replace(path)
+
+
+if __name__ == "__main__":
+    hide(["local"])
+    ml, requests, responses, content_type, accept, network = sys.argv[1:]
+    given = {"Content-Type": content_type, "Accept": accept}
+    present = {name: value for name, value in given.items() if value}
+    sys.exit(main(Path(ml), Path(requests), Path(responses), present, isolated=network == "isolated"))
