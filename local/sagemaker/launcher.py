@@ -51,7 +51,7 @@ class Launcher:
     def create_transform(self, request: Json) -> Json:
         """CreateTransformJob; the job acts as the role of its model."""
         model = self._store.get(MODEL, request["ModelName"]).fields
-        work = transform_work(self._registry.container(model))
+        work = transform_work(self._registry.container(model), model["EnableNetworkIsolation"])
         return self._create(TRANSFORM, request, model["ExecutionRoleArn"], work)
 
     def stop(self, kind: Kind, request: Json) -> Json:

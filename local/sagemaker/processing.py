@@ -58,6 +58,7 @@ def _run_program(job: Job) -> None:
         hidden_modules=image.hidden_modules,
         instance_type=cluster["InstanceType"],
         timeout=fields["StoppingCondition"]["MaxRuntimeInSeconds"],
+        isolated=fields.get("NetworkConfig", {}).get("EnableNetworkIsolation", False),
     )
     if ended.code != 0:
         message = job.container.message("output/message")

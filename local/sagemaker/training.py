@@ -142,11 +142,12 @@ def _run_algorithm(job: Job) -> None:
     image = find_image(fields["AlgorithmSpecification"]["TrainingImage"], job.backend.store.region)
     names = {"TRAINING_JOB_NAME": job.record.key, "TRAINING_JOB_ARN": job.record.arn}
     ended = job.run(
-        ("-m", "local.sagemaker.engines.xgboost_algorithm", str(job.container.root)),
+        ("-m", "local.sagemaker.engines.xgboost_algorithm", "/opt/ml"),
         names | fields.get("Environment", {}),
         hidden_modules=image.hidden_modules,
         instance_type=fields["ResourceConfig"].get("InstanceType", ""),
         timeout=min(fields["StoppingCondition"]["MaxRuntimeInSeconds"], _wait_left(job)),
+        isolated=fields.get("EnableNetworkIsolation", False),
     )
     if ended.code != 0:
         message = job.container.message("output/failure")

@@ -23,14 +23,14 @@ class Input:
     requests: list[str]
 
 
-def _run(job: Job, container: Json) -> None:
+def _run(job: Job, container: Json, isolated: bool) -> None:
     job.update({"TransformStartTime": time.time()})
     inputs = _make_requests(job)
     if "ModelDataUrl" in container:
         for item in job.storage.find(container["ModelDataUrl"])[:1]:
             job.container.unpack_model(job.storage.read(item))
     if any(each.requests for each in inputs):
-        _serve(job, container)
+        _serve(job, container, isolated)
     output = job.fields["TransformOutput"]
     for each in inputs:
         uri = join_uri(output["S3OutputPath"], f"{each.source.relative}.out")
@@ -65,14 +65,14 @@ def _make_requests(job: Job) -> list[Input]:
     return inputs
 
 
-def _serve(job: Job, container: Json) -> None:
+def _serve(job: Job, container: Json, isolated: bool) -> None:
     image = find_image(container["Image"], job.backend.store.region)
     source = job.fields["TransformInput"]
     ended = job.run(
         (
             "-m",
             "local.sagemaker.engines.serving",
-            str(job.container.root),
+            "/opt/ml",
             str(job.container.folder / "requests"),
             str(job.container.folder / "responses"),
             source.get("ContentType", ""),
@@ -82,6 +82,7 @@ def _serve(job: Job, container: Json) -> None:
         hidden_modules=image.hidden_modules,
         instance_type=job.fields["TransformResources"]["InstanceType"],
         timeout=None,
+        isolated=isolated,
     )
     if ended.code != 0:
         message = job.container.message("output/failure")
@@ -99,6 +100,6 @@ def _output(job: Job, each: Input) -> bytes:
     return b"".join(line + b"\n" for line in select(lines, processing["OutputFilter"]))
 
 
-def transform_work(container: Json) -> Work:
+def transform_work(container: Json, isolated: bool) -> Work:
     """How to transform with a model's container definition (`Image`, `ModelDataUrl`, `Environment`)."""
-    return Work(run=lambda job: _run(job, container))
+    return Work(run=lambda job: _run(job, container, isolated))

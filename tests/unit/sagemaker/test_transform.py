@@ -39,7 +39,8 @@ def serve(answer: Answer) -> Callable[[Running], int]:
 
     def program(running: Running) -> int:
         _, _, root, requests, responses, _, _ = running.args
-        assert (Path(root) / "model/xgboost-model").read_bytes() == b"trees"
+        assert root == "/opt/ml"
+        assert (running.root / "model/xgboost-model").read_bytes() == b"trees"
         Path(responses).mkdir()
         for path in sorted(Path(requests).iterdir()):
             (Path(responses) / path.name).write_bytes(answer(path.read_bytes()))
@@ -88,9 +89,21 @@ def test_the_model_gets_its_environment_and_the_content_types(
     (running,) = workers.processes
     environment = running.command.env
     assert environment["SAGEMAKER_PROGRAM"] == "inference.py"
-    assert environment["SAGEMAKER_SUBMIT_DIRECTORY"] == f"{running.command.cwd}/model/code"
+    assert environment["SAGEMAKER_SUBMIT_DIRECTORY"] == "/opt/ml/model/code"
     assert (environment["MORE"], environment["AWS_ACCESS_KEY_ID"]) == ("x", ROLE)
     assert running.args[-2:] == ("text/csv", "text/csv")
+
+
+def test_an_isolated_model_has_neither_a_network_nor_credentials(
+    sagemaker: SageMaker, workers: FakeWorkers
+) -> None:
+    sagemaker.call("CreateModel", MODEL | {"ModelName": "isolated", "EnableNetworkIsolation": True})
+    workers.program = serve(sums)
+    transform(sagemaker, TRANSFORM | {"ModelName": "isolated"})
+
+    (running,) = workers.processes
+    assert not running.command.network
+    assert "AWS_ACCESS_KEY_ID" not in running.command.env
 
 
 def test_one_record_a_request_if_wanted(sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers) -> None:
@@ -146,7 +159,7 @@ def test_a_model_that_drops_a_record_cannot_be_joined(
 
 def test_a_model_that_fails_fails_the_job_with_its_reason(sagemaker: SageMaker, workers: FakeWorkers) -> None:
     def program(running: Running) -> int:
-        (running.command.cwd / "output/failure").write_text("payload 00000000: 8 columns wanted")
+        (running.root / "output/failure").write_text("payload 00000000: 8 columns wanted")
         return 1
 
     workers.program = program
