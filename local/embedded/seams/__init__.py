@@ -5,6 +5,7 @@ from local.embedded.seams.encryption import install_encryption
 from local.embedded.seams.executions import executions, install_machine, redrive_execution, run_execution
 from local.embedded.seams.handovers import install_handovers
 from local.embedded.seams.keys import install_keys, role_may_grant
+from local.embedded.seams.log_filters import install_log_filters
 from local.embedded.seams.missing import install_missing
 from local.embedded.seams.names import MINISTACK_VERSION, SEAMS, check, configure, settings
 from local.embedded.seams.permissions import (
@@ -23,6 +24,7 @@ from local.embedded.seams.services import (
     install_resource_type,
     install_service,
 )
+from local.embedded.seams.stacks import install_stack_rules
 
 __all__ = [
     "MINISTACK_VERSION",
@@ -40,11 +42,13 @@ __all__ = [
     "install_handovers",
     "install_iam",
     "install_keys",
+    "install_log_filters",
     "install_machine",
     "install_mailbox",
     "install_missing",
     "install_resource_type",
     "install_service",
+    "install_stack_rules",
     "install_version_ids",
     "make_service_role",
     "redrive_execution",
