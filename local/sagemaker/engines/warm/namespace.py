@@ -25,9 +25,14 @@ AT_FDCWD, AT_RECURSIVE = -100, 0x8000
 SYS_MOUNT_SETATTR = 442
 SIOCSIFFLAGS, IFF_UP = 0x8914, 0x1
 
-PACKAGE_ROOT = Path(__file__).resolve().parents[4]
 # What a job may write to besides /opt/ml, and the subfolder that it writes to in truth.
 PRIVATE = {Path("/tmp"): "tmp", Path("/root"): "home", Path("/dev/shm"): "shm"}  # noqa: S108 - covered
+# What the interpreter runs from; looked up once, before any fork.
+INTERPRETER = frozenset(
+    path
+    for path in map(Path, {str(Path(__file__).resolve().parents[4]), sys.prefix, sys.base_prefix, *sys.path})
+    if path.is_absolute() and path.exists()
+)
 
 
 def why_not() -> str:
@@ -63,12 +68,13 @@ def enter(folder: Path, *, network: bool) -> None:
     bind(folder, folder)
     change_mounts(folder, read_only=False)
     overlay_packages(folder)
-    kept = {folder, PACKAGE_ROOT, *map(Path, (sys.prefix, sys.base_prefix, *sys.path))}
+    kept = {folder, *INTERPRETER}
     for place, name in PRIVATE.items():
         if place.is_dir() and place not in kept:
             cover(place, folder / name, kept)
     opt = Path("/opt")
-    cover(opt, folder / "opt", {*kept, *(path for path in opt.iterdir() if path.name != "ml")})
+    others = (path for path in opt.iterdir() if path.name != "ml" and path.exists())
+    cover(opt, folder / "opt", {*kept, *others})
     (opt / "ml").mkdir(exist_ok=True)
     bind(folder / "ml", opt / "ml")
 
@@ -101,14 +107,16 @@ def overlay_packages(folder: Path) -> None:
 
 def cover(place: Path, own: Path, kept: Iterable[Path]) -> None:
     """Show a folder of the job in place of one of the machine's, in which only what is ``kept`` stays."""
-    inside = {path for path in kept if place in path.parents and path.exists()}
+    inside = {path for path in kept if path.is_relative_to(place)}
     # Opened before they are covered; what lies in another of them comes along with it.
     opened = {path: os.open(path, os.O_PATH) for path in inside if not inside.intersection(path.parents)}
     bind(own, place)
     for path, fd in opened.items():
         source = Path(f"/proc/self/fd/{fd}")
-        (path if source.is_dir() else path.parent).mkdir(parents=True, exist_ok=True)
-        if not path.is_dir():
+        if source.is_dir():
+            path.mkdir(parents=True, exist_ok=True)
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
         bind(source, path)
         os.close(fd)
