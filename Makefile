@@ -65,7 +65,7 @@ bench: $(SYNCED) ## Measure the pipeline beside one plain script
 	@$(BIN)/python benchmarks/end_to_end.py
 
 lock: $(SYNCED) ## Resolve the locks anew; UPGRADE=<package> takes its newest release
-	@$(COMPILE) pyproject.toml --override requirements-overrides.txt --group dev --output-file requirements.lock
+	@$(COMPILE) pyproject.toml --override requirements-overrides.txt --group sam --group dev --output-file requirements.lock
 	@$(COMPILE) --group audit --output-file requirements-audit.lock
 
 deploy: $(SYNCED) ## Deploy to your AWS account, after checking its quotas

@@ -7,9 +7,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from local.cli.problems import Trouble
 from local.cli.project import ROOT, STATE_FOLDER
 
 BUILDS = STATE_FOLDER / "build"
@@ -21,9 +22,18 @@ SOURCES = ("template.yaml", "samconfig.toml", "pyproject.toml", "statemachine", 
 
 
 def fingerprint(root: Path = ROOT) -> str:
-    """A hash of everything that a build is made of: the application's files and the tools' versions."""
+    """A hash of everything that a build is made of: the application's files and the tools' versions.
+
+    Raises Trouble without the SAM CLI, which `pip install` leaves out.
+    """
+    try:
+        sam = version("aws-sam-cli")
+    except PackageNotFoundError as error:
+        raise Trouble(
+            "The SAM CLI is not installed beside mpg", "`make setup` installs all of the lock."
+        ) from error
     digest = hashlib.sha256()
-    digest.update(f"sam {version('aws-sam-cli')}, python {sys.version_info[:2]}".encode())
+    digest.update(f"sam {sam}, python {sys.version_info[:2]}".encode())
     for path in _files(root):
         content = path.read_bytes()
         digest.update(f"\0{path.relative_to(root).as_posix()}\0{len(content)}\0".encode() + content)

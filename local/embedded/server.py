@@ -18,6 +18,7 @@ from local.embedded.iam import SERVICE_ROLE_POLICY, Questions, sagemaker_resourc
 from local.embedded.integrations import AwsIntegrations
 from local.embedded.mailbox import Mailbox
 from local.embedded.sagemaker_api import Permissions, sagemaker_handler
+from local.embedded.traces import answer_xray
 from local.sagemaker import SageMaker
 
 ACCOUNT_ID = "000000000000"
@@ -77,6 +78,9 @@ def build(
     seams.install_event_source("aws.sagemaker")
     seams.install_version_ids()
     seams.install_copy_checksums()
+    seams.install_log_filters()
+    seams.install_stack_rules()
+    seams.install_service("xray", "AWSXRay.", answer_xray)
     seams.install_error_types()
     seams.install_mailbox(mailbox)
     as_states = seams.role_credentials("states.amazonaws.com", questions)

@@ -6,11 +6,10 @@ import contextlib
 import gzip
 import io
 import json
-import re
+import os
 import shutil
 import tarfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,6 @@ from local.sagemaker.errors import JobFailed
 # Unpacked. The disk of a job's instance is larger; the one of this machine may not be.
 LARGEST_MODEL = 1 << 30
 _ML = "/opt/ml"
-# A path may be a whole argument, or follow `--name=`, or be one of several (PYTHONPATH).
-_ML_PATH = re.compile(r"(?:(?<=[=:,])|^)/opt/ml(?=[/:,]|$)")
 
 
 class Container:
@@ -31,24 +28,14 @@ class Container:
         self.root = self.folder / "ml"
         self.root.mkdir(parents=True)
         (self.root / "output").mkdir()
-        (self.folder / "tmp").mkdir()
 
     def path(self, inside: str) -> Path:
         """The place on this machine of a path in the container."""
         return self.root / inside.removeprefix(_ML).lstrip("/")
 
-    def here(self, text: str) -> str:
-        """An argument or variable with /opt/ml replaced by the job's own folder."""
-        return _ML_PATH.sub(lambda _: str(self.root), text)
-
     def there(self, text: str) -> str:
-        """What a job printed, with its own folder replaced by /opt/ml: as a container would have said it."""
+        """What a job said, with /opt/ml in place of its folder, whose name is not hidden from every job."""
         return text.replace(str(self.root), _ML)
-
-    def variables(self, environment: Mapping[str, str]) -> dict[str, str]:
-        """An environment with its paths on this machine, and a /tmp that goes with the job."""
-        here = {name: self.here(value) for name, value in environment.items()}
-        return {"TMPDIR": str(self.folder / "tmp"), **here}
 
     def write_json(self, relative: str, content: Any) -> None:
         """Write one of the files that SageMaker lays into a container."""
@@ -121,4 +108,7 @@ def _make_writable(function: Any, path: str, _: Any) -> None:
     with contextlib.suppress(OSError):
         Path(path).parent.chmod(0o700)
         Path(path).chmod(0o700)
-        function(path)
+        if function is os.open:  # a folder that could not even be read
+            shutil.rmtree(path, onerror=_make_writable)
+        else:
+            function(path)

@@ -123,17 +123,22 @@ class Job:
         hidden_modules: frozenset[str] = frozenset(),
         instance_type: str,
         timeout: float | None,
+        isolated: bool = False,
     ) -> Exit:
-        """Run the job's program to its end.
+        """Run the job's program to its end; ``isolated``, without a network.
 
         Raises `JobStopped`, `InstanceReclaimed` or, out of memory, `JobFailed`.
         """
         self.check()
+        # Without a network there is nobody to show credentials to, and SageMaker gives none.
+        own = {} if isolated else self.backend.clients.environment(self.role_arn)
         command = Command(
-            argv=tuple(self.container.here(part) for part in argv),
-            env=self.backend.clients.environment(self.role_arn) | self.container.variables(env),
-            cwd=self.container.root,
+            argv=argv,
+            env={"HOME": "/root", **own, **env},
+            cwd=Path("/opt/ml"),
             hidden_modules=hidden_modules,
+            folder=self.container.folder,
+            network=not isolated,
         )
         self._process = self.backend.workers.spawn(
             command, on_line=self._take_line, timeout=timeout, memory_bytes=memory_of(instance_type)

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 from local.sagemaker.engines.images import find_image
-from local.sagemaker.errors import JobFailed
 from local.sagemaker.jobs import Job, Work, exit_code
 from local.sagemaker.kinds import Json
 from local.sagemaker.mirror import Mirror
@@ -61,6 +60,7 @@ def _run_program(job: Job) -> None:
         hidden_modules=image.hidden_modules,
         instance_type=cluster["InstanceType"],
         timeout=fields["StoppingCondition"]["MaxRuntimeInSeconds"],
+        isolated=fields.get("NetworkConfig", {}).get("EnableNetworkIsolation", False),
     )
     if ended.code != 0:
         said = job.container.message("output/message")

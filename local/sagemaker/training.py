@@ -167,7 +167,7 @@ def _program(job: Job) -> tuple[str, ...]:
     algorithm = job.fields["AlgorithmSpecification"]
     if "ContainerEntrypoint" in algorithm:
         return (*algorithm["ContainerEntrypoint"], *algorithm.get("ContainerArguments", ()))
-    return "-m", "local.sagemaker.engines.xgboost_algorithm", str(job.container.root)
+    return "-m", "local.sagemaker.engines.xgboost_algorithm", "/opt/ml"
 
 
 def _run_algorithm(job: Job) -> None:
@@ -180,6 +180,7 @@ def _run_algorithm(job: Job) -> None:
         hidden_modules=image.hidden_modules,
         instance_type=fields["ResourceConfig"].get("InstanceType", ""),
         timeout=min(fields["StoppingCondition"]["MaxRuntimeInSeconds"], _wait_left(job)),
+        isolated=fields.get("EnableNetworkIsolation", False),
     )
     if ended.code != 0:
         said = job.container.message("output/failure")

@@ -88,7 +88,7 @@ def _serve(job: Job, container: Json, inputs: list[Input], *, isolated: bool) ->
         (
             "-m",
             "local.sagemaker.engines.serving",
-            str(job.container.root),
+            "/opt/ml",
             str(job.container.folder / "requests"),
             str(job.container.folder / "responses"),
             source.get("ContentType", ""),
@@ -99,6 +99,7 @@ def _serve(job: Job, container: Json, inputs: list[Input], *, isolated: bool) ->
         hidden_modules=image.hidden_modules,
         instance_type=job.fields["TransformResources"]["InstanceType"],
         timeout=None,
+        isolated=isolated,
     )
     if ended.code != 0:
         raise _failure(job, inputs)

@@ -7,6 +7,7 @@ from local.embedded.seams.executions import executions, install_machine, redrive
 from local.embedded.seams.handovers import install_handovers
 from local.embedded.seams.journey import offer_task
 from local.embedded.seams.keys import install_keys, role_may_grant
+from local.embedded.seams.log_filters import install_log_filters
 from local.embedded.seams.missing import install_missing, object_exists
 from local.embedded.seams.names import MINISTACK_VERSION, SEAMS, check, configure, settings
 from local.embedded.seams.permissions import (
@@ -25,6 +26,7 @@ from local.embedded.seams.services import (
     install_resource_type,
     install_service,
 )
+from local.embedded.seams.stacks import install_stack_rules
 from local.embedded.seams.state_tests import install_definition_checks, install_state_tests
 
 __all__ = [
@@ -45,11 +47,13 @@ __all__ = [
     "install_handovers",
     "install_iam",
     "install_keys",
+    "install_log_filters",
     "install_machine",
     "install_mailbox",
     "install_missing",
     "install_resource_type",
     "install_service",
+    "install_stack_rules",
     "install_state_tests",
     "install_version_ids",
     "make_service_role",

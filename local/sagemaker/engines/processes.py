@@ -47,7 +47,7 @@ CONTROL_BUFFER_BYTES = 1 << 20
 _PACKAGE_ROOT = str(Path(__file__).resolve().parents[3])
 _ZYGOTE = (
     "import json, sys; sys.path[:1] = [sys.argv[1]]; from local.sagemaker.engines.warm.zygote import main; "
-    "del sys.path[0]; main(int(sys.argv[2]), json.loads(sys.argv[3]))"
+    "del sys.path[0]; main(int(sys.argv[2]), *json.loads(sys.argv[3]))"
 )
 # OpenMP's and BLAS's threads do not survive a fork; with some hundred rows one is also the fastest.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -62,12 +62,19 @@ class Command:
     and LANG, which it may also set. Imports of ``hidden_modules`` and all below them fail with
     ModuleNotFoundError, in the job itself, not in further interpreters that it starts; the package that a
     ``-m`` module is in cannot be hidden from it.
+
+    With a ``folder`` the job runs as in a container: ``<folder>/ml`` is its /opt/ml, it has a /tmp and a home
+    of its own, what it installs stays in the folder, and it can write nowhere else; ``network`` says whether
+    it has one. Paths in ``argv``, ``env`` and ``cwd`` are those in the container. A machine without
+    namespaces translates them, and refuses /opt/ml in scripts.
     """
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
     cwd: Path
     hidden_modules: frozenset[str] = frozenset()
+    folder: Path | None = None
+    network: bool = True
 
 
 class WarmWorkers:
@@ -76,10 +83,19 @@ class WarmWorkers:
     ``preload`` are the modules it imports (one that is missing is skipped). ``grace`` is the time in seconds
     between SIGTERM and SIGKILL for a job that is stopped or out of time: SageMaker gives a training job 120
     s, which nobody wants to wait for at a desk. ``threads`` is what OpenMP and BLAS may use in every job.
+    Without ``namespaces`` jobs run as on a machine that has none.
     """
 
-    def __init__(self, *, preload: Sequence[str] = PRELOAD, grace: float = 1.0, threads: int = 1) -> None:
+    def __init__(
+        self,
+        *,
+        preload: Sequence[str] = PRELOAD,
+        grace: float = 1.0,
+        threads: int = 1,
+        namespaces: bool = True,
+    ) -> None:
         self._preload = tuple(preload)
+        self._namespaces = namespaces
         self._grace = grace
         self._threads = threads
         self._lock = threading.Lock()
@@ -113,6 +129,8 @@ class WarmWorkers:
             "argv": command.argv,
             "env": _environment() | dict(command.env),
             "cwd": str(command.cwd),
+            "folder": command.folder and str(command.folder),
+            "network": command.network,
             "hidden_modules": sorted(command.hidden_modules),
             "timeout": timeout,
             "memory_bytes": memory_bytes,
@@ -152,8 +170,9 @@ class WarmWorkers:
             # Without it macOS aborts a fork of a process whose libraries have touched Objective-C.
             environment["OBJC_DISABLE_INITIALIZE_FORK_SAFETY"] = "YES"
             fd = theirs.fileno()
+            settings = (self._preload, self._namespaces)
             self._zygote = subprocess.Popen(  # noqa: S603 - this interpreter, with code of our own
-                [sys.executable, "-c", _ZYGOTE, _PACKAGE_ROOT, str(fd), json.dumps(self._preload)],
+                [sys.executable, "-c", _ZYGOTE, _PACKAGE_ROOT, str(fd), json.dumps(settings)],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -1,6 +1,9 @@
 """What is installed is what was locked, byte for byte."""
 
 import re
+import tomllib
+from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -38,3 +41,20 @@ def test_the_functions_carry_no_file_that_is_not_locked_for_the_tests() -> None:
         return set(re.findall("sha256:[0-9a-f]{64}", (ROOT / lock).read_text(encoding="utf-8")))
 
     assert hashes("functions/requirements.txt") <= hashes("requirements.lock")
+
+
+def test_one_dependency_at_most_pins_the_sdk() -> None:
+    """Two that pin other patch versions, as the SAM CLI and ministack do, make `pip install .` impossible."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = [re.split(r"[^\w-]", dependency)[0] for dependency in project["dependencies"]]
+
+    sdk = re.compile(r"(boto3|botocore)\b[^;]*==")
+    pins = {name for name in asked if any(map(sdk.match, requires(name)))}
+    assert pins == {"ministack"}
+
+
+def requires(name: str) -> list[str]:
+    """What a package asks for; nothing for one that is for another platform."""
+    with suppress(metadata.PackageNotFoundError):
+        return metadata.requires(name) or []
+    return []

@@ -1,10 +1,12 @@
 import os
 import time
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
 from local.cli.build import Build, fingerprint
+from local.cli.problems import Trouble
 
 
 @pytest.fixture
@@ -27,6 +29,16 @@ def fill(build: Build) -> None:
     app = Path(command[command.index("--build-dir") + 1])
     app.mkdir(parents=True)
     (app / "template.yaml").write_text("built")
+
+
+def test_without_the_sam_cli_it_is_said_how_to_get_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("local.cli.build.version", missing)
+
+    with pytest.raises(Trouble, match="The SAM CLI is not installed"):
+        fingerprint(root)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -126,6 +127,12 @@ class Running:
     @property
     def args(self) -> tuple[str, ...]:
         return self.command.argv
+
+    @property
+    def root(self) -> Path:
+        """Where this machine has what the job sees as /opt/ml."""
+        assert self.command.folder is not None
+        return self.command.folder / "ml"
 
 
 Program = Callable[[Running], int | None]

@@ -25,7 +25,7 @@ def data(aws: FakeAws) -> None:
 
 
 def root_of(running: Running) -> Path:
-    return running.command.cwd
+    return running.root
 
 
 def process(sagemaker: SageMaker, request: Json = PROCESSING) -> Json:
@@ -73,25 +73,36 @@ def test_a_processing_job_reads_its_inputs_runs_and_writes_its_outputs(
     assert aws.s3.get("s3://bucket/prepared/deep/a.csv") == b"a"
 
 
-def test_a_processing_job_gets_its_paths_variables_and_limits(
+def test_a_processing_job_gets_its_arguments_variables_and_limits(
     sagemaker: SageMaker, workers: FakeWorkers
 ) -> None:
     process(sagemaker)
 
     (running,) = workers.processes
-    root = root_of(running)
     assert running.args == (
         "python3",
-        f"{root}/processing/input/code/main.py",
-        f"--out={root}/processing/output",
+        "/opt/ml/processing/input/code/main.py",
+        "--out=/opt/ml/processing/output",
         "plain",
     )
     environment = running.command.env
-    assert (environment["WHERE"], environment["NAME"]) == (f"{root}/processing/input", "x")
-    assert environment["AWS_ACCESS_KEY_ID"] == ROLE
-    assert Path(environment["TMPDIR"]).parent == Path(root).parent, "goes with the job's folder"
+    assert (environment["WHERE"], environment["NAME"]) == ("/opt/ml/processing/input", "x")
+    assert (environment["AWS_ACCESS_KEY_ID"], environment["HOME"]) == (ROLE, "/root")
+    assert running.command.network
     assert (running.timeout, running.memory_bytes) == (300, 8 << 30)
     assert "xgboost" in running.command.hidden_modules
+
+
+def test_an_isolated_job_has_neither_a_network_nor_credentials(
+    sagemaker: SageMaker, workers: FakeWorkers
+) -> None:
+    process(sagemaker, changed(PROCESSING, "NetworkConfig", {"EnableNetworkIsolation": True}))
+    train(sagemaker, changed(TRAINING, "EnableNetworkIsolation", True))
+
+    assert len(workers.processes) == 2
+    for running in workers.processes:
+        assert not running.command.network
+        assert "AWS_ACCESS_KEY_ID" not in running.command.env
 
 
 def test_describe_shows_the_request_and_what_was_left_out_of_it(sagemaker: SageMaker) -> None:

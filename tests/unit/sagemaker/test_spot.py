@@ -32,7 +32,7 @@ class Program:
         self._interruptions = interruptions
 
     def __call__(self, running: Running) -> int:
-        model = running.command.cwd / "model"
+        model = running.root / "model"
         assert list(model.iterdir()) == []
         self._interruptions -= 1
         running.print(f"[0]\ttrain-rmse:{self._interruptions}\tvalidation-rmse:{self._interruptions}")

@@ -39,7 +39,8 @@ def serve(answer: Answer) -> Callable[[Running], int]:
 
     def program(running: Running) -> int:
         _, _, root, requests, responses, *_ = running.args
-        assert (Path(root) / "model/xgboost-model").read_bytes() == b"trees"
+        assert root == "/opt/ml"
+        assert (running.root / "model/xgboost-model").read_bytes() == b"trees"
         Path(responses).mkdir()
         for path in sorted(Path(requests).iterdir()):
             (Path(responses) / path.name).write_bytes(answer(path.read_bytes()))
@@ -112,9 +113,9 @@ def test_the_model_gets_its_environment_and_the_content_types(
     (running,) = workers.processes
     environment = running.command.env
     assert environment["SAGEMAKER_SERVING_MODULE"] == "sagemaker_xgboost_container.serving:main"
-    assert environment["SM_MODEL_DIR"] == f"{running.command.cwd}/model"
+    assert environment["SM_MODEL_DIR"] == "/opt/ml/model"
     assert environment["SAGEMAKER_PROGRAM"] == "inference.py"
-    assert environment["SAGEMAKER_SUBMIT_DIRECTORY"] == f"{running.command.cwd}/model/code"
+    assert environment["SAGEMAKER_SUBMIT_DIRECTORY"] == "/opt/ml/model/code"
     assert (environment["MORE"], environment["AWS_ACCESS_KEY_ID"]) == ("x", ROLE)
     assert running.args[-3:] == ("text/csv", "text/csv", "connected")
 
@@ -130,6 +131,18 @@ def test_a_models_own_environment_wins_over_the_images_and_its_isolation_is_told
     (running,) = workers.processes
     assert running.command.env["SAGEMAKER_SERVING_MODULE"] == "wsgi:main"
     assert running.args[-1] == "isolated"
+
+
+def test_an_isolated_model_has_neither_a_network_nor_credentials(
+    sagemaker: SageMaker, workers: FakeWorkers
+) -> None:
+    sagemaker.call("CreateModel", MODEL | {"ModelName": "isolated", "EnableNetworkIsolation": True})
+    workers.program = serve(sums)
+    transform(sagemaker, TRANSFORM | {"ModelName": "isolated"})
+
+    (running,) = workers.processes
+    assert not running.command.network
+    assert "AWS_ACCESS_KEY_ID" not in running.command.env
 
 
 def test_one_record_a_request_if_wanted(sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers) -> None:

@@ -51,7 +51,7 @@ def data(aws: FakeAws) -> None:
 
 
 def alpha(running: Running) -> float:
-    parameters: Json = json.loads((running.command.cwd / "input/config/hyperparameters.json").read_text())
+    parameters: Json = json.loads((running.root / "input/config/hyperparameters.json").read_text())
     return float(parameters["alpha"])
 
 
@@ -63,7 +63,7 @@ def trial(rmse: Callable[[float], float | None]) -> Callable[[Running], int]:
         if result is None:
             return 1
         running.print(f"[0]\ttrain-rmse:1.0\tvalidation-rmse:{result}")
-        (running.command.cwd / "model/xgboost-model").write_bytes(b"trees")
+        (running.root / "model/xgboost-model").write_bytes(b"trees")
         return 0
 
     return program

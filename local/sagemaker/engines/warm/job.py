@@ -18,7 +18,7 @@ import types
 from pathlib import Path
 from typing import Any, NoReturn
 
-from local.sagemaker.engines.warm import tree
+from local.sagemaker.engines.warm import namespace, translation, tree
 from local.sagemaker.engines.warm.hiding import hide, is_below
 
 # Options that change nothing here: output is always passed on line by line.
@@ -28,10 +28,12 @@ IGNORED_OPTIONS = ("-u", "-B")
 def run(request: dict[str, Any], output_fd: int, stdin_fd: int | None) -> NoReturn:
     """Become the job and end with its exit code."""
     os.setsid()
-    tree.die_with_parent()
     connect_streams(output_fd, stdin_fd)
     reset_signals()
     try:
+        request = enter_container(request)
+        # Afterwards, since the kernel forgets it when a process changes who it is.
+        tree.die_with_parent()
         os.chdir(request["cwd"])
         os.environ.clear()
         os.environ.update(request["env"])
@@ -43,6 +45,17 @@ def run(request: dict[str, Any], output_fd: int, stdin_fd: int | None) -> NoRetu
         print(error, file=sys.stderr)
         code = 1
     end(code)
+
+
+def enter_container(request: dict[str, Any]) -> dict[str, Any]:
+    """Give the job the /opt/ml that its folder is; the request as it reads from in there."""
+    if request["folder"] is None:
+        return request
+    if request["namespaces"]:
+        namespace.enter(Path(request["folder"]), network=request["network"])
+        return request
+    translation.refuse_literal_paths()
+    return translation.translated(request)
 
 
 def connect_streams(output_fd: int, stdin_fd: int | None) -> None:

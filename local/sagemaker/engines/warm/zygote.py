@@ -19,22 +19,36 @@ import sys
 import traceback
 from typing import Any
 
-from local.sagemaker.engines.warm import keeper
+from local.sagemaker.engines.warm import keeper, namespace
 
 HEADER = struct.Struct("!I")
 MAX_FDS = 3
 
 
-def main(control_fd: int, preload: list[str]) -> None:
+def main(control_fd: int, preload: list[str], namespaces: bool) -> None:
     """Serve until the other end of ``control_fd`` (a Unix stream socket) is closed.
 
     A request is a 4-byte length, with the job's file descriptors attached to it, and that many bytes of JSON.
     """
+    namespaces = namespaces and has_namespaces()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # keepers report by themselves; the kernel reaps them
     with socket.socket(fileno=control_fd) as control:
         warm_up(preload)
-        while (request := receive(control)) is not None:
-            fork_keeper(control, *request)
+        while (received := receive(control)) is not None:
+            request, fds = received
+            fork_keeper(control, request | {"namespaces": namespaces}, fds)
+
+
+def has_namespaces() -> bool:
+    """Whether jobs can have a view of the machine of their own; says once why not."""
+    if reason := namespace.why_not():
+        print(
+            f"Jobs have no /opt/ml of their own on this machine ({reason}): paths below it work in a job's "
+            "arguments and variables and are refused in its script; network isolation is not enforced. "
+            "Ubuntu allows it after: sysctl kernel.apparmor_restrict_unprivileged_userns=0",
+            file=sys.stderr,
+        )
+    return not reason
 
 
 def warm_up(preload: list[str]) -> None:

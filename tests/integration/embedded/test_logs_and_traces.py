@@ -1,0 +1,88 @@
+"""FilterLogEvents as CloudWatch Logs answers it, and X-Ray where no trace was sent."""
+
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.conftest import Aws
+
+Filter = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def filtered(aws: Aws) -> Filter:
+    """Calls FilterLogEvents on a group with two streams."""
+    logs, group = aws.client("logs"), f"/group/{uuid.uuid4().hex[:8]}"
+    logs.create_log_group(logGroupName=group)
+    now = int(time.time() * 1000)
+    for stream, messages in {
+        "job/1": ["ERROR one", "fine"],
+        "other/1": ["an error two-fold", "ERROR two"],
+    }.items():
+        logs.create_log_stream(logGroupName=group, logStreamName=stream)
+        events = [{"timestamp": now + at, "message": message} for at, message in enumerate(messages)]
+        logs.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+    return lambda **asked: dict(logs.filter_log_events(logGroupName=group, **asked))
+
+
+def messages(answer: dict[str, Any]) -> set[str]:
+    return {event["message"] for event in answer["events"]}
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({"logStreamNamePrefix": "job/"}, {"ERROR one", "fine"}),
+        ({"logStreamNamePrefix": "none/"}, set()),
+        ({"logStreamNames": ["other/1"]}, {"an error two-fold", "ERROR two"}),
+        ({"filterPattern": "ERROR"}, {"ERROR one", "ERROR two"}),
+        ({"filterPattern": "ERROR two"}, {"ERROR two"}),
+        ({"filterPattern": '"two-fold"'}, {"an error two-fold"}),
+        ({"filterPattern": '"error two"'}, {"an error two-fold"}),
+        ({"filterPattern": "ERROR -one"}, {"ERROR two"}),
+        ({"filterPattern": "?one ?fine"}, {"ERROR one", "fine"}),
+        ({"filterPattern": "ERROR", "logStreamNamePrefix": "job/"}, {"ERROR one"}),
+    ],
+)
+def test_events_are_found_by_prefix_stream_and_terms(
+    filtered: Filter, asked: dict[str, Any], found: set[str]
+) -> None:
+    assert messages(filtered(**asked)) == found
+
+
+def test_more_events_than_a_page_holds_come_on_the_next_ones(filtered: Filter) -> None:
+    first = filtered(limit=3)
+    second = filtered(limit=3, nextToken=first["nextToken"])
+
+    assert (len(first["events"]), len(second["events"])) == (3, 1)
+    assert "nextToken" not in second
+    assert len(messages(first) | messages(second)) == 4
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        ({"logStreamNames": ["job/1"], "logStreamNamePrefix": "job/"}, "mutually exclusive"),
+        ({"filterPattern": "two-fold"}, "Invalid filter pattern"),
+        ({"filterPattern": "{ $.level = 1 }"}, "plain terms only"),
+        ({"nextToken": "x"}, "nextToken"),
+    ],
+)
+def test_what_cannot_be_answered_is_refused(filtered: Filter, asked: dict[str, Any], reason: str) -> None:
+    with pytest.raises(ClientError, match=f"InvalidParameterException.*{reason}"):
+        filtered(**asked)
+
+
+def test_there_are_no_traces(aws: Aws) -> None:
+    xray, now = aws.client("xray"), datetime.now(tz=UTC)
+
+    assert xray.get_trace_summaries(StartTime=now, EndTime=now)["TraceSummaries"] == []
+    assert xray.batch_get_traces(TraceIds=["1-2-3"])["Traces"] == []
+    assert xray.get_service_graph(StartTime=now, EndTime=now)["Services"] == []
+    with pytest.raises(ClientError, match="not served by the embedded AWS"):
+        xray.put_trace_segments(TraceSegmentDocuments=["{}"])
