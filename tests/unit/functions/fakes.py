@@ -80,6 +80,7 @@ class FakeSageMaker:
         self.updates: list[Call] = []
         self.broken = ""
         self.refuses_updates = ""
+        self.stale_reads = 0  # so many more reads of a package do not show yet that it was decided
         self.failed_trials: list[Call] = []
         self.jobs: dict[str, str] = {}  # name -> status
 
@@ -132,6 +133,9 @@ class FakeSageMaker:
             raise service_error(self.broken, "DescribeModelPackage")
         if ModelPackageName not in self.packages:
             raise service_error("ValidationException", "DescribeModelPackage")
+        if self.stale_reads:
+            self.stale_reads -= 1
+            return {**self.packages[ModelPackageName], "ModelApprovalStatus": "PendingManualApproval"}
         return self.packages[ModelPackageName]
 
     def update_model_package(self, **request: str) -> Call:
