@@ -11,15 +11,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from artifacts import copy
+from artifacts import ArtifactRefused, copy
 from aws import client, error_code, prepare
 from telemetry import Answer, Event, logger, measure, observed
 
 prepare("s3")
-
-
-class ArtifactRefused(Exception):
-    """A file is not the one that the evaluation wrote. Its text names it and says what to do."""
 
 
 @observed

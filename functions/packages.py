@@ -61,6 +61,12 @@ def read_status(package_arn: str) -> PackageStatus:
     )
 
 
+def evaluation_digest(package_arn: str) -> str:
+    """Which evaluation the package was registered with; empty if it was not registered by the pipeline."""
+    package = client("sagemaker").describe_model_package(ModelPackageName=package_arn)
+    return str(package.get("CustomerMetadataProperties", {}).get("evaluation_digest", ""))
+
+
 def write_decision(package_arn: str, decision: Decision) -> None:
     """Set the package's approval status. SageMaker then emits the event that resumes the pipeline."""
     client("sagemaker").update_model_package(

@@ -84,9 +84,7 @@ def tell_change(approval: Approval) -> None:
     if changed is None or approval.standing is None:
         return
     mail, topic = change_mail(approval, approval.standing, changed), os.environ["NOTIFICATION_TOPIC_ARN"]
-    tell_once(
-        f"{approval.package_arn}#{changed.verdict}#{changed.decided_at}", lambda: send(mail, topic)
-    )
+    tell_once(f"{approval.package_arn}#{changed.verdict}#{changed.decided_at}", lambda: send(mail, topic))
     record_change(approval, changed)
 
 

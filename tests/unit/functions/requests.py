@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from approvals import Approval, find, hash_link, new_link_id, open_request
 from artifacts import copy
 from request_approval import new_request
+from tests.evaluation import EVALUATION
 from tests.unit.functions.conftest import BUCKET, World, event
 from text import now, timestamp
 
@@ -41,7 +42,12 @@ class Asked:
 def ask(world: World, timeout_seconds: int = 3600, *, hours_ago: float = 0, **facts: Any) -> Asked:
     """Register a package and open a request for it, as `request_approval` does, or did some hours ago."""
     link_id = new_link_id()
-    request = {**event("request_approval-with-champion"), "task_token": f"token of {link_id}", **facts}
+    request = {
+        **event("request_approval-with-champion"),
+        "evaluation": EVALUATION,
+        "task_token": f"token of {link_id}",
+        **facts,
+    }
     request["evaluation"] = {**request["evaluation"], "digests": {"model": keep(world, request["run_id"])}}
     asked_at = now() - timedelta(hours=hours_ago)
     approval = replace(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import keep_model
-from artifacts import copy, stored_digest
-from keep_model import ArtifactRefused, keep
+from artifacts import ArtifactRefused, copy, stored_digest
+from keep_model import keep
 from tests.unit.functions.conftest import BUCKET, World
 
 MODEL = b"a model"

@@ -477,7 +477,9 @@ def test_a_record_shows_no_secrets_when_it_is_printed(asked: Asked) -> None:
 # SageMaker decides at the same moment
 
 
-def decide_in_sagemaker_before(world: World, monkeypatch: pytest.MonkeyPatch, module: Any, name: str, arn: str) -> None:
+def decide_in_sagemaker_before(
+    world: World, monkeypatch: pytest.MonkeyPatch, module: Any, name: str, arn: str
+) -> None:
     """Somebody rejects the package in SageMaker right before the page makes this call."""
     original = getattr(module, name)
 
@@ -491,10 +493,21 @@ def decide_in_sagemaker_before(world: World, monkeypatch: pytest.MonkeyPatch, mo
 
 @pytest.mark.parametrize(
     ("module", "call"),
-    [(review, "decide_by_link"), (review, "bring_decision"), (packages, "read_status"), (packages, "write_decision")],
+    [
+        (review, "decide_by_link"),
+        (review, "bring_decision"),
+        (packages, "read_status"),
+        (packages, "write_decision"),
+    ],
 )
 def test_page_record_and_mail_say_what_the_package_says_when_sagemaker_decides_meanwhile(
-    world: World, asked: Asked, send: Any, context: Any, monkeypatch: pytest.MonkeyPatch, module: Any, call: str
+    world: World,
+    asked: Asked,
+    send: Any,
+    context: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    module: Any,
+    call: str,
 ) -> None:
     with monkeypatch.context() as patch:
         decide_in_sagemaker_before(world, patch, module, call, asked.arn)

@@ -1,0 +1,47 @@
+"""What an execution asks for, read from its own history: the one place that a caller cannot make up.
+
+Whoever may invoke a function can hand it any event. Only Step Functions writes an execution's history, and its
+newest event is the scheduling of the task that waits for us, with the very parameters and the task token. (A
+heartbeat would prove that some token is alive, but not what it was given out for; the execution's description
+does not say where it stands.) The role reads histories of this state machine alone.
+
+A history is eventually consistent, so the event is looked for during some seconds.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from aws import client
+from patience import read_patiently
+from telemetry import count, logger
+
+# What may have been written since: nothing but that the task is under way.
+_STARTED = "TaskStarted"
+
+
+class RequestNotScheduled(Exception):
+    """No execution asks for this. The text names the execution that the event names."""
+
+
+def scheduled_request(execution_arn: str, task_token: str) -> Mapping[str, Any]:
+    """The payload with which a running execution scheduled the task that has this token, if it is its newest.
+
+    Raises RequestNotScheduled.
+    """
+    found = read_patiently(lambda: _newest(execution_arn, task_token))
+    if found is None:
+        logger.error("no execution asks for this", execution_arn=execution_arn)
+        count("RequestNotScheduled")
+        raise RequestNotScheduled(execution_arn)
+    return found
+
+
+def _newest(execution_arn: str, task_token: str) -> Mapping[str, Any] | None:
+    history = client("stepfunctions").get_execution_history(
+        executionArn=execution_arn, reverseOrder=True, maxResults=2
+    )
+    newest = next((event for event in history["events"] if event["type"] != _STARTED), {})
+    scheduled = newest.get("taskScheduledEventDetails")
+    payload = json.loads(scheduled["parameters"]).get("Payload") if scheduled else None
+    return payload if isinstance(payload, dict) and payload.get("task_token") == task_token else None
