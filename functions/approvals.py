@@ -16,9 +16,10 @@ link, so that there is never more than one way to decide by mail, and a link tha
 next mail. The replaced link still says what became of the request. A reminder's link is kept as
 `announced_link` while it is mailed, and becomes the live one afterwards.
 
-A decision stays, unless the model package carries another one when the execution is about to get its answer:
-somebody decided in SageMaker at the same moment. Then the package's decision takes its place (`overrule`), and
-the record keeps the first one as `overruled`. What somebody makes of the package after that is `changed_to`.
+A decision stays, unless the model package carries another one when the execution is about to get its
+answer: somebody decided in SageMaker at the same moment. Then the package's decision takes its place
+(`overrule`), and the record keeps the first one as `overruled`. What somebody makes of the package after that
+is `changed_to`.
 
 A request past `decide_before` has expired: that is compared when it is read and in the write itself; no
 status says so, and DynamoDB's own expiry (which may be days late) plays no part in it.

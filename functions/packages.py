@@ -1,8 +1,8 @@
 """The model package in SageMaker: what it says about its approval, and how to set it.
 
-The package is the truth. UpdateModelPackage knows no condition, so somebody may decide in SageMaker between the
-page's last look at the package and its write. The package is therefore read before and after, and once more
-when the execution gets its answer (`resuming.py`); where it carries another verdict than the record, the
+The package is the truth. UpdateModelPackage knows no condition, so somebody may decide in SageMaker between
+the page's last look at the package and its write. The package is therefore read before and after, and once
+more when the execution gets its answer (`resuming.py`); where it carries another verdict than the record, the
 record gives way (`agree`) and an alarm rings.
 """
 
@@ -92,7 +92,7 @@ def bring_decision(approval: Approval, decision: Decision) -> None:
 
 
 def agree(approval: Approval, on_package: Decision) -> Approval:
-    """The request with a decision that says what the package says: recorded if there was none, else corrected."""
+    """The request with the decision that its package carries: recorded if there was none, else corrected."""
     if approval.decision is None:
         decide_in_sagemaker(approval.package_arn, on_package)
         # Read again: a reviewer may have been a moment earlier.

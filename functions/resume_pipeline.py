@@ -1,9 +1,9 @@
 """SageMaker's event "a model package changed": if it was decided, the execution that waits for it goes on.
 
-The event only says which package to look at; whoever may invoke this function can make one up. What counts is
-the package's own status. A package that is still pending though its event says otherwise is read again for some
-seconds, then the event fails (`DecisionNotVisible`), so that Lambda delivers it again a minute later. Should
-that be in vain, too, it is in the dead-letter queue, and the scheduled sweep finds the decision.
+The event only says which package to look at; whoever may invoke this function can make one up. What counts
+is the package's own status. A package that is still pending though its event says otherwise is read again for
+some seconds, then the event fails (`DecisionNotVisible`), so that Lambda delivers it again a minute later.
+Should that be in vain, too, it is in the dead-letter queue, and the scheduled sweep finds the decision.
 
 Events of other packages, of other changes, late ones and duplicates do nothing. A decision that comes after
 the run's end is recorded all the same, and people are told that nothing runs any more; so they are when

@@ -2,7 +2,8 @@
 
 Every decision, on the review page or in SageMaker, ends as the approval status of the model package, and from
 there takes this one road. Nothing else is believed: not an event, and not the record when the package says
-otherwise. Calling `settle` again, late or twice at once is harmless: Step Functions takes a token's result once.
+otherwise. Calling `settle` again, late or twice at once is harmless: Step Functions takes a token's result
+once.
 """
 
 import json

@@ -7,10 +7,11 @@ A decision is made in this order, so that it is made once and never lost:
    before anything is written
 3. one conditional write records the decision: only if nobody decided, the link is the live one, the time is
    not over
-4. the model package is set, and read again: should somebody have decided otherwise in SageMaker meanwhile, the
-   record gives way (`packages.py`). If setting it fails, the record still says what was decided, `package_updated_at` is
-   missing, and the page offers to try again (a POST, which repeats the recorded decision whatever it carries)
-   beside the command that does it by hand. The scheduled sweep finds the same and finishes it
+4. the model package is set, and read again: should somebody have decided otherwise in SageMaker meanwhile,
+   the record gives way (`packages.py`). If setting it fails, the record still says what was decided,
+   `package_updated_at` is missing, and the page offers to try again (a POST, which repeats the recorded
+   decision whatever it carries) beside the command that does it by hand. The scheduled sweep finds the same
+   and finishes it
 5. the browser is sent back to the page (303), so that a reload posts nothing
 
 A page about a decision says what the package says, whatever the record does.

@@ -1,11 +1,12 @@
 """What an execution asks for, read from its own history: the one place that a caller cannot make up.
 
-Whoever may invoke a function can hand it any event. Only Step Functions writes an execution's history, and its
-newest event is the scheduling of the task that waits for us, with the very parameters and the task token. (A
-heartbeat would prove that some token is alive, but not what it was given out for; the execution's description
-does not say where it stands.) The role reads histories of this state machine alone.
+Whoever may invoke a function can hand it any event. Only Step Functions writes an execution's history, and
+while a function is called its newest event is the scheduling of that very task, with its parameters and its
+token. (A heartbeat would prove that some token is alive, but not what it was given out for; the description
+of an execution does not say where it stands.) The role reads histories of this state machine alone.
 
-A history is eventually consistent, so the event is looked for during some seconds.
+A history is eventually consistent, so the event is looked for during some seconds. Should it not be there by
+then, the state machine tries again.
 """
 
 import json
@@ -41,7 +42,7 @@ def _newest(execution_arn: str, task_token: str) -> Mapping[str, Any] | None:
     history = client("stepfunctions").get_execution_history(
         executionArn=execution_arn, reverseOrder=True, maxResults=2
     )
-    newest = next((event for event in history["events"] if event["type"] != _STARTED), {})
+    newest: Mapping[str, Any] = next((e for e in history["events"] if e["type"] != _STARTED), {})
     scheduled = newest.get("taskScheduledEventDetails")
     payload = json.loads(scheduled["parameters"]).get("Payload") if scheduled else None
     return payload if isinstance(payload, dict) and payload.get("task_token") == task_token else None

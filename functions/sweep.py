@@ -25,7 +25,7 @@ from botocore.exceptions import ClientError
 from approvals import Approval, to_look_after
 from aws import error_code, prepare
 from ending import identity
-from executions import ENDED, Execution, list_executions
+from executions import ENDED, Execution, describe_end, list_executions
 from notify import read_ending, tell
 from orphans import Job, jobs_in_progress, stop, stop_jobs_of, superseded
 from packages import bring_decision
@@ -157,11 +157,11 @@ def _hand_on(approval: Approval) -> bool:
 def _tell(execution: Execution) -> bool:
     if was_told(identity(execution.arn, execution.status, execution.redrives)):
         return False
-    ended = {"executionArn": execution.arn, "status": execution.status, "redriveCount": execution.redrives}
-    return tell(read_ending(ended), os.environ["NOTIFICATION_TOPIC_ARN"])
+    ended = describe_end({"executionArn": execution.arn, "redriveCount": execution.redrives})
+    return ended is not None and tell(read_ending(ended), os.environ["NOTIFICATION_TOPIC_ARN"])
 
 
 def _stop(execution: Execution, jobs: list[Job]) -> int:
     if execution.status in ENDED:
-        return len(stop_jobs_of(execution.arn, execution.redrives, jobs))
+        return len(stop_jobs_of(execution.arn, jobs))
     return sum(stop(job) for job in superseded(jobs))

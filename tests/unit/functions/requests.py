@@ -2,7 +2,7 @@
 
 import base64
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -70,6 +70,18 @@ def keep(world: World, run_id: str) -> str:
     return copy(
         {"Bucket": BUCKET, "Key": evaluated}, BUCKET, f"models/{run_id}/model.tar.gz", "application/gzip"
     )
+
+
+def ended(world: World, name: str, **detail: Any) -> dict[str, Any]:
+    """One of the events about an execution's end; Step Functions says what it says."""
+    told = event(name)
+    told["detail"] |= detail
+    said = {name: told["detail"].get(name) for name in ("input", "output", "error", "cause", "redriveCount")}
+    started = datetime.fromtimestamp(told["detail"]["startDate"] / 1000, UTC)
+    world.stepfunctions.end(
+        told["detail"]["executionArn"], told["detail"]["status"], startDate=started, **said
+    )
+    return told
 
 
 def http(

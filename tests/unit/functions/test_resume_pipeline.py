@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-import packages
 import resume_pipeline
-from approvals import Decision, decide_by_link, hash_link, mark_package_updated
+from approvals import Decision, decide_by_link, decide_in_sagemaker, hash_link, mark_package_updated
 from resume_pipeline import DecisionNotVisible
 from tests.unit.functions.conftest import World
 from tests.unit.functions.requests import Asked, ask
@@ -23,10 +22,8 @@ def asked(world: World) -> Asked:
 
 
 @pytest.fixture
-def changed(context: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+def changed(context: Any) -> Any:
     """SageMaker's event about a package."""
-
-    monkeypatch.setattr("patience.time.sleep", lambda seconds: None)
 
     def deliver(arn: str, status: str) -> str:
         event = {"detail": {"ModelPackageArn": arn, "ModelApprovalStatus": status}}
@@ -150,14 +147,14 @@ def test_who_is_a_moment_earlier_on_the_page_than_the_record_of_a_decision_in_sa
     world: World, asked: Asked, changed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.sagemaker.decide(asked.arn, "Rejected", by="grace")
-    original = packages.decide_in_sagemaker
+    original = decide_in_sagemaker
 
     def decided_on_the_page_first(arn: str, decision: Decision) -> bool:
         page = Decision("approved", "Ada", "", "2026-03-01T09:41:12Z", "review page")
         assert decide_by_link(asked.record, hash_link(asked.link_id), page, NOW)
         return original(arn, decision)
 
-    monkeypatch.setattr(packages, "decide_in_sagemaker", decided_on_the_page_first)
+    monkeypatch.setattr("packages.decide_in_sagemaker", decided_on_the_page_first)
     assert changed(asked.arn, "Rejected") == "resumed"
     assert json.loads(world.stepfunctions.results[0])["decision"] == "rejected"
     assert world.item(f"package#{asked.arn}")["status"] == "REJECTED"

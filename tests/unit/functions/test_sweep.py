@@ -12,7 +12,7 @@ from approvals import Decision, decide_by_link, hash_link, mark_package_updated,
 from runs import run_id
 from sweep import SweepIncomplete
 from tests.unit.functions.conftest import ROOT, World, event
-from tests.unit.functions.requests import Asked, ask
+from tests.unit.functions.requests import Asked, ask, ended
 from text import now
 
 WEEK = 7 * 24
@@ -194,7 +194,7 @@ def test_an_end_that_nobody_was_told_of_is_told_once(world: World, run: Any, sta
 
 def test_what_the_event_told_is_not_told_again(world: World, run: Any, context: Any) -> None:
     end(world, "SUCCEEDED")
-    notify.handler(event("notify-approved"), context)
+    notify.handler(ended(world, "notify-approved"), context)
     assert run() == {}
     assert len(world.mails()) == 1
 
@@ -202,7 +202,7 @@ def test_what_the_event_told_is_not_told_again(world: World, run: Any, context: 
 def test_the_event_that_comes_after_the_sweep_tells_nothing_new(world: World, run: Any, context: Any) -> None:
     end(world, "SUCCEEDED")
     run()
-    assert notify.handler(event("notify-approved"), context) == {"told": False}
+    assert notify.handler(ended(world, "notify-approved"), context) == {"told": False}
 
 
 def test_while_the_event_is_being_told_the_sweep_does_not_interfere(
@@ -212,7 +212,7 @@ def test_while_the_event_is_being_told_the_sweep_does_not_interfere(
     swept = []
     with monkeypatch.context() as patch:
         patch.setattr(notify, "send", lambda *_: swept.append(run()))
-        notify.handler(event("notify-approved"), context)
+        notify.handler(ended(world, "notify-approved"), context)
     assert swept == [{}]
 
 

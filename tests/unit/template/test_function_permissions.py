@@ -43,6 +43,9 @@ CALLS = {
         ("dynamodb:GetItem", TABLE),
         ("dynamodb:PutItem", TABLE),
         ("dynamodb:UpdateItem", TABLE),
+        ("states:GetExecutionHistory", EXECUTION),
+        ("s3:ListBucket", BUCKET),
+        ("s3:GetObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
         ("sns:ListSubscriptionsByTopic", APPROVERS),
         ("sns:Publish", APPROVERS),
         ("sagemaker:DescribeModelPackage", PACKAGE),
@@ -176,10 +179,10 @@ def test_packages_of_other_groups_are_out_of_reach() -> None:
 NOT_REACHED = {
     # Always of a version, which is an action of its own.
     "CheckUpload": {"s3:GetObject"},
-    "RequestApproval": {"sagemaker:UpdateModelPackage", "dynamodb:Scan"},
+    "RequestApproval": {"sagemaker:UpdateModelPackage", "dynamodb:Scan", "s3:PutObject"},
     "Review": {"dynamodb:PutItem", "dynamodb:Scan", "s3:PutObject", "sns:Publish"},
     "ResumePipeline": {"sagemaker:UpdateModelPackage", "dynamodb:Scan"},
-    "Notify": {"dynamodb:Scan"},
+    "Notify": {"dynamodb:Scan", "states:ListExecutions"},
     "StopJobs": {"states:ListExecutions"},
 }
 
