@@ -55,8 +55,8 @@ def describe_end(detail: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """What Step Functions says about an execution that an event calls ended; None if it was redriven since.
 
     The event only names the execution: anybody who may invoke a function can make one up. Descriptions are
-    eventually consistent, so one that is older than the event is asked for again. Raises NotEnded, so that the
-    event comes again, if that does not help.
+    eventually consistent, so one that is older than the event is asked for again. Raises NotEnded, so that
+    the event comes again, if that does not help.
     """
     arn, redrives = detail["executionArn"], int(detail.get("redriveCount") or 0)
     described = read_patiently(lambda: _ended_or_redriven(arn, redrives))
