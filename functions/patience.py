@@ -6,7 +6,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 # Some seconds in all: less than any function may take.
-_PAUSES = (0.5, 1.0, 2.0, 4.0)
+_PAUSES = (0.5, 1.0, 2.0)
 
 
 def read_patiently(read: Callable[[], T | None]) -> T | None:

@@ -42,7 +42,7 @@ class NobodyToAsk(Exception):
 
 @observed
 def handler(event: Event) -> Answer:
-    request = scheduled_request(str(event["execution_arn"]), str(event["task_token"]))
+    request = scheduled_request(event, "task_token")
     topic = os.environ["APPROVAL_TOPIC_ARN"]
     if not somebody_listens(topic):
         raise NobodyToAsk(_nobody(topic))

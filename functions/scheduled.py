@@ -25,12 +25,14 @@ class RequestNotScheduled(Exception):
     """No execution asks for this. The text names the execution that the event names."""
 
 
-def scheduled_request(execution_arn: str, task_token: str) -> Mapping[str, Any]:
-    """The payload with which a running execution scheduled the task that has this token, if it is its newest.
+def scheduled_request(event: Mapping[str, Any], *known_by: str) -> Mapping[str, Any]:
+    """The payload of the task that the execution in `event` has scheduled last, and that is under way.
 
-    Raises RequestNotScheduled.
+    It must have the event's values under the names `known_by`. Raises RequestNotScheduled.
     """
-    found = read_patiently(lambda: _newest(execution_arn, task_token))
+    execution_arn = str(event["execution_arn"])
+    wanted = {name: event[name] for name in known_by}
+    found = read_patiently(lambda: _newest(execution_arn, wanted))
     if found is None:
         logger.error("no execution asks for this", execution_arn=execution_arn)
         count("RequestNotScheduled")
@@ -38,11 +40,11 @@ def scheduled_request(execution_arn: str, task_token: str) -> Mapping[str, Any]:
     return found
 
 
-def _newest(execution_arn: str, task_token: str) -> Mapping[str, Any] | None:
+def _newest(execution_arn: str, wanted: Mapping[str, Any]) -> Mapping[str, Any] | None:
     history = client("stepfunctions").get_execution_history(
         executionArn=execution_arn, reverseOrder=True, maxResults=2
     )
     newest: Mapping[str, Any] = next((e for e in history["events"] if e["type"] != _STARTED), {})
     scheduled = newest.get("taskScheduledEventDetails")
     payload = json.loads(scheduled["parameters"]).get("Payload") if scheduled else None
-    return payload if isinstance(payload, dict) and payload.get("task_token") == task_token else None
+    return payload if isinstance(payload, dict) and wanted.items() <= payload.items() else None

@@ -1,6 +1,8 @@
 """The evaluation of a model that is compared with an approved one, as the job writes it."""
 
-EVALUATION = {
+from typing import Any
+
+EVALUATION: dict[str, Any] = {
     "regression_metrics": {
         "mse": {"value": 8.7312, "standard_deviation": 2.9107},
         "rmse": {"value": 2.9549},

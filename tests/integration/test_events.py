@@ -277,7 +277,8 @@ def test_what_was_evaluated_is_kept_and_what_was_changed_is_refused(stage: Stage
     folder = f"runs/{given['run_id']}/evaluation"
     stage.upload(f"{folder}/evaluation.json", evaluation)
     stage.upload(f"{folder}/model.tar.gz", b"a model")
-    told = {given["evaluation_digest"]: f"sha256:{hashlib.sha256(evaluation).hexdigest()}"}
+    arn, _ = stage.wait_for_a_token(**{**given, "evaluation_digest": digest(evaluation)})
+    told = {given["evaluation_digest"]: digest(evaluation), given["execution_arn"]: arn}
     assert stage.invoke("keep_model-evaluated", told) == figures
     kept = stage.aws.client("s3").get_object(
         Bucket=stage.bucket, Key=f"models/{given['run_id']}/model.tar.gz"
@@ -302,10 +303,9 @@ def test_nobody_is_asked_with_an_event_that_is_made_up(stage: Stage, asked: Aske
     before = len(stage.mails())
     arn, _ = stage.wait_for_a_token()
     given = json.loads((ROOT / "events" / "request_approval-first-model.json").read_text(encoding="utf-8"))
-    for token in ("a token of mine", asked.changes[given["task_token"]]):
-        forged = {**asked.changes, given["execution_arn"]: arn, given["task_token"]: token}
-        answer = stage.invoke("request_approval-first-model", forged)
-        assert (answer["errorType"], answer["errorMessage"]) == ("RequestNotScheduled", arn)
+    # The token is a real one, of another execution.
+    answer = stage.invoke("request_approval-first-model", {**asked.changes, given["execution_arn"]: arn})
+    assert (answer["errorType"], answer["errorMessage"]) == ("RequestNotScheduled", arn)
     assert len(stage.mails()) == before
 
 

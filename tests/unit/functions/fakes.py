@@ -27,7 +27,7 @@ class FakeStepFunctions:
 
     def schedule(self, request: Call) -> None:
         """The execution that the request names has scheduled a task with it, and waits."""
-        self.wait(request["task_token"], request["execution_arn"])
+        self.wait(request.get("task_token", ""), request["execution_arn"])
         parameters = json.dumps({"FunctionName": "arn:function", "Payload": request})
         details = {"resourceType": "lambda", "resource": "invoke.waitForTaskToken", "parameters": parameters}
         scheduled = {"type": "TaskScheduled", "taskScheduledEventDetails": details}

@@ -107,7 +107,7 @@ def test_a_decision_that_sagemaker_shows_a_minute_later_is_handed_on_when_the_ev
     world: World, asked: Asked, changed: Any
 ) -> None:
     world.sagemaker.decide(asked.arn, "Approved", by="grace")
-    world.sagemaker.stale_reads = 6
+    world.sagemaker.stale_reads = 5
     with pytest.raises(DecisionNotVisible):
         changed(asked.arn, "Approved")
     assert asked.record.decision is None

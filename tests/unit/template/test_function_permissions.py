@@ -32,6 +32,7 @@ CALLS = {
         ("s3:PutObject", f"{BUCKET}/runs/{RUN}/input/upload.csv"),
     },
     "KeepModel": {
+        ("states:GetExecutionHistory", EXECUTION),
         ("s3:ListBucket", BUCKET),
         ("s3:GetObject", f"{BUCKET}/runs/{RUN}/evaluation/model.tar.gz"),
         ("s3:GetObject", f"{BUCKET}/runs/{RUN}/evaluation/evaluation.json"),
