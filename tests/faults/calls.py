@@ -75,6 +75,7 @@ WAITED_FOR = {
 LAMBDAS = [
     *WAITED_FOR,
     Call("s3:HeadObject", "/model.tar.gz"),
+    Call("states:DescribeExecution"),
     Call("sns:Publish", "NotificationTopic"),
     Call("dynamodb:PutItem", "told#"),
     Call("dynamodb:GetItem", "link#"),
