@@ -506,6 +506,7 @@ def test_page_record_and_mail_say_what_the_package_says_when_sagemaker_decides_m
     send: Any,
     context: Any,
     monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
     module: Any,
     call: str,
 ) -> None:
@@ -518,4 +519,19 @@ def test_page_record_and_mail_say_what_the_package_says_when_sagemaker_decides_m
     (result,) = world.stepfunctions.results
     assert json.loads(result)["decision"] == package.lower()
     assert world.item(f"package#{asked.arn}")["status"] == package.upper()
-    assert f"The model is {package.lower()}." in send(http("GET", asked.path))["body"]
+    page = send(http("GET", asked.path))["body"]
+    assert f"The model is {package.lower()}." in page
+    contradicted = package == "Rejected"
+    assert ("It was also approved by Ada Lovelace" in page) == contradicted
+    assert ("overruled" in json.loads(result)) == contradicted
+    assert ('"ApprovalContradicted":[1.0]' in capsys.readouterr().out) == contradicted
+
+
+def test_before_the_run_has_its_answer_the_page_says_what_the_package_says(
+    world: World, asked: Asked, send: Any
+) -> None:
+    send(post(asked.path, APPROVE))
+    world.sagemaker.decide(asked.arn, "Rejected", by="grace", why="not yet")
+    page = send(http("GET", asked.path))["body"]
+    assert "The model is rejected." in page
+    assert "It was also approved by Ada Lovelace" in page
