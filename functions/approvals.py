@@ -62,7 +62,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Approval:
-    """A request for approval. `facts` is what the reviewer is shown, as `request_approval` was given it."""
+    """A request for approval. `facts` is what the reviewer is shown: see `request_approval`."""
 
     package_arn: str
     execution_arn: str
