@@ -16,6 +16,11 @@ link, so that there is never more than one way to decide by mail, and a link tha
 next mail. The replaced link still says what became of the request. A reminder's link is kept as
 `announced_link` while it is mailed, and becomes the live one afterwards.
 
+A decision stays, unless the model package carries another one when the execution is about to get its
+answer: somebody decided in SageMaker at the same moment. Then the package's decision takes its place
+(`overrule`), and the record keeps the first one as `overruled`. What somebody makes of the package after that
+is `changed_to`.
+
 A request past `decide_before` has expired: that is compared when it is read and in the write itself; no
 status says so, and DynamoDB's own expiry (which may be days late) plays no part in it.
 """
@@ -25,7 +30,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -39,7 +44,7 @@ PENDING, APPROVED, REJECTED = "PENDING", "APPROVED", "REJECTED"
 _PACKAGE = "package#"
 # A link is kept after its end, so that opening it says "expired" or "decided" rather than "unknown".
 _LINK_KEPT_AFTERWARDS = timedelta(days=90)
-_LEFT_BY_AN_ATTEMPT = ("resumed_at", "too_late_at", "reminded_at", "announced_link")
+_LEFT_BY_AN_ATTEMPT = ("resumed_at", "too_late_at", "reminded_at", "announced_link", "changed_to")
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Approval:
-    """A request for approval. `facts` is what the reviewer is shown, as `request_approval` was given it."""
+    """A request for approval. `facts` is what the reviewer is shown: see `request_approval`."""
 
     package_arn: str
     execution_arn: str
@@ -72,6 +77,13 @@ class Approval:
     resumed_at: str = ""
     too_late_at: str = ""
     reminded_at: str = ""
+    overruled: Decision | None = None
+    changed_to: Decision | None = None
+
+    @property
+    def standing(self) -> Decision | None:
+        """What the package said when it was looked at last."""
+        return self.changed_to or self.decision
 
     def expired(self, moment: datetime) -> bool:
         """Whether the time to decide is over, undecided."""
@@ -103,14 +115,15 @@ def find(package_arn: str) -> Approval | None:
     return _from_item(item) if item else None
 
 
-def unanswered() -> Iterator[Approval]:
-    """Every request whose execution has had no answer, decided or not, expired or not; not read consistently.
+def to_look_after(answered_since: datetime) -> Iterator[Approval]:
+    """Every request whose execution has had no answer, or one since then; not read consistently.
 
     A scan: it reads a few kilobytes a run, some thousand times a month, for cents. A sparse index would have
     to be kept right by every write, and be secured like the table.
     """
-    waiting = Attr("pk").begins_with(_PACKAGE) & Attr("resumed_at").not_exists()
-    arguments: dict[str, Any] = {"FilterExpression": waiting}
+    answered = Attr("resumed_at")
+    open_or_new = answered.not_exists() | answered.gte(timestamp(answered_since))
+    arguments: dict[str, Any] = {"FilterExpression": Attr("pk").begins_with(_PACKAGE) & open_or_new}
     while True:
         page = _table().scan(**arguments)
         yield from map(_from_item, page["Items"])
@@ -165,6 +178,25 @@ def decide_in_sagemaker(package_arn: str, decision: Decision) -> bool:
     return _record(package_arn, decision, Attr("status").eq(PENDING), done)
 
 
+def overrule(approval: Approval, decision: Decision) -> bool:
+    """Let the decision that the package carries take the place of the recorded one, which is kept beside it.
+
+    False if the execution has its answer, or another decision is recorded by now.
+    """
+    if approval.decision is None:
+        return False
+    unchanged = Attr("status").eq(_status(approval.decision)) & Attr("decided_at").eq(
+        approval.decision.decided_at
+    )
+    kept = {"overruled": json.dumps(asdict(approval.decision)), "package_updated_at": decision.decided_at}
+    return _record(approval.package_arn, decision, unchanged & Attr("resumed_at").not_exists(), kept)
+
+
+def record_change(approval: Approval, decision: Decision) -> None:
+    """Note what somebody made of the package after the execution had its answer."""
+    _update(approval.package_arn, {"changed_to": json.dumps(asdict(decision))})
+
+
 def mark_package_updated(package_arn: str, moment: datetime) -> None:
     """The model package carries the decision."""
     _update(package_arn, {"package_updated_at": timestamp(moment)})
@@ -191,7 +223,7 @@ def _record(
 ) -> bool:
     kept = _kept_from(datetime.fromisoformat(decision.decided_at).timestamp())
     values = {
-        "status": APPROVED if decision.verdict == "approved" else REJECTED,
+        "status": _status(decision),
         "reviewer": decision.reviewer,
         "comment": decision.comment,
         "decided_at": decision.decided_at,
@@ -200,6 +232,10 @@ def _record(
         "decided_with_browser": decision.browser,
     }
     return _update(arn, {**values, **kept, **(also or {})}, condition=condition)
+
+
+def _status(decision: Decision) -> str:
+    return APPROVED if decision.verdict == "approved" else REJECTED
 
 
 def _kept_from(moment: float) -> dict[str, int]:
@@ -265,7 +301,13 @@ def _from_item(item: Mapping[str, Any]) -> Approval:
         resumed_at=str(item.get("resumed_at", "")),
         too_late_at=str(item.get("too_late_at", "")),
         reminded_at=str(item.get("reminded_at", "")),
+        overruled=_kept_decision(item.get("overruled")),
+        changed_to=_kept_decision(item.get("changed_to")),
     )
+
+
+def _kept_decision(text: Any) -> Decision | None:
+    return Decision(**json.loads(text)) if text else None
 
 
 def _decision(item: Mapping[str, Any]) -> Decision:

@@ -12,6 +12,10 @@ from botocore.exceptions import ClientError
 from aws import client, error_code
 
 
+class ArtifactRefused(Exception):
+    """A file is not the one that the evaluation wrote. Its text names it."""
+
+
 def copy(source: Mapping[str, str], bucket: str, key: str, content_type: str, **config: float) -> str:
     """Copy an object of at most 5 GiB, as CopyObject wants its source named; returns the copy's digest.
 

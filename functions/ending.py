@@ -1,4 +1,4 @@
-"""How an execution of the pipeline ended, read from an event or from Step Functions itself."""
+"""How an execution of the pipeline ended, read from what Step Functions says about it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ def identity(execution_arn: str, status: str, redrives: int) -> str:
 
 
 def from_detail(detail: Mapping[str, Any]) -> Ending:
-    """Read the detail of "Step Functions Execution Status Change"; DescribeExecution has the same names."""
+    """Read the answer of DescribeExecution; the event's detail has the same names."""
     output = json_object(detail.get("output"))
     error = one_line(str(detail.get("error") or ""), 100)
     cause = readable_cause(str(detail.get("cause") or ""))
@@ -60,16 +60,6 @@ def from_detail(detail: Mapping[str, Any]) -> Ending:
         cause=cause,
         job=job,
     )
-
-
-def is_complete(detail: Mapping[str, Any]) -> bool:
-    """Whether the event says all there is: EventBridge leaves out what is too large."""
-    told = (
-        detail.get("output")
-        if detail["status"] == "SUCCEEDED"
-        else detail.get("error") or detail.get("cause")
-    )
-    return bool(detail.get("input") and (told or detail["status"] == "TIMED_OUT"))
 
 
 def uploaded_key(execution_input: Mapping[str, Any]) -> str:

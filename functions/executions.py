@@ -6,10 +6,15 @@ from datetime import datetime
 from typing import Any
 
 from aws import client
+from patience import read_patiently
 from runs import run_id
 
 ENDED_BADLY = {"FAILED", "ABORTED", "TIMED_OUT"}
 ENDED = ENDED_BADLY | {"SUCCEEDED"}
+
+
+class NotEnded(Exception):
+    """An event says that an execution ended, and Step Functions that it runs. Its text is the execution."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,26 @@ def describe(execution_arn: str) -> Mapping[str, Any]:
     """What Step Functions says about an execution now."""
     described: Mapping[str, Any] = client("stepfunctions").describe_execution(executionArn=execution_arn)
     return described
+
+
+def describe_end(detail: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What Step Functions says about an execution that an event calls ended; None if it was redriven since.
+
+    The event only names the execution: anybody who may invoke a function can make one up. Descriptions are
+    eventually consistent, so one that is older than the event is asked for again. Raises NotEnded, so that
+    the event comes again, if that does not help.
+    """
+    arn, redrives = detail["executionArn"], int(detail.get("redriveCount") or 0)
+    described = read_patiently(lambda: _ended_or_redriven(arn, redrives))
+    if described is None:
+        raise NotEnded(arn)
+    return described if described["status"] in ENDED else None
+
+
+def _ended_or_redriven(execution_arn: str, redrives: int) -> Mapping[str, Any] | None:
+    described = describe(execution_arn)
+    redriven = int(described.get("redriveCount") or 0) > redrives
+    return described if described["status"] in ENDED or redriven else None
 
 
 def _from_summary(summary: Mapping[str, Any]) -> Execution:

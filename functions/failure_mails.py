@@ -20,8 +20,8 @@ _NEXT_BY_ERROR = {
         "better data, or deploy with another MseThreshold if the threshold is wrong."
     ),
     "ArtifactRefused": (
-        "Nothing was registered. Find out who changed it: the bucket's access logs and the object's versions "
-        "tell. Restore the right version and redrive the execution, or upload the file again."
+        "Nobody was asked about the model. Find out who changed it: the bucket's access logs and the "
+        "object's versions tell. Restore the right version and redrive the execution, or upload the file again."
     ),
     "NobodyToAsk": (
         "Confirm the subscription of the approvers' topic by the mail with the subject \"AWS Notification - "

@@ -1,8 +1,9 @@
 """Take what was evaluated out of the jobs' reach, and refuse it if it is not what the job says that it wrote.
 
-Jobs may write under runs/, this function alone under models/. The job tells the digest of its evaluation
-past the bucket, in its exit message; the evaluation names the digest of the model. What is checked is the
-copy that is then used, so there is no moment in which it could still be changed.
+Jobs may write under runs/, this function alone under models/, and only while an execution waits for that
+(`scheduled.py`): what was kept is not written again because somebody invokes the function. The job tells the
+digest of its evaluation past the bucket, in its exit message; the evaluation names the digest of the model.
+What is checked is the copy that is then used, so there is no moment in which it could still be changed.
 """
 
 import json
@@ -11,21 +12,19 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from artifacts import copy
+from artifacts import ArtifactRefused, copy
 from aws import client, error_code, prepare
+from scheduled import scheduled_request
 from telemetry import Answer, Event, logger, measure, observed
 
-prepare("s3")
-
-
-class ArtifactRefused(Exception):
-    """A file is not the one that the evaluation wrote. Its text names it and says what to do."""
+prepare("stepfunctions", "s3")
 
 
 @observed
 def handler(event: Event) -> Answer:
-    run_id = str(event["run_id"])
-    evaluation = keep(run_id, str(event["evaluation_digest"]))
+    request = scheduled_request(event, "run_id", "evaluation_digest")
+    run_id = str(request["run_id"])
+    evaluation = keep(run_id, str(request["evaluation_digest"]))
     measure("TestMse", evaluation["regression_metrics"]["mse"]["value"])
     logger.info("model kept", run_id=run_id, digest=evaluation["digests"]["model"])
     # What is only drawn on the review page would fill the execution's data.

@@ -1,4 +1,9 @@
-"""Tell everyone who subscribed how a run ended: one mail, though the event comes twice or tells half."""
+"""Tell everyone who subscribed how a run ended: one mail, though the event comes twice, tells half or lies.
+
+The event only names the execution; everything in the mail is what Step Functions and SageMaker say. An end
+that was redriven before anybody was told of it is told to nobody: whoever redrove it knows, and the next end
+will be told.
+"""
 
 import json
 import os
@@ -10,33 +15,34 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aws import client, prepare
 from causes import failed_job, readable_cause
-from ending import Ending, from_detail, is_complete
+from ending import Ending, from_detail
 from ending_mails import ending_mail
+from executions import describe_end
 from mails import paragraphs, send
 from telemetry import Answer, Event, count, describe_error, logger, observed
 from told import tell_once
 
-prepare("sns")
+prepare("stepfunctions", "sns")
 
 
 @observed
 def handler(event: Event) -> Answer:
-    ending = read_ending(event["detail"])
+    described = describe_end(event["detail"])
+    if described is None:
+        logger.info("redriven", execution_arn=event["detail"]["executionArn"])
+        return {"told": False}
+    ending = read_ending(described)
     told = tell(ending, os.environ["NOTIFICATION_TOPIC_ARN"])
     logger.info("run ended", execution_arn=ending.execution_arn, outcome=ending.outcome, told=told)
     return {"told": told}
 
 
-def read_ending(detail: Mapping[str, Any]) -> Ending:
-    """The end that an event tells of; what the event leaves out is asked of Step Functions and SageMaker."""
-    if not is_complete(detail):
-        asked = client("stepfunctions").describe_execution(executionArn=detail["executionArn"])
-        # The event's status and count stay: the execution may have been redriven since.
-        detail = {**asked, **{name: value for name, value in detail.items() if value is not None}}
-    job = failed_job(str(detail.get("cause") or ""))
+def read_ending(described: Mapping[str, Any]) -> Ending:
+    """The end of an execution as DescribeExecution has it; why a job failed is asked of SageMaker."""
+    job = failed_job(str(described.get("cause") or ""))
     if job and job.is_processing:
-        detail = {**detail, "cause": _described(job.name) or detail["cause"]}
-    ending = from_detail(detail)
+        described = {**described, "cause": _described(job.name) or described["cause"]}
+    ending = from_detail(described)
     if ending.job and ending.job.is_tuning:
         return replace(ending, cause=paragraphs(ending.cause, _first_failed_trial(ending.job.name)).strip())
     return ending

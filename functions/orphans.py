@@ -66,8 +66,8 @@ def jobs_in_progress(name_part: str) -> list[Job]:
     return [job for kind in _KINDS for job in _list(kind, name_part, StatusEquals="InProgress")]
 
 
-def stop_jobs_of(execution_arn: str, redrives: int, jobs: list[Job]) -> list[str]:
-    """Stop these jobs of an execution that ended after so many redrives, unless it runs again.
+def stop_jobs_of(execution_arn: str, jobs: list[Job]) -> list[str]:
+    """Stop these jobs of an execution that ended, unless it runs again.
 
     Returns the names of those that were stopped.
     """
@@ -77,7 +77,7 @@ def stop_jobs_of(execution_arn: str, redrives: int, jobs: list[Job]) -> list[str
     if execution["status"] == "RUNNING":
         logger.info("redriven: its jobs stay", execution_arn=execution_arn)
         return []
-    redrives = max(redrives, int(execution.get("redriveCount") or 0))
+    redrives = int(execution.get("redriveCount") or 0)
     # Should it be redriven at this very moment, the new jobs have a higher number.
     return [job.name for job in jobs if job.attempt.redrive <= redrives and stop(job)]
 

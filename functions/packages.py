@@ -1,11 +1,26 @@
-"""The model package in SageMaker: what it says about its approval, and how to set it."""
+"""The model package in SageMaker: what it says about its approval, and how to set it.
+
+The package is the truth. UpdateModelPackage knows no condition, so somebody may decide in SageMaker between
+the page's last look at the package and its write. The package is therefore read before and after, and once
+more when the execution gets its answer (`resuming.py`); where it carries another verdict than the record, the
+record gives way (`agree`) and an alarm rings.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from approvals import Approval, Decision, Verdict, mark_package_updated
+from approvals import (
+    Approval,
+    Decision,
+    Verdict,
+    decide_in_sagemaker,
+    find,
+    mark_package_updated,
+    overrule,
+)
 from aws import client
+from telemetry import count, logger
 from text import now, one_line, timestamp
 
 _VERDICTS: dict[str, Verdict] = {"Approved": "approved", "Rejected": "rejected"}
@@ -46,6 +61,12 @@ def read_status(package_arn: str) -> PackageStatus:
     )
 
 
+def evaluation_digest(package_arn: str) -> str:
+    """Which evaluation the package was registered with; empty if it was not registered by the pipeline."""
+    package = client("sagemaker").describe_model_package(ModelPackageName=package_arn)
+    return str(package.get("CustomerMetadataProperties", {}).get("evaluation_digest", ""))
+
+
 def write_decision(package_arn: str, decision: Decision) -> None:
     """Set the package's approval status. SageMaker then emits the event that resumes the pipeline."""
     client("sagemaker").update_model_package(
@@ -56,13 +77,32 @@ def write_decision(package_arn: str, decision: Decision) -> None:
 
 
 def bring_decision(approval: Approval, decision: Decision) -> None:
-    """Set the package as its record says, unless it is decided already, and note that it is so.
+    """Set the package as its record says, unless it is decided already, and note that they agree.
 
     Can be repeated until it succeeds.
     """
     if read_status(approval.package_arn).verdict is None:
         write_decision(approval.package_arn, decision)
-    mark_package_updated(approval.package_arn, now())
+    on_package = read_status(approval.package_arn).decision()
+    # A read that does not show the write yet says nothing against it.
+    if on_package is None or on_package.verdict == decision.verdict:
+        mark_package_updated(approval.package_arn, now())
+    else:
+        agree(approval, on_package)
+
+
+def agree(approval: Approval, on_package: Decision) -> Approval:
+    """The request with the decision that its package carries: recorded if there was none, else corrected."""
+    if approval.decision is None:
+        decide_in_sagemaker(approval.package_arn, on_package)
+        # Read again: a reviewer may have been a moment earlier.
+        approval = find(approval.package_arn) or approval
+    if approval.decision is None or approval.decision.verdict == on_package.verdict:
+        return approval
+    if overrule(approval, on_package):
+        logger.error("record contradicted the package", model_package_arn=approval.package_arn)
+        count("ApprovalContradicted")
+    return find(approval.package_arn) or approval
 
 
 def describe(decision: Decision) -> str:

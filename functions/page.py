@@ -64,12 +64,31 @@ def decided_page(approval: Approval, details: Details, decision: Decision) -> st
         _notice(
             "good" if decision.verdict == "approved" else "bad",
             element("strong", f"The model is {decision.verdict}."),
-            f" Decided {'on this page' if decision.via == 'review page' else 'in SageMaker'}.",
+            f" Decided {_where(decision)}.",
             element("p", decision.comment, class_="comment") if decision.comment else None,
         ),
+        *_overtaken(approval, decision),
         finish_form(approval, decision) if unfinished else None,
         *model_sections(approval, details),
     )
+
+
+def _overtaken(approval: Approval, standing: Decision) -> list[Element]:
+    """What was decided as well, and does not count: the model package says otherwise."""
+    others = [approval.overruled, approval.decision]
+    return [
+        _notice(
+            "warn",
+            f"It was also {other.verdict} by {other.reviewer} at {readable_time(other.decided_at)}, "
+            f"{_where(other)}. The model package carries the decision above, and that is what counts.",
+        )
+        for other in others
+        if other and other.verdict != standing.verdict
+    ]
+
+
+def _where(decision: Decision) -> str:
+    return "on this page" if decision.via == "review page" else "in SageMaker"
 
 
 def _page(title: str, *content: Content) -> str:

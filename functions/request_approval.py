@@ -2,27 +2,38 @@
 
 Called with a task token; the execution waits until `resume_pipeline` answers. In this order:
 
-1. somebody must be able to read the mail, or the run fails at once (`NobodyToAsk`)
-2. the record is stored, with the token of this attempt and the hash of a new link
-3. the package is looked at: whoever decided in SageMaker before the record was there raised an event that
+1. the execution's history must show that it asks for this right now (`scheduled.py`); of the event only
+   execution and token are used. So whoever merely may invoke this function can send no mail, replace no token
+   and bring no ended request back
+2. somebody must be able to read the mail, or the run fails at once (`NobodyToAsk`)
+3. the figures are those of the registered evaluation, if it has the digest that the model package names
+4. the record is stored, with the token of this attempt and the hash of a new link
+5. the package is looked at: whoever decided in SageMaker before the record was there raised an event that
    found nobody waiting, so that decision is handed on from here. One made later finds the record
-4. the mail goes out. Nothing can fail after it, so a retry never follows a mail that was sent, unless this
+6. the mail goes out. Nothing can fail after it, so a retry never follows a mail that was sent, unless this
    function is killed in that instant; the second mail's link then replaces the first one's
 """
 
+import hashlib
+import json
 import os
 from collections.abc import Mapping
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from approval_mail import approval_mail
 from approvals import Approval, hash_link, new_link_id, open_request
-from aws import client, prepare
+from artifacts import ArtifactRefused
+from aws import client, error_code, prepare
 from mails import send
+from packages import evaluation_digest
 from resuming import settle
+from scheduled import scheduled_request
 from telemetry import Answer, Event, count, logger, observed
 from text import now, timestamp
 
-prepare("sns", "sagemaker")
+prepare("stepfunctions", "sns", "sagemaker", "s3")
 
 
 class NobodyToAsk(Exception):
@@ -31,26 +42,50 @@ class NobodyToAsk(Exception):
 
 @observed
 def handler(event: Event) -> Answer:
+    request = scheduled_request(event, "task_token")
     topic = os.environ["APPROVAL_TOPIC_ARN"]
     if not somebody_listens(topic):
         raise NobodyToAsk(_nobody(topic))
+    evaluation = registered_evaluation(request["run_id"], request["model_package_arn"])
     link_id = new_link_id()
-    approval = new_request(event, link_id, int(os.environ["APPROVAL_TIMEOUT_SECONDS"]))
-    return {"asked": ask(approval, link_id, topic)}
+    timeout = int(os.environ["APPROVAL_TIMEOUT_SECONDS"])
+    return {
+        "asked": ask(new_request({**request, "evaluation": evaluation}, link_id, timeout), link_id, topic)
+    }
 
 
-def new_request(event: Mapping[str, Any], link_id: str, timeout_seconds: int) -> Approval:
-    """The record of this attempt at asking. Its facts are the state's input without the token."""
+def registered_evaluation(run_id: str, package_arn: str) -> dict[str, Any]:
+    """The evaluation that was kept with a model, without what is only drawn.
+
+    Raises ArtifactRefused if it is not the one whose digest the package has.
+    """
+    key, expected = f"models/{run_id}/evaluation.json", evaluation_digest(package_arn)
+    try:
+        body = client("s3").get_object(Bucket=os.environ["BUCKET_NAME"], Key=key)["Body"].read()
+    except ClientError as error:
+        if error_code(error) == "NoSuchKey":
+            raise ArtifactRefused(f"{key} is missing: it was deleted") from None
+        raise
+    found = f"sha256:{hashlib.sha256(body).hexdigest()}"
+    if found != expected:
+        raise ArtifactRefused(
+            f"{key} was changed after it was registered: its digest is {found}, not {expected}"
+        )
+    return {name: value for name, value in json.loads(body).items() if name != "test_predictions"}
+
+
+def new_request(request: Mapping[str, Any], link_id: str, timeout_seconds: int) -> Approval:
+    """The record of this attempt at asking. Its facts are what the execution said, without the token."""
     moment = now()
     return Approval(
-        package_arn=event["model_package_arn"],
-        execution_arn=event["execution_arn"],
-        run_id=event["run_id"],
-        task_token=event["task_token"],
+        package_arn=request["model_package_arn"],
+        execution_arn=request["execution_arn"],
+        run_id=request["run_id"],
+        task_token=request["task_token"],
         link_hash=hash_link(link_id),
         requested_at=timestamp(moment),
         decide_before=int(moment.timestamp()) + timeout_seconds,
-        facts={name: value for name, value in event.items() if name != "task_token"},
+        facts={name: value for name, value in request.items() if name != "task_token"},
     )
 
 

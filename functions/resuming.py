@@ -1,8 +1,9 @@
 """How an execution that waits for a decision gets it.
 
 Every decision, on the review page or in SageMaker, ends as the approval status of the model package, and from
-there takes this one road. Calling `settle` again, late or twice at once is harmless: the first recorded
-decision stays, and Step Functions takes a token's result once.
+there takes this one road. Nothing else is believed: not an event, and not the record when the package says
+otherwise. Calling `settle` again, late or twice at once is harmless: Step Functions takes a token's result
+once.
 """
 
 import json
@@ -11,13 +12,13 @@ from typing import Any, Literal, cast
 
 from botocore.exceptions import ClientError
 
-from approvals import Approval, Decision, Verdict, decide_in_sagemaker, find, mark_resumed, mark_too_late
+from approvals import Approval, Decision, find, mark_resumed, mark_too_late
 from aws import client, error_code
-from packages import read_status
+from packages import agree, read_status
 from telemetry import logger
-from text import now, timestamp
+from text import now, readable_time
 
-Settled = Literal["unknown", "pending", "resumed", "already resumed", "too late"]
+Settled = Literal["unknown", "pending", "resumed", "already resumed", "too late", "changed"]
 # How Step Functions says that nothing waits behind a token any more.
 _GONE = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
 
@@ -26,51 +27,47 @@ class CouldNotResume(Exception):
     """Step Functions did not take the decision. The text names the service's error code and nothing else."""
 
 
-def settle(package_arn: str, hint: Verdict | None = None) -> Settled:
-    """Hand the decision about a package to the execution that waits for it.
+def settle(package_arn: str) -> Settled:
+    """Hand the decision that a package carries to the execution that waits for it.
 
-    `hint` is what an event said. The record comes first, then the package as it is now, then the hint, since
-    events come late, twice and out of order, and a read right after a write may be stale. A decision that is
-    recorded but not on the package yet is pending: the review page offers to finish it.
+    A decision that is recorded but not on the package yet is pending: the review page offers to finish it.
+    "changed" is a package that says something else than when the execution got its answer, or ended.
     """
     approval = find(package_arn)
     if approval is None:
         return "unknown"
-    if approval.resumed_at:
-        return "already resumed"
-    if approval.decision and (hint or approval.package_updated_at):
-        return _send(approval, approval.decision)
-    on_package = read_status(package_arn).decision() or _hinted(hint)
+    on_package = read_status(package_arn).decision()
+    if approval.standing and (approval.resumed_at or approval.too_late_at):
+        if on_package and on_package.verdict != approval.standing.verdict:
+            return "changed"
+        return "already resumed" if approval.resumed_at else "too late"
     if on_package is None:
         return "pending"
-    decided = approval if approval.decision else _recorded(approval, on_package)
-    return _send(decided, decided.decision or on_package)
+    agreed = agree(approval, on_package)
+    return _send(agreed, agreed.decision or on_package, agreed.overruled)
 
 
-def task_result(decision: Decision) -> dict[str, str]:
+def task_result(decision: Decision, overruled: Decision | None = None) -> dict[str, str]:
     """What the state that asked for approval gets."""
-    return {
+    result = {
         "decision": decision.verdict,
         "reviewer": decision.reviewer,
         "comment": decision.comment,
         "decided_at": decision.decided_at,
     }
+    return {**result, "overruled": in_words(overruled)} if overruled else result
 
 
-def _hinted(hint: Verdict | None) -> Decision | None:
-    return Decision(hint, "someone in SageMaker", "", timestamp(now()), via="SageMaker") if hint else None
+def in_words(decision: Decision) -> str:
+    """`approved by Ada on the review page at 2026-03-01 09:41 UTC`."""
+    where = "on the review page" if decision.via == "review page" else "in SageMaker"
+    return f"{decision.verdict} by {decision.reviewer} {where} at {readable_time(decision.decided_at)}"
 
 
-def _recorded(approval: Approval, on_package: Decision) -> Approval:
-    decide_in_sagemaker(approval.package_arn, on_package)
-    # Read again: a reviewer may have been a moment earlier.
-    return find(approval.package_arn) or approval
-
-
-def _send(approval: Approval, decision: Decision) -> Settled:
+def _send(approval: Approval, decision: Decision, overruled: Decision | None) -> Settled:
     try:
         client("stepfunctions").send_task_success(
-            taskToken=approval.task_token, output=json.dumps(task_result(decision))
+            taskToken=approval.task_token, output=json.dumps(task_result(decision, overruled))
         )
     except ClientError as error:
         if error_code(error) in _GONE:

@@ -7,10 +7,14 @@ A decision is made in this order, so that it is made once and never lost:
    before anything is written
 3. one conditional write records the decision: only if nobody decided, the link is the live one, the time is
    not over
-4. the model package is set. If that fails, the record still says what was decided, `package_updated_at` is
-   missing, and the page offers to try again (a POST, which repeats the recorded decision whatever it carries)
-   beside the command that does it by hand. The scheduled sweep finds the same and finishes it
+4. the model package is set, and read again: should somebody have decided otherwise in SageMaker meanwhile,
+   the record gives way (`packages.py`). If setting it fails, the record still says what was decided,
+   `package_updated_at` is missing, and the page offers to try again (a POST, which repeats the recorded
+   decision whatever it carries) beside the command that does it by hand. The scheduled sweep finds the same
+   and finishes it
 5. the browser is sent back to the page (303), so that a reload posts nothing
+
+A page about a decision says what the package says, whatever the record does.
 
 The execution is not resumed from here. The package's state-change event does that, as it does for a decision
 that was made in SageMaker: `resume_pipeline`.
@@ -143,9 +147,9 @@ def _decision(request: Request, form: Mapping[str, str], entry: Entry) -> Decisi
 
 
 def _record(request: Request, approval: Approval, link_hash: str, decision: Decision) -> Response:
-    on_package = _on_package(approval)
-    if on_package:
-        return Response(409, decided_page(approval, read_details(approval.facts), on_package))
+    standing = _standing(approval)
+    if standing:
+        return Response(409, decided_page(approval, read_details(approval.facts), standing))
     won = decide_by_link(approval, link_hash, decision, now())
     approval = find(approval.package_arn) or approval
     if not won:
@@ -172,7 +176,7 @@ def _finish(request: Request, approval: Approval) -> Response:
 
 def _closed(approval: Approval, link_hash: str, decided: int) -> Response | None:
     """The page if nothing can be decided with this link (any more); None if it can."""
-    decision = approval.decision or _on_package_if_readable(approval)
+    decision = _standing_if_readable(approval)
     if decision:
         return Response(decided, decided_page(approval, read_details(approval.facts), decision))
     if approval.link_hash != link_hash:
@@ -184,24 +188,23 @@ def _closed(approval: Approval, link_hash: str, decided: int) -> Response | None
     return None
 
 
-def _on_package_if_readable(approval: Approval) -> Decision | None:
+def _standing_if_readable(approval: Approval) -> Decision | None:
     try:
-        return _on_package(approval)
+        return _standing(approval)
     except _AWS_ERRORS as error:
         logger.warning(
             "package not readable", model_package_arn=approval.package_arn, **describe_error(error)
         )
-        return None
+        return approval.standing
 
 
-def _on_package(approval: Approval) -> Decision | None:
-    """The decision that the package carries, though the record had none when it was read.
-
-    It was made in SageMaker, or on this page a moment ago; then the record has it by now.
-    """
+def _standing(approval: Approval) -> Decision | None:
+    """What the package says, in the record's words if that says the same: by now it may have the decision."""
     on_package = read_status(approval.package_arn).decision()
-    recorded = find(approval.package_arn) if on_package else None
-    return recorded.decision if recorded and recorded.decision else on_package
+    if on_package is None:
+        return approval.standing
+    recorded = approval.standing or (find(approval.package_arn) or approval).standing
+    return recorded if recorded and recorded.verdict == on_package.verdict else on_package
 
 
 def _open(approval: Approval, entry: Entry, status: int = 200) -> Response:

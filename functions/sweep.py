@@ -4,7 +4,8 @@ AWS delivers its events on best effort, and a function can fail on one until it 
 Step Functions and SageMaker know the truth, so this function asks them. What it finds it does with the
 functions that do it when an event comes, all of which may be called again:
 
-1. a decision that was recorded but did not reach the model package, or not the execution
+1. a decision that was recorded but did not reach the model package, or not the execution; a package that says
+   something else than the record
 2. an execution that ended and nobody was told
 3. a job that works though no execution waits for it
 4. a request for approval whose time is running out: a reminder
@@ -21,10 +22,10 @@ from functools import partial
 
 from botocore.exceptions import ClientError
 
-from approvals import Approval, unanswered
+from approvals import Approval, to_look_after
 from aws import error_code, prepare
 from ending import identity
-from executions import ENDED, Execution, list_executions
+from executions import ENDED, Execution, describe_end, list_executions
 from notify import read_ending, tell
 from orphans import Job, jobs_in_progress, stop, stop_jobs_of, superseded
 from packages import bring_decision
@@ -77,7 +78,7 @@ def handler(event: Event) -> Answer:
     chores = Chores()
     moment = now()
     executions = list_executions(os.environ["STATE_MACHINE_ARN"], moment - _LISTED)
-    requests = list(unanswered())
+    requests = list(to_look_after(answered_since=moment - _TOLD_WITHIN))
     hand_on_decisions(chores, requests, moment)
     tell_ends(chores, executions, moment)
     stop_orphans(chores, executions)
@@ -139,12 +140,13 @@ def _may_have_been_decided(approval: Approval, moment: datetime) -> bool:
 
 
 def _hand_on(approval: Approval) -> bool:
-    if approval.too_late_at:
-        return tell_too_late(approval)
+    if approval.too_late_at and tell_too_late(approval):
+        return True
     try:
-        if approval.decision and not approval.package_updated_at:
+        if approval.decision and not approval.package_updated_at and not approval.resumed_at:
             bring_decision(approval, approval.decision)
-        return resume(approval.package_arn) in ("resumed", "too late")
+        settled = resume(approval.package_arn)
+        return settled in ("resumed", "changed") or (settled == "too late" and not approval.too_late_at)
     except ClientError as error:
         if error_code(error) in _PACKAGE_IS_GONE:
             logger.warning("the model package was deleted", model_package_arn=approval.package_arn)
@@ -155,11 +157,11 @@ def _hand_on(approval: Approval) -> bool:
 def _tell(execution: Execution) -> bool:
     if was_told(identity(execution.arn, execution.status, execution.redrives)):
         return False
-    ended = {"executionArn": execution.arn, "status": execution.status, "redriveCount": execution.redrives}
-    return tell(read_ending(ended), os.environ["NOTIFICATION_TOPIC_ARN"])
+    ended = describe_end({"executionArn": execution.arn, "redriveCount": execution.redrives})
+    return ended is not None and tell(read_ending(ended), os.environ["NOTIFICATION_TOPIC_ARN"])
 
 
 def _stop(execution: Execution, jobs: list[Job]) -> int:
     if execution.status in ENDED:
-        return len(stop_jobs_of(execution.arn, execution.redrives, jobs))
+        return len(stop_jobs_of(execution.arn, jobs))
     return sum(stop(job) for job in superseded(jobs))

@@ -27,6 +27,7 @@ FIELDS = (
         "facts",
     ),
     *("reviewer", "comment", "decided_at", "decided_via", "decided_from_address", "decided_with_browser"),
+    *("overruled", "changed_to"),
 )
 WHY_SHOWN = 40
 
@@ -73,6 +74,8 @@ def read_request(record: Mapping[str, Any], moment: float) -> dict[str, Any]:
         "via": record.get("decided_via"),
         "address": record.get("decided_from_address") or None,
         "browser": record.get("decided_with_browser") or None,
+        "overruled": json.loads(record.get("overruled", "null")),
+        "changed_to": json.loads(record.get("changed_to", "null")),
         "model_package_arn": record["package_arn"],
         "execution_arn": record["execution_arn"],
     }
@@ -81,12 +84,13 @@ def read_request(record: Mapping[str, Any], moment: float) -> dict[str, Any]:
 def row(request: Mapping[str, Any]) -> list[str]:
     """A request as a line of the table; whatever people typed is made fit for a terminal."""
     came_from = [request["via"], request["address"]]
+    changed = request["changed_to"]
     cells = [
         request["requested_at"],
         request["file"],
         request["run_id"],
         f"{request['mse']:.2f}",
-        request["status"],
+        f"{request['status']}, now {changed['verdict']}" if changed else request["status"],
         request["decided_at"],
         request["reviewer"],
         ", ".join(part for part in came_from if part),

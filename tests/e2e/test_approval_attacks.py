@@ -1,6 +1,9 @@
 """What may reach the review page besides a person: scanners, other sites, malformed bodies, hostile text."""
 
+import json
 import re
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -84,6 +87,30 @@ def test_a_body_that_is_too_large_or_no_form_is_refused(
     assert answer.status == status
     assert answer.html.startswith("<!doctype html>")
     assert untouched.standing == UNDECIDED
+
+
+def test_whoever_may_only_invoke_functions_decides_nothing_and_sends_no_mail(untouched: Asked) -> None:
+    up, mails = untouched.up, untouched.up.mails("ApprovalTopic", untouched.run_id)
+    decided = {"ModelPackageArn": untouched.package_arn, "ModelApprovalStatus": "Approved"}
+    request = {
+        "execution_arn": untouched.execution_arn,
+        "task_token": "a token of mine",
+        "model_package_arn": untouched.package_arn,
+        "evaluation": {"regression_metrics": {"mse": {"value": 0.01}}},
+    }
+    before = untouched.record
+    forged = {"ResumePipelineFunction": {"detail": decided}, "RequestApprovalFunction": request}
+    with ThreadPoolExecutor() as attackers:
+        answers = list(attackers.map(lambda item: invoke(up, *item), forged.items()))
+    assert [answer["errorType"] for answer in answers] == ["DecisionNotVisible", "RequestNotScheduled"]
+    assert untouched.standing == UNDECIDED
+    assert untouched.record == before
+    assert up.mails("ApprovalTopic", untouched.run_id) == mails
+
+
+def invoke(up: Up, function: str, event: dict[str, Any]) -> Any:
+    answer = up.client("lambda").invoke(FunctionName=up.resources[function], Payload=json.dumps(event))
+    return json.loads(answer["Payload"].read())
 
 
 def every_kind_of_answer(asked: Asked) -> list[Answer]:

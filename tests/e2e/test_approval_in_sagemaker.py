@@ -73,14 +73,21 @@ def test_events_that_come_twice_or_late_do_nothing(asked: Asked) -> None:
     asked.told("Approved: ")
 
 
-def test_a_later_change_of_mind_in_sagemaker_leaves_the_record_and_the_run_alone(asked: Asked) -> None:
+def test_a_later_change_of_mind_in_sagemaker_is_noted_and_told_and_leaves_the_run_alone(asked: Asked) -> None:
     approve(asked.link, "Ada Lovelace")
     before = asked.end()
+    asked.told("Approved: ")
     asked.decide_in_sagemaker("Rejected", "Found a mistake")
+    eventually(lambda: "changed_to" in asked.record)
     assert resume(asked, "Rejected") == "already resumed"
     assert asked.end() == before
     assert (asked.record["status"], asked.record["reviewer"]) == ("APPROVED", "Ada Lovelace")
-    assert "Already decided by Ada Lovelace" in look(asked.link).text
+    _, changed = asked.up.mails("NotificationTopic", asked.run_id)
+    assert changed.subject.startswith("Changed to rejected: ")
+    assert "Found a mistake" in changed.text
+    page = look(asked.link).text
+    assert "The model is rejected. Decided in SageMaker. Found a mistake" in page
+    assert "It was also approved by Ada Lovelace" in page
 
 
 def test_a_run_that_nobody_answers_ends_as_expired_and_a_later_decision_is_recorded_and_told(up: Up) -> None:

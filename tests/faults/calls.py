@@ -61,6 +61,8 @@ TASKS = {
 WAITED_FOR = {
     Call("s3:GetObject", "/incoming/"): "Check upload",
     Call("s3:CopyObject", "/input/upload.csv"): "Check upload",
+    # "Ask for approval" makes the same call.
+    Call("states:GetExecutionHistory"): "Keep model",
     Call("s3:CopyObject", "/evaluation/evaluation.json"): "Keep model",
     Call("s3:GetObject", "/evaluation.json"): "Keep model",
     Call("s3:CopyObject", "/evaluation/model.tar.gz"): "Keep model",
@@ -73,6 +75,7 @@ WAITED_FOR = {
 LAMBDAS = [
     *WAITED_FOR,
     Call("s3:HeadObject", "/model.tar.gz"),
+    Call("states:DescribeExecution"),
     Call("sns:Publish", "NotificationTopic"),
     Call("dynamodb:PutItem", "told#"),
     Call("dynamodb:GetItem", "link#"),

@@ -83,6 +83,8 @@ def test_whatever_call_of_a_function_fails_for_good_is_told_and_a_redrive_goes_o
         refuse(pipeline, next(iter(WAITED_FOR)))
         run = pipeline.upload()
         assert run.ends().outcome == "failed"
+        # Whoever redrives before the end is told knows of it.
+        run.told()
     for redrives, (call, state) in enumerate(WAITED_FOR.items(), 1):
         pipeline.heal()
         refuse(pipeline, call)

@@ -117,6 +117,21 @@ def test_a_kept_model_changed_before_it_is_served_is_not_served(pipeline: Pipeli
     assert_refused(run, "Batch transform", "its files are not those that were evaluated")
 
 
+def test_figures_changed_after_they_were_registered_are_not_put_before_anybody(pipeline: Pipeline) -> None:
+    with pipeline.held("lambda:Invoke", "RequestApproval"):
+        run = pipeline.upload()
+        pipeline.until_met()
+        place = f"models/{run.run_id}/evaluation.json"
+        registered = get(pipeline, place)
+        put(pipeline, place, registered.replace(b'"value": ', b'"value": 0.', 1))
+    ending = run.ends()
+    assert (ending.outcome, ending.error, run.questions()) == ("failed", "ArtifactRefused", [])
+    assert f"{place} was changed after it was registered" in run.told().text
+    put(pipeline, place, registered)
+    assert run.redrive().outcome == "pending"
+    assert len(run.packages()) == 1
+
+
 def test_a_model_changed_after_it_was_registered_cannot_be_approved_but_rejected(pipeline: Pipeline) -> None:
     run = pipeline.upload()
     assert run.ends().outcome == "pending"

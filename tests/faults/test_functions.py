@@ -177,3 +177,44 @@ def test_resuming_may_crash_at_any_moment_when_its_event_comes_again(
     assert run.is_over().outcome == "approved"
     run.told()
     assert len(run.endings()) == 1
+
+
+def test_a_decision_in_sagemaker_while_the_page_records_another_one_is_what_all_say(
+    pipeline: Pipeline,
+) -> None:
+    run = pipeline.upload()
+    run.ends()
+    with ThreadPoolExecutor(1) as reviewer, pipeline.withheld("ResumePipelineFunctionPackageDecided"):
+        with pipeline.held("dynamodb:UpdateItem", "package#"):
+            answer = reviewer.submit(run.approve_by_mail)
+            pipeline.until_met()
+            run.decide("Rejected")
+        assert answer.result() == 200
+    pipeline.sweep()
+    ending = run.is_over()
+    assert (ending.outcome, ending.output["decision"]["overruled"].split(" at ")[0]) == (
+        "rejected",
+        "approved by Ada on the review page",
+    )
+    assert "approved by Ada on the review page" in run.told().text
+    assert pipeline.item(f"package#{run.packages()[0]}")["status"] == {"S": "REJECTED"}
+    assert "The model is rejected." in run.open_link().text
+
+
+def test_a_page_that_writes_after_the_run_went_on_with_another_decision_is_noted_and_told(
+    pipeline: Pipeline,
+) -> None:
+    run = pipeline.upload()
+    run.ends()
+    with ThreadPoolExecutor(1) as reviewer:
+        with pipeline.held("sagemaker:UpdateModelPackage"):
+            answer = reviewer.submit(run.approve_by_mail)
+            pipeline.until_met()
+            run.decide("Rejected")
+            assert run.is_over().outcome == "rejected"
+        assert answer.result() == 200
+    package = f"package#{run.packages()[0]}"
+    eventually(lambda: "changed_to" in pipeline.item(package))
+    assert "The model is approved." in run.open_link().text
+    told = [mail.subject.partition(":")[0] for mail in pipeline.mails() if run.run_id in mail.text]
+    assert told[-2:] == ["Rejected", "Changed to approved"]

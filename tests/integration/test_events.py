@@ -21,6 +21,7 @@ from typing import Any, cast
 import pytest
 
 from tests.conftest import ROOT, Aws, eventually
+from tests.evaluation import EVALUATION
 from tests.integration.lambda_runtime import Build, Runtime, build, run
 
 Json = dict[str, Any]
@@ -38,7 +39,7 @@ import boto3, os
 
 def handler(event, context):
     table = boto3.resource("dynamodb").Table(event["table"])
-    table.put_item(Item={"pk": "waiting#" + event["execution"], "token": event["token"]})
+    table.put_item(Item={"pk": "waiting#" + event["execution_arn"], "token": event["task_token"]})
 """
 
 
@@ -64,11 +65,15 @@ class Stage:
     def upload(self, key: str, body: bytes) -> str:
         return str(self.aws.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body)["VersionId"])
 
-    def keep(self, run_id: str) -> str:
-        """Put a model where a run's is kept; returns its digest."""
-        place = {"Bucket": self.bucket, "Key": f"models/{run_id}/model.tar.gz"}
-        self.aws.client("s3").put_object(**place, Body=b"a model", ChecksumAlgorithm="SHA256")
-        return f"sha256:{hashlib.sha256(b'a model').hexdigest()}"
+    def keep(self, run_id: str, champion: bool) -> str:
+        """Put model and evaluation where a run's are kept; returns the digest of the evaluation."""
+        digests = {**EVALUATION["digests"], "model": digest(b"a model")}
+        changes = {"digests": digests} if champion else {"digests": digests, "champion": None}
+        evaluation = json.dumps({**EVALUATION, **changes}).encode()
+        for name, body in (("model.tar.gz", b"a model"), ("evaluation.json", evaluation)):
+            place = {"Bucket": self.bucket, "Key": f"models/{run_id}/{name}"}
+            self.aws.client("s3").put_object(**place, Body=body, ChecksumAlgorithm="SHA256")
+        return digest(evaluation)
 
     def mails(self) -> list[Json]:
         with urllib.request.urlopen(f"{self.aws.endpoint_url}/_mpg/mails", timeout=10) as answer:
@@ -76,20 +81,51 @@ class Stage:
         names = [topic.rpartition(":")[2] for topic in self.topics]
         return [mail for mail in mails if mail["topic"] in names and "Confirm" not in mail["subject"]]
 
-    def wait_for_a_token(self) -> tuple[str, str]:
-        """Start an execution that waits; returns its ARN and the token."""
+    def wait_for_a_token(self, **request: Any) -> tuple[str, str]:
+        """Start an execution that waits after such a request; returns its ARN and the token."""
         states = self.aws.client("stepfunctions")
-        arn = str(states.start_execution(stateMachineArn=self.machine)["executionArn"])
+        started = states.start_execution(stateMachineArn=self.machine, input=json.dumps(request))
+        arn = str(started["executionArn"])
         table = cast(Any, self.aws.client("dynamodb"))
         key = {"pk": {"S": f"waiting#{arn}"}}
         item = eventually(lambda: table.get_item(TableName=self.table, Key=key).get("Item"))
         return arn, str(item["token"]["S"])
 
-    def register(self) -> str:
+    def end(self, name: str) -> dict[str, str]:
+        """Let an execution end as an event tells it; the change that makes the event one about it."""
+        states = self.aws.client("stepfunctions")
+        told = json.loads((ROOT / "events" / f"{name}.json").read_text(encoding="utf-8"))["detail"]
+        if told["status"] == "TIMED_OUT":
+            arn = self._time_out(told["input"])
+        else:
+            arn, token = self.wait_for_a_token(**json.loads(told["input"]))
+            failure = {field: told[field] for field in ("error", "cause") if told[field]}
+            if told["status"] == "SUCCEEDED":
+                states.send_task_success(taskToken=token, output=told["output"])
+            elif told["status"] == "FAILED":
+                states.send_task_failure(taskToken=token, **failure)
+            else:
+                states.stop_execution(executionArn=arn, **failure)
+        eventually(lambda: states.describe_execution(executionArn=arn)["status"] == told["status"])
+        return {told["executionArn"]: arn}
+
+    def _time_out(self, execution_input: str) -> str:
+        states, wait = self.aws.client("stepfunctions"), {"Type": "Wait", "Seconds": 100, "End": True}
+        definition = {"QueryLanguage": "JSONata", "StartAt": "Wait", "States": {"Wait": wait}}
+        made = states.create_state_machine(
+            name=f"{self.table}-short",
+            definition=json.dumps({**definition, "TimeoutSeconds": 1}),
+            roleArn=ROLE,
+        )
+        arn = made["stateMachineArn"]
+        return str(states.start_execution(stateMachineArn=arn, input=execution_input)["executionArn"])
+
+    def register(self, evaluation_digest: str) -> str:
         """A new model package that waits for approval."""
         made = self.aws.client("sagemaker").create_model_package(
             ModelPackageGroupName=self.group,
             ModelApprovalStatus="PendingManualApproval",
+            CustomerMetadataProperties={"evaluation_digest": evaluation_digest},
             InferenceSpecification={
                 "Containers": [
                     {"Image": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"}
@@ -166,14 +202,13 @@ def asked(stage: Stage) -> Asked:
 
 def ask(stage: Stage, event: str = "request_approval-first-model") -> Asked:
     """Let the function ask, and take the link from the mail."""
-    execution_arn, token = stage.wait_for_a_token()
     given = json.loads((ROOT / "events" / f"{event}.json").read_text(encoding="utf-8"))
-    package_arn = stage.register()
+    package_arn = stage.register(stage.keep(given["run_id"], champion=event.endswith("champion")))
+    execution_arn, token = stage.wait_for_a_token(**{**given, "model_package_arn": package_arn})
     changes = {
         given["task_token"]: token,
         given["execution_arn"]: execution_arn,
         given["model_package_arn"]: package_arn,
-        given["evaluation"]["digests"]["model"]: stage.keep(given["run_id"]),
     }
     assert stage.invoke(event, changes) == {"asked": True}
     (link_id,) = re.findall(r"/review/([\w-]{43})$", stage.mails()[-1]["text"], re.MULTILINE)
@@ -242,7 +277,8 @@ def test_what_was_evaluated_is_kept_and_what_was_changed_is_refused(stage: Stage
     folder = f"runs/{given['run_id']}/evaluation"
     stage.upload(f"{folder}/evaluation.json", evaluation)
     stage.upload(f"{folder}/model.tar.gz", b"a model")
-    told = {given["evaluation_digest"]: f"sha256:{hashlib.sha256(evaluation).hexdigest()}"}
+    arn, _ = stage.wait_for_a_token(**{**given, "evaluation_digest": digest(evaluation)})
+    told = {given["evaluation_digest"]: digest(evaluation), given["execution_arn"]: arn}
     assert stage.invoke("keep_model-evaluated", told) == figures
     kept = stage.aws.client("s3").get_object(
         Bucket=stage.bucket, Key=f"models/{given['run_id']}/model.tar.gz"
@@ -261,6 +297,16 @@ def test_people_are_asked_by_mail(stage: Stage, event: str) -> None:
     (mail,) = stage.mails()[before:]
     assert mail["subject"].startswith("Approve or reject: model mpg-")
     assert asked.package_arn in mail["text"]
+
+
+def test_nobody_is_asked_with_an_event_that_is_made_up(stage: Stage, asked: Asked) -> None:
+    before = len(stage.mails())
+    arn, _ = stage.wait_for_a_token()
+    given = json.loads((ROOT / "events" / "request_approval-first-model.json").read_text(encoding="utf-8"))
+    # The token is a real one, of another execution.
+    answer = stage.invoke("request_approval-first-model", {**asked.changes, given["execution_arn"]: arn})
+    assert (answer["errorType"], answer["errorMessage"]) == ("RequestNotScheduled", arn)
+    assert len(stage.mails()) == before
 
 
 def test_the_page_is_shown_and_nothing_changes(stage: Stage, asked: Asked) -> None:
@@ -335,7 +381,7 @@ def test_a_package_that_still_waits_resumes_nothing(stage: Stage) -> None:
     ],
 )
 def test_an_end_is_told_once(stage: Stage, event: str, subject: str) -> None:
-    execution = {"9d2f1c3a-5b7e-4e0d-8a61-2f4c6b8d0e13": str(uuid.uuid4())}
+    execution = stage.end(event)
     before = len(stage.mails())
     assert stage.invoke(event, execution) == {"told": True}
     assert stage.invoke(event, execution) == {"told": False}
@@ -345,7 +391,8 @@ def test_an_end_is_told_once(stage: Stage, event: str, subject: str) -> None:
 
 def test_a_duplicate_upload_event_is_told_to_nobody(stage: Stage) -> None:
     before = len(stage.mails())
-    assert stage.invoke("notify-already-processed") == {"told": False}
+    processed = stage.end("notify-already-processed")
+    assert stage.invoke("notify-already-processed", processed) == {"told": False}
     assert len(stage.mails()) == before
 
 
@@ -362,7 +409,7 @@ def test_a_job_of_a_run_that_ended_badly_is_stopped(stage: Stage, event: str) ->
         given["detail"]["executionArn"]: arn,
         str(given["detail"]["startDate"]): str(int(started.timestamp() * 1000)),
     }
-    assert stage.invoke(event, changes) == {"stopped": []}, "it runs"
+    assert stage.invoke(event, changes)["errorType"] == "NotEnded", "it runs"
     states.stop_execution(executionArn=arn)
     assert stage.invoke(event, changes) == {"stopped": [job]}
     assert stage.invoke(event, changes) == {"stopped": []}
@@ -398,10 +445,14 @@ def test_the_sweep_makes_up_for_events_that_never_came(stage: Stage, asked: Aske
 
 
 def test_the_functions_say_nothing_of_x_ray_where_there_is_none(stage: Stage) -> None:
-    stage.invoke("notify-already-processed")
+    stage.invoke("notify-already-processed", stage.end("notify-already-processed"))
     log = stage.runtimes("notify").log
     assert '"message":"run ended"' in log
     assert not re.search(r"x-?ray|segment", log, re.IGNORECASE)
+
+
+def digest(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def run_id(execution_arn: str, started: datetime) -> str:
@@ -441,11 +492,8 @@ def _machine(aws: Aws, name: str) -> str:
         Code={"ZipFile": archive.getvalue()},
         Timeout=20,
     )
-    payload = {
-        "table": name,
-        "token": "{% $states.context.Task.Token %}",
-        "execution": "{% $states.context.Execution.Id %}",
-    }
+    told = "'task_token': $states.context.Task.Token, 'execution_arn': $states.context.Execution.Id"
+    payload = f"{{% $merge([$states.input, {{'table': '{name}', {told}}}]) %}}"
     wait = {
         "Type": "Task",
         "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",

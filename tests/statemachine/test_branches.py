@@ -232,6 +232,7 @@ def test_a_refused_upload_ends_with_the_sentence_for_a_person() -> None:
         ("Batch transform", failed_job("AlgorithmError: 8 columns")),
         ("Register model", TaskError("SageMaker.SageMakerException", "no group")),
         ("Ask for approval", raised("NobodyToAsk", "No address is confirmed.")),
+        ("Ask for approval", raised("ArtifactRefused", "models/x/evaluation.json was changed")),
         ("Ask for approval", raised("RuntimeError", "boom")),
     ],
 )

@@ -43,6 +43,7 @@ def test_what_is_registered_is_what_the_batch_was_predicted_with_and_carries_its
     assert "SAGEMAKER_PROGRAM" not in container["Environment"]
     assert package["CustomerMetadataProperties"]["model_digest"] == DIGESTS["model"]
     assert package["CustomerMetadataProperties"]["upload_digest"] == DIGESTS["upload"]
+    assert package["CustomerMetadataProperties"]["evaluation_digest"] == EVALUATION_DIGEST
 
 
 def test_a_champion_is_compared_by_the_digest_that_its_package_carries() -> None:

@@ -74,6 +74,8 @@ def test_a_passing_fault_is_tried_again(state: str, error: TaskError) -> None:
         ("Batch transform", failed_job("bad rows"), 1),
         ("Register model", THROTTLED, 6),
         ("Ask for approval", raised("NobodyToAsk", "nobody"), 1),
+        ("Ask for approval", raised("ArtifactRefused", "changed"), 1),
+        ("Ask for approval", raised("RequestNotScheduled", "not yet"), 7),
         ("Ask for approval", TaskError("States.Timeout", ""), 1),
         ("Ask for approval", NO_CONCURRENCY, 241),
         ("Ask for approval", CRASHED, 7),

@@ -139,6 +139,11 @@ def _with_deleted_files(pipeline: Pipeline) -> None:
     assert registered.ends().outcome == "pending"
     pipeline.delete(f"models/{registered.run_id}/model.tar.gz")
     assert registered.approve_by_mail() == 422
+    with pipeline.held("lambda:Invoke", "RequestApproval"):
+        unasked = pipeline.upload()
+        pipeline.until_met()
+        pipeline.delete(f"models/{unasked.run_id}/evaluation.json")
+    assert unasked.is_over().error == "ArtifactRefused"
 
 
 def _all_trials_fail(pipeline: Pipeline) -> Run:

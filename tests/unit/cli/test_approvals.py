@@ -87,6 +87,14 @@ def test_a_line_of_the_table_says_who_when_from_where_and_why_in_short() -> None
     assert cells["MSE"] == "8.73"
 
 
+def test_a_line_says_what_somebody_made_of_the_package_later() -> None:
+    changed = {**REJECTED, "changed_to": json.dumps({"verdict": "approved", "reviewer": "grace"})}
+    assert dict(zip(HEADER, row(read_request(changed, 0)), strict=True))["status"] == "rejected, now approved"
+    assert read_request({**REJECTED, "overruled": '{"verdict": "approved"}'}, 0)["overruled"] == {
+        "verdict": "approved"
+    }
+
+
 def test_what_people_typed_cannot_command_the_terminal() -> None:
     hostile = {**REJECTED, "reviewer": "Ada\x1b[2J\u202e", "comment": "a\x07b"}
     assert all(cell.isprintable() for cell in row(read_request(hostile, 0)))

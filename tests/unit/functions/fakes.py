@@ -1,5 +1,6 @@
 """Fakes that behave: what moto answers without doing it (task tokens), or cannot be made to fail (the registry)."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,13 +21,35 @@ class FakeStepFunctions:
         self.waiting: dict[str, str] = {}  # token -> execution
         self.executions: dict[str, Call] = {}
         self.results: list[str] = []
+        self.histories: dict[str, list[Call]] = {}
+        self.stale_reads = 0  # so many more reads of a history do not show its last two events yet
         self.broken = ""
+
+    def schedule(self, request: Call) -> None:
+        """The execution that the request names has scheduled a task with it, and waits."""
+        self.wait(request.get("task_token", ""), request["execution_arn"])
+        parameters = json.dumps({"FunctionName": "arn:function", "Payload": request})
+        details = {"resourceType": "lambda", "resource": "invoke.waitForTaskToken", "parameters": parameters}
+        scheduled = {"type": "TaskScheduled", "taskScheduledEventDetails": details}
+        self.histories.setdefault(request["execution_arn"], [{"type": "TaskStateEntered"}])
+        self.histories[request["execution_arn"]] += [scheduled, {"type": "TaskStarted"}]
+
+    def get_execution_history(self, *, executionArn: str, reverseOrder: bool, maxResults: int) -> Call:  # noqa: N803
+        assert reverseOrder
+        if executionArn not in self.histories:
+            raise service_error("ExecutionDoesNotExist", "GetExecutionHistory")
+        shown = self.histories[executionArn]
+        if self.stale_reads:
+            self.stale_reads -= 1
+            shown = shown[:-2]
+        return {"events": shown[::-1][:maxResults]}
 
     def wait(self, token: str, execution_arn: str) -> None:
         self.waiting[token] = execution_arn
         self.executions[execution_arn] = _execution(execution_arn, "RUNNING")
 
     def end(self, execution_arn: str, status: str, *, hours_ago: float = 0, **fields: Any) -> None:
+        self.histories.setdefault(execution_arn, []).append({"type": f"Execution{status.title()}"})
         ended = {"stopDate": datetime.now(UTC) - timedelta(hours=hours_ago), **fields}
         self.executions[execution_arn] = {**_execution(execution_arn, status), **ended}
         self.waiting = {token: arn for token, arn in self.waiting.items() if arn != execution_arn}
@@ -88,13 +111,18 @@ class FakeSageMaker:
         self.updates: list[Call] = []
         self.broken = ""
         self.refuses_updates = ""
+        self.stale_reads = 0  # so many more reads of a package do not show yet that it was decided
         self.failed_trials: list[Call] = []
         # What the description of a processing job says of its end.
         self.last_words: Call = {}
         self.jobs: dict[str, str] = {}  # name -> status
 
-    def register(self, arn: str, status: str = "PendingManualApproval") -> None:
-        self.packages[arn] = {"ModelPackageArn": arn, "ModelApprovalStatus": status}
+    def register(self, arn: str, status: str = "PendingManualApproval", **metadata: str) -> None:
+        self.packages[arn] = {
+            "ModelPackageArn": arn,
+            "ModelApprovalStatus": status,
+            "CustomerMetadataProperties": metadata,
+        }
 
     def decide(self, arn: str, status: str, by: str, why: str = "") -> None:
         """As a person does it in Studio."""
@@ -150,6 +178,9 @@ class FakeSageMaker:
             raise service_error(self.broken, "DescribeModelPackage")
         if ModelPackageName not in self.packages:
             raise service_error("ValidationException", "DescribeModelPackage")
+        if self.stale_reads:
+            self.stale_reads -= 1
+            return {**self.packages[ModelPackageName], "ModelApprovalStatus": "PendingManualApproval"}
         return self.packages[ModelPackageName]
 
     def update_model_package(self, **request: str) -> Call:

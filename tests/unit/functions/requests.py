@@ -2,13 +2,14 @@
 
 import base64
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from approvals import Approval, find, hash_link, new_link_id, open_request
 from artifacts import copy
 from request_approval import new_request
+from tests.evaluation import EVALUATION
 from tests.unit.functions.conftest import BUCKET, World, event
 from text import now, timestamp
 
@@ -41,7 +42,12 @@ class Asked:
 def ask(world: World, timeout_seconds: int = 3600, *, hours_ago: float = 0, **facts: Any) -> Asked:
     """Register a package and open a request for it, as `request_approval` does, or did some hours ago."""
     link_id = new_link_id()
-    request = {**event("request_approval-with-champion"), "task_token": f"token of {link_id}", **facts}
+    request = {
+        **event("request_approval-with-champion"),
+        "evaluation": EVALUATION,
+        "task_token": f"token of {link_id}",
+        **facts,
+    }
     request["evaluation"] = {**request["evaluation"], "digests": {"model": keep(world, request["run_id"])}}
     asked_at = now() - timedelta(hours=hours_ago)
     approval = replace(
@@ -64,6 +70,18 @@ def keep(world: World, run_id: str) -> str:
     return copy(
         {"Bucket": BUCKET, "Key": evaluated}, BUCKET, f"models/{run_id}/model.tar.gz", "application/gzip"
     )
+
+
+def ended(world: World, name: str, **detail: Any) -> dict[str, Any]:
+    """One of the events about an execution's end; Step Functions says what it says."""
+    told = event(name)
+    told["detail"] |= detail
+    said = {name: told["detail"].get(name) for name in ("input", "output", "error", "cause", "redriveCount")}
+    started = datetime.fromtimestamp(told["detail"]["startDate"] / 1000, UTC)
+    world.stepfunctions.end(
+        told["detail"]["executionArn"], told["detail"]["status"], startDate=started, **said
+    )
+    return told
 
 
 def http(

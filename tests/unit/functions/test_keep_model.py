@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 import keep_model
-from artifacts import copy, stored_digest
-from keep_model import ArtifactRefused, keep
+from artifacts import ArtifactRefused, copy, stored_digest
+from keep_model import keep
+from scheduled import RequestNotScheduled
 from tests.unit.functions.conftest import BUCKET, World
 
 MODEL = b"a model"
@@ -23,6 +24,9 @@ FIGURES = {"regression_metrics": {"mse": {"value": 50.25}}, "rows": {"test": 60}
 EVALUATION = json.dumps(
     {**FIGURES, "digests": {"model": digest(MODEL)}, "test_predictions": [{"actual": 18.0}]}
 ).encode()
+
+
+REQUEST = {"execution_arn": "arn:1", "run_id": "mpg-1", "evaluation_digest": digest(EVALUATION)}
 
 
 @pytest.fixture
@@ -44,8 +48,21 @@ def test_model_and_evaluation_are_kept_as_they_were(evaluated: World) -> None:
 def test_the_state_machine_gets_the_evaluation_without_what_is_only_drawn(
     evaluated: World, context: Any
 ) -> None:
-    answer = keep_model.handler({"run_id": "mpg-1", "evaluation_digest": digest(EVALUATION)}, context)
+    evaluated.stepfunctions.schedule(REQUEST)
+    answer = keep_model.handler(REQUEST, context)
     assert answer == {**FIGURES, "digests": {"model": digest(MODEL)}}
+
+
+@pytest.mark.parametrize("forged", [{}, {"run_id": "mpg-2"}, {"evaluation_digest": "none"}])
+def test_nothing_is_kept_that_no_execution_asks_for(
+    evaluated: World, context: Any, forged: dict[str, str]
+) -> None:
+    evaluated.stepfunctions.schedule(REQUEST)
+    if not forged:
+        evaluated.stepfunctions.histories["arn:1"].append({"type": "TaskSucceeded"})
+    with pytest.raises(RequestNotScheduled):
+        keep_model.handler({**REQUEST, **forged}, context)
+    assert "Contents" not in evaluated.s3.list_objects_v2(Bucket=BUCKET, Prefix="models/")
 
 
 @pytest.mark.parametrize("name", ["evaluation.json", "model.tar.gz"])
@@ -101,7 +118,8 @@ def test_an_object_that_was_written_in_parts_has_no_digest_of_its_own(
 def test_the_test_mse_is_measured_of_every_model_good_enough_or_not(
     evaluated: World, context: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    keep_model.handler({"run_id": "mpg-1", "evaluation_digest": digest(EVALUATION)}, context)
+    evaluated.stepfunctions.schedule(REQUEST)
+    keep_model.handler(REQUEST, context)
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [line["TestMse"] for line in printed if "TestMse" in line] == [[50.25]]
 

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 import notify
+from executions import NotEnded
 from tests.unit.functions.conftest import World, event
+from tests.unit.functions.requests import ended
 
 EXECUTION = event("notify-approved")["detail"]["executionArn"]
 
@@ -16,9 +18,7 @@ def mail(world: World, context: Any) -> Any:
     """The mail that an event leads to."""
 
     def deliver(name: str, **detail: Any) -> tuple[str, str]:
-        told = event(name)
-        told["detail"] |= detail
-        notify.handler(told, context)
+        notify.handler(ended(world, name, **detail), context)
         return world.mails(world.notification_topic)[-1]
 
     return deliver
@@ -145,12 +145,12 @@ def test_trials_that_cannot_be_read_do_not_keep_the_mail_back(world: World, mail
 
 
 def test_a_duplicate_upload_event_is_told_to_nobody(world: World, context: Any) -> None:
-    assert notify.handler(event("notify-already-processed"), context) == {"told": False}
+    assert notify.handler(ended(world, "notify-already-processed"), context) == {"told": False}
     assert world.mails() == []
 
 
 def test_the_same_event_ten_times_is_one_mail(world: World, context: Any) -> None:
-    told = [notify.handler(event("notify-approved"), context)["told"] for _ in range(10)]
+    told = [notify.handler(ended(world, "notify-approved"), context)["told"] for _ in range(10)]
     assert told == [True] + [False] * 9
     assert len(world.mails()) == 1
 
@@ -168,8 +168,8 @@ def test_a_mail_that_could_not_be_sent_is_sent_by_the_retry(
     with monkeypatch.context() as patch:
         patch.setattr(notify, "send", _fail)
         with pytest.raises(ConnectionError):
-            notify.handler(event("notify-approved"), context)
-    assert notify.handler(event("notify-approved"), context) == {"told": True}
+            notify.handler(ended(world, "notify-approved"), context)
+    assert notify.handler(ended(world, "notify-approved"), context) == {"told": True}
     assert len(world.mails()) == 1
 
 
@@ -194,25 +194,49 @@ def test_an_end_counts_once_as_what_it_is(
     world: World, context: Any, capsys: pytest.CaptureFixture[str], name: str, metric: str
 ) -> None:
     for _ in range(3):
-        notify.handler(event(name), context)
+        notify.handler(ended(world, name), context)
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     ends = [(name, line[name]) for line in printed for name in line if name.startswith(("Run", "Pipeline"))]
     assert ends == [(metric, [1.0])]
 
 
-def test_what_the_event_leaves_out_is_asked_of_step_functions(world: World, mail: Any) -> None:
-    full = event("notify-approved")["detail"]
-    world.stepfunctions.end(EXECUTION, "SUCCEEDED", input=full["input"], output=full["output"])
-    subject, text = mail("notify-approved", output=None, input=None, outputDetails={"included": False})
-    assert subject.startswith("Approved: ")
-    assert "cars 2026+spring.csv" in text
+def test_what_an_event_says_beside_the_execution_is_not_looked_at(world: World, context: Any) -> None:
+    told = ended(world, "notify-upload-refused")
+    invented = event("notify-approved")["detail"] | {"cause": "invented", "error": "Invented"}
+    told["detail"] = {**invented, "executionArn": told["detail"]["executionArn"]}
+    notify.handler(told, context)
+    ((subject, text),) = world.mails()
+    assert subject.startswith("Refused: ")
+    assert "invented" not in text.lower()
 
 
-def test_a_failure_without_its_cause_is_asked_of_step_functions(world: World, mail: Any) -> None:
-    world.stepfunctions.end(EXECUTION, "FAILED", error="TuningFailed", cause="No trial succeeded.")
-    subject, text = mail("notify-failed", error=None, cause=None)
-    assert "TuningFailed" in subject
-    assert "No trial succeeded." in text
+@pytest.mark.parametrize("name", ["notify-approved", "notify-failed", "notify-aborted"])
+def test_no_event_ends_an_execution_that_runs(world: World, context: Any, name: str) -> None:
+    world.stepfunctions.wait("token", EXECUTION)
+    with pytest.raises(NotEnded, match=f"^{EXECUTION}$"):
+        notify.handler(event(name), context)
+    assert world.mails() == []
+    assert world.items() == []
+
+
+def test_an_end_that_step_functions_shows_a_moment_later_is_told(
+    world: World, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, shown = ended(world, "notify-aborted"), [{"status": "RUNNING"}, {"status": "RUNNING"}]
+    described = world.stepfunctions.describe_execution
+    monkeypatch.setattr(
+        world.stepfunctions,
+        "describe_execution",
+        lambda **named: shown.pop() if shown else described(**named),
+    )
+    assert notify.handler(told, context) == {"told": True}
+
+
+def test_an_end_that_was_redriven_before_it_was_told_is_no_news(world: World, context: Any) -> None:
+    world.stepfunctions.wait("token", EXECUTION)
+    world.stepfunctions.executions[EXECUTION]["redriveCount"] = 1
+    assert notify.handler(event("notify-failed"), context) == {"told": False}
+    assert world.mails() == []
 
 
 def test_outside_aws_no_console_is_linked(mail: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,7 +261,6 @@ def test_the_log_has_neither_comment_nor_reviewer(mail: Any, log: Any) -> None:
     ["", "null", "[]", "{", '{"outcome": "approved"}', '{"decision": "approved", "outcome": "rejected"}'],
 )
 def test_an_output_of_another_shape_still_is_told(world: World, mail: Any, output: str) -> None:
-    world.stepfunctions.end(EXECUTION, "SUCCEEDED", output=output)
     assert mail("notify-approved", output=output)[0]
 
 

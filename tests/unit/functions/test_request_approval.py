@@ -1,30 +1,51 @@
 """Asking for approval: a record first, then a mail with the only copy of the link."""
 
+import hashlib
+import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 import request_approval
 from approval_mail import approval_mail
 from approvals import Decision as Decided
 from approvals import decide_by_link, find, find_by_link, hash_link
+from artifacts import ArtifactRefused
 from mails import fit_subject
-from tests.unit.functions.conftest import World, event
+from scheduled import RequestNotScheduled
+from tests.evaluation import EVALUATION
+from tests.unit.functions.conftest import BUCKET, World, event
 from tests.unit.functions.requests import ask
 
 EVENT = event("request_approval-with-champion")
 ARN = EVENT["model_package_arn"]
+KEPT = f"models/{EVENT['run_id']}/evaluation.json"
 LINK = re.compile(r"^https://abcdefghij\.lambda-url\.us-east-1\.on\.aws/review/([\w-]{43})$", re.MULTILINE)
 
 
 @pytest.fixture
-def call(world: World, context: Any) -> Any:
-    world.sagemaker.register(ARN)
-    world.stepfunctions.wait(EVENT["task_token"], EVENT["execution_arn"])
-    return lambda **facts: request_approval.handler({**EVENT, **facts}, context)
+def scheduled(world: World) -> World:
+    """The execution has registered its model and scheduled its request."""
+    register(world, EVALUATION)
+    world.stepfunctions.schedule(EVENT)
+    return world
+
+
+@pytest.fixture
+def call(scheduled: World, context: Any) -> Any:
+    """The function is called, by default as the execution does it."""
+    return lambda **forged: request_approval.handler({**EVENT, **forged}, context)
+
+
+def register(world: World, evaluation: dict[str, Any]) -> None:
+    """Keep an evaluation and register the package with its digest, as the pipeline does."""
+    body = json.dumps({**evaluation, "test_predictions": [{"actual": 18.0, "predicted": 17.2}]}).encode()
+    world.put(KEPT, body)
+    world.sagemaker.register(ARN, evaluation_digest=f"sha256:{hashlib.sha256(body).hexdigest()}")
 
 
 def link_of(text: str) -> str:
@@ -54,8 +75,8 @@ def test_the_mail_has_the_facts_first_the_link_alone_and_when_it_expires(world: 
 
 def test_the_mail_says_why_there_is_no_comparison_with_the_approved_model(world: World, call: Any) -> None:
     problem = "arn/7 cannot be compared: it is gone"
-    evaluation = {**EVENT["evaluation"], "champion": None, "champion_problem": problem}
-    call(evaluation=evaluation)
+    register(world, {**EVALUATION, "champion": None, "champion_problem": problem})
+    call()
     ((_, text),) = world.mails(world.approval_topic)
     assert re.search(rf"^Earlier model: +{problem}$", text, re.MULTILINE)
 
@@ -86,6 +107,101 @@ def test_the_request_expires_when_the_state_does(call: Any) -> None:
     assert record is not None
     left = record.decide_before - datetime.now(UTC).timestamp()
     assert 604_790 < left <= 604_800
+
+
+# What a caller makes up
+
+
+def assert_nothing_came_of_it(world: World, before: Any) -> None:
+    assert world.items() == before
+    assert world.mails() == []
+    assert world.stepfunctions.results == []
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"task_token": "a token of mine"},
+        {"task_token": ""},
+        {"execution_arn": EVENT["execution_arn"] + "0"},
+        {"execution_arn": EVENT["execution_arn"] + "0", "task_token": "a token of mine"},
+    ],
+)
+def test_a_request_that_no_execution_has_scheduled_is_refused(
+    scheduled: World, call: Any, log: Any, capsys: pytest.CaptureFixture[str], forged: dict[str, str]
+) -> None:
+    other = EVENT["execution_arn"] + "0"
+    scheduled.stepfunctions.schedule({**EVENT, "execution_arn": other, "task_token": "of another"})
+    ask(scheduled)
+    before = scheduled.items()
+    with pytest.raises(RequestNotScheduled, match=f"^{forged.get('execution_arn', EVENT['execution_arn'])}$"):
+        call(**forged)
+    assert_nothing_came_of_it(scheduled, before)
+    assert '"message":"no execution asks for this"' in log.getvalue()
+    assert '"RequestNotScheduled":[1.0]' in capsys.readouterr().out
+    assert "token of mine" not in log.getvalue()
+
+
+def test_an_execution_that_does_not_exist_asks_for_nothing(scheduled: World, call: Any) -> None:
+    with pytest.raises(ClientError):
+        call(execution_arn="arn:aws:states:us-east-1:000000000000:execution:mpg-pipeline:none")
+    assert_nothing_came_of_it(scheduled, [])
+
+
+@pytest.mark.parametrize(
+    "later", ["TaskSubmitted", "TaskFailed", "TaskTimedOut", "TaskStateExited", "ExecutionAborted"]
+)
+def test_a_request_that_the_execution_is_past_cannot_be_brought_back(
+    scheduled: World, call: Any, later: str
+) -> None:
+    scheduled.stepfunctions.histories[EVENT["execution_arn"]].append({"type": later})
+    with pytest.raises(RequestNotScheduled):
+        call()
+    assert_nothing_came_of_it(scheduled, [])
+
+
+def test_an_earlier_attempts_token_replaces_nothing(scheduled: World, call: Any) -> None:
+    scheduled.stepfunctions.schedule({**EVENT, "task_token": "of the second attempt"})
+    call(task_token="of the second attempt")
+    before = scheduled.items()
+    with pytest.raises(RequestNotScheduled):
+        call()
+    assert scheduled.items() == before
+
+
+def test_invented_facts_are_not_looked_at(scheduled: World, call: Any) -> None:
+    call(
+        threshold=0.1,
+        key="incoming/mine.csv",
+        evaluation={"regression_metrics": {"mse": {"value": 0.01}}},
+        model_package_arn="arn:of:mine",
+        run_id="mine",
+        predictions_uri="s3://mine/x.out",
+        extra="mine",
+    )
+    ((subject, text),) = scheduled.mails()
+    assert subject == "Approve or reject: model mpg-20260301-0925-3fa85f64, MSE 8.73 (threshold 46)"
+    assert "mine" not in text + str(scheduled.items())
+
+
+def test_a_history_that_shows_the_request_a_moment_later_is_enough(scheduled: World, call: Any) -> None:
+    scheduled.stepfunctions.stale_reads = 2
+    assert call() == {"asked": True}
+
+
+@pytest.mark.parametrize("change", ["changed", "deleted", "not registered"])
+def test_nobody_is_asked_with_figures_that_were_not_registered(
+    scheduled: World, call: Any, change: str
+) -> None:
+    if change == "changed":
+        scheduled.put(KEPT, json.dumps(EVALUATION).replace("8.7312", "0.7312").encode())
+    if change == "deleted":
+        scheduled.s3.delete_object(Bucket=BUCKET, Key=KEPT)
+    if change == "not registered":
+        scheduled.sagemaker.register(ARN)
+    with pytest.raises(ArtifactRefused, match=f"^{KEPT} "):
+        call()
+    assert_nothing_came_of_it(scheduled, [])
 
 
 @pytest.mark.parametrize("state", ["none", "pending"])

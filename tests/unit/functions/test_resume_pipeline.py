@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 import resume_pipeline
-from approvals import Decision, decide_by_link, hash_link, mark_package_updated
+from approvals import Decision, decide_by_link, decide_in_sagemaker, hash_link, mark_package_updated
+from resume_pipeline import DecisionNotVisible
 from tests.unit.functions.conftest import World
 from tests.unit.functions.requests import Asked, ask
 from text import timestamp
@@ -81,11 +82,36 @@ def test_a_decision_by_nobody_known_is_someones(world: World, asked: Asked, chan
     assert asked.record.decision.reviewer == "someone in SageMaker"
 
 
-def test_an_event_that_is_faster_than_the_package_read_is_believed(
+@pytest.mark.parametrize("status", ["Approved", "Rejected"])
+def test_a_forged_event_decides_nothing(
+    world: World, asked: Asked, changed: Any, log: Any, status: str
+) -> None:
+    before = world.items()
+    with pytest.raises(DecisionNotVisible, match=f"^{asked.arn}$"):
+        changed(asked.arn, status)
+    assert world.items() == before
+    assert world.stepfunctions.results == []
+    assert world.mails() == []
+
+
+def test_a_decision_that_sagemaker_shows_a_moment_later_is_handed_on_by_the_same_event(
     world: World, asked: Asked, changed: Any
 ) -> None:
+    world.sagemaker.decide(asked.arn, "Approved", by="grace")
+    world.sagemaker.stale_reads = 2
     assert changed(asked.arn, "Approved") == "resumed"
-    assert len(world.stepfunctions.results) == 1
+    assert json.loads(world.stepfunctions.results[0])["reviewer"] == "grace"
+
+
+def test_a_decision_that_sagemaker_shows_a_minute_later_is_handed_on_when_the_event_comes_again(
+    world: World, asked: Asked, changed: Any
+) -> None:
+    world.sagemaker.decide(asked.arn, "Approved", by="grace")
+    world.sagemaker.stale_reads = 5
+    with pytest.raises(DecisionNotVisible):
+        changed(asked.arn, "Approved")
+    assert asked.record.decision is None
+    assert changed(asked.arn, "Approved") == "resumed"
 
 
 def test_of_an_old_event_and_the_package_the_package_is_believed(
@@ -96,13 +122,74 @@ def test_of_an_old_event_and_the_package_the_package_is_believed(
     assert json.loads(world.stepfunctions.results[0])["decision"] == "rejected"
 
 
-def test_the_first_recorded_decision_counts_though_the_package_says_otherwise(
-    world: World, asked: Asked, changed: Any
+def test_a_recorded_decision_gives_way_to_the_packages_and_stays_beside_it(
+    world: World, asked: Asked, changed: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     decide_on_the_page(asked, world, "approved")
+    world.sagemaker.decide(asked.arn, "Rejected", by="grace", why="too few rows")
+    assert changed(asked.arn, "Rejected") == "resumed"
+    assert json.loads(world.stepfunctions.results[0]) == {
+        "decision": "rejected",
+        "reviewer": "grace",
+        "comment": "too few rows",
+        "decided_at": "2026-03-02T08:15:00Z",
+        "overruled": "approved by Ada on the review page at 2026-03-01 09:41 UTC",
+    }
+    item = world.item(f"package#{asked.arn}")
+    assert (item["status"], item["reviewer"], item["decided_via"]) == ("REJECTED", "grace", "SageMaker")
+    assert asked.record.overruled == Decision(
+        "approved", "Ada", "line one\nline two", "2026-03-01T09:41:12Z", "review page"
+    )
+    assert '"ApprovalContradicted":[1.0]' in capsys.readouterr().out
+
+
+def test_who_is_a_moment_earlier_on_the_page_than_the_record_of_a_decision_in_sagemaker_gives_way(
+    world: World, asked: Asked, changed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world.sagemaker.decide(asked.arn, "Rejected", by="grace")
-    changed(asked.arn, "Rejected")
-    assert json.loads(world.stepfunctions.results[0])["decision"] == "approved"
+    original = decide_in_sagemaker
+
+    def decided_on_the_page_first(arn: str, decision: Decision) -> bool:
+        page = Decision("approved", "Ada", "", "2026-03-01T09:41:12Z", "review page")
+        assert decide_by_link(asked.record, hash_link(asked.link_id), page, NOW)
+        return original(arn, decision)
+
+    monkeypatch.setattr("packages.decide_in_sagemaker", decided_on_the_page_first)
+    assert changed(asked.arn, "Rejected") == "resumed"
+    assert json.loads(world.stepfunctions.results[0])["decision"] == "rejected"
+    assert world.item(f"package#{asked.arn}")["status"] == "REJECTED"
+
+
+def test_a_change_of_mind_in_sagemaker_after_the_run_went_on_is_noted_and_told_once(
+    world: World, asked: Asked, changed: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    decide_on_the_page(asked, world, "approved")
+    changed(asked.arn, "Approved")
+    world.sagemaker.decide(asked.arn, "Rejected", by="grace", why="Found a mistake")
+    assert [changed(asked.arn, "Rejected") for _ in range(3)] == ["changed"] + ["already resumed"] * 2
+    ((subject, text),) = world.mails(world.notification_topic)
+    assert subject == "Changed to rejected: model mpg-20260301-0925-3fa85f64"
+    for words in ("rejected by grace in SageMaker", "approved by Ada on the review page", "Found a mistake"):
+        assert words in text
+    record = asked.record
+    assert (record.decision and record.decision.reviewer, record.overruled) == ("Ada", None)
+    assert record.changed_to is not None
+    assert record.changed_to.verdict == "rejected"
+    assert "ApprovalContradicted" not in capsys.readouterr().out
+
+
+def test_a_change_that_could_not_be_told_is_told_when_its_event_comes_again(
+    world: World, asked: Asked, changed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide_on_the_page(asked, world, "approved")
+    changed(asked.arn, "Approved")
+    world.sagemaker.decide(asked.arn, "Rejected", by="grace")
+    with monkeypatch.context() as patch:
+        patch.setattr(resume_pipeline, "send", _fail)
+        with pytest.raises(ConnectionError):
+            changed(asked.arn, "Rejected")
+    assert changed(asked.arn, "Rejected") == "changed"
+    assert len(world.mails()) == 1
 
 
 def test_the_time_to_a_decision_is_measured_in_hours(
@@ -111,6 +198,7 @@ def test_the_time_to_a_decision_is_measured_in_hours(
     asked = ask(world, hours_ago=3)
     decision = Decision("approved", "Ada", "", timestamp(datetime.now(UTC)), "review page")
     assert decide_by_link(asked.record, hash_link(asked.link_id), decision, NOW - timedelta(hours=3))
+    world.sagemaker.decide(asked.arn, "Approved", by="the review page's role")
     changed(asked.arn, "Approved")
     assert '"TimeToDecisionHours":[3.0' in capsys.readouterr().out
 
@@ -219,6 +307,10 @@ def test_a_failure_of_step_functions_is_raised_for_a_retry_without_the_token(
     assert asked.token not in log.getvalue()
     world.stepfunctions.broken = ""
     assert changed(asked.arn, "Approved") == "resumed"
+
+
+def _fail(*_: object) -> None:
+    raise ConnectionError
 
 
 def _die(*_: object) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 import approvals
+import packages
+import resume_pipeline
 import review
 from approvals import decide_by_link, hash_link, new_link_id
 from review import check_entry
@@ -470,3 +472,66 @@ def test_a_record_shows_no_secrets_when_it_is_printed(asked: Asked) -> None:
     shown = repr(replace(asked.record, run_id="x"))
     assert asked.token not in shown
     assert hash_link(asked.link_id) not in shown
+
+
+# SageMaker decides at the same moment
+
+
+def decide_in_sagemaker_before(
+    world: World, monkeypatch: pytest.MonkeyPatch, module: Any, name: str, arn: str
+) -> None:
+    """Somebody rejects the package in SageMaker right before the page makes this call."""
+    original = getattr(module, name)
+
+    def call(*arguments: Any, **named: Any) -> Any:
+        monkeypatch.setattr(module, name, original)
+        world.sagemaker.decide(arn, "Rejected", by="grace", why="not yet")
+        return original(*arguments, **named)
+
+    monkeypatch.setattr(module, name, call)
+
+
+@pytest.mark.parametrize(
+    ("module", "call"),
+    [
+        (review, "decide_by_link"),
+        (review, "bring_decision"),
+        (packages, "read_status"),
+        (packages, "write_decision"),
+    ],
+)
+def test_page_record_and_mail_say_what_the_package_says_when_sagemaker_decides_meanwhile(
+    world: World,
+    asked: Asked,
+    send: Any,
+    context: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    module: Any,
+    call: str,
+) -> None:
+    with monkeypatch.context() as patch:
+        decide_in_sagemaker_before(world, patch, module, call, asked.arn)
+        send(post(asked.path, APPROVE))
+    package = str(world.sagemaker.packages[asked.arn]["ModelApprovalStatus"])
+    detail = {"ModelPackageArn": asked.arn, "ModelApprovalStatus": package}
+    resume_pipeline.handler({"detail": detail}, context)
+    (result,) = world.stepfunctions.results
+    assert json.loads(result)["decision"] == package.lower()
+    assert world.item(f"package#{asked.arn}")["status"] == package.upper()
+    page = send(http("GET", asked.path))["body"]
+    assert f"The model is {package.lower()}." in page
+    contradicted = package == "Rejected"
+    assert ("It was also approved by Ada Lovelace" in page) == contradicted
+    assert ("overruled" in json.loads(result)) == contradicted
+    assert ('"ApprovalContradicted":[1.0]' in capsys.readouterr().out) == contradicted
+
+
+def test_before_the_run_has_its_answer_the_page_says_what_the_package_says(
+    world: World, asked: Asked, send: Any
+) -> None:
+    send(post(asked.path, APPROVE))
+    world.sagemaker.decide(asked.arn, "Rejected", by="grace", why="not yet")
+    page = send(http("GET", asked.path))["body"]
+    assert "The model is rejected." in page
+    assert "It was also approved by Ada Lovelace" in page

@@ -7,12 +7,15 @@ import pytest
 from botocore.exceptions import ClientError
 
 import stop_jobs
+from executions import NotEnded
 from runs import run_id
 from tests.unit.functions.conftest import World, event
+from tests.unit.functions.requests import ended
 
 DETAIL = event("stop_jobs-aborted")["detail"]
 ARN = DETAIL["executionArn"]
-RUN = run_id(ARN, datetime.fromtimestamp(DETAIL["startDate"] / 1000, UTC))
+STARTED = datetime.fromtimestamp(DETAIL["startDate"] / 1000, UTC)
+RUN = run_id(ARN, STARTED)
 OTHER = "mpg-20260301-0925-00000000"
 
 
@@ -24,7 +27,7 @@ def stop(world: World, context: Any) -> Any:
         status: str = "ABORTED", redrives: int = 0, described_redrives: int | None = None
     ) -> list[str]:
         counted = redrives if described_redrives is None else described_redrives
-        world.stepfunctions.end(ARN, status, redriveCount=counted)
+        world.stepfunctions.end(ARN, status, redriveCount=counted, startDate=STARTED)
         told = event("stop_jobs-aborted")
         told["detail"]["redriveCount"] = redrives
         stopped: list[str] = stop_jobs.handler(told, context)["stopped"]
@@ -54,8 +57,23 @@ def test_a_run_without_a_job_needs_nothing(stop: Any) -> None:
 
 def test_jobs_of_an_execution_that_runs_again_go_on(world: World, stop: Any) -> None:
     world.sagemaker.jobs = {f"{RUN}-preprocess-0-0": "InProgress"}
-    assert stop("RUNNING") == []
+    assert stop("RUNNING", described_redrives=1) == []
     assert world.sagemaker.jobs == {f"{RUN}-preprocess-0-0": "InProgress"}
+
+
+def test_no_event_stops_the_jobs_of_an_execution_that_runs(world: World, stop: Any) -> None:
+    world.sagemaker.jobs = {f"{RUN}-preprocess-0-0": "InProgress"}
+    with pytest.raises(NotEnded, match=f"^{ARN}$"):
+        stop("RUNNING")
+    assert world.sagemaker.jobs == {f"{RUN}-preprocess-0-0": "InProgress"}
+
+
+def test_a_forged_start_or_number_of_redrives_is_not_looked_at(world: World, context: Any) -> None:
+    other = {f"mpg-20200101-0000-{RUN[-8:]}-preprocess-0-0": "InProgress", f"{RUN}-0-0": "InProgress"}
+    world.sagemaker.jobs = {**other, f"{RUN}-preprocess-7-0": "InProgress"}
+    told = ended(world, "stop_jobs-aborted")
+    told["detail"] |= {"startDate": 1577836800000, "redriveCount": 99}
+    assert stop_jobs.handler(told, context) == {"stopped": [f"{RUN}-0-0"]}
 
 
 def test_the_job_of_a_redrive_that_comes_at_this_very_moment_goes_on(world: World, stop: Any) -> None:
@@ -67,11 +85,6 @@ def test_the_job_of_a_redrive_that_comes_at_this_very_moment_goes_on(world: Worl
 def test_after_a_redrive_that_ended_too_its_job_is_stopped_as_well(world: World, stop: Any) -> None:
     world.sagemaker.jobs = {f"{RUN}-preprocess-0-0": "InProgress", f"{RUN}-preprocess-1-0": "InProgress"}
     assert len(stop(described_redrives=1)) == 2
-
-
-def test_the_count_of_the_event_is_enough(world: World, stop: Any) -> None:
-    world.sagemaker.jobs = {f"{RUN}-preprocess-1-0": "InProgress"}
-    assert stop(redrives=1, described_redrives=0) == [f"{RUN}-preprocess-1-0"]
 
 
 @pytest.mark.parametrize("code", ["ValidationException", "ResourceNotFound"])

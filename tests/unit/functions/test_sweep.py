@@ -8,11 +8,11 @@ import pytest
 
 import notify
 import sweep
-from approvals import Decision, decide_by_link, hash_link, mark_package_updated, unanswered
+from approvals import Decision, decide_by_link, hash_link, mark_package_updated, to_look_after
 from runs import run_id
 from sweep import SweepIncomplete
 from tests.unit.functions.conftest import ROOT, World, event
-from tests.unit.functions.requests import Asked, ask
+from tests.unit.functions.requests import Asked, ask, ended
 from text import now
 
 WEEK = 7 * 24
@@ -129,6 +129,24 @@ def test_a_late_decision_that_could_not_be_told_is_told_by_the_next_sweep(
     assert len(world.mails()) == 1
 
 
+def test_a_record_that_contradicts_its_package_gives_way(world: World, asked: Asked, measured: Any) -> None:
+    decide_on_the_page(asked)
+    mark_package_updated(asked.arn, now())
+    world.sagemaker.decide(asked.arn, "Rejected", by="grace")
+    assert measured()["ApprovalContradicted"] == [1.0]
+    assert json.loads(world.stepfunctions.results[0])["decision"] == "rejected"
+    assert world.item(f"package#{asked.arn}")["status"] == "REJECTED"
+
+
+def test_a_change_of_mind_is_told_though_its_event_is_lost(world: World, asked: Asked, run: Any) -> None:
+    decide_on_the_page(asked)
+    run()
+    world.sagemaker.decide(asked.arn, "Rejected", by="grace")
+    assert [run() for _ in range(3)] == [{"decision": 1}, {}, {}]
+    ((subject, _),) = world.mails()
+    assert subject.startswith("Changed to rejected")
+
+
 def test_long_expired_requests_are_not_looked_at_any_more(world: World, run: Any) -> None:
     asked = ask(world, 3600, hours_ago=91 * 24)
     world.sagemaker.decide(asked.arn, "Approved", by="grace")
@@ -145,9 +163,10 @@ def test_a_package_that_was_deleted_does_not_make_every_sweep_fail(
 
 def test_answered_requests_are_not_among_those_looked_at(world: World, asked: Asked, run: Any) -> None:
     decide_on_the_page(asked)
-    assert [approval.package_arn for approval in unanswered()] == [asked.arn]
+    assert [approval.package_arn for approval in to_look_after(now())] == [asked.arn]
     run()
-    assert list(unanswered()) == []
+    assert list(to_look_after(now() + timedelta(seconds=1))) == []
+    assert [approval.package_arn for approval in to_look_after(now() - timedelta(days=1))] == [asked.arn]
 
 
 def test_every_page_of_the_table_is_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,7 +177,7 @@ def test_every_page_of_the_table_is_read(world: World, monkeypatch: pytest.Monke
             return world.table.scan(**request, Limit=1)
 
     monkeypatch.setattr("approvals._table", SmallPages)
-    assert {approval.package_arn for approval in unanswered()} == arns
+    assert {approval.package_arn for approval in to_look_after(now())} == arns
 
 
 # Ends
@@ -175,7 +194,7 @@ def test_an_end_that_nobody_was_told_of_is_told_once(world: World, run: Any, sta
 
 def test_what_the_event_told_is_not_told_again(world: World, run: Any, context: Any) -> None:
     end(world, "SUCCEEDED")
-    notify.handler(event("notify-approved"), context)
+    notify.handler(ended(world, "notify-approved"), context)
     assert run() == {}
     assert len(world.mails()) == 1
 
@@ -183,7 +202,7 @@ def test_what_the_event_told_is_not_told_again(world: World, run: Any, context: 
 def test_the_event_that_comes_after_the_sweep_tells_nothing_new(world: World, run: Any, context: Any) -> None:
     end(world, "SUCCEEDED")
     run()
-    assert notify.handler(event("notify-approved"), context) == {"told": False}
+    assert notify.handler(ended(world, "notify-approved"), context) == {"told": False}
 
 
 def test_while_the_event_is_being_told_the_sweep_does_not_interfere(
@@ -193,7 +212,7 @@ def test_while_the_event_is_being_told_the_sweep_does_not_interfere(
     swept = []
     with monkeypatch.context() as patch:
         patch.setattr(notify, "send", lambda *_: swept.append(run()))
-        notify.handler(event("notify-approved"), context)
+        notify.handler(ended(world, "notify-approved"), context)
     assert swept == [{}]
 
 

@@ -23,6 +23,7 @@ from local.cli.screen import Screen
 from mails import fit_subject
 from preprocess import preprocess
 from tests.unit.functions.conftest import BUCKET, World, event
+from tests.unit.functions.requests import ended
 from tests.unit.security.conftest import ROOT
 
 FORMULAS = [
@@ -157,11 +158,10 @@ def test_a_refused_file_is_told_without_what_its_key_carries(
     assert all(line.isprintable() for line in str(refused.value).split("\n"))
     # A log line is one JSON object, whatever is in it.
     assert all(json.loads(line)["level"] == "INFO" for line in log.getvalue().splitlines())
-    ended = event("notify-upload-refused")
-    ended["detail"] |= {"cause": str(refused.value)}
-    uploaded = json.loads(ended["detail"]["input"])
+    uploaded = json.loads(event("notify-upload-refused")["detail"]["input"])
     uploaded["detail"]["object"]["key"] = key
-    notify.handler(ended | {"detail": ended["detail"] | {"input": json.dumps(uploaded)}}, context)
+    told = ended(world, "notify-upload-refused", cause=str(refused.value), input=json.dumps(uploaded))
+    notify.handler(told, context)
     subject, text = world.mails(world.notification_topic)[-1]
     assert subject.isprintable()
     assert all(line.isprintable() for line in text.split("\n"))

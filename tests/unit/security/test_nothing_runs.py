@@ -19,7 +19,7 @@ LIBRARIES = {"aws_lambda_powertools", "boto3", "botocore", "numpy", "xgboost"}
 STANDARD = {
     "__future__", "argparse", "base64", "binascii", "collections", "contextlib", "csv", "dataclasses", "datetime",
     "functools", "gzip", "hashlib", "io", "itertools", "json", "logging", "math", "os", "pathlib", "re", "secrets",
-    "shutil", "statistics", "sys", "tarfile", "tempfile", "textwrap", "traceback", "typing", "unicodedata", "urllib",
+    "shutil", "statistics", "sys", "tarfile", "tempfile", "textwrap", "time", "traceback", "typing", "unicodedata", "urllib",
     "warnings", "xml", "zlib",
 }  # fmt: skip
 # Functions of those that run something, or read objects that do.

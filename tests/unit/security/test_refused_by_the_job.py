@@ -12,6 +12,7 @@ from digests import file_digest
 from local.cli.history import Ended
 from local.cli.outcome import Result
 from tests.unit.functions.conftest import World, event
+from tests.unit.functions.requests import ended
 from tests.unit.security.conftest import ROOT
 
 JOB = "mpg-20260301-0925-3fa85f64-preprocess-0-0"
@@ -50,7 +51,8 @@ def failed(cause: str) -> dict[str, Any]:
 def test_the_mail_and_the_metrics_tell_a_refusal_and_no_failure(
     refusal: str, world: World, context: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    notify.handler(failed(cause()), context)
+    told = ended(world, "notify-failed", error="States.TaskFailed", cause=cause())
+    notify.handler(told, context)
     subject, text = world.mails(world.notification_topic)[-1]
     assert subject.startswith("Refused: ")
     assert "\nincoming/large.csv, line 400: has 2 fields; expected 9\n" in text

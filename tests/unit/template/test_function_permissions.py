@@ -33,6 +33,7 @@ CALLS = {
         ("s3:PutObject", f"{BUCKET}/runs/{RUN}/input/upload.csv"),
     },
     "KeepModel": {
+        ("states:GetExecutionHistory", EXECUTION),
         ("s3:ListBucket", BUCKET),
         ("s3:GetObject", f"{BUCKET}/runs/{RUN}/evaluation/model.tar.gz"),
         ("s3:GetObject", f"{BUCKET}/runs/{RUN}/evaluation/evaluation.json"),
@@ -44,6 +45,9 @@ CALLS = {
         ("dynamodb:GetItem", TABLE),
         ("dynamodb:PutItem", TABLE),
         ("dynamodb:UpdateItem", TABLE),
+        ("states:GetExecutionHistory", EXECUTION),
+        ("s3:ListBucket", BUCKET),
+        ("s3:GetObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
         ("sns:ListSubscriptionsByTopic", APPROVERS),
         ("sns:Publish", APPROVERS),
         ("sagemaker:DescribeModelPackage", PACKAGE),
@@ -179,10 +183,10 @@ def test_packages_of_other_groups_are_out_of_reach() -> None:
 NOT_REACHED = {
     # Always of a version, which is an action of its own.
     "CheckUpload": {"s3:GetObject"},
-    "RequestApproval": {"sagemaker:UpdateModelPackage", "dynamodb:Scan"},
+    "RequestApproval": {"sagemaker:UpdateModelPackage", "dynamodb:Scan", "s3:PutObject"},
     "Review": {"dynamodb:PutItem", "dynamodb:Scan", "s3:PutObject", "sns:Publish"},
     "ResumePipeline": {"sagemaker:UpdateModelPackage", "dynamodb:Scan"},
-    "Notify": {"dynamodb:Scan"},
+    "Notify": {"dynamodb:Scan", "states:ListExecutions"},
     "StopJobs": {"states:ListExecutions"},
 }
 
