@@ -13,12 +13,12 @@ from botocore.exceptions import ClientError
 
 from artifacts import copy
 from aws import client, error_code, prepare
-from telemetry import Answer, Event, logger, measure, observed
+from telemetry import Answer, Event, ForPeople, logger, measure, observed
 
 prepare("s3")
 
 
-class ArtifactRefused(Exception):
+class ArtifactRefused(ForPeople):
     """A file is not the one that the evaluation wrote. Its text names it and says what to do."""
 
 

@@ -19,13 +19,13 @@ from approvals import Approval, hash_link, new_link_id, open_request
 from aws import client, prepare
 from mails import send
 from resuming import settle
-from telemetry import Answer, Event, count, logger, observed
+from telemetry import Answer, Event, ForPeople, count, logger, observed
 from text import now, timestamp
 
 prepare("sns", "sagemaker")
 
 
-class NobodyToAsk(Exception):
+class NobodyToAsk(ForPeople):
     """No subscription of the approvers' topic is confirmed. The text says what to do."""
 
 

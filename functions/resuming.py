@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from approvals import Approval, Decision, Verdict, decide_in_sagemaker, find, mark_resumed, mark_too_late
 from aws import client, error_code
 from packages import read_status
-from telemetry import logger
+from telemetry import ForPeople, logger
 from text import now, timestamp
 
 Settled = Literal["unknown", "pending", "resumed", "already resumed", "too late"]
@@ -22,7 +22,7 @@ Settled = Literal["unknown", "pending", "resumed", "already resumed", "too late"
 _GONE = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
 
 
-class CouldNotResume(Exception):
+class CouldNotResume(ForPeople):
     """Step Functions did not take the decision. The text names the service's error code and nothing else."""
 
 

@@ -75,6 +75,22 @@ KNOWN_FIELDS: Mapping[str, frozenset[str]] = {
             "TableName",
         }
     ),
+    "dynamodb:updateItem": frozenset(
+        {
+            "AttributeUpdates",
+            "ConditionExpression",
+            "ConditionalOperator",
+            "Expected",
+            "ExpressionAttributeNames",
+            "ExpressionAttributeValues",
+            "Key",
+            "ReturnConsumedCapacity",
+            "ReturnItemCollectionMetrics",
+            "ReturnValues",
+            "TableName",
+            "UpdateExpression",
+        }
+    ),
 }
 
 
