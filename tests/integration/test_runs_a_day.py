@@ -27,9 +27,11 @@ def machine(aws: Aws) -> str:
     )
     whole = json.loads(rendered({**SUBSTITUTIONS, "TableName": TABLE, "MaxRunsPerDay": str(LIMIT)}))
     states = {name: whole["States"][name] for name in COUNTED} | {"Check upload": {"Type": "Succeed"}}
+    limit = whole["States"]["Claim upload"]["Assign"]["maxRunsPerDay"]
+    states["Begin"] = {"Type": "Pass", "Assign": {"maxRunsPerDay": limit}, "Next": "Count run"}
     made = aws.client("stepfunctions").create_state_machine(
         name="runs-a-day",
-        definition=json.dumps({**whole, "StartAt": "Count run", "States": states}),
+        definition=json.dumps({**whole, "StartAt": "Begin", "States": states}),
         roleArn="arn:aws:iam::000000000000:role/test",
     )
     return str(made["stateMachineArn"])

@@ -251,8 +251,11 @@ def test_outside_aws_no_console_is_linked(mail: Any, monkeypatch: pytest.MonkeyP
 
 
 def test_the_console_of_the_executions_partition_is_linked(mail: Any) -> None:
-    arn = EXECUTION.replace("arn:aws:", "arn:aws-cn:").replace("us-east-1", "cn-north-1")
-    assert "https://cn-north-1.console.amazonaws.cn/states/" in mail("notify-failed", executionArn=arn)[1]
+    arn = EXECUTION.replace("arn:aws:", "arn:aws-us-gov:").replace("us-east-1", "us-gov-west-1")
+    assert (
+        "https://us-gov-west-1.console.amazonaws-us-gov.com/states/"
+        in mail("notify-failed", executionArn=arn)[1]
+    )
 
 
 def test_the_log_has_neither_comment_nor_reviewer(mail: Any, log: Any) -> None:

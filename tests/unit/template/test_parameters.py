@@ -68,7 +68,6 @@ def test_a_default_is_a_value_that_is_accepted(name: str) -> None:
             "KmsKeyArn",
             "arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab",
         ),
-        ("KmsKeyArn", "arn:aws-cn:kms:cn-north-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
     ],
 )
 def test_a_sensible_value_is_accepted(name: str, value: str) -> None:
