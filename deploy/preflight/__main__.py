@@ -27,6 +27,7 @@ def preflight(account: Account, *, read_only: bool, agreed: bool) -> Counter[Ver
         return seen
     print(_COSTS)
     if not agreed and input("Go on? [y/N] ").strip().lower() not in ("y", "yes"):
+        print("Nothing was made.")
         return seen
     with own_stack(account) as made:
         return seen + Counter(show(check, check.perform(made)) for check in MAKING)

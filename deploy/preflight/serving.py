@@ -94,7 +94,7 @@ def _transform(name: str, bucket: str) -> dict[str, Any]:
 
 CHECKS = (
     Check(
-        "The XGBoost image serves a model's own script under network isolation, in the pipeline's environment",
+        "The XGBoost image serves a model's script under network isolation, in the pipeline's environment",
         "aws sagemaker describe-transform-job --transform-job-name <of a model with EnableNetworkIsolation>",
         _serves_in_isolation,
     ),

@@ -8,8 +8,15 @@ from typing import Any, Literal
 from local.cli.history import Ended
 
 Outcome = Literal[
-    *("approved", "rejected", "pending", "expired"),
-    *("refused", "over_limit", "below_threshold", "already_processed", "failed"),
+    "approved",
+    "rejected",
+    "pending",
+    "expired",
+    "refused",
+    "over_limit",
+    "below_threshold",
+    "already_processed",
+    "failed",
 ]
 
 _REFUSED = "UploadRefused: "
@@ -58,7 +65,7 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        """0: the pipeline did what it should; 1: it took the file not, or not its model; 2: it failed."""
+        """0: the pipeline did what it should; 1: file, model or one run more was refused; 2: it failed."""
         return {"refused": 1, "over_limit": 1, "below_threshold": 1, "failed": 2}.get(self.outcome, 0)
 
     def take_evaluation(self, evaluation: Mapping[str, Any]) -> None:

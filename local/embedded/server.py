@@ -74,6 +74,7 @@ def build(
     seams.install_resource_type("AWS::SageMaker::ModelPackageGroup", model_package_group_handlers(sagemaker))
     seams.install_event_source("aws.sagemaker")
     seams.install_version_ids()
+    seams.install_execution_names()
     seams.install_copy_checksums()
     seams.install_error_types()
     seams.install_mailbox(mailbox)
