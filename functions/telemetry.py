@@ -3,7 +3,8 @@
 Nothing that lets somebody act (task token, link id) and nothing that a person wrote (names, comments) is
 logged or traced: events and return values are not recorded, and log lines name their values one by one. Of
 what a function raises, Lambda itself writes the text to the log and to X-Ray. So only `ForPeople` leaves a
-function with its text; any other exception leaves it with the service's code and the operation.
+function with its text, in which a refused file may be quoted; any other exception leaves it with the
+service's code and the operation.
 """
 
 import os
