@@ -177,7 +177,7 @@ CHECKS = (
         _copied,
     ),
     Check(
-        "EventBridge names an execution by two UUIDs with an underscore between them",
+        "EventBridge names the account (aws:SourceAccount), and an execution by two UUIDs with an underscore",
         "aws stepfunctions list-executions --state-machine-arn <that an event started> "
         "--query 'executions[].name'",
         _execution_name,
@@ -200,7 +200,7 @@ CHECKS = (
         _paging,
     ),
     Check(
-        "The result of createProcessingJob.sync has the event's form: times in milliseconds, tags as a map",
+        "Step Functions names the account; a .sync result has the event's form: milliseconds, tags as a map",
         "aws stepfunctions describe-execution --query output --execution-arn <of a machine with that task>",
         _sync_result,
     ),
