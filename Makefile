@@ -1,6 +1,6 @@
 # `make run` is the way in. Each target sets up what it needs; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test lint audit audit-lock fuzz bench lock deploy destroy clean
+.PHONY: help setup run up test lint audit audit-lock fuzz bench lock deploy preflight destroy clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 UV_VERSION := 0.13.8
@@ -70,6 +70,9 @@ lock: $(SYNCED) ## Resolve the locks anew; UPGRADE=<package> takes its newest re
 
 deploy: $(SYNCED) ## Deploy to your AWS account, after checking its quotas
 	@$(BIN)/python -m deploy --config-env $(ENV)
+
+preflight: $(SYNCED) ## Look at what the pipeline assumes of AWS, in your account
+	@$(BIN)/python -m deploy.preflight
 
 destroy: $(SYNCED) ## Delete the deployment from your AWS account, with all its data
 	@$(BIN)/python -m deploy.destroy --config-env $(ENV)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import boto3
@@ -12,14 +13,18 @@ import boto3
 from deploy.belongings import find_belongings
 from deploy.problems import Trouble, told_to_a_person
 from deploy.quotas import check_account
-from deploy.settings import ROOT, read_settings
+from deploy.settings import ROOT, Settings, image_accounts, read_settings
 
 # Until somebody executes its first change set, a stack is only a name.
 _NOT_YET = {"", "REVIEW_IN_PROGRESS"}
 # CloudFormation updates no stack that is in one of these.
 _DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}
+_BEFORE_LOOKING = (
+    "Where to deploy? Quotas and stack are looked up there. Enter takes what stands in brackets."
+)
 _BEFORE_THE_QUESTIONS = """
-SAM asks for what will be deployed; Enter takes what stands in brackets. One answer has to be given:
+SAM asks for what will be deployed; Enter takes what stands in brackets; for stack and region that is
+what you said. One answer has to be given:
 "ReviewFunction Function Url has no authentication. Is this okay?" wants a y. That page is the one behind the
 link in an approval mail. Nobody can guess the link, and without it the page shows nothing.
 """
@@ -28,28 +33,63 @@ link in an approval mail. Nobody can guess the link, and without it the page sho
 def deploy(environment: str, region: str | None, *, skip_quotas: bool) -> int:
     """Returns the SAM CLI's exit code. Raises Trouble for a lacking quota or a stack that cannot change."""
     settings = read_settings(environment)
-    region = region or settings.region
-    session = boto3.Session(region_name=region)
-    status = find_belongings(session.client, settings.stack_name).status
+    settings = replace(settings, region=region or settings.region or boto3.Session().region_name)
+    # The questions are also the way to set what an environment has no value for yet.
+    guided = bool(settings.missing) or stack_status(settings) in _NOT_YET
+    if guided:
+        settings = ask_where(settings)
+    check_place(settings, skip_quotas=skip_quotas)
+    chosen = ["--config-env", environment]
+    if guided:
+        chosen += ["--stack-name", settings.stack_name, "--region", str(settings.region)]
+    elif region:
+        chosen += ["--region", region]
+    if built := sam("build", "--config-env", environment):
+        return built
+    if guided:
+        print(_BEFORE_THE_QUESTIONS, flush=True)
+    return sam("deploy", *chosen, *(["--guided"] if guided else []))
+
+
+def ask_where(settings: Settings) -> Settings:
+    """Ask for the stack's name and region before anything is looked up there; SAM offers them as defaults."""
+    print(_BEFORE_LOOKING)
+    name = answer("Stack name", settings.stack_name)
+    return replace(settings, stack_name=name, region=answer("AWS region", settings.region or "us-east-1"))
+
+
+def answer(question: str, default: str, terminal: int = 0) -> str:
+    """What a person answers; the default for an empty line. Raises Trouble without anybody there."""
+    print(f"{question} [{default}]: ", end="", flush=True)
+    # Unbuffered: what follows the line is for SAM.
+    with os.fdopen(terminal, "rb", buffering=0, closefd=False) as lines:
+        line = lines.readline()
+    if not line:
+        raise Trouble("Nobody is there to answer. Run it at a terminal the first time.")
+    return line.decode(errors="replace").strip() or default
+
+
+def check_place(settings: Settings, *, skip_quotas: bool) -> None:
+    """Raises Trouble when the stack cannot be deployed there."""
+    if settings.region and settings.region not in image_accounts():
+        raise Trouble(f"The pipeline is not offered in {settings.region}; docs/aws.md, Region, tells why.")
+    status = stack_status(settings)
     if status in _DEAD:
         raise Trouble(
             f"The stack {settings.stack_name} is in {status} and cannot be updated. Its events tell why. "
-            f"Remove it with `make destroy ENV={environment}`, then deploy again."
+            f"Remove it with `make destroy ENV={settings.environment}`, then deploy again."
         )
-    first = status in _NOT_YET
-    if first and not skip_quotas and not check_account(settings, region):
+    if status in _NOT_YET and not skip_quotas and not check_account(settings, settings.region):
         raise Trouble(
             "Ask for the quotas and come back when AWS has granted them, or deploy without looking at them: "
-            f".venv/bin/python -m deploy --skip-quotas --config-env {environment}"
+            f".venv/bin/python -m deploy --skip-quotas --config-env {settings.environment}"
         )
-    options = ["--config-env", environment, *(["--region", region] if region else [])]
-    # The questions are also the way to set what an environment has no value for yet.
-    questions = ["--guided"] if first or settings.missing else []
-    if built := sam("build", *options):
-        return built
-    if questions:
-        print(_BEFORE_THE_QUESTIONS, flush=True)
-    return sam("deploy", *options, *questions)
+
+
+def stack_status(settings: Settings) -> str:
+    """CloudFormation's word for how the stack is; empty without one."""
+    session = boto3.Session(region_name=settings.region)
+    return find_belongings(session.client, settings.stack_name).status
 
 
 def sam(*arguments: str) -> int:

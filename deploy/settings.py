@@ -45,6 +45,13 @@ def read_settings(environment: str, root: Path = ROOT) -> Settings:
     )
 
 
+def image_accounts(root: Path = ROOT) -> dict[str, str]:
+    """Where the pipeline can be deployed: for each region the account that publishes the images there."""
+    template = yaml_parse((root / "template.yaml").read_text(encoding="utf-8"))
+    found = template["Mappings"]["SageMakerImages"]
+    return {region: str(entry["Account"]) for region, entry in found.items()}
+
+
 def read_overrides(overrides: str | list[str]) -> dict[str, str]:
     """Parameter overrides in either form that the SAM CLI writes: `["A=1"]` or `'A="1" B="2"'`."""
     entries = shlex.split(overrides) if isinstance(overrides, str) else overrides

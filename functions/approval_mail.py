@@ -6,7 +6,7 @@ from typing import Any
 
 from approvals import Approval
 from mails import Mail, facts_block
-from text import number, one_line, readable_time, timestamp
+from text import defang, number, one_line, readable_time, timestamp
 
 
 def approval_mail(approval: Approval, link: str) -> Mail:
@@ -80,9 +80,9 @@ def model_facts(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     champion = _evaluation(facts).get("champion") or {}
     uploaded = readable_time(str(facts.get("uploaded_at") or ""))
     return [
-        ("File", one_line(str(facts.get("key") or ""), 256)),
+        ("File", defang(one_line(str(facts.get("key") or ""), 256))),
         ("Uploaded", uploaded),
-        ("Uploaded by", _uploader(facts)),
+        ("Uploaded by", defang(_uploader(facts))),
         ("Rows", ", ".join(f"{number(rows[name])} {name}" for name in _SPLITS if name in rows)),
         ("Test MSE", f"{number(metric(facts, 'mse'))} (threshold {number(facts.get('threshold'))})"),
         ("Test RMSE", number(metric(facts, "rmse"))),
@@ -92,7 +92,7 @@ def model_facts(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
             "Earlier model",
             f"approved, MSE {number(champion.get('mse'))} on the same rows"
             if champion
-            else champion_problem(facts) or "none approved yet",
+            else defang(champion_problem(facts)) or "none approved yet",
         ),
         ("Run", str(facts.get("run_id") or "")),
     ]

@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from botocore.exceptions import ClientError
 
 from aws import client, error_code
+from telemetry import ForPeople
 
 
-class ArtifactRefused(Exception):
+class ArtifactRefused(ForPeople):
     """A file is not the one that the evaluation wrote. Its text names it."""
 
 

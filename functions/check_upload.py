@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from artifacts import copy
 from aws import client, prepare
 from cars import BadUpload, Counts, check_cars
-from telemetry import Answer, Event, count, logger, observed
+from telemetry import Answer, Event, ForPeople, count, logger, observed
 from text import number, one_line
 from unreadable import why_unreadable
 
@@ -29,7 +29,7 @@ HEAD_BYTES = 1024 * 1024
 _COPY_SECONDS = 90
 
 
-class UploadRefused(Exception):
+class UploadRefused(ForPeople):
     """The file cannot be used. Its text is for the person who uploaded it."""
 
 

@@ -36,6 +36,11 @@ class Ending:
         """What distinguishes this end from others of the same execution, which can be redriven."""
         return identity(self.execution_arn, self.status, self.redrives)
 
+    @property
+    def shared_notice(self) -> str:
+        """What is told once for all the runs that end so; empty when each has a mail of its own."""
+        return f"{self.error}#{self.cause}" if self.outcome == "TooManyRuns" else ""
+
 
 def identity(execution_arn: str, status: str, redrives: int) -> str:
     """The name of an end, under which it is told once."""

@@ -7,7 +7,7 @@ from approval_mail import metric, model_facts
 from ending import Ending
 from failure_mails import failure_mail
 from mails import Mail, facts_block, paragraphs
-from text import many_lines, number, one_line, readable_time
+from text import defang, many_lines, number, one_line, readable_time
 from where_to_look import where_to_look
 
 
@@ -77,12 +77,12 @@ def _model_mail(ending: Ending, subject: str, what: str, what_next: str) -> Mail
 
 
 def _comment(ending: Ending) -> str:
-    comment = many_lines(str(_decision(ending).get("comment") or ""), 2000)
+    comment = defang(many_lines(str(_decision(ending).get("comment") or ""), 2000))
     return f"Comment:\n{comment}" if comment else ""
 
 
 def _reviewer(ending: Ending) -> str:
-    return one_line(str(_decision(ending).get("reviewer") or "Somebody"), 100)
+    return defang(one_line(str(_decision(ending).get("reviewer") or "Somebody"), 100))
 
 
 def _decision(ending: Ending) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from ending import Ending
 from mails import Mail, facts_block, paragraphs
+from text import defang
 from where_to_look import where_to_look
 
 _UPLOAD_AGAIN = "Correct the file and upload it again: every upload starts a run of its own."
@@ -19,9 +20,16 @@ _NEXT_BY_ERROR = {
         "No model was registered and nobody was asked. Look for what is wrong with the data and upload "
         "better data, or deploy with another MseThreshold if the threshold is wrong."
     ),
+    "TooManyRuns": (
+        "The file is kept, and nothing was started for it. Upload it again tomorrow (UTC), or deploy with a "
+        "higher MaxRunsPerDay (0 for no limit) and upload it again. Until then every further upload ends "
+        "like this one, without a mail. If nobody meant to upload so much, look who did: the bucket's access "
+        "logs tell."
+    ),
     "ArtifactRefused": (
         "Nobody was asked about the model. Find out who changed it: the bucket's access logs and the "
-        "object's versions tell. Restore the right version and redrive the execution, or upload the file again."
+        "object's versions tell. Restore the right version and redrive the execution, or upload the file "
+        "again."
     ),
     "NobodyToAsk": (
         "Confirm the subscription of the approvers' topic by the mail with the subject \"AWS Notification - "
@@ -64,6 +72,10 @@ def _refused(ending: Ending) -> Mail:
     return _mail(ending, f"Refused: {_upload(ending)}", "The uploaded file cannot be used.")
 
 
+def _too_many(ending: Ending) -> Mail:
+    return _mail(ending, f"Not started: {_upload(ending)}, too many runs today", "The run was not started.")
+
+
 def _too_weak(ending: Ending) -> Mail:
     return _mail(
         ending, f"Below threshold: no model from {_upload(ending)}", "The best model is not good enough."
@@ -98,6 +110,7 @@ def _failed(ending: Ending) -> Mail:
 
 _MAILS: dict[str, Callable[[Ending], Mail]] = {
     "UploadRefused": _refused,
+    "TooManyRuns": _too_many,
     "ModelQualityTooLow": _too_weak,
     "TIMED_OUT": _timed_out,
     "ABORTED": _aborted,
@@ -105,9 +118,11 @@ _MAILS: dict[str, Callable[[Ending], Mail]] = {
 
 
 def _mail(ending: Ending, subject: str, what: str, what_next: str = "") -> Mail:
-    facts = [("File", ending.upload), ("Job", ending.job.name if ending.job else ""), ("Error", ending.error)]
+    job = ending.job.name if ending.job else ""
+    facts = [("File", defang(ending.upload)), ("Job", job), ("Error", ending.error)]
     next_step = textwrap.fill(f"What next: {what_next or _next_step(ending)}", 78, break_long_words=False)
-    return Mail(subject, paragraphs(what, ending.cause, facts_block(facts), next_step, where_to_look(ending)))
+    cause = defang(ending.cause)
+    return Mail(subject, paragraphs(what, cause, facts_block(facts), next_step, where_to_look(ending)))
 
 
 def _next_step(ending: Ending) -> str:
@@ -116,4 +131,4 @@ def _next_step(ending: Ending) -> str:
 
 
 def _upload(ending: Ending) -> str:
-    return ending.upload or "an upload"
+    return defang(ending.upload) or "an upload"

@@ -8,6 +8,7 @@ will be told.
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -18,9 +19,9 @@ from causes import failed_job, readable_cause
 from ending import Ending, from_detail
 from ending_mails import ending_mail
 from executions import describe_end
-from mails import paragraphs, send
+from mails import Mail, paragraphs, send
 from telemetry import Answer, Event, count, describe_error, logger, observed
-from told import tell_once
+from told import BeingTold, tell_once
 
 prepare("stepfunctions", "sns")
 
@@ -76,12 +77,21 @@ def _first_failed_trial(tuning_job: str) -> str:
 
 
 def tell(ending: Ending, topic_arn: str) -> bool:
-    """Send the mail about this end, if there is one, and measure it: once. Returns whether it was sent."""
+    """Send the mail about this end, if there is one, and measure it: once. Returns whether it did so now."""
     mail = ending_mail(ending)
-    new = tell_once(ending.identity, lambda: send(mail, topic_arn) if mail else None)
+    new = tell_once(ending.identity, lambda: _send(ending, mail, topic_arn) if mail else None)
     if new:
         measure_ending(ending)
     return new and mail is not None
+
+
+def _send(ending: Ending, mail: Mail, topic_arn: str) -> None:
+    if not ending.shared_notice:
+        send(mail, topic_arn)
+        return
+    # Whoever is telling it right now tries again by itself, should that fail.
+    with suppress(BeingTold):
+        tell_once(ending.shared_notice, lambda: send(mail, topic_arn))
 
 
 def measure_ending(ending: Ending) -> None:
@@ -96,6 +106,7 @@ _METRICS = {
     "expired": "RunExpired",
     "already_processed": "RunRepeated",
     "UploadRefused": "RunRefused",
+    "TooManyRuns": "RunOverLimit",
     "ModelQualityTooLow": "RunBelowThreshold",
     "ABORTED": "RunStopped",
 }

@@ -30,13 +30,13 @@ from mails import send
 from packages import evaluation_digest
 from resuming import settle
 from scheduled import scheduled_request
-from telemetry import Answer, Event, count, logger, observed
+from telemetry import Answer, Event, ForPeople, count, logger, observed
 from text import now, timestamp
 
 prepare("stepfunctions", "sns", "sagemaker", "s3")
 
 
-class NobodyToAsk(Exception):
+class NobodyToAsk(ForPeople):
     """No subscription of the approvers' topic is confirmed. The text says what to do."""
 
 

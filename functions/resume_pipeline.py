@@ -15,12 +15,12 @@ from datetime import datetime
 
 from approvals import Approval, Decision, find, record_change
 from aws import prepare
-from mails import Mail, facts_block, send
+from mails import Mail, facts_block, paragraphs, send
 from packages import read_status, verdict_of
 from patience import read_patiently
 from resuming import Settled, in_words, settle
 from telemetry import Answer, Event, count, logger, measure, observed
-from text import many_lines, one_line, readable_time
+from text import defang, many_lines, one_line, readable_time
 from told import tell_once
 
 prepare("stepfunctions", "sagemaker")
@@ -91,19 +91,19 @@ def tell_change(approval: Approval) -> None:
 def change_mail(approval: Approval, before: Decision, now: Decision) -> Mail:
     """Says what the package says now, and what people were told before."""
     facts = [
-        ("Now", in_words(now)),
-        ("Before", in_words(before)),
+        ("Now", defang(in_words(now))),
+        ("Before", defang(in_words(before))),
         ("Run", approval.run_id),
         ("Model package", approval.package_arn),
     ]
-    comment = f"\nComment:\n{many_lines(now.comment, 2000)}\n" if now.comment else ""
+    comment = defang(many_lines(now.comment, 2000))
+    said = paragraphs(facts_block(facts), f"Comment:\n{comment}" if comment else "")
     return Mail(
         subject=f"Changed to {now.verdict}: model {approval.run_id}",
         text=f"""\
 The model package was changed after its run had gone on: it is {now.verdict} now.
 
-{facts_block(facts)}
-{comment}
+{said}
 The package's own status is what counts. The run does nothing more. If nobody meant
 this, set the status in SageMaker as it should be.
 """,
@@ -115,19 +115,19 @@ def too_late_mail(approval: Approval) -> Mail:
     decision = approval.decision
     verdict = decision.verdict if decision else "decided"
     facts = [
-        ("By", one_line(decision.reviewer, 100) if decision else ""),
+        ("By", defang(one_line(decision.reviewer, 100)) if decision else ""),
         ("At", readable_time(decision.decided_at) if decision else ""),
         ("Run", approval.run_id),
         ("Model package", approval.package_arn),
     ]
-    comment = f"\nComment:\n{many_lines(decision.comment, 2000)}\n" if decision and decision.comment else ""
+    comment = defang(many_lines(decision.comment, 2000)) if decision else ""
+    said = paragraphs(facts_block(facts), f"Comment:\n{comment}" if comment else "")
     return Mail(
         subject=f"{verdict.capitalize()} after the run's end: model {approval.run_id}",
         text=f"""\
 The model package was {verdict} after its run had ended.
 
-{facts_block(facts)}
-{comment}
+{said}
 The decision is recorded and the package carries it. The run itself ended
 before, as its own mail said, and does not go on. There is nothing to do.
 """,

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from approvals import Approval, Decision, find, mark_resumed, mark_too_late
 from aws import client, error_code
 from packages import agree, read_status
-from telemetry import logger
+from telemetry import ForPeople, logger
 from text import now, readable_time
 
 Settled = Literal["unknown", "pending", "resumed", "already resumed", "too late", "changed"]
@@ -23,7 +23,7 @@ Settled = Literal["unknown", "pending", "resumed", "already resumed", "too late"
 _GONE = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
 
 
-class CouldNotResume(Exception):
+class CouldNotResume(ForPeople):
     """Step Functions did not take the decision. The text names the service's error code and nothing else."""
 
 

@@ -35,7 +35,7 @@ from packages import bring_decision, read_status
 from page import decided_page, expired_page, message_page, open_page
 from page_form import COMMENT_LIMIT, REVIEWER_LIMIT, Entry
 from telemetry import Answer, Event, count, describe_error, logger, observed
-from text import many_lines, now, one_line, timestamp
+from text import has_ink, many_lines, now, one_line, timestamp
 from web import Refused, Request, Response, check_same_origin, read_form
 
 prepare("s3", "sagemaker")
@@ -113,10 +113,11 @@ def check_entry(form: Mapping[str, str]) -> Entry:
     """What was typed, cleaned of control characters, with an error for each field that will not do."""
     reviewer = one_line(form.get("reviewer", ""), 10 * REVIEWER_LIMIT)
     comment = many_lines(form.get("comment", ""), 10 * COMMENT_LIMIT)
+    comment = comment if has_ink(comment) else ""
     errors = {}
     if form.get("decision") not in _VERDICTS:
         errors["decision"] = "Choose: approve or reject."
-    if not any(character.isalpha() for character in reviewer):
+    if not any(character.isalpha() and has_ink(character) for character in reviewer):
         errors["reviewer"] = "Say who decides: your name is missing."
     if len(reviewer) > REVIEWER_LIMIT:
         errors["reviewer"] = f"The name is too long: at most {REVIEWER_LIMIT} characters."

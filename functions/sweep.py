@@ -32,7 +32,7 @@ from packages import bring_decision
 from reminder import remind
 from resume_pipeline import resume, tell_too_late
 from runs import PREFIX
-from telemetry import Answer, Event, count, describe_error, logger, measure, observed
+from telemetry import Answer, Event, ForPeople, count, describe_error, logger, measure, observed
 from text import now
 from told import BeingTold, was_told
 
@@ -47,7 +47,7 @@ _LATE_DECISIONS = timedelta(days=90)
 _PACKAGE_IS_GONE = {"ValidationException", "ResourceNotFound"}
 
 
-class SweepIncomplete(Exception):
+class SweepIncomplete(ForPeople):
     """Something could not be done; the log says what. The next sweep tries it again."""
 
 

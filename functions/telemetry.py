@@ -1,19 +1,21 @@
 """Logs, traces and metrics of every function, set up once.
 
 Nothing that lets somebody act (task token, link id) and nothing that a person wrote (names, comments) is
-logged or traced: events and return values are not recorded, and log lines name their values one by one. What
-a function raises is recorded by Lambda itself, so no exception that could repeat a token or a link may leave
-a function.
+logged or traced: events and return values are not recorded, and log lines name their values one by one. Of
+what a function raises, Lambda itself writes the text to the log and to X-Ray. So only `ForPeople` leaves a
+function with its text, in which a refused file may be quoted; any other exception leaves it with the
+service's code and the operation.
 """
 
 import os
+import re
 import traceback
 import warnings
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -26,9 +28,20 @@ logger = Logger()
 metrics = Metrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "MpgPipeline"))
 # Lambda tells where its X-Ray daemon listens. An emulator has none: there the SDK would complain at every
 # call, and take longer to import than most handlers run.
-tracer = Tracer() if "AWS_XRAY_DAEMON_ADDRESS" in os.environ else None
+tracer: Any = None
+if "AWS_XRAY_DAEMON_ADDRESS" in os.environ:
+    from traces import new_tracer
+
+    tracer = new_tracer()
 # An event that leads to nothing is nothing to count, and nothing to warn of.
 warnings.filterwarnings("ignore", message="No application metrics to publish")
+
+# What may be repeated of a refusal: the action that IAM names, and the key.
+_REFUSED_ACTION = re.compile(r"\b[a-z0-9-]+:[A-Z][A-Za-z]+\b|\barn:aws[a-z-]*:kms:[\w:/-]+")
+
+
+class ForPeople(Exception):
+    """An error whose text was written for people and repeats nothing that lets somebody act."""
 
 
 def observed(logic: Logic) -> Handler:
@@ -36,16 +49,31 @@ def observed(logic: Logic) -> Handler:
 
     @wraps(logic)
     def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
-        return logic(event)
+        try:
+            return logic(event)
+        except ForPeople:
+            raise
+        except Exception as error:
+            raise _without_text(error).with_traceback(error.__traceback__) from None
 
     with_metrics = metrics.log_metrics(_traced(handler), capture_cold_start_metric=True)
     return logger.inject_lambda_context(with_metrics, clear_state=True)
 
 
+def _without_text(error: Exception) -> Exception:
+    """An error of the same name that says no more than may be recorded."""
+    told = [getattr(error, "operation_name", ""), _error_code(error), *_REFUSED_ACTION.findall(str(error))]
+    text = " ".join(dict.fromkeys(part for part in told if part)) or "The log names the lines of code."
+    kind: Any = type(type(error).__name__, (type(error),), {"__str__": lambda _: text})
+    same: Exception = kind.__new__(kind)
+    return same
+
+
 def _traced(handler: Handler) -> Handler:
     if tracer is None:
         return handler
-    return tracer.capture_lambda_handler(handler, capture_response=False, capture_error=False)
+    traced: Handler = tracer.capture_lambda_handler(handler, capture_response=False, capture_error=False)
+    return traced
 
 
 def count(name: str) -> None:

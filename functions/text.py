@@ -1,7 +1,17 @@
 """How values are written for people: in mails, on the page and in one-line fields."""
 
+import re
 import unicodedata
 from datetime import UTC, datetime
+
+# Where mail programs and terminals see a link though there is no markup: `http://`, `www.x`, `evil.com`,
+# `\\\\host`. These endings are no domain's, and the pipeline's own words have them.
+_NO_DOMAIN = r"(?!(?:csv|gz|json|large|medium|out|tar|txt|xlarge)\b)"
+_LINKS = re.compile(
+    rf":(?=[/\\]{{2}})|\\\\(?=\w)|(?<=\bwww)\.|(?<=\w)[.。．｡](?=[^\W\d_]{{2}}){_NO_DOMAIN}", re.IGNORECASE
+)
+# Letters and symbols without ink have one of these words in their Unicode name, such as HANGUL FILLER.
+_WITHOUT_INK = {"BLANK", "FILLER", "NULL"}
 
 
 def now() -> datetime:
@@ -43,6 +53,19 @@ def many_lines(value: str, limit: int) -> str:
     return shorten("\n".join(_visible(line).rstrip() for line in lines).strip(), limit)
 
 
+def defang(value: str) -> str:
+    """Somebody else's text with every link in it taken apart: `http[:]//evil[.]com`."""
+    return _LINKS.sub(lambda found: f"[{found[0]}]", value)
+
+
+def has_ink(value: str) -> bool:
+    """Whether a person would see anything: a letter, digit, punctuation mark or symbol that is not blank."""
+    return any(
+        unicodedata.category(c)[0] in "LNPS" and _WITHOUT_INK.isdisjoint(unicodedata.name(c, "").split())
+        for c in value
+    )
+
+
 def shorten(value: str, limit: int) -> str:
     """At most `limit` characters; `...` shows that something was left out."""
     return value if len(value) <= limit else value[: limit - 3] + "..."
@@ -50,7 +73,8 @@ def shorten(value: str, limit: int) -> str:
 
 def ascii_only(value: str) -> str:
     """The text in ASCII: accents are dropped, what has no ASCII form becomes `?`."""
-    parts = unicodedata.normalize("NFKD", value)
+    # Not NFKD, which would make a colon and slashes of their full-width forms.
+    parts = unicodedata.normalize("NFD", value)
     return "".join(c for c in parts if not unicodedata.combining(c)).encode("ascii", "replace").decode()
 
 

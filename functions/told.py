@@ -20,6 +20,7 @@ from typing import Any
 from boto3.dynamodb.conditions import Attr
 
 from aws import table, write_if
+from telemetry import ForPeople
 from text import now, timestamp
 
 CLAIM_SECONDS = 60
@@ -27,7 +28,7 @@ CLAIM_SECONDS = 60
 _KEPT = timedelta(days=90)
 
 
-class BeingTold(Exception):
+class BeingTold(ForPeople):
     """Somebody else is telling this right now; ask again later."""
 
 

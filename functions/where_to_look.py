@@ -4,7 +4,7 @@ import os
 
 from ending import Ending
 
-_CONSOLES = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
+_CONSOLES = {"aws-us-gov": "console.amazonaws-us-gov.com"}
 
 
 def where_to_look(ending: Ending) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from local.cli import deploy
+from local.cli.defang import defang
 from local.cli.down import NOTE
 from local.cli.endpoint import Endpoint, connected
 from local.cli.instance import read_running
@@ -96,7 +97,7 @@ def row(request: Mapping[str, Any]) -> list[str]:
         ", ".join(part for part in came_from if part),
         request["comment"],
     ]
-    shown = [printable(str(cell or "")) for cell in cells]
+    shown = [defang(printable(str(cell or ""))) for cell in cells]
     return [*shown[:-1], shown[-1] if len(shown[-1]) <= WHY_SHOWN else f"{shown[-1][: WHY_SHOWN - 3]}..."]
 
 

@@ -91,7 +91,8 @@ class Drive:
     def _finish(self, watch: Watch, end: Ended | None, topic: str) -> None:
         if end is not None:
             self._result.take_end(end, exit_message(self._endpoint.client("sagemaker"), end))
-            if self._result.outcome != "already_processed":
+            # The limit on runs a day is mailed once a day.
+            if self._result.outcome not in ("already_processed", "over_limit"):
                 self._show_notification(watch, topic)
         show_predictions(self._screen, self._endpoint, self._result)
         show_end(self._screen, self._result)

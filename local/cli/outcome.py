@@ -8,11 +8,23 @@ from typing import Any, Literal
 from local.cli.history import Ended
 
 Outcome = Literal[
-    "approved", "rejected", "pending", "expired", "refused", "below_threshold", "already_processed", "failed"
+    "approved",
+    "rejected",
+    "pending",
+    "expired",
+    "refused",
+    "over_limit",
+    "below_threshold",
+    "already_processed",
+    "failed",
 ]
 
 _REFUSED = "UploadRefused: "
-_BY_ERROR: dict[str, Outcome] = {"UploadRefused": "refused", "ModelQualityTooLow": "below_threshold"}
+_BY_ERROR: dict[str, Outcome] = {
+    "UploadRefused": "refused",
+    "TooManyRuns": "over_limit",
+    "ModelQualityTooLow": "below_threshold",
+}
 _GOOD_ENDS: dict[str, Outcome] = {
     "approved": "approved",
     "rejected": "rejected",
@@ -53,8 +65,8 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        """0: the pipeline did what it should; 1: the file or its model is not good enough; 2: it failed."""
-        return {"refused": 1, "below_threshold": 1, "failed": 2}.get(self.outcome, 0)
+        """0: the pipeline did what it should; 1: file, model or one run more was refused; 2: it failed."""
+        return {"refused": 1, "over_limit": 1, "below_threshold": 1, "failed": 2}.get(self.outcome, 0)
 
     def take_evaluation(self, evaluation: Mapping[str, Any]) -> None:
         """Note the figures of an evaluation.json."""

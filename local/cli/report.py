@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
+from local.cli.defang import defang
 from local.cli.endpoint import Endpoint, Mail
 from local.cli.outcome import Result
 from local.cli.screen import Screen
@@ -76,15 +77,19 @@ def show_end(screen: Screen, result: Result) -> None:
     if result.outcome in words:
         screen.line(words[result.outcome], style="bold green")
         return
-    reason = {"refused": "The file was refused", "below_threshold": "The model is not good enough"}
+    reason = {
+        "refused": "The file was refused",
+        "over_limit": "Nothing was started for the file: too many runs today",
+        "below_threshold": "The model is not good enough",
+    }
     screen.failure(f"{reason.get(result.outcome, 'The pipeline failed')} after {total}: {result.error}")
     if result.cause:
-        screen.line(result.cause)
+        screen.line(defang(result.cause))
 
 
 def _rounded(row: list[str]) -> list[str]:
     cells = [cell if len(cell) <= CELL_SHOWN else f"{cell[: CELL_SHOWN - 3]}..." for cell in row]
-    return [*cells[:-1], f"{float(row[-1]):.2f}"] if row else row
+    return [*map(defang, cells[:-1]), f"{float(row[-1]):.2f}"] if row else row
 
 
 def _short(value: str) -> str:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from local.cli.defang import defang
 from local.cli.endpoint import Endpoint, Mail
 from local.cli.history import Answered, Called, Ended, Entered, History, Left, Update
 from local.cli.outcome import Result
@@ -145,7 +146,7 @@ def _visible(hyperparameters: Mapping[str, str]) -> dict[str, str]:
 def _described(trial: Trial, trials: Trials) -> str:
     number = f"trial {trial.number:>2}"
     if trial.objective is None:
-        return f"{number}  {trial.status.lower()}  {trial.reason}".rstrip()
+        return f"{number}  {trial.status.lower()}  {defang(trial.reason)}".rstrip()
     tuned = "  ".join(f"{name} {float(value):.3g}" for name, value in sorted(trial.tuned.items()))
     early = "  stopped early" if trial.status == "Stopped" else ""
     return f"{number}  {trials.metric} {trial.objective:.4f}  best {trial.best:.4f}  ({tuned}){early}"

@@ -77,6 +77,7 @@ def build(
     seams.install_resource_type("AWS::SageMaker::ModelPackageGroup", model_package_group_handlers(sagemaker))
     seams.install_event_source("aws.sagemaker")
     seams.install_version_ids()
+    seams.install_execution_names()
     seams.install_copy_checksums()
     seams.install_log_filters()
     seams.install_stack_rules()

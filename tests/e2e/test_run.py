@@ -114,6 +114,7 @@ def test_without_a_terminal_the_output_is_plain_lines_in_the_order_of_events(up:
     assert "\x1b" not in done.stdout
     order = [
         "Claim upload",
+        "Count run",
         "trial  1",
         "Tune",
         "Mail to approver@",

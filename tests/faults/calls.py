@@ -43,6 +43,7 @@ class Call:
 # The state machine's tasks: the state, and the call it makes.
 TASKS = {
     "Claim upload": Call("dynamodb:PutItem", "upload#"),
+    "Count run": Call("dynamodb:UpdateItem", "day#"),
     "Check upload": Call("lambda:Invoke", "CheckUpload"),
     "Preprocess": Call("sagemaker:CreateProcessingJob", "-preprocess-"),
     "Tune": Call("sagemaker:CreateHyperParameterTuningJob"),

@@ -11,6 +11,7 @@ from samcli.yamlhelper import yaml_parse
 from local.cli.build import SOURCES
 from tests.conftest import ROOT, Aws
 
+STACK = "mpg-mine"
 ADDRESSES = {"ApproverEmail": "approver@example.com", "NotificationEmail": "team@example.com"}
 
 
@@ -50,18 +51,18 @@ def terminal(aws: Aws, tmp_path: Path) -> Terminal:
 
 
 def deployed_parameters(aws: Aws) -> dict[str, str]:
-    (stack,) = aws.client("cloudformation").describe_stacks(StackName="mpg-pipeline")["Stacks"]
+    (stack,) = aws.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
     return {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in stack["Parameters"]}
 
 
 def test_a_stack_is_deployed_by_answering_then_changed_without_questions_then_destroyed(
     aws: Aws, terminal: Terminal
 ) -> None:
-    # Given answers: Enter for stack, region and most parameters, for a look at the changes, roles and rollback
+    # Given answers: where to deploy; then Enter for stack, region and most parameters, for a look at the changes, roles and rollback
     parameters = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))["Parameters"]
     asked = ["", "", *(ADDRESSES.get(name, "") for name in parameters), "", "", ""]
     # When the page may have no authentication, all this is kept in samconfig.toml, and the changes are right
-    said = terminal.run("deploy", "--skip-quotas", answers=[*asked, "y", "", "", "", "y"])
+    said = terminal.run("deploy", "--skip-quotas", answers=[STACK, "", *asked, "y", "", "", "", "y"])
     assert said.index("wants a y") < said.index("Setting default arguments")
     first = deployed_parameters(aws)
     assert first.items() >= ADDRESSES.items()
@@ -72,6 +73,6 @@ def test_a_stack_is_deployed_by_answering_then_changed_without_questions_then_de
     assert "Setting default arguments" not in terminal.run("deploy", answers=["y"])
     assert deployed_parameters(aws) == first | {"MaxTrials": "5"}
     # And the stack's name is the answer to whether it may go
-    terminal.run("deploy.destroy", answers=["mpg-pipeline"])
+    terminal.run("deploy.destroy", answers=[STACK])
     buckets = [bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]]
-    assert [name for name in buckets if name.startswith("mpg-pipeline")] == []
+    assert [name for name in buckets if name.startswith(STACK)] == []

@@ -370,6 +370,7 @@ def test_a_package_that_still_waits_resumes_nothing(stage: Stage) -> None:
         ("notify-rejected", "Rejected: model mpg-"),
         ("notify-expired", "Expired: nobody decided"),
         ("notify-upload-refused", "Refused: incoming/cars 2026+spring.csv"),
+        ("notify-too-many-runs", "Not started: incoming/cars 2026+spring.csv, too many runs today"),
         ("notify-model-quality-too-low", "Below threshold: no model"),
         ("notify-failed", "Failed: the run of incoming/cars 2026+spring.csv (preparing the data)"),
         ("notify-tuning-failed", "Failed: the run of incoming/cars 2026+spring.csv (tuning the model)"),

@@ -37,6 +37,7 @@ SUBSTITUTIONS = {
     "ProcessingInstanceType": "ml.m5.large",
     "TrainingInstanceType": "ml.m5.large",
     "TransformInstanceType": "ml.m5.large",
+    "MaxRunsPerDay": "100",
     "MaxTrials": "10",
     "MaxParallelTrials": "3",
     "MseThreshold": "46.0",
@@ -116,6 +117,7 @@ Answer = Any | TaskError | Callable[[TaskCall], Any]
 # What every task answers on a good day.
 GOOD_DAY: Mapping[str, Answer] = {
     "Claim upload": {},
+    "Count run": {},
     "Check upload": {"StatusCode": 200, "Payload": {"rows": 398, "digest": DIGESTS["upload"]}},
     "Preprocess": {"ProcessingJobName": "preprocess", "ProcessingJobStatus": "Completed"},
     "Read prepared digest": {"ProcessingJobName": "preprocess", "ExitMessage": PREPARED_DIGEST},

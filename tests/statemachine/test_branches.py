@@ -14,6 +14,8 @@ from tests.statemachine.machine import BUCKET, CHAMPION, PACKAGE, Answer, failed
 
 GOOD_DAY_STATES = [
     "Claim upload",
+    "Are runs limited?",
+    "Count run",
     "Check upload",
     "Preprocess",
     "Read prepared digest",
@@ -211,13 +213,30 @@ QUOTED = 'incoming/cars.csv, line 14: horsepower is "abc"; expected a number or 
 def test_a_refused_upload_ends_with_the_sentence_for_a_person() -> None:
     ending = run({"Check upload": raised("UploadRefused", QUOTED)})
     assert (ending.status, ending.error, ending.cause) == ("FAILED", "UploadRefused", QUOTED)
-    assert ending.states == ["Claim upload", "Check upload", "Upload refused"]
+    assert ending.states == [*GOOD_DAY_STATES[:4], "Upload refused"]
+
+
+OVER_LIMIT = TaskError("DynamoDB.ConditionalCheckFailedException", "The conditional request failed")
+
+
+def test_beyond_the_days_limit_nothing_is_started() -> None:
+    ending = run({"Count run": OVER_LIMIT})
+    assert (ending.status, ending.error) == ("FAILED", "TooManyRuns")
+    assert ending.cause == "100 runs were started on 2026-11-20 (UTC), as many as MaxRunsPerDay allows a day."
+    assert ending.states == [*GOOD_DAY_STATES[:3], "Too many runs today"]
+
+
+def test_without_a_limit_no_run_is_counted() -> None:
+    ending = run({"Count run": OVER_LIMIT}, substitutions={"MaxRunsPerDay": "0"})
+    assert ending.output["outcome"] == "approved"
+    assert "Count run" not in ending.states
 
 
 @pytest.mark.parametrize(
     ("state", "failure"),
     [
         ("Claim upload", TaskError("DynamoDB.ResourceNotFoundException", "no table")),
+        ("Count run", TaskError("DynamoDB.ThrottlingException", "slow down")),
         ("Check upload", raised("KeyError", "'bucket'")),
         ("Preprocess", failed_job("AlgorithmError: too few rows, exit code: 1")),
         ("Preprocess", TaskError("States.Timeout", "")),

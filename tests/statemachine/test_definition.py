@@ -47,6 +47,7 @@ def test_only_what_leads_somewhere_is_caught() -> None:
     }
     assert caught == {
         ("Claim upload", "DynamoDB.ConditionalCheckFailedException", "Already processed"),
+        ("Count run", "DynamoDB.ConditionalCheckFailedException", "Too many runs today"),
         ("Check upload", "UploadRefused", "Upload refused"),
         ("Ask for approval", "States.Timeout", "Approval expired"),
     }

@@ -53,6 +53,11 @@ def test_a_second_redrive_counts_on() -> None:
     )  # 2000 in base 36
 
 
+def test_a_redrive_counts_on_the_day_on_which_the_run_began() -> None:
+    first = run({"Count run": TaskError("DynamoDB.ThrottlingException", "slow down")})
+    assert redrive().arguments("Count run") == first.arguments("Count run")
+
+
 def test_a_refused_upload_stays_refused() -> None:
     run({"Check upload": TaskError("UploadRefused", '{"errorMessage": "no rows"}')})
     ending = redrive()

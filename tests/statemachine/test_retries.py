@@ -22,6 +22,7 @@ def attempts(ending: Ending, state: str) -> int:
     ("state", "error"),
     [
         ("Claim upload", TaskError("DynamoDB.ThrottlingException", "slow down")),
+        ("Count run", TaskError("DynamoDB.ThrottlingException", "slow down")),
         ("Check upload", CRASHED),
         ("Check upload", NO_CONCURRENCY),
         ("Preprocess", CREATE_THROTTLED),
@@ -59,6 +60,7 @@ def test_a_passing_fault_is_tried_again(state: str, error: TaskError) -> None:
     ("state", "error", "expected"),
     [
         ("Claim upload", TaskError("DynamoDB.ConditionalCheckFailedException", "taken"), 1),
+        ("Count run", TaskError("DynamoDB.ConditionalCheckFailedException", "enough"), 1),
         ("Check upload", raised("UploadRefused", "bad"), 1),
         ("Check upload", NO_CONCURRENCY, 241),
         ("Check upload", CRASHED, 7),

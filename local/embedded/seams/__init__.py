@@ -1,7 +1,12 @@
 """The one folder that touches ministack's private names: where the services it lacks are let in."""
 
 from local.embedded.seams.branches import install_branches
-from local.embedded.seams.deliveries import install_error_types, install_mailbox, install_version_ids
+from local.embedded.seams.deliveries import (
+    install_error_types,
+    install_execution_names,
+    install_mailbox,
+    install_version_ids,
+)
 from local.embedded.seams.encryption import install_encryption
 from local.embedded.seams.executions import executions, install_machine, redrive_execution, run_execution
 from local.embedded.seams.handovers import install_handovers
@@ -44,6 +49,7 @@ __all__ = [
     "install_encryption",
     "install_error_types",
     "install_event_source",
+    "install_execution_names",
     "install_handovers",
     "install_iam",
     "install_keys",

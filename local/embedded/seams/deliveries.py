@@ -2,6 +2,7 @@
 
 import json
 import threading
+import uuid
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +30,18 @@ def install_version_ids() -> None:
         return original_dispatch(event, *args, **kwargs)
 
     s3._fire_s3_event, eventbridge._dispatch_event = fire, dispatch
+
+
+def install_execution_names() -> None:
+    """Name what an event starts as EventBridge does: too long for the name of a job, with an underscore."""
+    from ministack.services import eventbridge, stepfunctions
+
+    def dispatch(arn: str, payload: str) -> None:
+        if stepfunctions._resolve_state_machine_arn(arn) is not None:
+            name = f"{uuid.uuid4()}_{uuid.uuid4()}"
+            stepfunctions._start_execution({"stateMachineArn": arn, "input": payload, "name": name})
+
+    eventbridge._dispatch_to_stepfunctions = dispatch
 
 
 def install_error_types() -> None:

@@ -17,6 +17,7 @@ def test_a_good_end_is_told_by_the_output_of_the_execution(outcome: str, exit_co
     ("error", "outcome", "exit_code"),
     [
         ("UploadRefused", "refused", 1),
+        ("TooManyRuns", "over_limit", 1),
         ("ModelQualityTooLow", "below_threshold", 1),
         ("PreprocessingFailed", "failed", 2),
         ("TuningFailed", "failed", 2),

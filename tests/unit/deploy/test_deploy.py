@@ -1,5 +1,6 @@
 """`make deploy`: what is asked and looked up before the first deployment, and what later ones leave out."""
 
+import os
 from typing import Any
 
 import pytest
@@ -20,20 +21,30 @@ class World:
         self.exit_codes: dict[str, int] = {}
         self.looked_up = 0
         self.ran: list[tuple[str, ...]] = []
+        self.answers: list[str] = []
+        self.looked_at: list[tuple[str, str | None]] = []
         monkeypatch.setattr(command, "find_belongings", self._belongings)
         monkeypatch.setattr(command, "check_account", self._check_account)
         monkeypatch.setattr(command, "read_settings", self._settings)
         monkeypatch.setattr(command, "sam", self._sam)
+        monkeypatch.setattr(command, "answer", self._answer)
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
 
     def _belongings(self, clients: Any, stack_name: str) -> Belongings:
+        region = clients("s3").meta.region_name
+        self.looked_at.append((stack_name, region))
         return Belongings("stack-id" if self.status else None, self.status)
 
     def _check_account(self, settings: Settings, region: str | None) -> bool:
         self.looked_up += 1
+        self.looked_at.append((f"quotas for {settings.stack_name}", region))
         return self.has_quotas
 
     def _settings(self, environment: str) -> Settings:
         return Settings(environment, "mpg", None, {}, self.missing)
+
+    def _answer(self, question: str, default: str) -> str:
+        return (self.answers.pop(0) if self.answers else "") or default
 
     def _sam(self, *arguments: str) -> int:
         self.ran.append(arguments)
@@ -50,8 +61,35 @@ def test_the_first_deployment_looks_at_the_quotas_and_asks(world: World) -> None
     assert world.looked_up == 1
     assert world.ran == [
         ("build", "--config-env", "default"),
-        ("deploy", "--config-env", "default", "--guided"),
+        ("deploy", "--config-env", "default", "--stack-name", "mpg", "--region", "eu-west-1", "--guided"),
     ]
+
+
+def test_what_is_looked_up_is_looked_up_where_the_answers_say(world: World) -> None:
+    world.missing, world.answers = ("ApproverEmail",), ["mine", "us-west-2"]
+    command.deploy("default", None, skip_quotas=False)
+    assert world.looked_at == [("mine", "us-west-2"), ("quotas for mine", "us-west-2")]
+    assert world.ran[-1][3:7] == ("--stack-name", "mine", "--region", "us-west-2")
+
+
+@pytest.mark.parametrize("region", ["cn-north-1", "cn-northwest-1", "nowhere-1"])
+def test_a_region_that_is_not_offered_is_refused_before_anything_is_built(world: World, region: str) -> None:
+    world.answers = ["", region]
+    with pytest.raises(Trouble, match=f"not offered in {region}"):
+        command.deploy("default", None, skip_quotas=True)
+    assert world.ran == []
+
+
+def test_an_answer_takes_its_line_and_leaves_the_next_one_to_sam() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b" mine \n\nfor SAM\n")
+    os.close(writing)
+    answers = [command.answer("Name", "x", reading), command.answer("Region", "us-east-1", reading)]
+    assert answers == ["mine", "us-east-1"]
+    assert os.read(reading, 100) == b"for SAM\n"
+    with pytest.raises(Trouble, match="Nobody is there to answer"):
+        command.answer("Name", "x", reading)
+    os.close(reading)
 
 
 def test_a_lacking_quota_stops_the_first_deployment(world: World) -> None:

@@ -48,6 +48,11 @@ def mail(world: World, context: Any) -> Any:
             ['line 14: horsepower is "abc"; expected a number', "upload it again", "UploadRefused"],
         ),
         (
+            "notify-too-many-runs",
+            "Not started: incoming/cars 2026+spring.csv, too many runs today",
+            ["100 runs were started on 2026-03-01 (UTC)", "MaxRunsPerDay", "is kept", "0 for no limit"],
+        ),
+        (
             "notify-model-quality-too-low",
             "Below threshold: no model from incoming/cars 2026+spring.csv",
             ["61.2034", "threshold of 46", "nobody was asked", "MseThreshold"],
@@ -155,6 +160,41 @@ def test_the_same_event_ten_times_is_one_mail(world: World, context: Any) -> Non
     assert len(world.mails()) == 1
 
 
+def test_of_all_the_runs_beyond_a_days_limit_the_first_is_mailed(
+    world: World, context: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def end(number: int, day: str = "2026-03-01") -> None:
+        told = event("notify-too-many-runs")
+        cause = told["detail"]["cause"].replace("2026-03-01", day)
+        told["detail"] |= {"executionArn": f"{EXECUTION}{number}", "cause": cause}
+        notify.handler(told, context)
+
+    for number in range(30):
+        end(number)
+    assert len(world.mails()) == 1
+    assert sum("RunOverLimit" in line for line in capsys.readouterr().out.splitlines()) == 30
+    end(30, "2026-03-02")
+    assert len(world.mails()) == 2
+
+
+def test_a_link_in_what_an_uploader_wrote_cannot_be_clicked(world: World, mail: Any) -> None:
+    told = json.loads(event("notify-upload-refused")["detail"]["input"])
+    told["detail"]["object"]["key"] = "incoming/http://evil.example/x.csv"
+    hostile = 'line 1: "https://evil.example", www.evil.example and evil.example are no columns'
+    subject, text = mail("notify-upload-refused", input=json.dumps(told), cause=hostile)
+    assert "evil.example" not in subject + text
+    [link] = [line for line in (subject + text).splitlines() if "://" in line]
+    assert link.startswith("https://us-east-1.console.aws.amazon.com/states/")
+
+
+def test_a_link_in_a_comment_or_a_name_cannot_be_clicked(mail: Any) -> None:
+    output = json.loads(event("notify-rejected")["detail"]["output"])
+    output["decision"] |= {"reviewer": "Ada (ada.example)", "comment": "See http://evil.example/?a=b"}
+    text = mail("notify-rejected", output=json.dumps(output))[1]
+    assert "Ada (ada[.]example) rejected the model." in text
+    assert "See http[:]//evil[.]example/?a=b" in text
+
+
 def test_the_end_after_a_redrive_is_told_anew(world: World, mail: Any) -> None:
     mail("notify-failed")
     mail("notify-failed", redriveCount=1)
@@ -181,6 +221,7 @@ def test_a_mail_that_could_not_be_sent_is_sent_by_the_retry(
         ("notify-expired", "RunExpired"),
         ("notify-already-processed", "RunRepeated"),
         ("notify-upload-refused", "RunRefused"),
+        ("notify-too-many-runs", "RunOverLimit"),
         ("notify-model-quality-too-low", "RunBelowThreshold"),
         ("notify-aborted", "RunStopped"),
         ("notify-failed", "PipelineFailed"),
@@ -245,8 +286,11 @@ def test_outside_aws_no_console_is_linked(mail: Any, monkeypatch: pytest.MonkeyP
 
 
 def test_the_console_of_the_executions_partition_is_linked(mail: Any) -> None:
-    arn = EXECUTION.replace("arn:aws:", "arn:aws-cn:").replace("us-east-1", "cn-north-1")
-    assert "https://cn-north-1.console.amazonaws.cn/states/" in mail("notify-failed", executionArn=arn)[1]
+    arn = EXECUTION.replace("arn:aws:", "arn:aws-us-gov:").replace("us-east-1", "us-gov-west-1")
+    assert (
+        "https://us-gov-west-1.console.amazonaws-us-gov.com/states/"
+        in mail("notify-failed", executionArn=arn)[1]
+    )
 
 
 def test_the_log_has_neither_comment_nor_reviewer(mail: Any, log: Any) -> None:

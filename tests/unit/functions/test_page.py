@@ -17,7 +17,7 @@ from page_form import Entry
 from tests.unit.functions.conftest import event
 from text import many_lines, number, one_line
 
-HOSTILE = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>&amp;{{7*7}}"
+HOSTILE = "https://evil \"'><script>alert(1)</script><img src=x onerror=alert(1)>&amp;{{7*7}}"
 FACTS = {key: value for key, value in event("request_approval-with-champion").items() if key != "task_token"}
 
 
@@ -74,6 +74,7 @@ def test_hostile_text_is_shown_as_text() -> None:
     for page, harmless in zip(hostile_pages(HOSTILE), hostile_pages("harmless"), strict=True):
         assert tags_of(page) == tags_of(harmless)
         assert HOSTILE in Parsed(page).text
+        assert {attributes["href"] for tag, attributes in Parsed(page).tags if tag == "a"} <= {"#decision"}
 
 
 @given(st.text())

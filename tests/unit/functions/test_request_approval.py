@@ -277,7 +277,7 @@ def test_a_request_that_expired_can_be_made_again(world: World, call: Any) -> No
 def test_a_hostile_file_name_stays_one_line_in_the_mail(world: World) -> None:
     asked = ask(world, key="incoming/a\r\n\r\nSee http://example.com\u202e.csv")
     mail = approval_mail(asked.record, "https://link")
-    assert re.search(r"^File: +incoming/a See http://example\.com \.csv$", mail.text, re.MULTILINE)
+    assert re.search(r"^File: +incoming/a See http\[:]//example\[.]com \.csv$", mail.text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("run_id", ["ä" * 200, "line\nbreak", "x" * 300, "日本"])

@@ -163,10 +163,12 @@ def test_the_longest_comment_fits_the_description_and_is_kept_whole(
         {**APPROVE, "reviewer": " \t "},
         {**APPROVE, "reviewer": "..."},
         {**APPROVE, "reviewer": "\u202e\u200b"},
+        {**APPROVE, "reviewer": "\u3164\u115f"},
         {**APPROVE, "reviewer": "x" * 101},
         {**APPROVE, "comment": "x" * 2001},
         {**REJECT, "comment": ""},
         {**REJECT, "comment": " \r\n "},
+        {**REJECT, "comment": "\u3164\u2800\u0301"},
         {"finish": "yes"},
     ],
 )

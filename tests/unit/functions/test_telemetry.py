@@ -1,6 +1,7 @@
 """What reaches logs, traces and metrics, and what must not."""
 
 import json
+import traceback
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,20 +9,25 @@ import pytest
 from aws_lambda_powertools import Tracer
 from aws_xray_sdk.core import xray_recorder
 from aws_xray_sdk.core.context import Context
+from botocore.exceptions import ClientError
 
 import telemetry
+import traces
+from tests.unit.functions.fakes import service_error
 
 SECRET = "the-link-id"
 
 
-class Emitter:
-    """Keeps the segments that would go to the X-Ray daemon."""
+class Emitter(traces.TextlessEmitter):
+    """Keeps what would go to the X-Ray daemon."""
+
+    _ip = _port = None
 
     def __init__(self) -> None:
         self.sent = ""
 
-    def send_entity(self, entity: Any) -> None:
-        self.sent += str(entity.serialize())
+    def _send_data(self, data: str) -> None:
+        self.sent += data
 
 
 @pytest.fixture
@@ -47,6 +53,72 @@ def test_neither_events_nor_answers_are_traced(emitter: Emitter, context: Any) -
     xray_recorder.end_segment()
     assert "secretive" in emitter.sent
     assert SECRET not in emitter.sent
+
+
+def test_a_trace_names_an_error_and_never_repeats_its_text(emitter: Emitter, context: Any) -> None:
+    with pytest.raises(RuntimeError):
+        telemetry.observed(secretive)({"fail": True}, context)
+    with pytest.raises(ClientError), xray_recorder.in_subsegment("outer"), xray_recorder.in_subsegment("s3"):
+        raise service_error("AccessDenied", "GetObject", SECRET)
+    xray_recorder.end_segment()
+    assert "RuntimeError" in emitter.sent
+    assert "ClientError" in emitter.sent
+    assert SECRET not in emitter.sent
+
+
+def test_a_tracer_on_aws_traces_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xray_recorder, "_emitter", None)
+    monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "1")
+    monkeypatch.setattr(traces.TextlessEmitter, "__init__", lambda self: None)  # which opens a socket
+    traces.new_tracer()
+    assert type(xray_recorder.emitter) is traces.TextlessEmitter
+
+
+class Particular(UnicodeError):
+    """Like some of Python's own, it cannot be made of a text."""
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(reason)
+
+
+DENIED = (
+    f"{SECRET} is not authorized to perform: kms:Decrypt on the resource "
+    "arn:aws:kms:us-east-1:111122223333:key/1234abcd because https://example.com/?X=1 says so"
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (RuntimeError(SECRET), "The log names the lines of code."),
+        (OSError(2, SECRET, SECRET), "The log names the lines of code."),
+        (Particular(reason=SECRET), "The log names the lines of code."),
+        (service_error("TaskTimedOut", "SendTaskSuccess", SECRET), "SendTaskSuccess TaskTimedOut"),
+        (
+            service_error("AccessDenied", "GetObject", DENIED),
+            "GetObject AccessDenied kms:Decrypt arn:aws:kms:us-east-1:111122223333:key/1234abcd",
+        ),
+    ],
+)
+def test_what_lambda_records_of_an_error_is_its_name_and_what_helps(
+    error: Exception, text: str, context: Any
+) -> None:
+    def failing(event: telemetry.Event) -> telemetry.Answer:
+        raise error
+
+    with pytest.raises(type(error)) as raised:
+        telemetry.observed(failing)({}, context)
+    # As AWS's runtime client reads it, for its log and for X-Ray.
+    assert (raised.type.__name__, str(raised.value)) == (type(error).__name__, text)
+    assert SECRET not in "".join(traceback.format_exception(raised.value))
+
+
+def test_an_error_that_was_written_for_people_keeps_its_words(context: Any) -> None:
+    def refusing(event: telemetry.Event) -> telemetry.Answer:
+        raise telemetry.ForPeople("line 14: horsepower is missing")
+
+    with pytest.raises(telemetry.ForPeople, match=r"^line 14: horsepower is missing$"):
+        telemetry.observed(refusing)({}, context)
 
 
 def test_neither_events_nor_answers_are_logged(log: Any, context: Any, capsys: Any) -> None:

@@ -18,7 +18,7 @@ from digests import file_digest
 from inference import input_fn
 from local.cli.approvals import row as approvals_row
 from local.cli.outcome import Result
-from local.cli.report import show_predictions
+from local.cli.report import show_end, show_predictions
 from local.cli.screen import Screen
 from mails import fit_subject
 from preprocess import preprocess
@@ -117,6 +117,27 @@ def test_the_list_of_approvals_obeys_nothing_that_was_typed() -> None:
         f"x\n{TERMINAL}",
     )
     assert all(cell.isprintable() for cell in approvals_row({**request, "mse": 1.0}))
+
+
+def test_no_link_that_somebody_else_wrote_can_be_clicked_in_the_terminal() -> None:
+    link = "https://evil.example"
+    file = io.StringIO()
+    screen = Screen(Console(file=file, width=10_000))
+    show_end(screen, Result("refused", error="UploadRefused", cause=f"see {link}", seconds={"total": 1.0}))
+    names = [
+        "requested_at",
+        "file",
+        "run_id",
+        "status",
+        "decided_at",
+        "reviewer",
+        "via",
+        "address",
+        "comment",
+    ]
+    shown = " ".join(approvals_row({**dict.fromkeys(names, link), "mse": 1.0}))
+    assert "see https[:]//evil[.]example" in file.getvalue()
+    assert "://" not in file.getvalue() + shown
 
 
 @given(st.text())

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.unit.template import code, iam
-from tests.unit.template.stack import ROOT, STACK, of_type, properties, template
+from tests.unit.template.stack import ROOT, STACK, aws_arn, of_type, properties, template
 
 ALARMS = of_type("AWS::CloudWatch::Alarm")
 TOPIC = "arn:aws:sns:us-east-1:111122223333:mpg-test-AlarmTopic-X1"
@@ -73,7 +73,7 @@ def test_the_dashboard_shows_metrics_that_the_functions_emit() -> None:
 
 def test_the_dashboard_shows_what_became_of_every_run() -> None:
     outcomes = {
-        "RunApproved", "RunRejected", "RunExpired", "RunRefused", "RunBelowThreshold", "RunStopped", "PipelineFailed",
+        "RunApproved", "RunRejected", "RunExpired", "RunRefused", "RunOverLimit", "RunBelowThreshold", "RunStopped", "PipelineFailed",
     }  # fmt: skip
     assert outcomes <= own_metrics_shown()
 
@@ -104,6 +104,15 @@ def test_an_upload_whose_event_could_not_even_be_kept_raises_an_alarm() -> None:
     assert "EventBusName" not in properties("UploadRule")
     # There is no such metric until an event is lost.
     assert (alarm["Statistic"], alarm["Threshold"], alarm["TreatMissingData"]) == ("Sum", 0, "notBreaching")
+
+
+def test_more_runs_an_hour_than_the_parameter_says_raise_an_alarm() -> None:
+    alarm = ALARMS["ManyRunsAlarm"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/States", "ExecutionsStarted")
+    assert alarm["Dimensions"] == [
+        {"Name": "StateMachineArn", "Value": aws_arn("states", f"stateMachine:{STACK}")}
+    ]
+    assert (alarm["Statistic"], alarm["Period"], alarm["Threshold"]) == ("Sum", 3600, 20)
 
 
 def test_no_alarm_counts_failed_executions_because_refused_files_and_weak_models_are_among_them() -> None:

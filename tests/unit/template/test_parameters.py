@@ -63,12 +63,12 @@ def test_a_default_is_a_value_that_is_accepted(name: str) -> None:
         ("AlarmEmail", ""),
         ("AlarmEmail", "on-call@example.com"),
         ("ReminderHours", "0"),
+        ("MaxRunsPerDay", "0"),
         ("KmsKeyArn", "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
         (
             "KmsKeyArn",
             "arn:aws-us-gov:kms:us-gov-west-1:111122223333:key/mrk-1234abcd12ab34cd56ef1234567890ab",
         ),
-        ("KmsKeyArn", "arn:aws-cn:kms:cn-north-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
     ],
 )
 def test_a_sensible_value_is_accepted(name: str, value: str) -> None:
@@ -83,6 +83,8 @@ def test_a_sensible_value_is_accepted(name: str, value: str) -> None:
         ("NotificationEmail", ""),
         ("AlarmEmail", "nobody"),
         ("ReminderHours", "-1"),
+        ("MaxRunsPerDay", "1001"),
+        ("AlarmRunsPerHour", "0"),
         # EventBridge says "1 minute".
         ("SweepEveryMinutes", "1"),
         ("SweepEveryMinutes", "61"),

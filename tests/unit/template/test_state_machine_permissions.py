@@ -44,6 +44,7 @@ def job_that_is_waited_for(kind: str, arn: str) -> list[Call]:
 
 NEEDED_BY_TASK = {
     "dynamodb:putItem": [("dynamodb:PutItem", aws_arn("dynamodb", "table/mpg-test-PipelineTable-X1"))],
+    "dynamodb:updateItem": [("dynamodb:UpdateItem", aws_arn("dynamodb", "table/mpg-test-PipelineTable-X1"))],
     "lambda:invoke": [
         ("lambda:InvokeFunction", aws_arn("lambda", "function:mpg-test-CheckUploadFunction-X1"))
     ],

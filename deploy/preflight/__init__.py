@@ -1,0 +1,1 @@
+"""What the pipeline assumes of AWS and only a real account can show: `python -m deploy.preflight`."""

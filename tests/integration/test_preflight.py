@@ -1,0 +1,86 @@
+"""`make preflight` on the embedded AWS: what that can show is shown, what it cannot is said, and nothing is left."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from deploy.preflight import making, reading, serving
+from tests.conftest import ROOT, Aws
+
+NAME = "mpg-preflight"
+
+
+def preflight(aws: Aws, *arguments: str, answers: str = "") -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy.preflight", *arguments],
+        cwd=ROOT,
+        env=aws.environment,
+        input=answers,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    differs = "differs" in verdicts(done.stdout).values()
+    assert done.returncode == (1 if differs else 0), done.stdout + done.stderr
+    return done.stdout
+
+
+def verdicts(said: str) -> dict[str, str]:
+    return {assumption: verdict for verdict, assumption in re.findall(r"^\[(.+)\] (.+)$", said, re.MULTILINE)}
+
+
+@pytest.fixture(scope="module")
+def said(aws: Aws) -> str:
+    return preflight(aws, "--yes")
+
+
+def test_every_assumption_is_looked_at(said: str) -> None:
+    checks = (*reading.CHECKS, *making.CHECKS, *serving.CHECKS)
+    assert list(verdicts(said)) == [check.assumption for check in checks]
+    assert said.count("    seen: ") == said.count("    by hand: ") == len(checks)
+
+
+def test_what_the_embedded_aws_does_as_aws_is_seen(said: str) -> None:
+    seen = {assumption for assumption, verdict in verdicts(said).items() if verdict == "ok"}
+    for words in (
+        "InvalidRequest",
+        "InvalidObjectState",
+        "SHA-256",
+        "two UUIDs",
+        "CreateModelPackage",
+        "isolation",
+    ):
+        assert any(words in assumption for assumption in seen), (words, said)
+
+
+def test_what_it_cannot_show_is_said(said: str) -> None:
+    unseen = {assumption for assumption, verdict in verdicts(said).items() if verdict == "cannot tell"}
+    for words in ("Step Functions takes every field", "The two images", "X-Ray"):
+        assert any(words in assumption for assumption in unseen), (words, said)
+
+
+def test_nothing_of_it_is_left(aws: Aws, said: str) -> None:
+    assert NAME in said
+    assert list(left(aws)) == []
+
+
+@pytest.mark.parametrize(("arguments", "answers"), [(["--read-only"], ""), ([], "n\n")])
+def test_without_a_yes_nothing_is_made(aws: Aws, arguments: list[str], answers: str) -> None:
+    said = preflight(aws, *arguments, answers=answers)
+    assert list(verdicts(said)) == [check.assumption for check in reading.CHECKS]
+    assert f"Creating {NAME}" not in said
+
+
+def left(aws: Aws) -> Iterator[Any]:
+    """What is there whose name begins with the stack's."""
+    sagemaker = aws.client("sagemaker")
+    yield from (b for b in aws.client("s3").list_buckets()["Buckets"] if b["Name"].startswith(NAME))
+    yield from (r for r in aws.client("iam").list_roles()["Roles"] if r["RoleName"].startswith(NAME))
+    yield from sagemaker.list_models(NameContains=NAME)["Models"]
+    yield from sagemaker.list_model_package_groups(NameContains=NAME)["ModelPackageGroupSummaryList"]
+    machines = aws.client("stepfunctions").list_state_machines()["stateMachines"]
+    yield from (m for m in machines if m["name"].startswith(NAME))
