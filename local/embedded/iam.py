@@ -15,12 +15,6 @@ from local.sagemaker.kinds import KINDS, PACKAGE, PACKAGE_GROUP
 
 Json = Mapping[str, Any]
 
-# How SageMaker itself acts. On AWS its events need no role at all; here they come in by PutEvents.
-SERVICE_ROLE_POLICY = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Action": "events:PutEvents", "Resource": "*"}],
-}
-
 
 class CannotAssume(Exception):
     """The role does not exist, or its trust policy does not let the service in."""

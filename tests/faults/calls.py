@@ -97,6 +97,5 @@ JOBS = [
     Call("s3:PutObject", "/predictions/"),
     Call("logs:CreateLogStream"),
     Call("logs:PutLogEvents"),
-    Call("events:PutEvents"),
 ]
 CALLS = [*TASKS.values(), *LAMBDAS, *JOBS]

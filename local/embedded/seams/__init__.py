@@ -1,5 +1,6 @@
 """The one folder that touches ministack's private names: where the services it lacks are let in."""
 
+from local.embedded.seams.credentials import install_function_urls, is_public, secret_of, unauthenticated
 from local.embedded.seams.deliveries import install_error_types, install_mailbox, install_version_ids
 from local.embedded.seams.encryption import install_encryption
 from local.embedded.seams.executions import executions, install_machine, redrive_execution, run_execution
@@ -10,7 +11,6 @@ from local.embedded.seams.names import MINISTACK_VERSION, SEAMS, check, configur
 from local.embedded.seams.permissions import (
     SagemakerResource,
     install_iam,
-    make_service_role,
     refusal,
     role_credentials,
     role_may,
@@ -19,9 +19,9 @@ from local.embedded.seams.services import (
     application,
     functions_running,
     install_copy_checksums,
-    install_event_source,
     install_resource_type,
     install_service,
+    publish_events,
 )
 
 __all__ = [
@@ -36,7 +36,7 @@ __all__ = [
     "install_copy_checksums",
     "install_encryption",
     "install_error_types",
-    "install_event_source",
+    "install_function_urls",
     "install_handovers",
     "install_iam",
     "install_keys",
@@ -46,12 +46,15 @@ __all__ = [
     "install_resource_type",
     "install_service",
     "install_version_ids",
-    "make_service_role",
+    "is_public",
+    "publish_events",
     "redrive_execution",
     "refusal",
     "role_credentials",
     "role_may",
     "role_may_grant",
     "run_execution",
+    "secret_of",
     "settings",
+    "unauthenticated",
 ]
