@@ -51,7 +51,10 @@ def unauthenticated(code: str, message: str, scope: Mapping[str, Any]) -> tuple[
 
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     query = parse_qs(scope["query_string"].decode("latin-1"))
-    service = router.detect_service(scope["method"], scope["path"], headers, query)
+    is_form = headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    # The service is named in the signature. Those that take forms say the same words without one.
+    unnamed = is_form and "authorization" not in headers
+    service = "sts" if unnamed else router.detect_service(scope["method"], scope["path"], headers, query)
     failed = iam_evaluator.AuthError(code, message)
     response: tuple[int, dict[str, str], bytes]
     response = app._credential_failure(service, "", str(uuid.uuid4()), failed, headers)
