@@ -31,7 +31,7 @@ def read_secret(folder: Path) -> str:
 
 
 def pages(secret: str) -> str:
-    """The path below which the pages are, such as /_mpg/5f0c.../."""
+    """The path below which the pages are: /_mpg/<token>/."""
     token = hmac.new(secret.encode(), b"/_mpg/", "sha256").hexdigest()[:32]
     return f"/_mpg/{token}/"
 

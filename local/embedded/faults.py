@@ -18,7 +18,8 @@ The first rule whose turn it is decides, and those after it never hear of the ca
 `delay` and `drop` changes nothing: it watches, and keeps what it saw in `requests`.
 
 `POST /_mpg/quotas` takes the account's quotas, as `SageMaker(quotas=...)` does, and `POST /_mpg/reclaim` the
-`training_job` whose spot instance is taken away, for so many `seconds`.
+`training_job` whose spot instance is taken away, for so many `seconds`. From outside each path has the
+token of the pages in it: `/_mpg/<token>/faults`.
 """
 
 import asyncio

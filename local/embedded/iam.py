@@ -2,7 +2,7 @@
 
 The emulator decides (its own evaluator of policies); this file says which action on which resource a call to
 SageMaker is, which roles it hands over, and keeps every question that was asked, so that
-`GET /_mpg/permissions` shows which permissions a run used and a test can take each of them away.
+`GET /_mpg/<token>/permissions` shows which permissions a run used and a test can take each of them away.
 """
 
 import json
