@@ -9,8 +9,6 @@ from urllib.parse import parse_qs
 from local.embedded.signatures import Refused
 
 _ACCOUNT = "000000000000"
-# The links in the mails and messages of SNS.
-_LINKS = {"ConfirmSubscription", "Unsubscribe"}
 _CUSTOM_RESOURCE = "/_ministack/cfn-response/"
 
 
@@ -30,18 +28,14 @@ def secret_of(access_key: str, token: str) -> str:
 
 
 def is_public(scope: Mapping[str, Any]) -> bool:
-    """Whether AWS serves this request to everybody: a Function URL, SNS's links, a ResponseURL."""
+    """Whether everybody may send this request: to a Function URL, or CloudFormation's ResponseURL."""
     from ministack import app
 
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
     if named := app._LAMBDA_URL_RE.match(host):
         _, conditions, _ = app._function_url_auth_target(named[1])
         return bool(conditions.get("lambda:FunctionUrlAuthType") != "AWS_IAM")
-    if scope["method"] == "PUT" and scope["path"].startswith(_CUSTOM_RESOURCE):
-        return True
-    query = parse_qs(scope["query_string"].decode("latin-1"))
-    action = query.get("Action", [""])[0]
-    return scope["method"] == "GET" and scope["path"] == "/" and set(query) >= {"Action"} and action in _LINKS
+    return scope["method"] == "PUT" and bool(scope["path"].startswith(_CUSTOM_RESOURCE))
 
 
 def unauthenticated(code: str, message: str, scope: Mapping[str, Any]) -> tuple[int, dict[str, str], bytes]:
@@ -88,8 +82,11 @@ def install_function_urls() -> None:
     ) -> Any:
         if not is_function_url(headers):
             return await original(method, path, headers, body, query_params, *rest, **named)
-        host = headers["host"]
-        return await app._handle_lambda_url_request(host, path, method, headers, body, query_params)
+        answer = await app._handle_lambda_url_request(
+            headers["host"], path, method, headers, body, query_params
+        )
+        # Never on to the other services, whatever comes.
+        return answer or (403, {}, b"")
 
     async def pre_body(method: str, path: str, headers: dict[str, str], *rest: Any) -> Any:
         return None if is_function_url(headers) else await before(method, path, headers, *rest)

@@ -183,6 +183,8 @@ def test_every_kind_of_body_that_an_sdk_sends_to_s3_arrives(aws: Aws, bucket: st
         ("POST", "/?X-Amz-Credential=test/20260101/us-east-1/sns/aws4_request", b"Action=ListTopics"),
         ("POST", "/2015-03-31/functions", b"{}"),
         ("PUT", "/a-bucket", b""),
+        ("GET", "/?Action=Unsubscribe&SubscriptionArn=arn", b""),
+        ("PUT", "/_ministack/cfn-signal/token", b""),
         ("GET", "/v20180820/accesspoint", b""),
         ("POST", "/_ministack/reset", b""),
         ("POST", "/_ministack/config", b"{}"),
