@@ -3,7 +3,6 @@
 .PHONY: help setup run up test lint audit audit-lock fuzz bench lock deploy preflight destroy clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-UV_VERSION := 0.13.8
 # The environment of samconfig.toml that deploy and destroy are about.
 ENV ?= default
 BIN := .venv/bin
@@ -15,7 +14,7 @@ AUDIT := .audit
 AUDIT_SYNCED := $(AUDIT)/synced
 # A file that it cannot read is a failure, and it sends nothing, whatever key it finds in the environment.
 CHECKOV := CKV_PARSE_ERROR_FAIL=true BC_API_KEY= $(AUDIT)/bin/checkov --config-file audit/checkov.yaml
-LOCKS := requirements.lock requirements-audit.lock functions/requirements.txt
+LOCKS := requirements.lock requirements-audit.lock requirements-uv.lock functions/requirements.txt
 
 COMPILE := $(BIN)/uv pip compile --no-config --universal --generate-hashes --quiet --custom-compile-command "make lock" \
 	$(addprefix --upgrade-package=,$(UPGRADE))
@@ -67,6 +66,7 @@ bench: $(SYNCED) ## Measure the pipeline beside one plain script
 lock: $(SYNCED) ## Resolve the locks anew; UPGRADE=<package> takes its newest release
 	@$(COMPILE) pyproject.toml --override requirements-overrides.txt --group sam --group dev --output-file requirements.lock
 	@$(COMPILE) --group audit --output-file requirements-audit.lock
+	@$(COMPILE) --group uv --output-file requirements-uv.lock
 
 deploy: $(SYNCED) ## Deploy to your AWS account, after checking its quotas
 	@$(BIN)/python -m deploy --config-env $(ENV)
@@ -83,12 +83,13 @@ clean: ## Remove .venv, builds and caches
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Written last, so that an interrupted setup starts over. Sync removes what is not locked, the project itself included.
-$(SYNCED): requirements.lock pyproject.toml
+$(SYNCED): requirements.lock requirements-uv.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3"; exit 1; }
 	@echo "Setting up .venv (once, and whenever requirements.lock changes)"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+		--requirement requirements-uv.lock
 	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -67,7 +67,7 @@ def _model_mail(ending: Ending, subject: str, what: str, what_next: str) -> Mail
     facts = [
         *model_facts({**output, "key": key}),
         ("Decided", readable_time(str(_decision(ending).get("decided_at") or ""))),
-        ("Overruled", one_line(str(_decision(ending).get("overruled") or ""), 300)),
+        ("Overruled", defang(one_line(str(_decision(ending).get("overruled") or ""), 300))),
         ("Model package", str(output.get("model_package_arn") or "")),
         ("Predictions", str(output.get("predictions_uri") or "")),
     ]

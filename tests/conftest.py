@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ import pytest
 from botocore.config import Config
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
+
+from local.embedded.access import ROOT_ACCESS_KEY, pages, read_secret
 
 ROOT = Path(__file__).parents[1]
 REGION = "us-east-1"
@@ -70,14 +73,24 @@ class Aws:
     def endpoint_url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @cached_property
+    def secret(self) -> str:
+        """The secret access key of the account's root."""
+        return read_secret(self.folder)
+
+    @property
+    def pages(self) -> str:
+        """The address below which the mailbox and the like are."""
+        return self.endpoint_url + pages(self.secret)
+
     @property
     def environment(self) -> dict[str, str]:
         """What a process needs in its environment to talk to it."""
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
             "AWS_ENDPOINT_URL": self.endpoint_url,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ACCESS_KEY_ID": ROOT_ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": self.secret,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
@@ -88,8 +101,8 @@ class Aws:
             service,
             endpoint_url=self.endpoint_url,
             region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=ROOT_ACCESS_KEY,
+            aws_secret_access_key=self.secret,
             config=Config(retries={"total_max_attempts": 1}),
         )
 

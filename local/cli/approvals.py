@@ -8,7 +8,7 @@ from typing import Any
 from local.cli import deploy
 from local.cli.defang import defang
 from local.cli.down import NOTE
-from local.cli.endpoint import Endpoint, connected
+from local.cli.endpoint import Endpoint, connected, endpoint_of
 from local.cli.instance import read_running
 from local.cli.problems import Trouble
 from local.cli.screen import Screen, printable
@@ -38,9 +38,9 @@ def show(*, as_json: bool) -> int:
     screen = Screen.on(stderr=as_json)
     try:
         note = read_running(NOTE)
-        if note is None or note.port is None:
+        endpoint = endpoint_of(note) if note else None
+        if endpoint is None:
             raise Trouble("No mpg up runs for this checkout", "Start it with `mpg up`; it keeps the records.")
-        endpoint = Endpoint(note.port)
         with connected(endpoint):
             requests = [read_request(record, time.time()) for record in _records(endpoint)]
     except Trouble as trouble:

@@ -8,9 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+from local.cli.instance import AWS_FOLDER, Note
 from local.cli.problems import Trouble
+from local.embedded.access import ROOT_ACCESS_KEY, pages, read_secret
 
 REGION = "us-east-1"
 STACK = "mpg-local"
@@ -33,6 +36,8 @@ class Endpoint:
     """An embedded AWS on this machine."""
 
     port: int
+    secret: str
+    """The secret access key of the account's root."""
 
     @property
     def url(self) -> str:
@@ -41,15 +46,15 @@ class Endpoint:
     @property
     def page(self) -> str:
         """The page with the mailbox and the executions, for a browser."""
-        return f"http://localhost:{self.port}/_mpg/"
+        return f"http://localhost:{self.port}{pages(self.secret)}"
 
     def variables(self) -> dict[str, str]:
         """What the AWS CLI and every SDK need in order to talk to it, and to nothing else."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_DEFAULT_REGION": REGION,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ACCESS_KEY_ID": ROOT_ACCESS_KEY,
+            "AWS_SECRET_ACCESS_KEY": self.secret,
             # For TestState, whose host would be sync-127.0.0.1.
             "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         }
@@ -76,10 +81,15 @@ class Endpoint:
         """Everything in the mailbox, oldest first."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
-            connection.request("GET", "/_mpg/mails")
+            connection.request("GET", f"{pages(self.secret)}mails")
             return [_mail(entry) for entry in json.loads(connection.getresponse().read())]
         finally:
             connection.close()
+
+
+def endpoint_of(note: Note) -> Endpoint | None:
+    """The embedded AWS of the `mpg up` that is alive, once the application is deployed to it."""
+    return None if note.port is None else Endpoint(note.port, read_secret(Path(note.work) / AWS_FOLDER))
 
 
 @contextmanager
@@ -111,7 +121,7 @@ def _client(endpoint: Endpoint, service: str) -> Any:
         service,
         endpoint_url=endpoint.url,
         region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - the emulator takes any
+        aws_access_key_id=ROOT_ACCESS_KEY,
+        aws_secret_access_key=endpoint.secret,
         config=Config(proxies={}, retries={"max_attempts": 1}, s3={"addressing_style": "path"}),
     )

@@ -15,6 +15,8 @@ from io import TextIOWrapper
 from pathlib import Path
 
 WORK_PREFIX = "mpg-"
+# In the work folder: what the embedded AWS keeps, its secret included.
+AWS_FOLDER = "aws"
 # A command that only looks, and a predecessor that is just leaving, hold the lock for a moment too.
 CLAIM_ATTEMPTS = 3
 
@@ -53,8 +55,9 @@ class Instance:
 
         Raises AlreadyRunning.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         for _ in range(CLAIM_ATTEMPTS):
+            path.touch(mode=0o600)
             file = path.open("a+", encoding="utf-8")
             if _lock(file) and _same_file(file, path):
                 return cls(file, path), _read(file)

@@ -10,7 +10,7 @@ from pathlib import Path
 from local.cli import deploy
 from local.cli.down import NOTE
 from local.cli.drive import Drive
-from local.cli.endpoint import Endpoint, connected
+from local.cli.endpoint import Endpoint, connected, endpoint_of
 from local.cli.instance import read_running
 from local.cli.interrupts import Interrupted, Interrupts
 from local.cli.outcome import Result
@@ -88,4 +88,4 @@ def _running(screen: Screen) -> Endpoint | None:
         if time.monotonic() > deadline:
             raise Trouble(f"mpg up is not ready after {READY_SECONDS:.0f} s", "`mpg down` stops it.")
         time.sleep(0.1)
-    return Endpoint(note.port) if note and note.port else None
+    return endpoint_of(note) if note else None

@@ -15,16 +15,19 @@ from local.cli import deploy
 from local.cli.build import Build, fingerprint
 from local.cli.children import Children
 from local.cli.endpoint import Endpoint
-from local.cli.instance import WORK_PREFIX
+from local.cli.instance import AWS_FOLDER, WORK_PREFIX
 from local.cli.interrupts import Interrupts
 from local.cli.problems import Trouble
 from local.cli.project import ROOT
+from local.embedded.access import read_secret
 
 USUAL_PORT = 4566
 START_SECONDS = 60.0
 DEPLOY_SECONDS = 300.0
 # Between looking for a free port and taking it, another program can be faster.
 PORT_ATTEMPTS = 3
+# For programs that are to find no AWS at all.
+NOWHERE = Endpoint(0, "")
 
 
 class Session:
@@ -100,7 +103,7 @@ class Session:
         with self.interrupts.held():
             self._unfinished.append(build)
             return self.children.start(
-                build.command(), env=self._environment(Endpoint(0)), cwd=ROOT, log=self.work / "sam-build.log"
+                build.command(), env=self._environment(NOWHERE), cwd=ROOT, log=self.work / "sam-build.log"
             )
 
     def _start_embedded(self, wanted: int | None) -> Endpoint:
@@ -109,15 +112,15 @@ class Session:
                 f"Port {wanted} is in use", "Name another one with --port, or none to take any free one."
             )
         for attempt in range(PORT_ATTEMPTS):
-            endpoint = Endpoint(wanted or free_port(USUAL_PORT if attempt == 0 else 0))
+            port = wanted or free_port(USUAL_PORT if attempt == 0 else 0)
             self._aws = self.children.start(
-                _embedded_command(endpoint.port, self.work / "aws"),
-                env=self._environment(endpoint),
+                _embedded_command(port, self.work / AWS_FOLDER),
+                env=self._environment(NOWHERE),
                 cwd=ROOT,
                 log=self.work / "aws.log",
             )
             if self._becomes_ready(self._aws):
-                return endpoint
+                return Endpoint(port, read_secret(self.work / AWS_FOLDER))
             if wanted or "in use" not in self.aws_log():
                 break
         raise Trouble("The embedded AWS did not start", "Its own output is above.", self.aws_log())

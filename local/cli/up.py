@@ -6,7 +6,7 @@ from datetime import datetime
 
 from local.cli import deploy
 from local.cli.down import NOTE
-from local.cli.endpoint import STACK, Endpoint
+from local.cli.endpoint import STACK, Endpoint, endpoint_of
 from local.cli.instance import AlreadyRunning, Instance, Note, sweep_up
 from local.cli.interrupts import Interrupted, Interrupts
 from local.cli.problems import Trouble
@@ -105,10 +105,11 @@ def _say_what_next(screen: Screen, endpoint: Endpoint) -> None:
 
 
 def _say_running(screen: Screen, note: Note | None) -> None:
-    if note is None or note.port is None:
+    endpoint = endpoint_of(note) if note else None
+    if note is None or endpoint is None:
         screen.failure("Another mpg up of this checkout is just starting or stopping.")
     else:
-        screen.failure(f"mpg up is already running: {Endpoint(note.port).page} (process {note.pid}).")
+        screen.failure(f"mpg up is already running: {endpoint.page} (process {note.pid}).")
     screen.line("`mpg down` stops it.")
 
 

@@ -18,7 +18,8 @@ The first rule whose turn it is decides, and those after it never hear of the ca
 `delay` and `drop` changes nothing: it watches, and keeps what it saw in `requests`.
 
 `POST /_mpg/quotas` takes the account's quotas, as `SageMaker(quotas=...)` does, and `POST /_mpg/reclaim` the
-`training_job` whose spot instance is taken away, for so many `seconds`.
+`training_job` whose spot instance is taken away, for so many `seconds`. From outside each path has the
+token of the pages in it: `/_mpg/<token>/faults`.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ import json
 import os
 import socket
 import stat
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -34,10 +35,9 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote
 
+from local.embedded.asgi import Application, answer, read_body, replay
 from local.embedded.operations import Request, failure
 from local.sagemaker import ServiceError
-
-Application = Callable[..., Awaitable[None]]
 
 # Whoever has this in its User-Agent looks on from outside: no rule counts or meets its calls.
 ONLOOKER = "mpg-onlooker"
@@ -154,7 +154,7 @@ def with_faults(
         if scope["type"] != "http":
             await aws(scope, receive, send)
         elif door := doors.get(scope["path"]):
-            await _control(door, scope, await _read(receive), send)
+            await _control(door, scope, await read_body(receive), send)
         elif not faults.rules:
             await aws(scope, receive, send)
         else:
@@ -164,22 +164,22 @@ def with_faults(
 
 
 async def _with_rules(faults: Faults, aws: Application, scope: Any, receive: Any, send: Any) -> None:
-    body = await _read(receive)
+    body = await read_body(receive)
     request = _request(scope, body)
     rule = faults.rule_for(request)
     if rule is None:
-        await aws(scope, _replay(body, receive), send)
+        await aws(scope, replay(body, receive), send)
         return
     if rule.done or rule.drop == "after":
-        await aws(scope, _replay(body, receive), _swallow)
+        await aws(scope, replay(body, receive), _swallow)
     rule.applied += 1
     await faults.wait(rule.delay)
     if rule.drop:
         _cut(scope)
     elif rule.error:
-        await _send(send, *failure(request, rule.error, rule.message, rule.status))
+        await answer(send, *failure(request, rule.error, rule.message, rule.status))
     else:
-        await aws(scope, _replay(body, receive), send)
+        await aws(scope, replay(body, receive), send)
 
 
 def _request(scope: Any, body: bytes) -> Request:
@@ -190,25 +190,6 @@ def _request(scope: Any, body: bytes) -> Request:
         headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]},
         body=body,
     )
-
-
-async def _read(receive: Any) -> bytes:
-    parts = []
-    while True:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(parts)
-
-
-def _replay(body: bytes, receive: Any) -> Callable[[], Awaitable[Any]]:
-    """A `receive` that gives the body, which was read already, and then goes on as before."""
-    whole = [{"type": "http.request", "body": body, "more_body": False}]
-
-    async def replay() -> Any:
-        return whole.pop() if whole else await receive()
-
-    return replay
 
 
 async def _swallow(message: Any) -> None:
@@ -239,9 +220,9 @@ async def _control(door: Door, scope: Any, body: bytes, send: Any) -> None:
             _check_type(scope)
             door.take(json.loads(body))
     except (ValueError, TypeError, AttributeError, KeyError, ServiceError) as problem:
-        await _send(send, 400, {"content-type": "text/plain"}, f"{problem}\n".encode())
+        await answer(send, 400, {"content-type": "text/plain"}, f"{problem}\n".encode())
     else:
-        await _send(send, 200, {"content-type": "application/json"}, json.dumps(before).encode())
+        await answer(send, 200, {"content-type": "application/json"}, json.dumps(before).encode())
 
 
 def _check_type(scope: Any) -> None:
@@ -254,10 +235,3 @@ def _replace(quotas: dict[str, int], given: Mapping[str, Any]) -> None:
     numbers = {str(name): int(number) for name, number in given.items()}
     quotas.clear()
     quotas.update(numbers)
-
-
-async def _send(send: Any, status: int, headers: Mapping[str, str], body: bytes) -> None:
-    encoded = [(name.encode(), value.encode()) for name, value in headers.items()]
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [*encoded, length]})
-    await send({"type": "http.response.body", "body": body})

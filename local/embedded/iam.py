@@ -2,7 +2,7 @@
 
 The emulator decides (its own evaluator of policies); this file says which action on which resource a call to
 SageMaker is, which roles it hands over, and keeps every question that was asked, so that
-`GET /_mpg/permissions` shows which permissions a run used and a test can take each of them away.
+`GET /_mpg/<token>/permissions` shows which permissions a run used and a test can take each of them away.
 """
 
 import json
@@ -18,12 +18,6 @@ Json = Mapping[str, Any]
 
 READ_ARTIFACT = "s3:GetObject"
 _IMAGE = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[a-z.]+/(?P<name>[^:@]+)[:@].+")
-
-# How SageMaker itself acts. On AWS its events need no role at all; here they come in by PutEvents.
-SERVICE_ROLE_POLICY = {
-    "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Action": "events:PutEvents", "Resource": "*"}],
-}
 
 
 class CannotAssume(Exception):

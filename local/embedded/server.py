@@ -5,16 +5,20 @@ import json
 import logging
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from local.embedded import seams
+from local.embedded.access import keep_secret, new_secret, pages
+from local.embedded.asgi import Application, answer_text
+from local.embedded.authentication import with_signatures
 from local.embedded.cloudformation import model_package_group_handlers
+from local.embedded.doors import with_doors
 from local.embedded.faults import with_faults
-from local.embedded.iam import SERVICE_ROLE_POLICY, Questions, sagemaker_resource
+from local.embedded.iam import Questions, sagemaker_resource
 from local.embedded.integrations import AwsIntegrations
 from local.embedded.mailbox import Mailbox
 from local.embedded.sagemaker_api import Permissions, sagemaker_handler
@@ -24,13 +28,9 @@ from local.sagemaker import SageMaker
 ACCOUNT_ID = "000000000000"
 REGION = "us-east-1"
 SHUTDOWN_SECONDS = 1.5
-# The role in which SageMaker sends its events.
-_SERVICE_ROLES = f"arn:aws:iam::{ACCOUNT_ID}:role/aws-service-role"
-SAGEMAKER_ROLE = f"{_SERVICE_ROLES}/sagemaker.amazonaws.com/AWSServiceRoleForAmazonSageMaker"
 
 logger = logging.getLogger(__name__)
 
-Application = Callable[..., Awaitable[None]]
 Page = Callable[[list[dict[str, Any]]], str]
 
 
@@ -47,7 +47,9 @@ def build(
     port: int, folder: Path, *, quotas: Mapping[str, int] | None = None, enforce_iam: bool = True
 ) -> EmbeddedAws:
     """Wire everything up, without listening yet. Once a process: ministack's state is global."""
-    seams.configure(port, folder, enforce_iam=enforce_iam)
+    secret = new_secret()
+    keep_secret(folder, secret)
+    seams.configure(port, folder, secret, enforce_iam=enforce_iam)
     if problems := seams.check():
         raise RuntimeError("\n".join(problems))
     endpoint_url = f"http://127.0.0.1:{port}"
@@ -59,7 +61,6 @@ def build(
     seams.install_keys(questions)
     seams.install_missing()
     seams.install_handovers(questions)
-    seams.make_service_role(SAGEMAKER_ROLE, SERVICE_ROLE_POLICY)
     as_sagemaker = seams.role_credentials("sagemaker.amazonaws.com", questions)
     sagemaker = SageMaker(
         account_id=ACCOUNT_ID,
@@ -67,6 +68,7 @@ def build(
         endpoint_url=endpoint_url,
         folder=folder / "sagemaker",
         credentials=as_sagemaker,
+        publish=seams.publish_events,
         quotas=limits,
     )
     resource = partial(sagemaker_resource, region=REGION, account=ACCOUNT_ID)
@@ -75,7 +77,7 @@ def build(
     )
     seams.install_service("sagemaker", "SageMaker.", sagemaker_handler(sagemaker, permissions))
     seams.install_resource_type("AWS::SageMaker::ModelPackageGroup", model_package_group_handlers(sagemaker))
-    seams.install_event_source("aws.sagemaker")
+    seams.install_function_urls()
     seams.install_version_ids()
     seams.install_execution_names()
     seams.install_copy_checksums()
@@ -91,7 +93,9 @@ def build(
     seams.install_definition_checks()
     seams.install_state_tests(integrations)
     application = with_faults(with_pages(seams.application(), mailbox, questions), limits, sagemaker.reclaim)
-    return EmbeddedAws(application, sagemaker, mailbox)
+    if enforce_iam:
+        application = with_signatures(application, seams.secret_of, seams.is_public, seams.unauthenticated)
+    return EmbeddedAws(with_doors(port, pages(secret), application), sagemaker, mailbox)
 
 
 def with_pages(aws: Application, mailbox: Mailbox, questions: Questions) -> Application:
@@ -108,27 +112,21 @@ def with_pages(aws: Application, mailbox: Mailbox, questions: Questions) -> Appl
 
 async def _answer(path: str, mailbox: Mailbox, questions: Questions, send: Any) -> None:
     if path == "/_mpg/mails":
-        await _send(send, 200, "application/json", json.dumps(mailbox.mails()))
+        await answer_text(send, 200, "application/json", json.dumps(mailbox.mails()))
     elif path == "/_mpg/permissions":
-        await _send(send, 200, "application/json", json.dumps(questions.as_json()))
+        await answer_text(send, 200, "application/json", json.dumps(questions.as_json()))
     elif path == "/_mpg/functions":
-        await _send(send, 200, "application/json", json.dumps({"running": seams.functions_running()}))
+        await answer_text(send, 200, "application/json", json.dumps({"running": seams.functions_running()}))
     elif path == "/_mpg/":
-        await _send(send, 200, "text/html; charset=utf-8", await asyncio.to_thread(_page, mailbox))
+        await answer_text(send, 200, "text/html; charset=utf-8", await asyncio.to_thread(_page, mailbox))
     else:
-        await _send(send, 404, "text/plain", "There is no such page.\n")
+        await answer_text(send, 404, "text/plain", "There is no such page.\n")
 
 
 def _page(mailbox: Mailbox) -> str:
     from local.cli.page import render
 
     return render(mailbox.mails(), seams.executions())
-
-
-async def _send(send: Any, status: int, content_type: str, body: str) -> None:
-    headers = [(b"content-type", content_type.encode()), (b"cache-control", b"no-store")]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body.encode()})
 
 
 async def serve(aws: EmbeddedAws, port: int, ready: Callable[[], None]) -> None:

@@ -50,6 +50,13 @@ class Clients:
                 )
             return self._clients[key]
 
+    def warm_up(self, *services: str) -> None:
+        """Read the services' models now, which makes the first client of a service slow."""
+        for service in services:
+            with self._lock:
+                make: Any = self._session.client
+                make(service, endpoint_url=self.endpoint_url, config=_CONFIG)
+
     def environment(self, role_arn: str) -> dict[str, str]:
         """The variables that make boto3 inside a job act as the job's role on the same endpoint."""
         credentials = {name.upper(): value for name, value in self.credentials(role_arn).items()}

@@ -8,23 +8,23 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from local.sagemaker.batches import Batches
-from local.sagemaker.clients import Clients
 from local.sagemaker.kinds import PACKAGE, Json
 from local.sagemaker.store import Record, Store
 from local.sagemaker.validation import output_members
 
 # What Describe tells of a job, and no documented event does.
 _NOT_IN_EVENTS = {"ExitMessage"}
+# Takes at most ten entries, as EventBridge's PutEvents does.
+Publish = Callable[[Sequence[Json]], None]
 
 
 class Events:
     """Sends SageMaker's events. Never raises and never waits."""
 
-    def __init__(self, clients: Clients, store: Store) -> None:
-        self._clients = clients
+    def __init__(self, publish: Publish, store: Store) -> None:
         self._store = store
-        # PutEvents takes ten. No delay: somebody may be waiting for the first one.
-        self._batches: Batches[Json] = Batches(self._send, delay=0.0, size=10, name="sagemaker-events")
+        # No delay: somebody may be waiting for the first one.
+        self._batches: Batches[Json] = Batches(publish, delay=0.0, size=10, name="sagemaker-events")
 
     def tell(self, record: Record, updated: Sequence[str] = ()) -> None:
         """Send the event of a resource as it is now. `updated` names the fields that an update changed."""
@@ -57,9 +57,6 @@ class Events:
             if name in fields and name not in _NOT_IN_EVENTS
         }
         return detail if record.kind is PACKAGE else detail | {"Tags": dict(record.tags)}
-
-    def _send(self, batch: list[Json]) -> None:
-        self._clients.client("events", self._store.service_role).put_events(Entries=batch)
 
 
 def _with_times(shape: Any, value: Any, tell: Callable[[float], Any]) -> Any:

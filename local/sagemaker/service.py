@@ -12,7 +12,7 @@ from local.sagemaker.clients import Clients, Credentials
 from local.sagemaker.defaults import with_defaults
 from local.sagemaker.engines.processes import WarmWorkers
 from local.sagemaker.errors import ServiceError
-from local.sagemaker.events import Events
+from local.sagemaker.events import Events, Publish
 from local.sagemaker.jobs import Backend
 from local.sagemaker.kinds import JOBS, KINDS, PROCESSING, TRAINING, TUNING, Json, Kind
 from local.sagemaker.launcher import Launcher
@@ -33,7 +33,8 @@ class SageMaker:
     """SageMaker's JSON API in front of jobs that run as processes of this machine.
 
     Jobs read and write S3, and write logs, at `endpoint_url`, each with what `credentials` gives for its
-    role: boto3's names (`aws_access_key_id`, ...) to values. Events are sent as the service's own role.
+    role: boto3's names (`aws_access_key_id`, ...) to values. `publish` takes its events, as entries of
+    PutEvents with the source aws.sagemaker, which EventBridge takes from no client; without it they are lost.
     `folder` holds the files of running jobs. `quotas` are limits by the names that Service Quotas has
     ("ml.m5.large for training job usage"); a name that is not there is unlimited.
 
@@ -54,11 +55,12 @@ class SageMaker:
         endpoint_url: str,
         folder: Path,
         credentials: Credentials,
+        publish: Publish = lambda entries: None,
         quotas: Mapping[str, int] = {},
     ) -> None:
         self._store = Store(account_id, region)
         clients = Clients(endpoint_url, region, credentials)
-        events = Events(clients, self._store)
+        events = Events(publish, self._store)
         folder.mkdir(parents=True, exist_ok=True)
         self._backend = Backend(self._store, WarmWorkers(), clients, Logs(clients), events, folder)
         registry = Registry(self._store, events)
@@ -121,8 +123,7 @@ class SageMaker:
     def _warm_up(self) -> None:
         """Do now what would make the first requests slow: read botocore's models, make clients."""
         service_model()
-        for service in ("s3", "logs", "events"):
-            self._backend.clients.client(service, self._store.service_role)
+        self._backend.clients.warm_up("s3", "logs")
 
     def _all_actions(self, registry: Registry, tags: Tags) -> dict[str, Action]:
         actions: dict[str, Action] = {

@@ -47,14 +47,6 @@ class Store:
         self._changed = threading.Condition(threading.RLock())
 
     @property
-    def service_role(self) -> str:
-        """The role in which SageMaker itself acts, not for a job."""
-        return (
-            f"arn:aws:iam::{self.account_id}:role/aws-service-role/sagemaker.amazonaws.com/"
-            "AWSServiceRoleForAmazonSageMaker"
-        )
-
-    @property
     def lock(self) -> threading.Condition:
         """Hold it to read several resources, or to read and write, as one step."""
         return self._changed

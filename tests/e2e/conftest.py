@@ -8,15 +8,15 @@ from tests.e2e.chromium import find_chromium
 from tests.e2e.up import Asked, Up, ask, running
 
 CHROMIUM = find_chromium()
-NEEDS_CHROMIUM = "test_approval_in_chromium.py"
-collect_ignore = [] if CHROMIUM else [NEEDS_CHROMIUM]
+NEED_CHROMIUM = ["test_approval_in_chromium.py", "test_web_pages_in_chromium.py"]
+collect_ignore = [] if CHROMIUM else NEED_CHROMIUM
 
 
 def pytest_report_collectionfinish() -> str:
     if CHROMIUM:
         return f"browser of tests/e2e: {CHROMIUM}"
     return (
-        f"not collected: tests/e2e/{NEEDS_CHROMIUM}, because there is no Chromium here. "
+        f"not collected: {', '.join(NEED_CHROMIUM)} of tests/e2e, because there is no Chromium here. "
         "Install one, or name one with CHROMIUM=/path/to/it; the other tests ask the page the same over HTTP."
     )
 

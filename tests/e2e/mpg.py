@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local.cli.endpoint import Endpoint, endpoint_of
+from local.cli.instance import read_running
+
 ROOT = Path(__file__).parents[2]
 MPG = [sys.executable, "-m", "local.cli.main"]
 TIMEOUT = 180.0
@@ -33,6 +36,14 @@ class Place:
     @property
     def environment(self) -> dict[str, str]:
         return {**os.environ, "MPG_STATE_FOLDER": str(self.state), "TMPDIR": str(self.temporary)}
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """The embedded AWS of the `mpg up` that is ready."""
+        note = read_running(self.state / "up.json")
+        endpoint = endpoint_of(note) if note else None
+        assert endpoint is not None
+        return endpoint
 
     def start(self, *arguments: str, log: Path) -> "subprocess.Popen[bytes]":
         """Start mpg in a process group of its own; what it prints goes to the log."""

@@ -10,6 +10,9 @@ import pytest
 from tests.e2e.up import UNDECIDED, Asked, Up, ask
 from tests.e2e.visitor import FORM, Answer, Contents, approve, look, post, reject, send
 
+# What other sites send never reaches the function here; tests/unit/functions/test_review.py sends it that.
+BY_THE_DOORS = "The embedded AWS answers no other site's pages."
+BY_THE_FUNCTION = "can only be sent from the review page itself"
 HOSTILE = '"><script>alert(1)</script>'
 
 
@@ -46,24 +49,24 @@ def test_no_other_method_decides_whatever_it_carries(untouched: Asked, method: s
 
 
 @pytest.mark.parametrize(
-    "headers",
+    ("headers", "reason"),
     [
-        {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
-        {"Sec-Fetch-Site": "same-site", "Origin": "https://evil.us-east-1.on.aws"},
-        {"Sec-Fetch-Site": "none"},
-        {"Sec-Fetch-Site": "cross-site", "Origin": "null"},
-        {"Origin": "https://evil.example"},
-        {"Origin": "null"},
-        {},
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}, BY_THE_DOORS),
+        ({"Sec-Fetch-Site": "same-site", "Origin": "https://evil.us-east-1.on.aws"}, BY_THE_DOORS),
+        ({"Sec-Fetch-Site": "none"}, BY_THE_FUNCTION),
+        ({"Sec-Fetch-Site": "cross-site", "Origin": "null"}, BY_THE_DOORS),
+        ({"Origin": "https://evil.example"}, BY_THE_DOORS),
+        ({"Origin": "null"}, BY_THE_DOORS),
+        ({}, BY_THE_FUNCTION),
     ],
 )
 def test_a_post_that_does_not_come_from_the_page_is_refused(
-    untouched: Asked, headers: dict[str, str]
+    untouched: Asked, headers: dict[str, str], reason: str
 ) -> None:
     body = "decision=approve&reviewer=Mallory&comment="
     answer = send("POST", untouched.link, body, {"Content-Type": FORM, **headers})
     assert answer.status == 403
-    assert "can only be sent from the review page itself" in answer.text
+    assert reason in answer.text
     assert untouched.standing == UNDECIDED
 
 
@@ -123,7 +126,7 @@ def every_kind_of_answer(asked: Asked) -> list[Answer]:
         look(f"{site}favicon.ico"),
         look(asked.link[:-1] + "!"),
         post(asked.link, {}),
-        post(asked.link, {}, Sec_Fetch_Site="cross-site"),
+        post(asked.link, {}, Sec_Fetch_Site="none"),
         post(asked.link, {"comment": "x" * 40_000}),
         post(asked.link, {}, Content_Type="text/plain"),
         send("PUT", asked.link),

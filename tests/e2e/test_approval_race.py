@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
-from local.cli.endpoint import Endpoint
 from tests.e2e.mpg import ROOT
 from tests.e2e.race import PEOPLE, entries
 from tests.e2e.up import Asked, Up
@@ -58,7 +57,7 @@ def in_one_process(asked: Asked) -> list[tuple[int, str]]:
     """Everyone at the same write, after all checks: tests/e2e/race.py says how."""
     function = asked.up.resources["ReviewFunction"]
     configuration = asked.up.client("lambda").get_function_configuration(FunctionName=function)
-    environment = Endpoint(asked.up.port).environment() | configuration["Environment"]["Variables"]
+    environment = asked.up.endpoint.environment() | configuration["Environment"]["Variables"]
     command = [sys.executable, "-m", "tests.e2e.race", urlsplit(asked.link).path]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

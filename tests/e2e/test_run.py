@@ -19,7 +19,7 @@ def approved(up: Up) -> dict[str, Any]:
 
 
 def test_up_tells_the_page_and_how_the_aws_cli_talks_to_it(up: Up) -> None:
-    assert f"http://localhost:{up.port}/_mpg/" in up.printed
+    assert up.endpoint.page in up.printed
     assert f"export AWS_ENDPOINT_URL=http://127.0.0.1:{up.port}" in up.printed
     assert re.search(r"aws s3 cp data/auto-mpg\.csv s3://\S+/incoming/", up.printed)
 
@@ -27,7 +27,7 @@ def test_up_tells_the_page_and_how_the_aws_cli_talks_to_it(up: Up) -> None:
 def test_a_second_up_is_refused_and_does_no_harm(up: Up) -> None:
     second = up.place.call("up")
     assert second.returncode == 2
-    assert f"http://localhost:{up.port}/_mpg/" in second.stdout
+    assert up.endpoint.page in second.stdout
     assert listens(up.port)
 
 

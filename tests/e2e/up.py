@@ -32,9 +32,13 @@ class Up:
     process: "subprocess.Popen[bytes]"
 
     @cached_property
+    def endpoint(self) -> Endpoint:
+        return self.place.endpoint
+
+    @cached_property
     def outputs(self) -> dict[str, str]:
         """The stack's outputs."""
-        return deploy.outputs(Endpoint(self.port))
+        return deploy.outputs(self.endpoint)
 
     @cached_property
     def resources(self) -> dict[str, str]:
@@ -53,14 +57,14 @@ class Up:
         return said
 
     def client(self, service: str) -> Any:
-        return Endpoint(self.port).client(service)
+        return self.endpoint.client(service)
 
     def threshold(self) -> str:
-        return deploy.parameters(Endpoint(self.port))["MseThreshold"]
+        return deploy.parameters(self.endpoint)["MseThreshold"]
 
     def mails(self, topic: str, about: str) -> list[Mail]:
         """The mails of the topic with this logical id that contain a text, oldest first."""
-        mails = Endpoint(self.port).mails()
+        mails = self.endpoint.mails()
         return [mail for mail in mails if f"-{topic}-" in mail.topic and about in mail.subject + mail.text]
 
     def records(self) -> list[dict[str, Any]]:

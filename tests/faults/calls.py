@@ -101,7 +101,6 @@ JOBS = [
     Call("s3:PutObject", "/predictions/"),
     Call("logs:CreateLogStream"),
     Call("logs:PutLogEvents"),
-    Call("events:PutEvents"),
     Call("s3:HeadObject", "/prepared/"),
 ]
 CALLS = [*TASKS.values(), *LAMBDAS, *JOBS]

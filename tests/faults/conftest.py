@@ -10,7 +10,6 @@ import pytest
 
 from local.cli.build import Build, fingerprint
 from local.cli.deploy import set_parameter
-from local.cli.endpoint import Endpoint
 from tests.conftest import ROOT, free_port
 from tests.e2e.mpg import Place, wait_for
 from tests.faults.pipeline import Pipeline
@@ -65,8 +64,8 @@ def deployed(place: QuickPlace, tally: Tally) -> Iterator[Pipeline]:
     process = place.start("up", "--port", str(port), log=log)
     try:
         wait_for(log, r"Ctrl-C stops it", process)
-        pipeline = Pipeline(port, next(place.temporary.glob("mpg-*")), tally)
-        set_parameter(Endpoint(port), "MaxTrials", TRIALS)
+        pipeline = Pipeline(place.endpoint, next(place.temporary.glob("mpg-*")), tally)
+        set_parameter(pipeline.endpoint, "MaxTrials", TRIALS)
         # Warm functions, and a champion, so that every later run compares itself.
         first = pipeline.upload()
         assert first.ends().outcome == "pending"

@@ -13,6 +13,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from local.cli.endpoint import Endpoint
+from local.embedded.access import ROOT_ACCESS_KEY, pages
 from local.embedded.faults import ONLOOKER
 from tests.conftest import ROOT, eventually, eventually_none
 from tests.faults.run import RUN_SECONDS, Run
@@ -25,8 +27,8 @@ STACK = "mpg-local"
 class Pipeline:
     """A running `mpg up`."""
 
-    def __init__(self, port: int, work: Path, tally: Tally) -> None:
-        self.port = port
+    def __init__(self, endpoint: Endpoint, work: Path, tally: Tally) -> None:
+        self.endpoint = endpoint
         self.work = work
         self.tally = tally
         self.runs: list[Run] = []
@@ -37,7 +39,7 @@ class Pipeline:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return self.endpoint.url
 
     def client(self, service: str) -> Any:
         """A boto3 client that no fault meets and nobody counts."""
@@ -47,8 +49,8 @@ class Pipeline:
                 service,
                 endpoint_url=self.url,
                 region_name="us-east-1",
-                aws_access_key_id="test",
-                aws_secret_access_key="test",
+                aws_access_key_id=ROOT_ACCESS_KEY,
+                aws_secret_access_key=self.endpoint.secret,
                 config=Config(
                     retries={"total_max_attempts": 1}, max_pool_connections=50, user_agent_extra=ONLOOKER
                 ),
@@ -84,7 +86,7 @@ class Pipeline:
 
     def faults(self) -> list[dict[str, Any]]:
         """The rules with what they met so far."""
-        return list(self._ask("/_mpg/faults"))
+        return list(self._ask("faults"))
 
     @contextmanager
     def held(self, operation: str, containing: str = "", times: int | None = 1) -> Iterator[None]:
@@ -102,11 +104,11 @@ class Pipeline:
     @contextmanager
     def quotas(self, limits: dict[str, int]) -> Iterator[None]:
         """While entered, an account with these quotas, by the names that Service Quotas gives them."""
-        self._ask("/_mpg/quotas", limits)
+        self._ask("quotas", limits)
         try:
             yield
         finally:
-            self._ask("/_mpg/quotas", {})
+            self._ask("quotas", {})
 
     @contextmanager
     def concurrency(self, executions: int, *functions: str) -> Iterator[None]:
@@ -121,7 +123,7 @@ class Pipeline:
                 client.delete_function_concurrency(FunctionName=name)
 
     def _put_rules(self) -> list[dict[str, Any]]:
-        met = list(self._ask("/_mpg/faults", self._rules))
+        met = list(self._ask("faults", self._rules))
         for rule in met:
             if _does_something(rule):
                 self.tally.faults[rule["operation"]] += rule["applied"]
@@ -129,7 +131,8 @@ class Pipeline:
 
     def _ask(self, path: str, content: Any = None) -> Any:
         body = None if content is None else json.dumps(content).encode()
-        request = urllib.request.Request(self.url + path, body, {"Content-Type": "application/json"})
+        url = self.url + pages(self.endpoint.secret) + path
+        request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
@@ -219,7 +222,7 @@ class Pipeline:
 
     def reclaim_instance(self, training_job: str, seconds: float = 0.0) -> None:
         """Take away the spot instance of a training job; there is another one after so many seconds."""
-        self._ask("/_mpg/reclaim", {"training_job": training_job, "seconds": seconds})
+        self._ask("reclaim", {"training_job": training_job, "seconds": seconds})
         self.tally.killed += 1
 
     @contextmanager
@@ -244,7 +247,7 @@ class Pipeline:
 
     def functions_running(self) -> int:
         """How many invocations are under way."""
-        return int(self._ask("/_mpg/functions")["running"])
+        return int(self._ask("functions")["running"])
 
     def until_functions_end(self) -> None:
         """Wait until no function is at work: after its mail, it still has to note that it was sent."""
@@ -285,11 +288,11 @@ class Pipeline:
 
     def mails(self) -> list[Mail]:
         """Everything in the mailbox, oldest first."""
-        return [Mail(mail["topic"], mail["subject"], mail["text"]) for mail in self._ask("/_mpg/mails")]
+        return [Mail(mail["topic"], mail["subject"], mail["text"]) for mail in self._ask("mails")]
 
     def permissions(self) -> list[dict[str, Any]]:
         """Every different question that any policy was asked so far, with the answer."""
-        return list(self._ask("/_mpg/permissions"))
+        return list(self._ask("permissions"))
 
     def messages(self, queue: str) -> list[str]:
         """Take the bodies of the messages out of a queue, by its logical id."""

@@ -150,9 +150,7 @@ def test_the_job_of_an_attempt_that_was_given_up_is_stopped_by_the_sweep(
     assert pipeline.sweep().get("job", 0) == 0
 
 
-@pytest.mark.parametrize(
-    "operation", ["logs:CreateLogStream", "logs:PutLogEvents", "events:PutEvents"], ids=str
-)
+@pytest.mark.parametrize("operation", ["logs:CreateLogStream", "logs:PutLogEvents"], ids=str)
 def test_a_run_gets_through_though_its_jobs_can_tell_nobody_what_they_do(
     pipeline: Pipeline, operation: str
 ) -> None:

@@ -27,7 +27,7 @@ class Started:
     def with_a_run_in_the_middle(self) -> None:
         wait_for(self.log, READY, self.process)
         work = next(self.place.temporary.glob("mpg-*"))
-        pipeline = Pipeline(self.port, work, Tally())
+        pipeline = Pipeline(self.place.endpoint, work, Tally())
         with pipeline.script("preprocess.py", "import time; time.sleep(600)"):
             run = pipeline.upload()
             eventually(lambda: pipeline.running_jobs(run), 60)
@@ -74,7 +74,7 @@ def test_after_a_killed_mpg_up_nothing_runs_and_the_next_one_says_what_was_lost(
         text = wait_for(again.log, READY, again.process).string
         assert "was killed. Its uploads, jobs, models and mails are lost." in text
         assert len(list(started.place.temporary.glob("mpg-*"))) == 1
-        pipeline = Pipeline(again.port, started.place.temporary, Tally())
+        pipeline = Pipeline(again.place.endpoint, started.place.temporary, Tally())
         assert pipeline.upload().ends().outcome == "pending"
     finally:
         again.close()

@@ -76,7 +76,7 @@ class Stage:
         return digest(evaluation)
 
     def mails(self) -> list[Json]:
-        with urllib.request.urlopen(f"{self.aws.endpoint_url}/_mpg/mails", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.aws.pages}mails", timeout=10) as answer:
             mails: list[Json] = json.load(answer)
         names = [topic.rpartition(":")[2] for topic in self.topics]
         return [mail for mail in mails if mail["topic"] in names and "Confirm" not in mail["subject"]]

@@ -1,6 +1,7 @@
 """The one folder that touches ministack's private names: where the services it lacks are let in."""
 
 from local.embedded.seams.branches import install_branches
+from local.embedded.seams.credentials import install_function_urls, is_public, secret_of, unauthenticated
 from local.embedded.seams.deliveries import (
     install_error_types,
     install_execution_names,
@@ -18,7 +19,6 @@ from local.embedded.seams.names import MINISTACK_VERSION, SEAMS, check, configur
 from local.embedded.seams.permissions import (
     SagemakerResource,
     install_iam,
-    make_service_role,
     refusal,
     role_credentials,
     role_may,
@@ -27,9 +27,9 @@ from local.embedded.seams.services import (
     application,
     functions_running,
     install_copy_checksums,
-    install_event_source,
     install_resource_type,
     install_service,
+    publish_events,
 )
 from local.embedded.seams.stacks import install_stack_rules
 from local.embedded.seams.state_tests import install_definition_checks, install_state_tests
@@ -48,8 +48,8 @@ __all__ = [
     "install_definition_checks",
     "install_encryption",
     "install_error_types",
-    "install_event_source",
     "install_execution_names",
+    "install_function_urls",
     "install_handovers",
     "install_iam",
     "install_keys",
@@ -62,14 +62,17 @@ __all__ = [
     "install_stack_rules",
     "install_state_tests",
     "install_version_ids",
-    "make_service_role",
+    "is_public",
     "object_exists",
     "offer_task",
+    "publish_events",
     "redrive_execution",
     "refusal",
     "role_credentials",
     "role_may",
     "role_may_grant",
     "run_execution",
+    "secret_of",
     "settings",
+    "unauthenticated",
 ]

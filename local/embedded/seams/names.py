@@ -8,6 +8,8 @@ import inspect
 import os
 from pathlib import Path
 
+from local.embedded.access import ROOT_ACCESS_KEY
+
 MINISTACK_VERSION = "1.5.33"
 
 
@@ -20,6 +22,21 @@ SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
     ("app", "AUTH", None),
     ("app", "app", ("scope", "receive", "send")),
     ("app", "SERVICE_HANDLERS", None),
+    ("app", "_LAMBDA_URL_RE", None),
+    ("app", "_credential_failure", ("service", "iam_action", "request_id", "denied", "headers")),
+    ("app", "_function_url_auth_target", ("url_id",)),
+    (
+        "app",
+        "_handle_lambda_url_request",
+        ("host", "path", "method", "headers", "body", "query_params"),
+    ),
+    ("app", "_handle_post_body_shortcuts", ("method", "path", "headers", "body")),
+    ("app", "_handle_pre_body_request", ("method", "path", "headers")),
+    (
+        "app",
+        "_handle_special_data_plane_request",
+        ("method", "path", "headers", "body", "query_params"),
+    ),
     ("app", "pin_request_origin", ("source_ip", "secure_transport")),
     (
         "core.iam_actions",
@@ -30,6 +47,9 @@ SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
     ("core.iam_evaluator", "_gather_role_policies", ("role_name", "account_id")),
     ("core.iam_evaluator", "_signed_request", None),
     ("core.iam_evaluator", "AuthError", None),
+    ("core.iam_evaluator", "ResolvedCredential", None),
+    ("core.iam_evaluator", "is_root_access_key", ("access_key_id",)),
+    ("core.iam_evaluator", "resolve_credential", ("access_key_id", "account_id", "session_token")),
     (
         "core.iam_evaluator",
         "combine_resource_policy",
@@ -45,6 +65,7 @@ SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
     ("core.iam_evaluator", "EvalContext", None),
     ("core.responses", "get_account_id", ()),
     ("core.router", "SERVICE_PATTERNS", None),
+    ("core.router", "detect_service", ("method", "path", "headers", "query_params")),
     ("core.lambda_runtime", "_PYTHON_WORKER_SCRIPT", None),
     ("core.lambda_runtime", "Worker", None),
     ("core.lambda_runtime", "execution_credentials", ("config",)),
@@ -65,7 +86,6 @@ SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
     ),
     ("services.dynamodb", "_sse_description_from_spec", ("spec",)),
     ("services.dynamodb", "_tables", None),
-    ("services.iam", "_create_service_linked_role", ("p",)),
     ("services.iam", "_roles", None),
     ("services.kms", "key_policy_for_arn", ("resource_arn",)),
     ("services.lambda_svc", "_execute_function_warm", ("func", "event", "request_id")),
@@ -151,7 +171,7 @@ SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
 )
 
 
-def settings(port: int, folder: Path, *, enforce_iam: bool = True) -> dict[str, str]:
+def settings(port: int, folder: Path, secret: str, *, enforce_iam: bool = True) -> dict[str, str]:
     """The environment that ministack and the functions it runs read."""
     return {
         "AUTH": "true" if enforce_iam else "false",
@@ -172,16 +192,16 @@ def settings(port: int, folder: Path, *, enforce_iam: bool = True) -> dict[str, 
         "DOCKER_HOST": f"unix://{folder}/no-docker.sock",
         "TMPDIR": str(folder),
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ACCESS_KEY_ID": ROOT_ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": secret,
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
     }
 
 
-def configure(port: int, folder: Path, *, enforce_iam: bool = True) -> None:
+def configure(port: int, folder: Path, secret: str, *, enforce_iam: bool = True) -> None:
     """Set what ministack reads when it is imported; call this before anything imports it."""
-    os.environ.update(settings(port, folder, enforce_iam=enforce_iam))
+    os.environ.update(settings(port, folder, secret, enforce_iam=enforce_iam))
 
 
 def check() -> list[str]:

@@ -1,7 +1,7 @@
 """IAM: what the emulator enforces by itself, and what it is made to enforce besides."""
 
-import hashlib
-import json
+import hmac
+import os
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -158,30 +158,38 @@ def role_credentials(service: str, questions: Questions) -> Callable[[str], Mapp
 
     def credentials(role_arn: str) -> Mapping[str, str]:
         from ministack import app
-        from ministack.services import sts
 
         if not app.AUTH:
             return {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         check_trust(service, role_arn, questions)
-        account, name = role_arn.split(":")[4], role_arn.rpartition("/")[2]
-        digest = hashlib.sha256(f"{service} {role_arn}".encode()).hexdigest()
-        session = {
-            "Arn": f"arn:aws:sts::{account}:assumed-role/{name}/{service.partition('.')[0]}",
-            "UserId": f"AROA{digest[:17].upper()}:{service}",
-            "SecretAccessKey": digest,
-            "SessionToken": digest[::-1],
-            "AccountId": account,
-            "PrincipalType": "AssumedRole",
-        }
-        access_key = f"ASIA{digest[:16].upper()}"
-        sts.register_session(access_key, session)
-        return {
-            "aws_access_key_id": access_key,
-            "aws_secret_access_key": session["SecretAccessKey"],
-            "aws_session_token": session["SessionToken"],
-        }
+        return _role_session(role_arn, service.partition(".")[0])
 
     return credentials
+
+
+def _role_session(role_arn: str, name: str) -> dict[str, str]:
+    """Credentials of a session of the role, by the names of boto3's arguments: the same at each call."""
+    from ministack.services import sts
+
+    account, role = role_arn.split(":")[4], role_arn.rpartition("/")[2]
+    # Nobody who lacks the root's secret can tell what it will be.
+    root_secret = os.environ["AWS_SECRET_ACCESS_KEY"].encode()
+    digest = hmac.new(root_secret, f"{role_arn} {name}".encode(), "sha512").hexdigest()
+    session = {
+        "Arn": f"arn:aws:sts::{account}:assumed-role/{role}/{name}",
+        "UserId": f"AROA{digest[:17].upper()}:{name}",
+        "SecretAccessKey": digest[32:72],
+        "SessionToken": digest[72:],
+        "AccountId": account,
+        "PrincipalType": "AssumedRole",
+    }
+    access_key = f"ASIA{digest[16:32].upper()}"
+    sts.register_session(access_key, session)
+    return {
+        "aws_access_key_id": access_key,
+        "aws_secret_access_key": session["SecretAccessKey"],
+        "aws_session_token": session["SessionToken"],
+    }
 
 
 def check_trust(service: str, role_arn: str, questions: Questions) -> None:
@@ -218,17 +226,6 @@ def _service_question(service: str, ctx: Any, by: str, result: Any) -> Question:
     return Question(service, ctx.action, ctx.resource_arn, allowed, by, ctx.service_context)
 
 
-def make_service_role(role_arn: str, policy: Mapping[str, Any]) -> None:
-    """A service-linked role as AWS makes it when a service is first used."""
-    from ministack.services import iam
-
-    service, name = role_arn.split("/")[-2:]
-    iam._create_service_linked_role({"AWSServiceName": [service]})
-    made = iam._roles.pop(f"AWSServiceRoleFor{service.partition('.')[0].capitalize()}")
-    made.update(RoleName=name, Arn=role_arn, InlinePolicies={"ServiceRole": json.dumps(policy)})
-    iam._roles[name] = made
-
-
 def _check_function_roles(questions: Questions) -> None:
     """Give a function its role's credentials only when the role lets Lambda in."""
     from ministack import app
@@ -237,9 +234,12 @@ def _check_function_roles(questions: Questions) -> None:
     original = lambda_runtime.execution_credentials
 
     def execution_credentials(config: dict[str, Any]) -> dict[str, str]:
-        if app.AUTH:
-            check_trust("lambda.amazonaws.com", config["Role"], questions)
-        return original(config)  # type: ignore[no-any-return]
+        if not app.AUTH:
+            return original(config)  # type: ignore[no-any-return]
+        check_trust("lambda.amazonaws.com", config["Role"], questions)
+        # The emulator's own follow from the function's name, which everybody can guess.
+        session = _role_session(config["Role"], config["FunctionName"][:64])
+        return {name.upper(): value for name, value in session.items()}
 
     lambda_runtime.execution_credentials = execution_credentials
 

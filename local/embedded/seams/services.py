@@ -1,6 +1,6 @@
 """Services, resource types and answers that ministack lacks."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 
@@ -59,14 +59,8 @@ def install_copy_checksums() -> None:
     s3._copy_object = copy_object
 
 
-def install_event_source(source: str) -> None:
-    """Let a service that is not ministack's own put events of `source`, such as aws.sagemaker."""
+def publish_events(entries: Sequence[Mapping[str, Any]]) -> None:
+    """Put events of a service that is not ministack's own, such as aws.sagemaker. No client may do so."""
     from ministack.services import eventbridge
 
-    original = eventbridge._put_events
-
-    def put_events(data: Mapping[str, Any], allow_aws_source: bool = False) -> Any:
-        ours = all(entry.get("Source") == source for entry in data.get("Entries", []))
-        return original(data, allow_aws_source or ours)
-
-    eventbridge._put_events = put_events
+    eventbridge._put_events({"Entries": list(entries)}, allow_aws_source=True)

@@ -11,6 +11,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
+from local.embedded.access import ROOT_ACCESS_KEY
 from tests.conftest import Aws
 
 CALLS: dict[str, tuple[str, Callable[[Any], Any]]] = {
@@ -104,8 +105,8 @@ def test_an_onlooker_meets_no_fault_and_is_not_counted(aws: Aws) -> None:
         "sns",
         endpoint_url=aws.endpoint_url,
         region_name="us-east-1",
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
+        aws_access_key_id=ROOT_ACCESS_KEY,
+        aws_secret_access_key=aws.secret,
         config=Config(user_agent_extra="mpg-onlooker"),
     )
     onlooker.list_topics()
@@ -131,7 +132,7 @@ def test_a_web_page_cannot_set_rules(aws: Aws) -> None:
 
 def rules(aws: Aws, given: Any, content_type: str = "application/json") -> Any:
     """Put these rules in force; the former ones, with what they met."""
-    url, body = f"{aws.endpoint_url}/_mpg/faults", json.dumps(given).encode()
+    url, body = f"{aws.pages}faults", json.dumps(given).encode()
     request = urllib.request.Request(url, body, {"Content-Type": content_type})
     with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)

@@ -7,7 +7,7 @@ from tests.conftest import Aws
 
 
 def mails(aws: Aws) -> list[dict[str, str]]:
-    with urllib.request.urlopen(f"{aws.endpoint_url}/_mpg/mails") as answer:
+    with urllib.request.urlopen(f"{aws.pages}mails") as answer:
         found: list[dict[str, str]] = json.load(answer)
     return found
 
@@ -30,7 +30,7 @@ def test_the_page_is_there_and_shows_the_mail(aws: Aws) -> None:
     topic = sns.create_topic(Name="page-test")["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="ada@example.com")
     sns.publish(TopicArn=topic, Subject="<script>", Message="shown")
-    with urllib.request.urlopen(f"{aws.endpoint_url}/_mpg/") as answer:
+    with urllib.request.urlopen(aws.pages) as answer:
         page = answer.read().decode()
     assert "&lt;script&gt;" in page
     assert "<script>" not in page

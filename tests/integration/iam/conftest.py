@@ -26,7 +26,7 @@ def used() -> Iterator[Pipeline]:
         environment.setenv("SFN_WAIT_SCALE", WAIT_SCALE)
         aws = started.start_aws(free_port())
         started.deploy(aws, KmsKeyArn=make_key(aws.client("kms")), AlarmEmail=ON_CALL)
-        pipeline = Pipeline(aws.port, started.work, Tally())
+        pipeline = Pipeline(aws, started.work, Tally())
         _do_everything(pipeline)
         yield pipeline
 

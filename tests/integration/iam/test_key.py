@@ -7,7 +7,6 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.cli.deploy import parameters
-from local.cli.endpoint import Endpoint
 from tests.conftest import eventually
 from tests.faults.pipeline import Pipeline
 from tests.integration.iam.key import ON_CALL, documented_policy, make_key
@@ -18,7 +17,7 @@ KEY_POLICY = documented_policy()
 
 
 def key_of(used: Pipeline) -> str:
-    return parameters(Endpoint(used.port))["KmsKeyArn"]
+    return parameters(used.endpoint)["KmsKeyArn"]
 
 
 def test_every_object_is_under_the_key(used: Pipeline) -> None:

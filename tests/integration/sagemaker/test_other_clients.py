@@ -41,10 +41,8 @@ def test_the_aws_cli_creates_describes_and_lists_a_job(bench: Bench) -> None:
 
 @pytest.fixture
 def session(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> boto3.Session:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", bench.aws.endpoint_url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
+    for name, value in bench.aws.environment.items():
+        monkeypatch.setenv(name, value)
     return boto3.Session(region_name=REGION)
 
 

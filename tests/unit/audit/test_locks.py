@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-LOCKS = ["requirements.lock", "requirements-audit.lock", "functions/requirements.txt"]
+LOCKS = ["requirements.lock", "requirements-audit.lock", "requirements-uv.lock", "functions/requirements.txt"]
 
 
 def requirements(lock: str) -> list[str]:
@@ -30,6 +30,13 @@ def test_every_requirement_is_one_version_with_its_hashes(lock: str) -> None:
     assert lines
     assert [line for line in lines if not re.search(r" --hash=sha256:[0-9a-f]{64}\b", line)] == []
     assert len(releases(lock)) == len(lines)
+
+
+def test_pip_installs_what_is_locked_alone() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8").replace("\\\n", "")
+    installs = [line for line in makefile.splitlines() if "-m pip install" in line]
+    assert installs
+    assert all("--require-hashes" in line and "requirements-uv.lock" in line for line in installs)
 
 
 def test_the_functions_carry_the_versions_that_the_tests_run_with() -> None:

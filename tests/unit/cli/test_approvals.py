@@ -58,6 +58,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> Table:
     """A running `mpg up` with two requests, the newer one first."""
     table = Table(PENDING, REJECTED)
     monkeypatch.setattr(approvals, "read_running", lambda _: Note(1, 4566, "", ""))
+    monkeypatch.setattr(approvals, "endpoint_of", lambda _: Endpoint(4566, "secret"))
     monkeypatch.setattr("local.cli.deploy.outputs", lambda _: {"TableName": "the-table"})
     monkeypatch.setattr(Endpoint, "client", lambda *_: table)
     return table

@@ -75,7 +75,7 @@ class FakeDrive:
 def drive(monkeypatch: pytest.MonkeyPatch) -> type[FakeDrive]:
     @contextmanager
     def deployed(*_: Any) -> Iterator[tuple[Endpoint, bool]]:
-        yield Endpoint(1), False
+        yield Endpoint(1, "secret"), False
 
     class Fresh(FakeDrive):
         pass

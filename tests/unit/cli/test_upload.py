@@ -52,13 +52,13 @@ def s3_event(version: str) -> dict[str, Any]:
 
 
 def find() -> str:
-    return upload.find_execution(Endpoint(1), ME, "table", "machine")
+    return upload.find_execution(Endpoint(1, "secret"), ME, "table", "machine")
 
 
 def test_a_file_keeps_its_name_and_each_upload_is_a_version_of_its_own(aws: FakeAws, tmp_path: Path) -> None:
     csv = tmp_path / "my cars + more.csv"
     csv.write_bytes(b"\xef\xbb\xbfmpg\n")
-    uploads = [upload.upload(Endpoint(1), csv, "bucket") for _ in range(2)]
+    uploads = [upload.upload(Endpoint(1, "secret"), csv, "bucket") for _ in range(2)]
     assert [(u.key, u.version_id) for u in uploads] == [
         ("incoming/my cars + more.csv", "v1"),
         ("incoming/my cars + more.csv", "v2"),

@@ -69,7 +69,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 
 def watching(world: World) -> Watch:
     screen = Screen(Console(file=world.shown, highlight=False, soft_wrap=True))
-    return Watch(Endpoint(1), ARN, world.result, screen)
+    return Watch(Endpoint(1, "secret"), ARN, world.result, screen)
 
 
 def test_it_follows_until_the_mail_about_this_run_is_there(world: World) -> None:

@@ -35,6 +35,7 @@ def make_sagemaker(
             endpoint_url="http://127.0.0.1:1",
             folder=tmp_path / "jobs",
             credentials=lambda role: {},
+            publish=lambda entries: aws.events.publish(entries),
             quotas=quotas,
         )
         made.append(sagemaker)

@@ -96,9 +96,9 @@ class FakeEvents:
     def __init__(self) -> None:
         self.entries: list[dict[str, Any]] = []
 
-    def put_events(self, Entries: Sequence[dict[str, Any]]) -> None:
-        assert len(Entries) <= 10
-        self.entries += Entries
+    def publish(self, entries: Sequence[dict[str, Any]]) -> None:
+        assert len(entries) <= 10
+        self.entries += entries
 
 
 class FakeAws:
@@ -108,7 +108,9 @@ class FakeAws:
         self.s3, self.logs, self.events = FakeS3(), FakeLogs(), FakeEvents()
 
     def client(self, service: str, role_arn: str) -> Any:
-        return {"s3": self.s3, "logs": self.logs, "events": self.events}[service]
+        return {"s3": self.s3, "logs": self.logs}[service]
+
+    def warm_up(self, *services: str) -> None: ...
 
     def environment(self, role_arn: str) -> dict[str, str]:
         return {"AWS_ACCESS_KEY_ID": role_arn}

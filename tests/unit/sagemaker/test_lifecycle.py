@@ -252,7 +252,7 @@ def test_logs_and_events_that_cannot_be_sent_fail_no_job(
     sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(aws.logs, "put_log_events", None)
-    monkeypatch.setattr(aws.events, "put_events", None)
+    monkeypatch.setattr(aws.events, "publish", None)
     workers.program = lambda running: running.print("first")
 
     assert process(sagemaker)["ProcessingJobStatus"] == "Completed"
