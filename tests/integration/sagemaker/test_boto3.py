@@ -13,19 +13,12 @@ from tests.integration.sagemaker.conftest import ROLE, XGBOOST, Bench
 
 Json = dict[str, Any]
 
-INFERENCE = b"""
-def model_fn(model_dir):
-    return 10
-
-def input_fn(body, content_type):
-    text = body.decode() if isinstance(body, bytes) else body
-    return [[float(x) for x in line.split(",")] for line in text.split()]
-
-def predict_fn(rows, factor):
-    return [sum(row) * factor for row in rows]
-
-def output_fn(sums, accept):
-    return "\\n".join(str(x) for x in sums)
+SERVED = b"""
+def main(environ, start_response):
+    body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])) if environ["PATH_INFO"] != "/ping" else b""
+    numbers = [[float(field) for field in line.split(b",")] for line in body.split()]
+    start_response("200 OK", [("Content-Type", "text/csv")])
+    return [f"{10 * sum(row)}\\n".encode() for row in numbers]
 """
 
 
@@ -202,30 +195,30 @@ def test_a_trained_model_predicts_every_row_in_batch(bench: Bench, trained: Json
 
 
 @pytest.fixture(scope="module")
-def script_model(bench: Bench) -> Json:
+def served_model(bench: Bench) -> Json:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        info = tarfile.TarInfo("code/inference.py")
-        info.size = len(INFERENCE)
-        archive.addfile(info, io.BytesIO(INFERENCE))
-    bench.s3.put_object(Bucket=bench.bucket, Key="script/model.tar.gz", Body=buffer.getvalue())
-    environment = {"SAGEMAKER_PROGRAM": "inference.py", "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code"}
-    return {"ModelDataUrl": f"s3://{bench.bucket}/script/model.tar.gz", "Environment": environment}
+        info = tarfile.TarInfo("code/served.py")
+        info.size = len(SERVED)
+        archive.addfile(info, io.BytesIO(SERVED))
+    bench.s3.put_object(Bucket=bench.bucket, Key="served/model.tar.gz", Body=buffer.getvalue())
+    environment = {"SAGEMAKER_SERVING_MODULE": "served:main", "SAGEMAKER_BASE_DIR": "/opt/ml/model"}
+    return {"ModelDataUrl": f"s3://{bench.bucket}/served/model.tar.gz", "Environment": environment}
 
 
-def test_a_model_with_a_script_predicts_in_batch(bench: Bench, script_model: Json) -> None:
-    described = transform(bench, script_model)
+def test_a_model_with_a_server_of_its_own_predicts_in_batch(bench: Bench, served_model: Json) -> None:
+    described = transform(bench, served_model)
 
     assert described["TransformJobStatus"] == "Completed", described.get("FailureReason")
     lines = bench.read(f"out/{described['TransformJobName']}/rows.csv.out").decode().splitlines()
     assert [float(line.rpartition(",")[2]) for line in lines] == pytest.approx([3, 7, 11])
 
 
-def test_a_model_that_cannot_read_its_input_fails_the_job(bench: Bench, script_model: Json) -> None:
+def test_a_model_that_cannot_read_its_input_fails_the_job(bench: Bench, served_model: Json) -> None:
     source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bench.bucket}/code/main.py"}
     described = transform(
         bench,
-        script_model,
+        served_model,
         TransformInput={
             "DataSource": {"S3DataSource": source},
             "ContentType": "text/csv",
