@@ -21,7 +21,8 @@ _NEXT_BY_ERROR = {
     ),
     "ArtifactRefused": (
         "Nobody was asked about the model. Find out who changed it: the bucket's access logs and the "
-        "object's versions tell. Restore the right version and redrive the execution, or upload the file again."
+        "object's versions tell. Restore the right version and redrive the execution, or upload the file "
+        "again."
     ),
     "NobodyToAsk": (
         "Confirm the subscription of the approvers' topic by the mail with the subject \"AWS Notification - "
