@@ -90,6 +90,8 @@ def _decide_at_odd_times(pipeline: Pipeline) -> None:
     pipeline.fault("sns:ListSubscriptionsByTopic", delay=60.0, times=None)
     for run in (early, gone, late, later):
         run.until_in("Ask for approval")
+    # Each has seen that its execution asks: one that was stopped before that is asked for by nobody.
+    pipeline.until_met(4)
     _decide(pipeline, early)
     gone.stop()
     _decide(pipeline, gone)

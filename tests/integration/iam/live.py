@@ -76,6 +76,7 @@ _REQUESTS: Mapping[str, Callable[[str], Parameters]] = {
     "sns:ListSubscriptionsByTopic": lambda arn: {"TopicArn": arn},
     "sns:Publish": lambda arn: {"TopicArn": arn, "Message": "live"},
     "states:DescribeExecution": lambda arn: {"executionArn": arn},
+    "states:GetExecutionHistory": lambda arn: {"executionArn": arn},
     "states:ListExecutions": lambda arn: {"stateMachineArn": arn},
 }
 _METHODS = {
