@@ -204,7 +204,10 @@ EVERY_WAY = {
     "JSONata": ("JSONata", {"List": LIST_BY_JSONATA}),
     "JSONPath": ("JSONPath", {"List": LIST_BY_PATHS}),
     "a language of its own": ("JSONata", {"List": {**LIST_BY_PATHS, "QueryLanguage": "JSONPath"}}),
-    "Map": ("JSONPath", {"Map": {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": BRANCH, "End": True}}),
+    "Map": (
+        "JSONPath",
+        {"Map": {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": BRANCH, "End": True}},
+    ),
     "Map in JSONata": (
         "JSONata",
         {"Map": {"Type": "Map", "Items": [1], "ItemProcessor": BRANCH_IN_JSONATA, "End": True}},
