@@ -118,7 +118,7 @@ def test_a_corrupt_model_is_found_before_it_is_used(pipeline: Pipeline, artifact
         pipeline.client("s3").put_object(**place, Body=broken)
     ending = run.ends()
     assert (ending.outcome, run.entered()[-1]) == ("failed", "Evaluate")
-    assert "model.tar.gz" in failed_job(ending)["ExitMessage"]
+    assert "model.tar.gz" in failed_job(ending)["FailureReason"]
     assert run.packages() == []
     pipeline.client("s3").put_object(**place, Body=whole)
     assert_redrive_completes(run, "Evaluate")
@@ -209,7 +209,7 @@ def reclaimed(pipeline: Pipeline, *, seconds: float, wait_seconds: int) -> tuple
     limits = {"MaxRuntimeInSeconds": wait_seconds, "MaxWaitTimeInSeconds": wait_seconds}
     on_spot = {"EnableManagedSpotTraining": True, "StoppingCondition": limits}
     with (
-        pipeline.definition("Tune", Arguments={"TrainingJobDefinition": on_spot}),
+        pipeline.definition("Read prepared digest", Assign={"trainingJobDefinition": on_spot}),
         pipeline.held("s3:GetObject", containing="/prepared/train/"),
     ):
         run = pipeline.upload()

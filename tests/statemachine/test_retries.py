@@ -3,6 +3,7 @@
 import pytest
 
 from local.embedded.task_errors import TaskError
+from local.embedded.tasks import TaskCall
 from tests.statemachine.machine import CHAMPION, GOOD_DAY, Ending, failed_job, raised, run
 
 THROTTLED = TaskError("SageMaker.SageMakerException", "Rate exceeded")
@@ -109,3 +110,12 @@ def test_each_attempt_to_ask_has_its_own_token() -> None:
 def test_a_payload_over_256_kib_is_refused_as_on_aws() -> None:
     ending = run({"Keep model": {"Payload": {"padding": "x" * 300_000}}})
     assert (ending.status, ending.error) == ("FAILED", "States.DataLimitExceeded")
+
+
+def test_an_error_inside_the_embedded_step_functions_ends_the_execution() -> None:
+    def break_down(call: TaskCall) -> None:
+        raise KeyError("UnheardOf")
+
+    ending = run({"Tune": break_down})
+    assert (ending.status, ending.error) == ("FAILED", "States.Runtime")
+    assert "UnheardOf" in str(ending.cause)

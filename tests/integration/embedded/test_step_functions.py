@@ -6,6 +6,7 @@ import uuid
 import zipfile
 from collections.abc import Callable
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -259,3 +260,16 @@ def test_a_token_is_good_for_nothing_once_its_task_has_timed_out(
     token = json.loads(scheduled["taskScheduledEventDetails"]["parameters"])["Payload"]["token"]
     with pytest.raises(states.exceptions.TaskTimedOut):
         states.send_task_success(taskToken=token, output="{}")
+
+
+@pytest.mark.parametrize("value", ["[1]", '"text"', "1", "null", "true"])
+def test_the_page_shows_executions_whatever_their_input_and_output_are(aws: Aws, value: str) -> None:
+    states = aws.client("stepfunctions")
+    definition = {"StartAt": "Pass", "States": {"Pass": {"Type": "Pass", "End": True}}}
+    machine = states.create_state_machine(
+        name=f"m{uuid.uuid4().hex}", definition=json.dumps(definition), roleArn=ROLE
+    )
+    started = states.start_execution(stateMachineArn=machine["stateMachineArn"], input=value)
+    assert json.loads(ending(aws, started["executionArn"])["output"]) == json.loads(value)
+    with urlopen(f"{aws.endpoint_url}/_mpg/") as page:
+        assert started["executionArn"].rpartition(":")[2] in page.read().decode()

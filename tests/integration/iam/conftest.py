@@ -55,6 +55,7 @@ def _do_everything(pipeline: Pipeline) -> None:
     _decide_at_odd_times(pipeline)
     _with_deleted_files(pipeline)
     _all_trials_fail(pipeline).told()
+    _fails(pipeline, "/prepared/").told()
     _without_events(pipeline)
     _with_broken_mail(pipeline, approved)
 
@@ -149,7 +150,12 @@ def _with_deleted_files(pipeline: Pipeline) -> None:
 
 
 def _all_trials_fail(pipeline: Pipeline) -> Run:
-    pipeline.fault("s3:PutObject", containing="/tuning/", error="AccessDenied", times=None)
+    return _fails(pipeline, "/tuning/")
+
+
+def _fails(pipeline: Pipeline, output: str) -> Run:
+    """A run whose job cannot write this."""
+    pipeline.fault("s3:PutObject", containing=output, error="AccessDenied", times=None)
     run = pipeline.upload()
     assert run.is_over().outcome == "failed"
     pipeline.heal()
@@ -165,7 +171,7 @@ def _without_events(pipeline: Pipeline) -> None:
         pipeline.fault("sagemaker:UpdateModelPackage", error="InternalFailure", times=None)
         assert unfinished.approve_by_mail() != 404
         pipeline.heal()
-        failed = _all_trials_fail(pipeline)
+        failed, unprepared = _all_trials_fail(pipeline), _fails(pipeline, "/prepared/")
         with _no_mail(pipeline):
             assert "SweepIncomplete" in pipeline.invoke("SweepFunction", {})
         for state, output in JOBS:
@@ -173,7 +179,7 @@ def _without_events(pipeline: Pipeline) -> None:
         pipeline.sweep()
         assert (rejected.is_over().outcome, unfinished.is_over().outcome) == ("rejected", "approved")
         pipeline.sweep()
-        for run in (rejected, unfinished, failed):
+        for run in (rejected, unfinished, failed, unprepared):
             run.told()
 
 

@@ -129,6 +129,10 @@ def test_a_failed_processing_job_says_what_its_program_left_as_its_message(
     assert described["ProcessingJobStatus"] == "Failed"
     assert described["FailureReason"] == "AlgorithmError: bad line in /opt/ml/processing/input, exit code: 1"
     assert described["ExitMessage"] == "bad line in /opt/ml/processing/input"
+    # No documented event has it, so Step Functions is not told of it either.
+    told = sagemaker.wait_for_event("processing", described["ProcessingJobName"])
+    assert (told["ProcessingJobStatus"], told["FailureReason"]) == ("Failed", described["FailureReason"])
+    assert "ExitMessage" not in told
     assert "prepared/half.csv" not in aws.s3.keys
 
 

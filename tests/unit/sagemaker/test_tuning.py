@@ -112,7 +112,13 @@ def test_trials_are_training_jobs_of_the_tuning_job(
     sagemaker: SageMaker, search: FakeSearch, workers: FakeWorkers
 ) -> None:
     workers.program = trial(lambda alpha: alpha)
-    arn = tune(sagemaker, TUNING | {"Tags": [{"Key": "team", "Value": "a"}]})["HyperParameterTuningJobArn"]
+    tuned = tune(sagemaker, TUNING | {"Tags": [{"Key": "team", "Value": "a"}]})
+    arn = tuned["HyperParameterTuningJobArn"]
+    told = sagemaker.wait_for_event("tuning", "tune")
+    assert told["Tags"] == {"team": "a"}
+    assert told["CreationTime"] == int(tuned["CreationTime"] * 1000)
+    best = tuned["BestTrainingJob"]["CreationTime"]
+    assert told["BestTrainingJob"]["CreationTime"] == int(best * 1000)
 
     summaries = trials(sagemaker)
     assert [each["TrainingJobName"][:9] for each in summaries] == [
