@@ -8,12 +8,13 @@ from typing import Any
 from aws import client
 from patience import read_patiently
 from runs import run_id
+from telemetry import ForPeople
 
 ENDED_BADLY = {"FAILED", "ABORTED", "TIMED_OUT"}
 ENDED = ENDED_BADLY | {"SUCCEEDED"}
 
 
-class NotEnded(Exception):
+class NotEnded(ForPeople):
     """An event says that an execution ended, and Step Functions that it runs. Its text is the execution."""
 
 

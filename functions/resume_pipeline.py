@@ -19,14 +19,14 @@ from mails import Mail, facts_block, paragraphs, send
 from packages import read_status, verdict_of
 from patience import read_patiently
 from resuming import Settled, in_words, settle
-from telemetry import Answer, Event, count, logger, measure, observed
+from telemetry import Answer, Event, ForPeople, count, logger, measure, observed
 from text import defang, many_lines, one_line, readable_time
 from told import tell_once
 
 prepare("stepfunctions", "sagemaker")
 
 
-class DecisionNotVisible(Exception):
+class DecisionNotVisible(ForPeople):
     """An event says that a package was decided, and SageMaker that it was not."""
 
 

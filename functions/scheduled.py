@@ -15,13 +15,13 @@ from typing import Any
 
 from aws import client
 from patience import read_patiently
-from telemetry import count, logger
+from telemetry import ForPeople, count, logger
 
 # What may have been written since: nothing but that the task is under way.
 _STARTED = "TaskStarted"
 
 
-class RequestNotScheduled(Exception):
+class RequestNotScheduled(ForPeople):
     """No execution asks for this. The text names the execution that the event names."""
 
 

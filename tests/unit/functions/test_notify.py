@@ -164,10 +164,9 @@ def test_of_all_the_runs_beyond_a_days_limit_the_first_is_mailed(
     world: World, context: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def end(number: int, day: str = "2026-03-01") -> None:
-        told = event("notify-too-many-runs")
-        cause = told["detail"]["cause"].replace("2026-03-01", day)
-        told["detail"] |= {"executionArn": f"{EXECUTION}{number}", "cause": cause}
-        notify.handler(told, context)
+        cause = event("notify-too-many-runs")["detail"]["cause"].replace("2026-03-01", day)
+        arn = f"{EXECUTION}{number}"
+        notify.handler(ended(world, "notify-too-many-runs", executionArn=arn, cause=cause), context)
 
     for number in range(30):
         end(number)

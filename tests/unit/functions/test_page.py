@@ -14,11 +14,13 @@ from details import Details, Point, parse_points, parse_predictions
 from markup import document, element
 from page import decided_page, expired_page, message_page, open_page
 from page_form import Entry
+from tests.evaluation import EVALUATION
 from tests.unit.functions.conftest import event
 from text import many_lines, number, one_line
 
 HOSTILE = "https://evil \"'><script>alert(1)</script><img src=x onerror=alert(1)>&amp;{{7*7}}"
-FACTS = {key: value for key, value in event("request_approval-with-champion").items() if key != "task_token"}
+ASKED = {key: value for key, value in event("request_approval-with-champion").items() if key != "task_token"}
+FACTS = {**ASKED, "evaluation": EVALUATION}
 
 
 class Parsed(html.parser.HTMLParser):

@@ -69,11 +69,11 @@ def test_no_event_stops_the_jobs_of_an_execution_that_runs(world: World, stop: A
 
 
 def test_a_forged_start_or_number_of_redrives_is_not_looked_at(world: World, context: Any) -> None:
-    other = {f"mpg-20200101-0000-{RUN[-8:]}-preprocess-0-0": "InProgress", f"{RUN}-0-0": "InProgress"}
+    other = {f"mpg-20200101-0000-{RUN[-8:]}-preprocess-0-0": "InProgress", f"{RUN}-0": "InProgress"}
     world.sagemaker.jobs = {**other, f"{RUN}-preprocess-7-0": "InProgress"}
     told = ended(world, "stop_jobs-aborted")
     told["detail"] |= {"startDate": 1577836800000, "redriveCount": 99}
-    assert stop_jobs.handler(told, context) == {"stopped": [f"{RUN}-0-0"]}
+    assert stop_jobs.handler(told, context) == {"stopped": [f"{RUN}-0"]}
 
 
 def test_the_job_of_a_redrive_that_comes_at_this_very_moment_goes_on(world: World, stop: Any) -> None:

@@ -116,7 +116,8 @@ def test_the_list_of_approvals_obeys_nothing_that_was_typed() -> None:
         ["requested_at", "file", "run_id", "status", "decided_at", "reviewer", "via", "address", "comment"],
         f"x\n{TERMINAL}",
     )
-    assert all(cell.isprintable() for cell in approvals_row({**request, "mse": 1.0}))
+    changed = {"verdict": f"x\n{TERMINAL}"}
+    assert all(cell.isprintable() for cell in approvals_row({**request, "mse": 1.0, "changed_to": changed}))
 
 
 def test_no_link_that_somebody_else_wrote_can_be_clicked_in_the_terminal() -> None:
@@ -135,7 +136,9 @@ def test_no_link_that_somebody_else_wrote_can_be_clicked_in_the_terminal() -> No
         "address",
         "comment",
     ]
-    shown = " ".join(approvals_row({**dict.fromkeys(names, link), "mse": 1.0}))
+    shown = " ".join(
+        approvals_row({**dict.fromkeys(names, link), "mse": 1.0, "changed_to": {"verdict": link}})
+    )
     assert "see https[:]//evil[.]example" in file.getvalue()
     assert "://" not in file.getvalue() + shown
 

@@ -15,7 +15,7 @@ from tests.unit.security.conftest import ROOT
 
 SCRIPTS = sorted([*(ROOT / "functions").glob("*.py"), *(ROOT / "processing").glob("*.py")])
 OWN = {path.stem for path in SCRIPTS}
-LIBRARIES = {"aws_lambda_powertools", "boto3", "botocore", "numpy", "xgboost"}
+LIBRARIES = {"aws_lambda_powertools", "aws_xray_sdk", "boto3", "botocore", "numpy", "xgboost"}
 STANDARD = {
     "__future__", "argparse", "base64", "binascii", "collections", "contextlib", "csv", "dataclasses", "datetime",
     "functools", "gzip", "hashlib", "io", "itertools", "json", "logging", "math", "os", "pathlib", "re", "secrets",

@@ -207,18 +207,18 @@ def test_each_job_runs_as_the_role_that_is_made_for_it() -> None:
     definition = json.loads((ROOT / "statemachine" / "pipeline.asl.json").read_text(encoding="utf-8"))
     assert dict(roles_named_in(definition["States"])) == {
         "Preprocess": "${PreprocessingRoleArn}",
-        "Tune": "${TrainingRoleArn}",
+        "Read prepared digest": "${TrainingRoleArn}",
         "Evaluate": "${EvaluationRoleArn}",
         "Create model": "${ModelRoleArn}",
     }
 
 
 def roles_named_in(states: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The name of each state that hands over a role, and which."""
+    """The name of each state that says which role a job gets, and which."""
     for name, state in states.items():
-        arguments = state.get("Arguments", {})
-        for place in (arguments, arguments.get("TrainingJobDefinition", {})):
-            for member in place.keys() & {"RoleArn", "ExecutionRoleArn"}:
+        # What Tune trains with is put together in the state before it.
+        for place in (state.get("Arguments", {}), state.get("Assign", {}).get("trainingJobDefinition", {})):
+            for member in {"RoleArn", "ExecutionRoleArn"}.intersection(place):
                 yield name, place[member]
 
 
