@@ -215,8 +215,8 @@ class Pipeline:
         """Wait until a job whose name contains this runs, and kill it."""
 
         def one_job() -> list[int]:
-            first = processes("cwd", str(self.work), name)[:1]
-            return processes("cwd", str(Path(f"/proc/{first[0]}/cwd").readlink())) if first else []
+            found = self._jobs(name)
+            return [pid for pid in found if container_of(pid) == container_of(found[0])]
 
         self._kill(one_job)
 
@@ -237,7 +237,12 @@ class Pipeline:
 
     def running_jobs(self, run: Run, step: str = "") -> list[int]:
         """The processes of a run's jobs: `preprocess`, `evaluate`, `predict` or all."""
-        return processes("cwd", str(self.work), f"{run.run_id}-{step}")
+        return self._jobs(f"{run.run_id}-{step}")
+
+    def _jobs(self, name: str) -> list[int]:
+        """The processes of jobs whose name contains this: they have the job's folder mounted, or work in it."""
+        texts = (str(self.work), name)
+        return processes("mountinfo", *texts) or processes("cwd", *texts)
 
     def _kill(self, find: Callable[[], list[int]]) -> None:
         victims = eventually(find, RUN_SECONDS)
@@ -355,7 +360,7 @@ class Pipeline:
 
 
 def processes(what: str, *texts: str) -> list[int]:
-    """Ids of the processes that have all these texts in `cmdline`, or in the path of their `cwd`."""
+    """Ids of the processes that have all these texts in `cmdline`, `mountinfo`, or the path of their `cwd`."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -366,6 +371,14 @@ def processes(what: str, *texts: str) -> list[int]:
         if all(text in content for text in texts):
             found.append(int(process.name))
     return found
+
+
+def container_of(pid: int) -> tuple[Path, ...]:
+    """What the processes of one job share: their mounts, or where there are no namespaces, their folder."""
+    try:
+        return tuple(Path(f"/proc/{pid}/{link}").readlink() for link in ("ns/mnt", "cwd"))
+    except OSError:
+        return ()  # It ended meanwhile.
 
 
 def _change(fields: dict[str, Any], changes: dict[str, Any]) -> None:
