@@ -95,15 +95,15 @@ class Aws:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
-    def client(self, service: str) -> Any:
-        """A boto3 client."""
+    def client(self, service: str, **config: Any) -> Any:
+        """A boto3 client; `config` is botocore's."""
         return boto3.client(
             service,
             endpoint_url=self.endpoint_url,
             region_name=REGION,
             aws_access_key_id=ROOT_ACCESS_KEY,
             aws_secret_access_key=self.secret,
-            config=Config(retries={"total_max_attempts": 1}),
+            config=Config(retries={"total_max_attempts": 1}, **config),
         )
 
 

@@ -4,13 +4,11 @@ import json
 import uuid
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from local.cli.endpoint import Endpoint
-from tests.conftest import REGION, Aws
+from tests.conftest import Aws
 from tests.integration.embedded.test_step_functions import ROLE
 
 LIST = {"Type": "Task", "Resource": "arn:aws:states:::aws-sdk:s3:listBuckets", "Next": "Then"}
@@ -19,15 +17,8 @@ ALL = ["States.ALL"]
 
 
 def tried(aws: Aws, definition: dict[str, Any], given: Any = None, **more: Any) -> dict[str, Any]:
-    client = boto3.client(
-        "stepfunctions",
-        endpoint_url=aws.endpoint_url,
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        # What the exported AWS_DISABLE_HOST_PREFIX_INJECTION does.
-        config=Config(inject_host_prefix=False),
-    )
+    # What the exported AWS_DISABLE_HOST_PREFIX_INJECTION does.
+    client = aws.client("stepfunctions", inject_host_prefix=False)
     asked = {"definition": json.dumps(definition), "roleArn": ROLE, "input": json.dumps(given or {}), **more}
     found: dict[str, Any] = client.test_state(**asked)
     found.pop("ResponseMetadata")
@@ -35,7 +26,7 @@ def tried(aws: Aws, definition: dict[str, Any], given: Any = None, **more: Any) 
 
 
 def test_the_exports_let_the_cli_reach_it() -> None:
-    assert Endpoint(1).variables()["AWS_DISABLE_HOST_PREFIX_INJECTION"] == "true"
+    assert Endpoint(1, "secret").variables()["AWS_DISABLE_HOST_PREFIX_INJECTION"] == "true"
 
 
 @pytest.mark.parametrize(
