@@ -1,6 +1,7 @@
-"""The check that the XGBoost image serves a model with a script where no network is."""
+"""The check that the XGBoost image serves a model of ours without a network, and where its outputs lie."""
 
 import io
+import json
 import tarfile
 import uuid
 from typing import Any
@@ -9,18 +10,10 @@ from deploy.preflight.checks import JOB_SECONDS, Account, CannotTell, Check, See
 from deploy.preflight.reading import definition, image_uri
 
 # Answers each line of a request with itself.
-_SCRIPT = b"""\
-def model_fn(model_dir):
-    return None
-
-def input_fn(body, content_type):
-    return body.decode() if isinstance(body, bytes) else body
-
-def predict_fn(lines, model):
-    return lines
-
-def output_fn(lines, accept):
-    return lines, accept
+_MODULE = b"""\
+def main(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/csv")])
+    return [b"" if environ["PATH_INFO"] == "/ping" else environ["wsgi.input"].read()]
 """
 _LINES = b"1,2\n3,4\n"
 
@@ -32,11 +25,12 @@ def environment() -> dict[str, str]:
 
 
 def put_model(account: Account) -> str:
-    """Upload a model that is only its script; returns where it lies."""
-    archive, script = io.BytesIO(), tarfile.TarInfo(f"code/{environment()['SAGEMAKER_PROGRAM']}")
-    script.size = len(_SCRIPT)
+    """Upload a model that is only what serves it; returns where it lies."""
+    name = environment()["SAGEMAKER_SERVING_MODULE"].partition(":")[0]
+    archive, module = io.BytesIO(), tarfile.TarInfo(f"code/{name}.py")
+    module.size = len(_MODULE)
     with tarfile.open(fileobj=archive, mode="w:gz") as files:
-        files.addfile(script, io.BytesIO(_SCRIPT))
+        files.addfile(module, io.BytesIO(_MODULE))
     account.client("s3").put_object(
         Bucket=account.made["Bucket"], Key="model.tar.gz", Body=archive.getvalue()
     )
@@ -46,7 +40,10 @@ def put_model(account: Account) -> str:
 def _serves_in_isolation(account: Account) -> Seen:
     sagemaker, bucket = account.client("sagemaker"), account.made["Bucket"]
     name = f"mpg-preflight-{uuid.uuid4().hex[:8]}"
-    account.client("s3").put_object(Bucket=bucket, Key="batch/lines.csv", Body=_LINES)
+    s3 = account.client("s3")
+    s3.put_object(Bucket=bucket, Key="batch/lines.csv", Body=_LINES)
+    manifest = [{"prefix": f"s3://{bucket}/batch/"}, "lines.csv"]
+    s3.put_object(Bucket=bucket, Key="batch/batch.manifest", Body=json.dumps(manifest).encode())
     sagemaker.create_model(
         ModelName=name,
         ExecutionRoleArn=account.made["JobRole"],
@@ -66,14 +63,17 @@ def _serves_in_isolation(account: Account) -> Seen:
     job = until(ended, JOB_SECONDS, "the transform job works")
     if job["TransformJobStatus"] != "Completed":
         return Seen("differs", f"{job['TransformJobStatus']}: {job.get('FailureReason', 'no reason')}"[:300])
-    answer = account.client("s3").get_object(Bucket=bucket, Key="predictions/lines.csv.out")["Body"].read()
+    outputs = [found["Key"] for found in s3.list_objects_v2(Bucket=bucket, Prefix="predictions/")["Contents"]]
+    if outputs != ["predictions/lines.csv.out"]:
+        return Seen("differs", f"Completed, and what was predicted lies at {', '.join(outputs)}"[:300])
+    answer = s3.get_object(Bucket=bucket, Key=outputs[0])["Body"].read()
     if answer.split() != _LINES.split():
         raise CannotTell(f"the job answered {answer[:100]!r}")
-    return Seen("ok", "Completed, each line answered")
+    return Seen("ok", f"Completed, each line answered in {outputs[0]}")
 
 
 def _transform(name: str, bucket: str) -> dict[str, Any]:
-    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{bucket}/batch/"}
+    source = {"S3DataType": "ManifestFile", "S3Uri": f"s3://{bucket}/batch/batch.manifest"}
     return {
         "TransformJobName": name,
         "ModelName": name,
@@ -94,8 +94,10 @@ def _transform(name: str, bucket: str) -> dict[str, Any]:
 
 CHECKS = (
     Check(
-        "The XGBoost image serves a model's script under network isolation, in the pipeline's environment",
-        "aws sagemaker describe-transform-job --transform-job-name <of a model with EnableNetworkIsolation>",
+        "The XGBoost image serves a model of ours under network isolation, in the pipeline's environment, "
+        "and what it predicts for a manifest lies below S3OutputPath by the names in it",
+        "aws sagemaker describe-transform-job --transform-job-name <of a model with EnableNetworkIsolation>; "
+        "aws s3 ls --recursive <its S3OutputPath>",
         _serves_in_isolation,
     ),
 )

@@ -12,7 +12,7 @@ import urllib.request
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,13 +33,16 @@ SKLEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1
 EVENTS = sorted((ROOT / "events").glob("*.json"))
 SAMPLE = (ROOT / "data" / "auto-mpg.csv").read_bytes()
 BROKEN = SAMPLE.replace(b",130", b",many", 1)
-# Keeps the token of an execution that waits for it.
+# Keeps the token of an execution that waits for it, and is at work until the item is gone.
 KEEPER = """
-import boto3, os
+import boto3, time
 
 def handler(event, context):
     table = boto3.resource("dynamodb").Table(event["table"])
-    table.put_item(Item={"pk": "waiting#" + event["execution_arn"], "token": event["task_token"]})
+    key = {"pk": "waiting#" + event["execution_arn"]}
+    table.put_item(Item={**key, "token": event["task_token"]})
+    while "Item" in table.get_item(Key=key):
+        time.sleep(0.05)
 """
 
 
@@ -83,13 +86,22 @@ class Stage:
 
     def wait_for_a_token(self, **request: Any) -> tuple[str, str]:
         """Start an execution that waits after such a request; returns its ARN and the token."""
+        with self.scheduled(**request) as waiting:
+            return waiting
+
+    @contextmanager
+    def scheduled(self, **request: Any) -> Iterator[tuple[str, str]]:
+        """The same; while entered, the function that got the request is at work."""
         states = self.aws.client("stepfunctions")
         started = states.start_execution(stateMachineArn=self.machine, input=json.dumps(request))
         arn = str(started["executionArn"])
         table = cast(Any, self.aws.client("dynamodb"))
         key = {"pk": {"S": f"waiting#{arn}"}}
         item = eventually(lambda: table.get_item(TableName=self.table, Key=key).get("Item"))
-        return arn, str(item["token"]["S"])
+        try:
+            yield arn, str(item["token"]["S"])
+        finally:
+            table.delete_item(TableName=self.table, Key=key)
 
     def end(self, name: str) -> dict[str, str]:
         """Let an execution end as an event tells it; the change that makes the event one about it."""
@@ -204,13 +216,13 @@ def ask(stage: Stage, event: str = "request_approval-first-model") -> Asked:
     """Let the function ask, and take the link from the mail."""
     given = json.loads((ROOT / "events" / f"{event}.json").read_text(encoding="utf-8"))
     package_arn = stage.register(stage.keep(given["run_id"], champion=event.endswith("champion")))
-    execution_arn, token = stage.wait_for_a_token(**{**given, "model_package_arn": package_arn})
-    changes = {
-        given["task_token"]: token,
-        given["execution_arn"]: execution_arn,
-        given["model_package_arn"]: package_arn,
-    }
-    assert stage.invoke(event, changes) == {"asked": True}
+    with stage.scheduled(**{**given, "model_package_arn": package_arn}) as (execution_arn, token):
+        changes = {
+            given["task_token"]: token,
+            given["execution_arn"]: execution_arn,
+            given["model_package_arn"]: package_arn,
+        }
+        assert stage.invoke(event, changes) == {"asked": True}
     (link_id,) = re.findall(r"/review/([\w-]{43})$", stage.mails()[-1]["text"], re.MULTILINE)
     mailed = json.loads((ROOT / "events" / "review-get.json").read_text(encoding="utf-8"))["rawPath"]
     return Asked(package_arn, execution_arn, {**changes, mailed: f"/review/{link_id}"})
@@ -277,15 +289,15 @@ def test_what_was_evaluated_is_kept_and_what_was_changed_is_refused(stage: Stage
     folder = f"runs/{given['run_id']}/evaluation"
     stage.upload(f"{folder}/evaluation.json", evaluation)
     stage.upload(f"{folder}/model.tar.gz", b"a model")
-    arn, _ = stage.wait_for_a_token(**{**given, "evaluation_digest": digest(evaluation)})
-    told = {given["evaluation_digest"]: digest(evaluation), given["execution_arn"]: arn}
-    assert stage.invoke("keep_model-evaluated", told) == figures
-    kept = stage.aws.client("s3").get_object(
-        Bucket=stage.bucket, Key=f"models/{given['run_id']}/model.tar.gz"
-    )
-    assert kept["Body"].read() == b"a model"
-    stage.upload(f"{folder}/model.tar.gz", b"another")
-    refused = stage.invoke("keep_model-changed", told)
+    with stage.scheduled(**{**given, "evaluation_digest": digest(evaluation)}) as (arn, _):
+        told = {given["evaluation_digest"]: digest(evaluation), given["execution_arn"]: arn}
+        assert stage.invoke("keep_model-evaluated", told) == figures
+        kept = stage.aws.client("s3").get_object(
+            Bucket=stage.bucket, Key=f"models/{given['run_id']}/model.tar.gz"
+        )
+        assert kept["Body"].read() == b"a model"
+        stage.upload(f"{folder}/model.tar.gz", b"another")
+        refused = stage.invoke("keep_model-changed", told)
     assert refused["errorType"] == "ArtifactRefused"
     assert refused["errorMessage"].startswith(f"{folder}/model.tar.gz was changed")
 
@@ -491,7 +503,7 @@ def _machine(aws: Aws, name: str) -> str:
         Role=ROLE,
         Handler="keeper.handler",
         Code={"ZipFile": archive.getvalue()},
-        Timeout=20,
+        Timeout=60,
     )
     told = "'task_token': $states.context.Task.Token, 'execution_arn': $states.context.Execution.Id"
     payload = f"{{% $merge([$states.input, {{'table': '{name}', {told}}}]) %}}"

@@ -271,5 +271,5 @@ def test_the_page_shows_executions_whatever_their_input_and_output_are(aws: Aws,
     )
     started = states.start_execution(stateMachineArn=machine["stateMachineArn"], input=value)
     assert json.loads(ending(aws, started["executionArn"])["output"]) == json.loads(value)
-    with urlopen(f"{aws.endpoint_url}/_mpg/") as page:
+    with urlopen(aws.pages) as page:
         assert started["executionArn"].rpartition(":")[2] in page.read().decode()
