@@ -62,9 +62,8 @@ def smallest_quotas(pipeline: Pipeline) -> dict[str, int]:
 
 def failures(run: Run) -> list[str]:
     """The names of the errors that the execution met."""
-    return [
-        event["taskFailedEventDetails"]["error"] for event in run.history() if event["type"] == "TaskFailed"
-    ]
+    details = ("taskFailedEventDetails", "taskSubmitFailedEventDetails")
+    return [event[name]["error"] for event in run.history() for name in details if name in event]
 
 
 def uploaded_rows(run: Run) -> int:
