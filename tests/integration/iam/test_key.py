@@ -71,7 +71,7 @@ def test_without_a_service_in_a_roles_statement_a_use_of_the_key_is_refused(
         ("CheckUploadRole", "UseKey", "AccessDenied", "kms:Decrypt"),
         ("PreprocessingRole", "EncryptVolumes", "SageMaker.AmazonSageMakerException", "kms:CreateGrant"),
         ("EvaluationRole", "UseKey", "States.TaskFailed", "kms:Decrypt"),
-        ("RequestApprovalRole", "UseKey", "ClientError", "kms:Decrypt"),
+        ("RequestApprovalRole", "UseKey", "AccessDenied", "kms:Decrypt"),
     ],
 )
 def test_a_role_that_may_not_use_the_key_fails_the_run_which_can_be_redriven(
