@@ -21,6 +21,7 @@ from local.embedded.faults import with_faults
 from local.embedded.iam import Questions, sagemaker_resource
 from local.embedded.integrations import AwsIntegrations
 from local.embedded.mailbox import Mailbox
+from local.embedded.page import render
 from local.embedded.sagemaker_api import Permissions, sagemaker_handler
 from local.embedded.traces import answer_xray
 from local.sagemaker import SageMaker
@@ -124,8 +125,6 @@ async def _answer(path: str, mailbox: Mailbox, questions: Questions, send: Any) 
 
 
 def _page(mailbox: Mailbox) -> str:
-    from local.cli.page import render
-
     return render(mailbox.mails(), seams.executions())
 
 

@@ -1,7 +1,7 @@
 from html.parser import HTMLParser
 from typing import Any
 
-from local.cli.page import render
+from local.embedded.page import render
 
 
 def mail(**changes: str) -> dict[str, Any]:
