@@ -161,17 +161,25 @@ def read_line(process: "subprocess.Popen[str]", seconds: float = START_SECONDS) 
 
 def eventually(found: Any, seconds: float = 30.0) -> Any:
     """Call `found` until it returns something true, and return that; fails when the time is over."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    for _ in looks(seconds):
         if value := found():
             return value
-        time.sleep(0.05)
     raise AssertionError(f"nothing came within {seconds} seconds")
 
 
 def eventually_none(left: Any, seconds: float = 30.0) -> None:
     """Call `left` until it returns nothing; shows what is left when the time is over."""
-    deadline = time.monotonic() + seconds
-    while (found := left()) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not found
+    found = None
+    for _ in looks(seconds):
+        if not (found := left()):
+            return
+    raise AssertionError(f"{found!r} was left after {seconds} seconds")
+
+
+def looks(seconds: float) -> Iterator[None]:
+    """A moment to look, again and again until the time is over: soon at first, then four times a second."""
+    deadline, pause = time.monotonic() + seconds, 0.01
+    while time.monotonic() < deadline:
+        yield
+        time.sleep(pause)
+        pause = min(1.3 * pause, 0.25)
