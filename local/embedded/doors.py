@@ -33,7 +33,7 @@ def with_doors(port: int, pages: str, application: Application) -> Application:
             await application(scope, receive, send)
         elif problem := _foreign(scope, port):
             await _refuse(send, 403, problem)
-        elif _EMULATORS.match(scope["path"]) and not _answers_cloudformation(scope):
+        elif _EMULATORS.match(scope["path"]) and not answers_cloudformation(scope):
             await _refuse(send, 404, "There is no such page.")
         elif not scope["path"].startswith("/_mpg/"):
             await application(scope, receive, send)
@@ -68,7 +68,8 @@ def _opens_link(scope: Any, host: str, headers: Mapping[str, str]) -> bool:
     return scope["method"] == "GET" and navigates == ("navigate", "document") and linked
 
 
-def _answers_cloudformation(scope: Any) -> bool:
+def answers_cloudformation(scope: Mapping[str, Any]) -> bool:
+    """Whether this is a custom resource's answer, which nobody signs."""
     return scope["method"] == "PUT" and bool(scope["path"].startswith(_CUSTOM_RESOURCE))
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
-from tests.e2e.chromium import find_chromium
+from tests.e2e.chromium import ARGUMENTS, find_chromium
 from tests.e2e.up import Asked, Up, ask, running
 
 CHROMIUM = find_chromium()
@@ -12,13 +13,21 @@ NEED_CHROMIUM = ["test_approval_in_chromium.py", "test_web_pages_in_chromium.py"
 collect_ignore = [] if CHROMIUM else NEED_CHROMIUM
 
 
-def pytest_report_collectionfinish() -> str:
+def pytest_report_header() -> str:
     if CHROMIUM:
         return f"browser of tests/e2e: {CHROMIUM}"
     return (
         f"not collected: {', '.join(NEED_CHROMIUM)} of tests/e2e, because there is no Chromium here. "
         "Install one, or name one with CHROMIUM=/path/to/it; the other tests ask the page the same over HTTP."
     )
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

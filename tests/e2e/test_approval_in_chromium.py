@@ -9,22 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, FloatRect, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, FloatRect, Page
 
-from tests.e2e.chromium import ARGUMENTS, find_chromium
 from tests.e2e.up import UNDECIDED, Asked, Up, ask
 from tests.e2e.visitor import approve, look
 
 DESKTOP, PHONE = (900, 1000), (320, 640)
 MILLISECONDS = 20_000
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -7,10 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Response, sync_playwright
+from playwright.sync_api import Browser, Response
 
 from tests.conftest import Aws, eventually
-from tests.e2e.chromium import ARGUMENTS, find_chromium
 
 # It even knows the address of the pages. Everything that a page may send without asking first is in it.
 HOSTILE = """<!doctype html><title>Funny cats</title>
@@ -29,14 +28,6 @@ fetch("{aws}/a-bucket", {{method: "PUT"}}).catch(() => document.body.append("PUT
 """
 CREDENTIALS = "X-Amz-Credential=test/20260101/us-east-1/lambda/aws4_request"
 SENT = 8
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @contextmanager

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs
 
+from local.embedded.doors import answers_cloudformation
 from local.embedded.signatures import Refused
 
 _ACCOUNT = "000000000000"
-_CUSTOM_RESOURCE = "/_ministack/cfn-response/"
 
 
 def secret_of(access_key: str, token: str) -> str:
@@ -35,7 +35,7 @@ def is_public(scope: Mapping[str, Any]) -> bool:
     if named := app._LAMBDA_URL_RE.match(host):
         _, conditions, _ = app._function_url_auth_target(named[1])
         return bool(conditions.get("lambda:FunctionUrlAuthType") != "AWS_IAM")
-    return scope["method"] == "PUT" and bool(scope["path"].startswith(_CUSTOM_RESOURCE))
+    return answers_cloudformation(scope)
 
 
 def unauthenticated(code: str, message: str, scope: Mapping[str, Any]) -> tuple[int, dict[str, str], bytes]:

@@ -9,7 +9,7 @@ from local.embedded.seams.encryption import after_deployment
 from local.embedded.seams.executions import json_object
 from local.embedded.seams.journey import MinistackExecution
 from local.embedded.seams.permissions import refusal
-from local.embedded.state_test import Watched, test_state, why_not_testable
+from local.embedded.single_state import Watched, try_state, why_not_testable
 from local.embedded.tasks import Integrations
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -68,7 +68,7 @@ def _test(request: Mapping[str, Any], integrations: Integrations) -> Answer:
     steps = MinistackExecution({"events": []}, context, {"name": name, "input": state_input}, lambda: True)
     watched = Watched(integrations, mock)
     retries = request.get("stateConfiguration", {}).get("retrierRetryCount", 0)
-    answer = test_state(state, state_input, steps, watched, retries)
+    answer = try_state(state, state_input, steps, watched, retries)
     if request.get("inspectionLevel", "INFO") != "INFO":
         answer["inspectionData"] = _inspected(state, state_input, steps, watched.seen)
     return 200, {"Content-Type": "application/x-amz-json-1.0"}, json.dumps(answer).encode()

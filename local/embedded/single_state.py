@@ -46,7 +46,7 @@ class Watched:
         return result
 
 
-def test_state(
+def try_state(
     state: Mapping[str, Any], state_input: Any, steps: Steps, integrations: Integrations, retries: int
 ) -> dict[str, Any]:
     """Status, output and next state, or error and cause, as TestState answers them.
