@@ -84,16 +84,21 @@ def _stack(endpoint: Endpoint) -> dict[str, Any]:
 
 
 @contextmanager
-def own_threshold(endpoint: Endpoint, threshold: float, interrupts: Interrupts) -> Iterator[str]:
-    """While entered, the deployed stack has this MseThreshold; gives the one that comes back afterwards."""
-    before = parameters(endpoint)["MseThreshold"]
-    own = before if float(before) == threshold else f"{threshold:g}"
+def own_parameters(
+    endpoint: Endpoint, wanted: Mapping[str, float], interrupts: Interrupts
+) -> Iterator[dict[str, str]]:
+    """While entered, the deployed stack has these parameters; gives those that come back afterwards."""
+    now = parameters(endpoint) if wanted else {}
+    before = {name: now[name] for name in wanted}
     try:
-        set_parameter(endpoint, "MseThreshold", own)
+        for name, value in wanted.items():
+            if value != float(before[name]):
+                set_parameter(endpoint, name, f"{value:g}")
         yield before
     finally:
         with interrupts.held():
-            set_parameter(endpoint, "MseThreshold", before)
+            for name, former in before.items():
+                set_parameter(endpoint, name, former)
 
 
 def set_parameter(endpoint: Endpoint, name: str, value: str) -> None:

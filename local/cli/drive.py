@@ -9,11 +9,13 @@ from local.cli import browser, deploy
 from local.cli.endpoint import Endpoint, Mail
 from local.cli.history import Ended
 from local.cli.outcome import Result, exit_message
+from local.cli.predictions import show_predictions
 from local.cli.problems import Trouble
-from local.cli.report import show_end, show_mail, show_model, show_predictions
+from local.cli.report import show_end, show_mail, show_model
 from local.cli.screen import Screen
 from local.cli.upload import find_execution, upload
 from local.cli.watch import Watch
+from local.cli.workloads import WrongWorkload, choose, key_of
 
 _LINK = re.compile(r"^https?://\S+$", re.MULTILINE)
 
@@ -31,11 +33,20 @@ class Drive:
         self._screen = screen
         self._stays = stays
 
-    def run(self, csv: Path, decision: str) -> None:
-        """Upload the file, follow it, decide (approve, reject or none), follow to the end. Raises Trouble."""
+    def run(self, file: Path, name: str | None, decision: str) -> None:
+        """Upload the file, follow it, decide (approve, reject or none), follow to the end.
+
+        `name` is the workload that was asked for. Raises Trouble.
+        """
         stack = deploy.outputs(self._endpoint)
-        self._result.threshold = float(deploy.parameters(self._endpoint)["MseThreshold"])
-        uploaded = upload(self._endpoint, csv, stack["BucketName"])
+        parameters = deploy.parameters(self._endpoint)
+        default = parameters["DefaultWorkload"]
+        try:
+            workload = choose(file, name, default)
+        except WrongWorkload as wrong:
+            raise Trouble(str(wrong)) from None
+        self._result.take_workload(workload, parameters)
+        uploaded = upload(self._endpoint, file, stack["BucketName"], key_of(file, workload, default))
         self._screen.heading(f"Uploaded to s3://{uploaded.bucket}/{uploaded.key}")
         arn = find_execution(self._endpoint, uploaded, stack["TableName"], stack["StateMachineArn"])
         self._result.execution_arn = arn

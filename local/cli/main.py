@@ -2,7 +2,6 @@
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -13,21 +12,6 @@ EXIT_CODES = """\
 Exit code 0: the pipeline did what it should with the file (approved, rejected, pending, expired,
 already processed). 1: the file was refused, or the model is worse than the threshold. 2: the pipeline itself
 failed, or the command line is wrong (no such file, say). 128 + signal: interrupted."""
-
-
-class CsvFile(click.Path):
-    """A readable file with a name that starts the pipeline."""
-
-    def __init__(self) -> None:
-        super().__init__(exists=True, dir_okay=False, readable=True, path_type=Path)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        path = Path(str(super().convert(value, param, ctx)))
-        if path.suffix != ".csv":
-            self.fail(
-                f"{path.name!r} does not end in .csv, and only such uploads start the pipeline.", param, ctx
-            )
-        return path
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -66,7 +50,14 @@ def approvals(as_json: bool) -> None:
 
 
 @cli.command(epilog=EXIT_CODES)
-@click.argument("csv", type=CsvFile(), default=SAMPLE)
+@click.argument(
+    "file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path), default=SAMPLE
+)
+@click.option(
+    "--workload",
+    metavar="NAME",
+    help="What the file is for.  [default: the workload that takes files with its ending]",
+)
 @click.option(
     "--decision",
     type=click.Choice(["approve", "reject", "none"]),
@@ -75,20 +66,27 @@ def approvals(as_json: bool) -> None:
     help="What to answer to the approval mail; none leaves the question open.",
 )
 @click.option(
-    "--threshold", type=click.FloatRange(min=0), help="MseThreshold for this run.  [default: as deployed]"
+    "--threshold",
+    type=click.FloatRange(min=0),
+    help="Limit of the gate for this run, where a stack parameter sets it.  [default: as deployed]",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object as the last line, the rest to stderr."
 )
-def run(csv: Path, decision: str, threshold: float | None, as_json: bool) -> None:
-    """Send a CSV of cars (default: the sample) through the pipeline and follow it.
+def run(file: Path, workload: str | None, decision: str, threshold: float | None, as_json: bool) -> None:
+    """Send a file (default: the sample) through the pipeline and follow it.
 
     Uses the `mpg up` of this checkout, or starts an embedded AWS of its own for the duration.
     """
     from local.cli.run import run_file
+    from local.cli.workloads import WrongWorkload, check_choice
 
+    try:
+        check_choice(file, workload, threshold)
+    except WrongWorkload as wrong:
+        raise click.UsageError(str(wrong)) from None
     with Interrupts() as interrupts:
-        sys.exit(run_file(interrupts, csv, decision, threshold, as_json=as_json))
+        sys.exit(run_file(interrupts, file, workload, decision, threshold, as_json=as_json))
 
 
 def main() -> None:

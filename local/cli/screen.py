@@ -160,3 +160,11 @@ def _plain(text: str, style: str = "") -> Text:
 def printable(text: str) -> str:
     """The text in one line, with a space for every character that a terminal would not show but obey."""
     return "".join(character if character.isprintable() else " " for character in text)
+
+
+def short(value: str) -> str:
+    """A number with as many digits as a person compares; any other text as it is."""
+    try:
+        return f"{float(value):.4g}"
+    except ValueError:
+        return value

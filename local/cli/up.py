@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Mapping
 from datetime import datetime
 
 from local.cli import deploy
@@ -42,7 +43,9 @@ def stay(interrupts: Interrupts, port: int | None) -> int:
     return 0
 
 
-def start(started: Session, screen: Screen, port: int | None, threshold: float | None) -> Endpoint:
+def start(
+    started: Session, screen: Screen, port: int | None, parameters: Mapping[str, float] | None = None
+) -> Endpoint:
     """Start the embedded AWS and deploy to it, showing how long each takes. Raises Trouble."""
     with screen.live():
         began = time.monotonic()
@@ -51,7 +54,7 @@ def start(started: Session, screen: Screen, port: int | None, threshold: float |
         screen.done("Start the embedded AWS", time.monotonic() - began, f"{endpoint.url}, application built")
         began = time.monotonic()
         screen.doing("Deploy with the SAM CLI", "template.yaml as it is")
-        started.deploy(endpoint, **({} if threshold is None else {"MseThreshold": f"{threshold:g}"}))
+        started.deploy(endpoint, **{name: f"{value:g}" for name, value in (parameters or {}).items()})
         screen.done("Deploy with the SAM CLI", time.monotonic() - began, f"stack {STACK}")
     return endpoint
 
@@ -73,7 +76,7 @@ def _serve(started: Session, instance: Instance, screen: Screen, port: int | Non
     began = time.monotonic()
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     instance.write(Note(pid=os.getpid(), port=None, work=str(started.work), started=now))
-    endpoint = start(started, screen, port, threshold=None)
+    endpoint = start(started, screen, port)
     instance.write(Note(pid=os.getpid(), port=endpoint.port, work=str(started.work), started=now))
     screen.line()
     screen.line(f"Ready after {time.monotonic() - began:.1f} s.", style="bold green")

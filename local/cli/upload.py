@@ -23,12 +23,11 @@ class Upload:
     """When the upload began, in epoch seconds."""
 
 
-def upload(endpoint: Endpoint, csv: Path, bucket: str) -> Upload:
-    """Upload a file as `incoming/<its name>`; the same name again makes a new version, which is a new run."""
-    key = f"incoming/{csv.name}"
-    body = csv.read_bytes()
+def upload(endpoint: Endpoint, file: Path, bucket: str, key: str) -> Upload:
+    """Upload a file; the same key again makes a new version, which is a new run."""
+    body = file.read_bytes()
     began = time.time()
-    answer = endpoint.client("s3").put_object(Bucket=bucket, Key=key, Body=body, ContentType="text/csv")
+    answer = endpoint.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
     return Upload(bucket, key, answer["VersionId"], began)
 
 
@@ -46,7 +45,7 @@ def find_execution(endpoint: Endpoint, found: Upload, table: str, state_machine_
         time.sleep(0.03)
     raise Trouble(
         f"The upload of {found.key} started no execution within {FIND_SECONDS:.0f} s",
-        "Only keys like incoming/*.csv do; what could not be delivered is in the rule's dead-letter queue.",
+        "Only keys below incoming/ do; what could not be delivered is in the rule's dead-letter queue.",
     )
 
 

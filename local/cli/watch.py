@@ -4,11 +4,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
+from common.evaluation import Evaluation
 from local.cli.endpoint import Endpoint, Mail
 from local.cli.history import Answered, Called, Ended, Entered, History, Left, Update
 from local.cli.outcome import Result
 from local.cli.problems import Trouble
-from local.cli.screen import Screen
+from local.cli.screen import Screen, short
 from local.cli.trials import Trial, Trials
 from shared.text import defang
 
@@ -101,8 +102,8 @@ class Watch:
                 self._take_call(resource, parameters)
             case Answered("describeTrainingJob", output):
                 self._result.best_hyperparameters = _visible(output.get("HyperParameters", {}))
-            case Answered("invoke", {"Payload": {"regression_metrics": _} as evaluation}):
-                self._result.take_evaluation(evaluation)
+            case Answered("invoke", {"Payload": {"metrics": _, "gate": _} as evaluation}):
+                self._result.take_evaluation(Evaluation.from_json(evaluation))
             case _:
                 pass
 
@@ -147,6 +148,6 @@ def _described(trial: Trial, trials: Trials) -> str:
     number = f"trial {trial.number:>2}"
     if trial.objective is None:
         return f"{number}  {trial.status.lower()}  {defang(trial.reason)}".rstrip()
-    tuned = "  ".join(f"{name} {float(value):.3g}" for name, value in sorted(trial.tuned.items()))
+    tuned = "  ".join(f"{name} {short(value)}" for name, value in sorted(trial.tuned.items()))
     early = "  stopped early" if trial.status == "Stopped" else ""
     return f"{number}  {trials.metric} {trial.objective:.4f}  best {trial.best:.4f}  ({tuned}){early}"
