@@ -49,7 +49,7 @@ def image_accounts(root: Path = ROOT) -> dict[str, str]:
     """Where the pipeline can be deployed: for each region the account that publishes the images there."""
     template = yaml_parse((root / "template.yaml").read_text(encoding="utf-8"))
     found = template["Mappings"]["SageMakerImages"]
-    return {region: str(entry["Account"]) for region, entry in found.items()}
+    return {region: str(entry["SageMaker"]) for region, entry in found.items()}
 
 
 def read_overrides(overrides: str | list[str]) -> dict[str, str]:

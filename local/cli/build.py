@@ -18,7 +18,15 @@ BUILDS = STATE_FOLDER / "build"
 OLD_BUILDS_KEPT = 1
 
 # pyproject.toml has settings of uv, which installs the Lambdas' dependencies.
-SOURCES = ("template.yaml", "samconfig.toml", "pyproject.toml", "statemachine", "functions", "processing")
+SOURCES = (
+    "template.yaml",
+    "stacks",
+    "samconfig.toml",
+    "pyproject.toml",
+    "statemachine",
+    "functions",
+    "processing",
+)
 
 
 def fingerprint(root: Path = ROOT) -> str:
