@@ -1,7 +1,7 @@
-"""template.yaml as CloudFormation gets it, SAM's transform done.
+"""template.yaml as CloudFormation receives it, after SAM's transform.
 
-`python -m audit.transformed` prints it with every option turned on: what stands in an `Fn::If` is not looked
-at otherwise.
+`python -m audit.transformed` prints it with every option turned on, because the audit would otherwise not
+look inside an `Fn::If`.
 """
 
 import json
@@ -20,17 +20,17 @@ REGION = "us-east-1"
 
 
 def written() -> dict[str, Any]:
-    """The template as written, short intrinsic functions in their long form."""
+    """The template as written, with short intrinsic functions in their long form."""
     template: dict[str, Any] = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
     return template
 
 
 def transformed() -> dict[str, Any]:
-    """The template after the transform, its intrinsic functions still to be evaluated."""
+    """The template after the transform, with its intrinsic functions not yet evaluated."""
     template = json.loads(json.dumps(written()))
     functions = template["Globals"]["Function"]
     for properties in (functions, *(resource["Properties"] for resource in template["Resources"].values())):
-        # `sam package` would have put what lies there into a bucket.
+        # `sam package` would have uploaded these files to a bucket.
         for source in {"CodeUri", "ContentUri", "DefinitionUri"} & properties.keys():
             properties[source] = "s3://artifacts/key"
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
@@ -39,7 +39,7 @@ def transformed() -> dict[str, Any]:
 
 
 def every_option_on(value: Any) -> Any:
-    """The value with each `Fn::If` as it is when its condition holds, and every parameter given."""
+    """The value with each `Fn::If` replaced by its true branch, and every parameter set."""
     match value:
         case {"Type": _, "Default": ""}:
             return {**value, "Default": "given"}

@@ -1,4 +1,4 @@
-"""The parts of what `mpg run` shows after the states."""
+"""The parts of the report that `mpg run` shows after the states."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ from local.cli.screen import Screen
 
 ROWS_SHOWN = 5
 CELL_SHOWN = 60
-# One line of predictions is the input row, with an upload's columns except mpg, and the prediction.
+# A line of predictions is the input row (an upload's columns except mpg) followed by the prediction.
 COLUMNS = (
     *(
         "cylinders",
@@ -29,7 +29,7 @@ COLUMNS = (
 
 
 def show_model(screen: Screen, result: Result, tuned: Sequence[str]) -> None:
-    """The figures of the evaluation, beside what they must beat, and the hyperparameters that were tuned."""
+    """The figures of the evaluation beside those that they must beat, and the tuned hyperparameters."""
     if result.mse is None:
         return
     screen.heading("The model, on rows it never saw")
@@ -52,7 +52,7 @@ def show_mail(screen: Screen, mail: Mail) -> None:
 
 
 def show_predictions(screen: Screen, endpoint: Endpoint, result: Result) -> None:
-    """Where the predictions are, how many, and the first of them. Notes their number in the result."""
+    """Where the predictions are, how many, and the first few. Records their number in the result."""
     if result.predictions_uri is None:
         return
     place = urlsplit(result.predictions_uri)

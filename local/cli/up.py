@@ -16,7 +16,7 @@ from local.cli.session import Session, session
 
 
 def stay(interrupts: Interrupts, port: int | None) -> int:
-    """Start, deploy, say what to do next, and stay. Gives the exit code."""
+    """Start, deploy, say what to do next, and keep running. Returns the exit code."""
     screen = Screen.on(stderr=False)
     try:
         instance, stale = Instance.claim(NOTE)
@@ -34,7 +34,7 @@ def stay(interrupts: Interrupts, port: int | None) -> int:
         screen.close()
         screen.line()
         screen.line("Stopped. Nothing is left running, and nothing was kept.")
-        # To stop it is how it is meant to end, once it was ready.
+        # Once it was ready, being stopped is its normal end.
         return 0 if instance.is_ready else interrupted.exit_code
     finally:
         instance.release()
@@ -43,7 +43,7 @@ def stay(interrupts: Interrupts, port: int | None) -> int:
 
 
 def start(started: Session, screen: Screen, port: int | None, threshold: float | None) -> Endpoint:
-    """Start the embedded AWS and deploy to it, showing how long each takes. Raises Trouble."""
+    """Start the embedded AWS and deploy to it, and show how long each takes. Raises Trouble."""
     with screen.live():
         began = time.monotonic()
         screen.doing("Start the embedded AWS", "and build the application")
@@ -57,7 +57,7 @@ def start(started: Session, screen: Screen, port: int | None, threshold: float |
 
 
 def show_trouble(screen: Screen, trouble: Trouble) -> int:
-    """Say what failed, with the output that shows why. Gives the exit code."""
+    """Say what failed, with the output that shows why. Returns the exit code."""
     screen.close()
     if trouble.output:
         screen.line()
