@@ -1,4 +1,4 @@
-"""template.yaml as CloudFormation gets it, SAM's transform done.
+"""template.yaml as CloudFormation receives it, after SAM's transform.
 
 `python -m audit.transformed` prints it with every option turned on, because checkov does not look inside an
 `Fn::If`. With the path of another template it prints that one.
@@ -30,7 +30,7 @@ def transformed(path: Path = TEMPLATE) -> dict[str, Any]:
     template = json.loads(json.dumps(written(path)))
     functions = template.get("Globals", {}).get("Function", {})
     for properties in (functions, *(resource["Properties"] for resource in template["Resources"].values())):
-        # `sam package` would have put what lies there into a bucket.
+        # `sam package` would have uploaded these files to a bucket.
         for source in {"CodeUri", "ContentUri", "DefinitionUri"} & properties.keys():
             properties[source] = "s3://artifacts/key"
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
@@ -39,7 +39,7 @@ def transformed(path: Path = TEMPLATE) -> dict[str, Any]:
 
 
 def every_option_on(value: Any) -> Any:
-    """The value with each `Fn::If` as it is when its condition holds, and every parameter given."""
+    """The value with each `Fn::If` replaced by its true branch, and every parameter set."""
     match value:
         case {"Type": _, "Default": ""}:
             return {**value, "Default": "given"}

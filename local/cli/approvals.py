@@ -35,13 +35,13 @@ WHY_SHOWN = 40
 
 
 def show(*, as_json: bool) -> int:
-    """Print every request of the running `mpg up`, the oldest first. Gives the exit code."""
+    """Print every request of the running `mpg up`, oldest first. Returns the exit code."""
     screen = Screen.on(stderr=as_json)
     try:
         note = read_running(NOTE)
         endpoint = endpoint_of(note) if note else None
         if endpoint is None:
-            raise Trouble("No mpg up runs for this checkout", "Start it with `mpg up`; it keeps the records.")
+            raise Trouble("No mpg up is running for this checkout", "Start one with `mpg up`.")
         with connected(endpoint):
             requests = [read_request(record, time.time()) for record in _records(endpoint)]
     except Trouble as trouble:
@@ -57,7 +57,7 @@ def show(*, as_json: bool) -> int:
 
 
 def read_request(record: Mapping[str, Any], moment: float) -> dict[str, Any]:
-    """A record of the table as `--json` prints it. `moment`, in epoch seconds, tells pending from expired."""
+    """A record as `--json` prints it. `moment`, in epoch seconds, separates pending from expired."""
     facts = json.loads(record["facts"])
     evaluation = Evaluation.from_json(facts.get("evaluation"))
     status = str(record["status"]).lower()
@@ -87,7 +87,7 @@ def read_request(record: Mapping[str, Any], moment: float) -> dict[str, Any]:
 
 
 def row(request: Mapping[str, Any]) -> list[str]:
-    """A request as a line of the table; whatever people typed is made fit for a terminal."""
+    """A request as a line of the table; text that people typed is made safe for a terminal."""
     came_from = [request["via"], request["address"]]
     changed = request["changed_to"]
     cells = [

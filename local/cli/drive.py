@@ -23,8 +23,8 @@ _LINK = re.compile(r"^https?://\S+$", re.MULTILINE)
 class Drive:
     """Drives one run.
 
-    `result` takes everything that is learned on the way, so that it holds even when the run breaks off.
-    `stays` tells whether the embedded AWS is still there afterwards, for somebody to decide later.
+    `result` collects everything along the way, so it is valid even if the run breaks off.
+    `stays` says whether the embedded AWS keeps running afterwards, so that somebody can decide later.
     """
 
     def __init__(self, endpoint: Endpoint, result: Result, screen: Screen, *, stays: bool) -> None:
@@ -79,7 +79,7 @@ class Drive:
         self._screen.line(f"  {link}")
         if not self._stays:
             self._screen.line(
-                "  The link ends with this command. With `mpg up` in another terminal it would stay."
+                "  The link ends with this command. With `mpg up` in another terminal it would keep working."
             )
 
     def _decide(self, link: str, decision: str) -> None:
@@ -94,7 +94,7 @@ class Drive:
         except LookupError as error:
             raise Trouble(f"The decision could not be made on the page behind the link: {error}") from error
         if answer.status != 200:
-            raise Trouble(f"The page answered {answer.status}", "It says what to do.", answer.text)
+            raise Trouble(f"The page answered {answer.status}", "The page says what to do.", answer.text)
         self._screen.line(
             f"  GET {page.status}, form filled in, POST {answer.status}: {_first_words(answer.text)}"
         )
@@ -102,7 +102,7 @@ class Drive:
     def _finish(self, watch: Watch, end: Ended | None, topic: str) -> None:
         if end is not None:
             self._result.take_end(end, exit_message(self._endpoint.client("sagemaker"), end))
-            # The limit on runs a day is mailed once a day.
+            # The daily limit on runs is mailed once a day.
             if self._result.outcome not in ("already_processed", "over_limit"):
                 self._show_notification(watch, topic)
         show_predictions(self._screen, self._endpoint, self._result)
@@ -111,7 +111,7 @@ class Drive:
     def _show_notification(self, watch: Watch, topic: str) -> None:
         mail = watch.wait_for_mail(topic)
         if mail is None:
-            self._screen.failure("No mail told how it ended.")
+            self._screen.failure("No mail reported how it ended.")
         else:
             show_mail(self._screen, mail)
 

@@ -1,4 +1,4 @@
-"""The command `mpg`. Here is only what `--help` needs; each command imports the rest when it runs."""
+"""The command `mpg`. This module has only what `--help` needs; each command imports the rest when it runs."""
 
 import sys
 from pathlib import Path
@@ -9,9 +9,9 @@ from local.cli.interrupts import Interrupted, Interrupts
 from local.cli.project import SAMPLE
 
 EXIT_CODES = """\
-Exit code 0: the pipeline did what it should with the file (approved, rejected, pending, expired,
+Exit code 0: the pipeline handled the file as it should (approved, rejected, pending, expired,
 already processed). 1: the file was refused, or the model is worse than the threshold. 2: the pipeline itself
-failed, or the command line is wrong (no such file, say). 128 + signal: interrupted."""
+failed, or the command line is wrong (for example, no such file). 128 + signal: interrupted."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,7 +25,7 @@ def cli() -> None:
     "--port", type=click.IntRange(1, 65535), help="Port of the embedded AWS.  [default: 4566, or a free one]"
 )
 def up(port: int | None) -> None:
-    """Start the embedded AWS, deploy the pipeline to it and stay until Ctrl-C."""
+    """Start the embedded AWS, deploy the pipeline to it and keep running until Ctrl-C."""
     from local.cli.up import stay
 
     with Interrupts() as interrupts:
@@ -34,14 +34,14 @@ def up(port: int | None) -> None:
 
 @cli.command()
 def down() -> None:
-    """Stop the `mpg up` that runs for this checkout, from anywhere."""
+    """Stop the `mpg up` of this checkout, from any terminal."""
     from local.cli.down import stop
 
     sys.exit(stop())
 
 
 @cli.command()
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list, with the whole comments.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list, with comments in full.")
 def approvals(as_json: bool) -> None:
     """List the requests for approval of the running `mpg up`: who decided what, when, why, from where."""
     from local.cli.approvals import show
@@ -63,7 +63,7 @@ def approvals(as_json: bool) -> None:
     type=click.Choice(["approve", "reject", "none"]),
     default="approve",
     show_default=True,
-    help="What to answer to the approval mail; none leaves the question open.",
+    help="The answer to the approval mail; none leaves the request open.",
 )
 @click.option(
     "--threshold",
@@ -76,7 +76,7 @@ def approvals(as_json: bool) -> None:
 def run(file: Path, workload: str | None, decision: str, threshold: float | None, as_json: bool) -> None:
     """Send a file (default: the sample) through the pipeline and follow it.
 
-    Uses the `mpg up` of this checkout, or starts an embedded AWS of its own for the duration.
+    Uses the `mpg up` of this checkout, or starts an embedded AWS for the duration of the run.
     """
     from local.cli.run import run_file
     from local.cli.workloads import WrongWorkload, check_choice

@@ -1,4 +1,4 @@
-"""What a run came to: the object that `mpg run --json` prints, and the exit code."""
+"""The outcome of a run: the object that `mpg run --json` prints, and the exit code."""
 
 import json
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ _GOOD_ENDS: dict[str, Outcome] = {
 
 @dataclass
 class Result:
-    """Everything that a script may want to know of one run; what was not reached stays None or empty."""
+    """Everything that a script may want to know about one run; unknown values stay None or empty."""
 
     outcome: Outcome = "failed"
     workload: str | None = None
@@ -53,12 +53,12 @@ class Result:
     best_hyperparameters: dict[str, str] = field(default_factory=dict)
     model_package_arn: str | None = None
     predictions: int | None = None
-    """Rows of predictions that were written."""
+    """Number of rows of predictions."""
     predictions_uri: str | None = None
     mails: list[dict[str, str]] = field(default_factory=list)
     """Subject and text of each mail about this run, in the order sent."""
     seconds: dict[str, float] = field(default_factory=dict)
-    """By state, and `total`: from the upload to the approval mail, or to the end when nobody was asked."""
+    """By state, and `total`: from the upload to the approval mail, or to the end if nobody was asked."""
 
     def as_json(self) -> dict[str, Any]:
         """The object for --json; `total` stands last among the seconds.
@@ -83,7 +83,7 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        """0: the pipeline did what it should; 1: file, model or one run more was refused; 2: it failed."""
+        """0: the pipeline worked as it should; 1: file, model or run was refused; 2: it failed."""
         return {"refused": 1, "over_limit": 1, "below_threshold": 1, "failed": 2}.get(self.outcome, 0)
 
     def take_workload(self, workload: Workload, parameters: Mapping[str, str]) -> None:
@@ -101,7 +101,7 @@ class Result:
         self.gate = evaluation.to_json()["gate"]
 
     def take_end(self, end: Ended, exit_message: str = "") -> None:
-        """Note how the execution ended, and what the job said that failed, if one did."""
+        """Record how the execution ended, and the message of the failed job, if there is one."""
         if end.status == "SUCCEEDED":
             self.outcome = _GOOD_ENDS.get(str(end.output.get("outcome")), "failed")
             return
@@ -115,7 +115,7 @@ class Result:
 
 
 def exit_message(sagemaker: Any, end: Ended) -> str:
-    """What the processing job says that failed the execution; "" if none did, or it says nothing."""
+    """The message of the processing job that failed the execution; "" if there is none."""
     try:
         job = json.loads(end.cause)["ProcessingJobName"]
     except (ValueError, TypeError, KeyError):

@@ -1,4 +1,4 @@
-"""The parts of what `mpg run` shows after the states."""
+"""The parts of the report that `mpg run` shows after the states."""
 
 from collections.abc import Sequence
 

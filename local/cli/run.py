@@ -1,4 +1,4 @@
-"""`mpg run`: one file through the whole pipeline, as a person would do it, and what came of it."""
+"""`mpg run`: one file through the whole pipeline, as a person would do it, and its outcome."""
 
 import json
 import time
@@ -32,7 +32,7 @@ def run_file(
     *,
     as_json: bool,
 ) -> int:
-    """Run the file, show everything, print the JSON object if asked to. Gives the exit code."""
+    """Run the file, show everything, print the JSON object if requested. Returns the exit code."""
     screen = Screen.on(stderr=as_json)
     result = Result()
     try:
@@ -43,7 +43,7 @@ def run_file(
         _note_failure(result, trouble.what)
         show_trouble(screen, trouble)
     except Exception as error:
-        # The exit code and the JSON object say "failed" whatever failed, a fault in this program included.
+        # The exit code and the JSON object say "failed" for any failure, including a bug in this program.
         _note_failure(result, f"{type(error).__name__}: {error}")
         screen.close()
         traceback.print_exc()
@@ -97,13 +97,13 @@ def deployed(
 
 
 def _running(screen: Screen) -> Endpoint | None:
-    """The `mpg up` of this checkout, waited for if it is just starting."""
+    """The `mpg up` of this checkout; waits for it if it is starting."""
     deadline = time.monotonic() + READY_SECONDS
-    told = False
+    announced = False
     while (note := read_running(NOTE)) and note.port is None:
-        if not told:
+        if not announced:
             screen.line("mpg up is starting; waiting until it is ready")
-            told = True
+            announced = True
         if time.monotonic() > deadline:
             raise Trouble(f"mpg up is not ready after {READY_SECONDS:.0f} s", "`mpg down` stops it.")
         time.sleep(0.1)

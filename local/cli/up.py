@@ -17,7 +17,7 @@ from local.cli.session import Session, session
 
 
 def stay(interrupts: Interrupts, port: int | None) -> int:
-    """Start, deploy, say what to do next, and stay. Gives the exit code."""
+    """Start, deploy, say what to do next, and keep running. Returns the exit code."""
     screen = Screen.on(stderr=False)
     try:
         instance, stale = Instance.claim(NOTE)
@@ -35,7 +35,7 @@ def stay(interrupts: Interrupts, port: int | None) -> int:
         screen.close()
         screen.line()
         screen.line("Stopped. Nothing is left running, and nothing was kept.")
-        # To stop it is how it is meant to end, once it was ready.
+        # Once it was ready, being stopped is its normal end.
         return 0 if instance.is_ready else interrupted.exit_code
     finally:
         instance.release()
@@ -60,7 +60,7 @@ def start(
 
 
 def show_trouble(screen: Screen, trouble: Trouble) -> int:
-    """Say what failed, with the output that shows why. Gives the exit code."""
+    """Say what failed, with the output that shows why. Returns the exit code."""
     screen.close()
     if trouble.output:
         screen.line()

@@ -1,4 +1,4 @@
-"""Putting a file where it starts a run, and finding exactly the run that it started."""
+"""Uploading a file, and finding exactly the run that it started."""
 
 import json
 import time
@@ -34,8 +34,8 @@ def upload(endpoint: Endpoint, file: Path, bucket: str, key: str) -> Upload:
 def find_execution(endpoint: Endpoint, found: Upload, table: str, state_machine_arn: str) -> str:
     """The ARN of the execution that works on this upload.
 
-    That is the one whose claim on exactly this version is in the table. An execution that could not write its
-    claim is found by its input. Raises Trouble when none starts.
+    It is the execution whose claim on exactly this version is in the table. One that could not write its
+    claim is found by its input. Raises Trouble if none starts.
     """
     deadline = time.monotonic() + FIND_SECONDS
     while time.monotonic() < deadline:
@@ -57,7 +57,7 @@ def _claimed_by(endpoint: Endpoint, found: Upload, table: str) -> str | None:
 
 def _started_with(endpoint: Endpoint, found: Upload, state_machine_arn: str) -> str | None:
     client = endpoint.client("stepfunctions")
-    # Those that are still running have their claim, or will have it in a moment.
+    # Running executions have their claim, or will have it in a moment.
     listed = client.list_executions(stateMachineArn=state_machine_arn, statusFilter="FAILED", maxResults=20)
     for execution in listed["executions"]:
         if execution["startDate"].timestamp() < found.at - 1:
