@@ -13,16 +13,22 @@ _SERVICES = {"stepfunctions": "states"}
 
 @cache
 def modules_of(handler: str, folder: Path = FUNCTIONS) -> frozenset[str]:
-    """The names of the modules in the folder that importing the handler's module brings in, itself included."""
+    """The names of the modules in the folder that importing the handler's module brings in, itself included.
+
+    Names are dotted, as in `handlers.review`.
+    """
     found, waiting = set[str](), [handler]
     while waiting:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting += [
-                imported for imported in _imports(folder / f"{name}.py") if _is_there(folder, imported)
-            ]
+            waiting += [each for each in _imports(_path(folder, name)) if _path(folder, each).is_file()]
     return frozenset(found)
+
+
+def source(module: str) -> str:
+    """What is written in a module of the functions."""
+    return _path(FUNCTIONS, module).read_text(encoding="utf-8")
 
 
 def required_variables(handler: str) -> set[str]:
@@ -67,7 +73,7 @@ def _action(service: str, operation: str) -> str:
 
 def _nodes(handler: str) -> Iterator[ast.AST]:
     for name in modules_of(handler):
-        yield from ast.walk(ast.parse((FUNCTIONS / f"{name}.py").read_text(encoding="utf-8")))
+        yield from ast.walk(ast.parse(source(name)))
 
 
 def _imports(path: Path) -> Iterator[str]:
@@ -75,9 +81,10 @@ def _imports(path: Path) -> Iterator[str]:
         match node:
             case ast.Import(names=names):
                 yield from (name.name for name in names)
-            case ast.ImportFrom(module=str(module)):
+            case ast.ImportFrom(module=str(module), names=names):
                 yield module
+                yield from (f"{module}.{name.name}" for name in names)
 
 
-def _is_there(folder: Path, name: str) -> bool:
-    return (folder / f"{name}.py").is_file()
+def _path(folder: Path, name: str) -> Path:
+    return folder / f"{name.replace('.', '/')}.py"

@@ -18,7 +18,7 @@ DASHBOARD: dict[str, Any] = json.loads(properties("Dashboard")["DashboardBody"])
 def measured() -> set[str]:
     """The metrics that the functions emit, as far as their names stand in the code."""
     found = set[str]()
-    for path in code.FUNCTIONS.glob("*.py"):
+    for path in code.FUNCTIONS.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
                 case ast.Call(func=ast.Name(id="count" | "measure"), args=[name, *_]):

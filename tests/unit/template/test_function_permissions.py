@@ -193,5 +193,5 @@ NOT_REACHED = {
 
 @pytest.mark.parametrize("name", sorted(CALLS.keys() - {"PublishCode"}))
 def test_the_table_above_has_every_call_in_the_code(name: str) -> None:
-    handler = properties(f"{name}Function")["Handler"].partition(".")[0]
+    handler = properties(f"{name}Function")["Handler"].rpartition(".")[0]
     assert code.calls(handler) - iam.actions(f"{name}Role") == NOT_REACHED.get(name, set())

@@ -37,14 +37,14 @@ def test_a_function_runs_on_the_runtime_that_the_packages_are_made_for(name: str
 
 @pytest.mark.parametrize("name", HANDLERS)
 def test_a_function_gets_every_variable_that_its_code_needs(name: str) -> None:
-    handler = properties(name)["Handler"].partition(".")[0]
+    handler = properties(name)["Handler"].rpartition(".")[0]
     assert code.required_variables(handler) <= properties(name)["Environment"]["Variables"].keys()
 
 
 @pytest.mark.parametrize("name", HANDLERS)
 def test_a_handler_is_in_the_package(name: str) -> None:
-    module, _, function = properties(name)["Handler"].partition(".")
-    tree = ast.parse((code.FUNCTIONS / f"{module}.py").read_text(encoding="utf-8"))
+    module, _, function = properties(name)["Handler"].rpartition(".")
+    tree = ast.parse(code.source(module))
     assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
@@ -55,9 +55,9 @@ def test_handlers_share_one_package_so_that_sam_builds_it_once() -> None:
 
 
 def test_no_function_outlives_the_claim_on_telling_people() -> None:
-    claim_seconds = constant("told", "CLAIM_SECONDS")
+    claim_seconds = constant("shared.once", "CLAIM_SECONDS")
     for name in HANDLERS:
-        if "told" in code.modules_of(properties(name)["Handler"].partition(".")[0]):
+        if "shared.once" in code.modules_of(properties(name)["Handler"].rpartition(".")[0]):
             assert properties(name)["Timeout"] < claim_seconds, name
 
 
@@ -67,7 +67,9 @@ def test_a_call_that_hangs_once_leaves_its_function_time_to_try_again(name: str)
 
 
 def test_a_copy_that_hangs_once_leaves_the_check_time_to_try_again() -> None:
-    assert 2 * constant("check_upload", "_COPY_SECONDS") < properties("CheckUploadFunction")["Timeout"]
+    assert (
+        2 * constant("handlers.check_upload", "_COPY_SECONDS") < properties("CheckUploadFunction")["Timeout"]
+    )
 
 
 def test_the_page_comes_though_sagemaker_and_s3_hang_for_good() -> None:
@@ -113,26 +115,24 @@ def test_the_layer_holds_all_that_the_rules_import(tmp_path: Path) -> None:
     make = ["make", "--silent", "build-CarsLayer", f"ARTIFACTS_DIR={tmp_path}"]
     subprocess.run(make, cwd=ROOT / "processing", check=True)
     assert [path.name for path in tmp_path.iterdir()] == ["python"]
-    alone = f"import sys; sys.path.insert(0, {str(tmp_path / 'python')!r}); import cars; cars.check_cars"
+    alone = f"import sys; sys.path.insert(0, {str(tmp_path / 'python')!r}); from auto_mpg import cars; cars.check_cars"
     # -I -S: neither this project nor any installed package can be imported.
     subprocess.run([sys.executable, "-I", "-S", "-c", alone], check=True)
 
 
 def test_the_rules_of_an_upload_come_with_its_function_alone() -> None:
     with_layer = {name for name in FUNCTIONS if "Layers" in properties(name)}
-    importing = {name for name in HANDLERS if imports_cars(properties(name)["Handler"].partition(".")[0])}
+    importing = {name for name in HANDLERS if imports_cars(properties(name)["Handler"].rpartition(".")[0])}
     assert with_layer == importing == {"CheckUploadFunction"}
 
 
 def imports_cars(handler: str) -> bool:
-    sources = [
-        (code.FUNCTIONS / f"{name}.py").read_text(encoding="utf-8") for name in code.modules_of(handler)
-    ]
-    return any("from cars import" in source or "import cars" in source for source in sources)
+    sources = map(code.source, code.modules_of(handler))
+    return any("from auto_mpg.cars import" in source for source in sources)
 
 
 def constant(module: str, name: str) -> int:
-    tree = ast.parse((code.FUNCTIONS / f"{module}.py").read_text(encoding="utf-8"))
+    tree = ast.parse(code.source(module))
     for node in tree.body:
         match node:
             case ast.Assign(targets=[ast.Name(id=found)], value=ast.Constant(value=int(value))) if (

@@ -89,7 +89,7 @@ def test_the_runbook_has_every_error_that_the_machine_names() -> None:
 
 def test_the_runbook_has_every_exception_that_leaves_a_function() -> None:
     raised = set()
-    for path in (ROOT / "functions").glob("*.py"):
+    for path in (ROOT / "functions").rglob("*.py"):
         raised |= set(
             re.findall(
                 r"^class (\w+)\((?:Exception|ForPeople)\)", path.read_text(encoding="utf-8"), re.MULTILINE
