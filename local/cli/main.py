@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from deploy.commands import COMMANDS
 from local.cli.interrupts import Interrupted, Interrupts
 from local.cli.project import SAMPLE
 
@@ -89,6 +90,10 @@ def run(csv: Path, decision: str, threshold: float | None, as_json: bool) -> Non
 
     with Interrupts() as interrupts:
         sys.exit(run_file(interrupts, csv, decision, threshold, as_json=as_json))
+
+
+for command in COMMANDS:
+    cli.add_command(command)
 
 
 def main() -> None:

@@ -1,17 +1,15 @@
-"""Deploy to AWS: the first time with a look at the account's quotas and SAM's questions, later without."""
+"""Deploy to AWS: with a check of the quotas and SAM's questions the first time, without them later."""
 
-import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import boto3
 
 from deploy.belongings import find_belongings
-from deploy.problems import Trouble, told_to_a_person
+from deploy.problems import Trouble
 from deploy.quotas import check_account
 from deploy.settings import ROOT, Settings, image_accounts, read_settings
 
@@ -82,7 +80,7 @@ def check_place(settings: Settings, *, skip_quotas: bool) -> None:
     if status in _NOT_YET and not skip_quotas and not check_account(settings, settings.region):
         raise Trouble(
             "Ask for the quotas and come back when AWS has granted them, or deploy without looking at them: "
-            f".venv/bin/python -m deploy --skip-quotas --config-env {settings.environment}"
+            f".venv/bin/mpg deploy --skip-quotas --config-env {settings.environment}"
         )
 
 
@@ -98,21 +96,3 @@ def sam(*arguments: str) -> int:
     # Its build calls uv, which lies there too.
     environment = {**os.environ, "PATH": os.pathsep.join((beside_python, os.environ.get("PATH", "")))}
     return subprocess.run(["sam", *arguments], cwd=ROOT, env=environment, check=False).returncode  # noqa: S603, S607 - the SAM CLI of this PATH
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code of the SAM CLI, or 2 when it was not called."""
-    parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__)
-    parser.add_argument(
-        "--config-env", default="default", help="environment of samconfig.toml (default: default)"
-    )
-    parser.add_argument("--region", help="AWS region (default: that of samconfig.toml or the AWS profile)")
-    parser.add_argument("--skip-quotas", action="store_true", help="do not look at the account's quotas")
-    options = parser.parse_args(arguments)
-    with told_to_a_person():
-        return deploy(options.config_env, options.region, skip_quotas=options.skip_quotas)
-    return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main())
