@@ -19,7 +19,7 @@ WORK = {
 
 
 def mpg(*arguments: str) -> Result:
-    return CliRunner(mix_stderr=False).invoke(cli, arguments)
+    return CliRunner().invoke(cli, arguments)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_destroy_takes_a_stack_by_its_name(calls: list[tuple[Any, ...]]) -> None
 def test_a_stack_and_an_environment_exclude_each_other(calls: list[tuple[Any, ...]]) -> None:
     done = mpg("destroy", "--stack-name", "mine", "--config-env", "staging")
     assert (done.exit_code, calls) == (2, [])
-    assert "not both" in done.stderr
+    assert "not both" in done.output
 
 
 def test_preflight_hands_its_options_on(calls: list[tuple[Any, ...]]) -> None:
@@ -102,7 +102,7 @@ def test_trouble_is_told_without_a_traceback(monkeypatch: pytest.MonkeyPatch, co
 
     monkeypatch.setattr(WORK[command], fail)
     done = mpg(command)
-    assert (done.exit_code, done.stderr) == (2, "No such thing. Make one.\n")
+    assert (done.exit_code, done.output) == (2, "No such thing. Make one.\n")
 
 
 @pytest.mark.parametrize("command", WORK)
@@ -118,5 +118,5 @@ def test_ctrl_c_ends_a_command_as_a_shell_reports_it(monkeypatch: pytest.MonkeyP
 def test_an_environment_that_is_not_there_is_told_with_those_that_are(command: str) -> None:
     done = mpg(command, "--config-env", "nowhere")
     assert done.exit_code == 2
-    assert 'samconfig.toml has no environment "nowhere"' in done.stderr
-    assert "staging" in done.stderr
+    assert 'samconfig.toml has no environment "nowhere"' in done.output
+    assert "staging" in done.output
