@@ -17,14 +17,12 @@ from deploy.settings import ROOT, Settings, image_accounts, read_settings
 _NOT_YET = {"", "REVIEW_IN_PROGRESS"}
 # CloudFormation updates no stack that is in one of these.
 _DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}
-_BEFORE_LOOKING = (
-    "Where to deploy? Quotas and stack are looked up there. Enter takes what stands in brackets."
-)
+_BEFORE_LOOKING = "Where do you want to deploy? Press Enter to accept the value in brackets."
 _BEFORE_THE_QUESTIONS = """
-SAM asks for what will be deployed; Enter takes what stands in brackets; for stack and region that is
-what you said. One answer has to be given:
-"ReviewFunction Function Url has no authentication. Is this okay?" wants a y. That page is the one behind the
-link in an approval mail. Nobody can guess the link, and without it the page shows nothing.
+SAM now asks for name, region and parameters. Press Enter to accept the value in brackets, which for name and
+region is your own answer. One question needs a y:
+"ReviewFunction Function Url has no authentication. Is this okay?" Approval mails link to that page.
+Nobody can guess the link, and without it the page shows nothing.
 """
 
 
@@ -70,16 +68,16 @@ def answer(question: str, default: str, terminal: int = 0) -> str:
 def check_place(settings: Settings, *, skip_quotas: bool) -> None:
     """Raises Trouble when the stack cannot be deployed there."""
     if settings.region and settings.region not in image_accounts():
-        raise Trouble(f"The pipeline is not offered in {settings.region}; docs/aws.md, Region, tells why.")
+        raise Trouble(f"The pipeline is not offered in {settings.region}; docs/aws.md, Region, says why.")
     status = stack_status(settings)
     if status in _DEAD:
         raise Trouble(
-            f"The stack {settings.stack_name} is in {status} and cannot be updated. Its events tell why. "
+            f"The stack {settings.stack_name} is in {status} and cannot be updated. Its events say why. "
             f"Remove it with `make destroy ENV={settings.environment}`, then deploy again."
         )
     if status in _NOT_YET and not skip_quotas and not check_account(settings, settings.region):
         raise Trouble(
-            "Ask for the quotas and come back when AWS has granted them, or deploy without looking at them: "
+            "Request the quotas and deploy when AWS has granted them, or deploy without this check: "
             f".venv/bin/mpg deploy --skip-quotas --config-env {settings.environment}"
         )
 
