@@ -3,10 +3,8 @@
 `sam delete` alone keeps bucket, table and model package group, so that nobody loses models by accident.
 """
 
-import argparse
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -15,8 +13,7 @@ from botocore.exceptions import ClientError
 
 from deploy.belongings import Belongings, Clients, find_belongings, missing
 from deploy.jobs import Pause, delete_models, stop_jobs
-from deploy.problems import Trouble, told_to_a_person
-from deploy.settings import read_settings
+from deploy.problems import Trouble
 
 Say = Callable[[str], None]
 EMPTYINGS = 5
@@ -211,28 +208,3 @@ def run(stack_name: str, region: str | None, *, yes: bool) -> None:
     if not yes and not agreed(stack_name):
         raise Trouble("Nothing was deleted.")
     destroy(clients, belongings)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0 if everything was deleted, 2 otherwise."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.destroy", description=__doc__.splitlines()[0])
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--stack-name", help="the stack to delete")
-    which.add_argument(
-        "--config-env", default="default", help="or an environment of samconfig.toml (default: default)"
-    )
-    parser.add_argument("--region", help="AWS region (default: that of samconfig.toml or the AWS profile)")
-    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
-    options = parser.parse_args(arguments)
-    with told_to_a_person():
-        if options.stack_name:
-            run(options.stack_name, options.region, yes=options.yes)
-        else:
-            settings = read_settings(options.config_env)
-            run(settings.stack_name, options.region or settings.region, yes=options.yes)
-        return 0
-    return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main())

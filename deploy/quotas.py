@@ -1,20 +1,17 @@
 """Which service quotas the pipeline needs, and whether the account has them.
 
-A new AWS account often has a quota of 0 for an instance type. SageMaker reports that only after the first
-upload, with ResourceLimitExceeded, and raising a quota can take a day. Check before the first
-deployment: `python -m deploy.quotas`.
+A new AWS account often has a quota of 0 for an instance type. SageMaker would say so with
+ResourceLimitExceeded, after the first upload; raising a quota can take a day. So look before the first
+deployment: `mpg quotas`.
 """
 
-import argparse
-import sys
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
 
-from deploy.problems import told_to_a_person
-from deploy.settings import Settings, read_settings
+from deploy.settings import Settings
 
 # Lambda keeps this many executions free for functions without a reservation.
 _UNRESERVED_MINIMUM = 100
@@ -119,20 +116,3 @@ def check_account(settings: Settings, region: str | None) -> bool:
     findings = check(client, needs(settings.parameters))
     print("\n".join(report(findings, client.meta.region_name)))
     return not any(finding.lacking for finding in findings)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0 if the account has every quota, 1 if it lacks one."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.quotas", description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--config-env", default="default", help="environment of samconfig.toml (default: default)"
-    )
-    parser.add_argument("--region", help="AWS region (default: that of samconfig.toml or the AWS profile)")
-    options = parser.parse_args(arguments)
-    with told_to_a_person():
-        return 0 if check_account(read_settings(options.config_env), options.region) else 1
-    return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main())

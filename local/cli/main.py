@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from deploy.commands import COMMANDS
 from local.cli.interrupts import Interrupted, Interrupts
 from local.cli.project import SAMPLE
 
@@ -87,6 +88,10 @@ def run(file: Path, workload: str | None, decision: str, threshold: float | None
         raise click.UsageError(str(wrong)) from None
     with Interrupts() as interrupts:
         sys.exit(run_file(interrupts, file, workload, decision, threshold, as_json=as_json))
+
+
+for command in COMMANDS:
+    cli.add_command(command)
 
 
 def main() -> None:

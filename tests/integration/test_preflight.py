@@ -16,7 +16,7 @@ NAME = "mpg-preflight"
 
 def preflight(aws: Aws, *arguments: str, answers: str = "") -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "deploy.preflight", *arguments],
+        [sys.executable, "-m", "local.cli.main", "preflight", *arguments],
         cwd=ROOT,
         env=aws.environment,
         input=answers,

@@ -21,15 +21,16 @@ def mpg(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
 
 
-def test_help_imports_nothing_heavy() -> None:
-    code = """
+@pytest.mark.parametrize("command", ["run", "deploy", "destroy", "preflight", "quotas"])
+def test_help_imports_nothing_heavy(command: str) -> None:
+    code = f"""
 import sys
 from local.cli import main
 try:
-    main.cli(["run", "--help"])
+    main.cli(["{command}", "--help"])
 except SystemExit:
     pass
-heavy = {"boto3", "botocore", "rich", "numpy", "samcli", "ministack"} & set(sys.modules)
+heavy = {{"boto3", "botocore", "rich", "numpy", "samcli", "ministack"}} & set(sys.modules)
 sys.exit(", ".join(heavy) or 0)
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-import deploy.__main__ as command
+from deploy import deployment as command
 from deploy.belongings import Belongings
 from deploy.problems import Trouble
 from deploy.settings import Settings

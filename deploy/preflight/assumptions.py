@@ -1,16 +1,13 @@
 """Check, in your account, what the pipeline assumes about AWS and only a real account can show."""
 
-import argparse
-import sys
 from collections import Counter
-from collections.abc import Sequence
 
 import boto3
 
 from deploy.preflight import making, reading, serving
 from deploy.preflight.checks import Account, Check, Seen, Verdict
 from deploy.preflight.own_stack import NAME, own_stack
-from deploy.problems import Trouble, told_to_a_person
+from deploy.problems import Trouble
 from deploy.settings import image_accounts
 
 MAKING = (*making.CHECKS, *serving.CHECKS)
@@ -41,26 +38,13 @@ def show(check: Check, seen: Seen) -> Verdict:
     return seen.verdict
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0 if every finding is as assumed, 1 if any differs."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.preflight", description=__doc__)
-    parser.add_argument("--region", help="AWS region (default: that of the AWS profile)")
-    parser.add_argument("--read-only", action="store_true", help="create nothing")
-    parser.add_argument("--yes", action="store_true", help="do not ask before anything is created")
-    options = parser.parse_args(arguments)
-    with told_to_a_person():
-        session = boto3.Session(region_name=options.region)
-        caller = session.client("sts").get_caller_identity()
-        if session.region_name not in image_accounts():
-            raise Trouble(
-                f"The pipeline does not support {session.region_name}; docs/aws.md, Region, explains why."
-            )
-        print(f"Account {caller['Account']}, region {session.region_name}\n")
-        found = preflight(Account(session.region_name), read_only=options.read_only, agreed=options.yes)
-        print("\n" + ", ".join(f"{number} {verdict}" for verdict, number in sorted(found.items())))
-        return 1 if found["differs"] else 0
-    return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def check_assumptions(region: str | None, *, read_only: bool, agreed: bool) -> bool:
+    """Print each assumption with what is seen; whether nothing differs. Raises Trouble for another region."""
+    session = boto3.Session(region_name=region)
+    caller = session.client("sts").get_caller_identity()
+    if session.region_name not in image_accounts():
+        raise Trouble(f"The pipeline is not offered in {session.region_name}; docs/aws.md, Region, says why.")
+    print(f"Account {caller['Account']}, region {session.region_name}\n")
+    found = preflight(Account(session.region_name), read_only=read_only, agreed=agreed)
+    print("\n" + ", ".join(f"{number} {verdict}" for verdict, number in sorted(found.items())))
+    return not found["differs"]

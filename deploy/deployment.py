@@ -1,17 +1,15 @@
-"""Deploy to AWS. The first time, check the account's quotas and let SAM ask for the parameters."""
+"""Deploy to AWS: with a check of the quotas and SAM's questions the first time, without them later."""
 
-import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import boto3
 
 from deploy.belongings import find_belongings
-from deploy.problems import Trouble, told_to_a_person
+from deploy.problems import Trouble
 from deploy.quotas import check_account
 from deploy.settings import ROOT, Settings, image_accounts, read_settings
 
@@ -19,14 +17,12 @@ from deploy.settings import ROOT, Settings, image_accounts, read_settings
 _NOT_YET = {"", "REVIEW_IN_PROGRESS"}
 # CloudFormation cannot update a stack in one of these states.
 _DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}
-_BEFORE_LOOKING = (
-    "Where to deploy? Quotas and stack are checked there. Press Enter to accept the value in brackets."
-)
+_BEFORE_LOOKING = "Where do you want to deploy? Press Enter to accept the value in brackets."
 _BEFORE_THE_QUESTIONS = """
-SAM asks for the parameters. Press Enter to accept the value in brackets; for stack and region, that is your
-earlier answer. One question needs an explicit y:
-"ReviewFunction Function Url has no authentication. Is this okay?" This function is the review page, which the
-link in an approval mail opens. Nobody can guess the link, and without it the page shows nothing.
+SAM now asks for name, region and parameters. Press Enter to accept the value in brackets, which for name and
+region is your own answer. One question needs a y:
+"ReviewFunction Function Url has no authentication. Is this okay?" Approval mails link to that page.
+Nobody can guess the link, and without it the page shows nothing.
 """
 
 
@@ -72,7 +68,7 @@ def answer(question: str, default: str, terminal: int = 0) -> str:
 def check_place(settings: Settings, *, skip_quotas: bool) -> None:
     """Raises Trouble if the stack cannot be deployed there."""
     if settings.region and settings.region not in image_accounts():
-        raise Trouble(f"The pipeline does not support {settings.region}; docs/aws.md, Region, explains why.")
+        raise Trouble(f"The pipeline is not offered in {settings.region}; docs/aws.md, Region, says why.")
     status = stack_status(settings)
     if status in _DEAD:
         raise Trouble(
@@ -81,8 +77,8 @@ def check_place(settings: Settings, *, skip_quotas: bool) -> None:
         )
     if status in _NOT_YET and not skip_quotas and not check_account(settings, settings.region):
         raise Trouble(
-            "Request the quotas and try again when AWS has granted them, or deploy without the check: "
-            f".venv/bin/python -m deploy --skip-quotas --config-env {settings.environment}"
+            "Request the quotas and deploy when AWS has granted them, or deploy without this check: "
+            f".venv/bin/mpg deploy --skip-quotas --config-env {settings.environment}"
         )
 
 
@@ -98,21 +94,3 @@ def sam(*arguments: str) -> int:
     # Its build calls uv, which is in the same folder.
     environment = {**os.environ, "PATH": os.pathsep.join((beside_python, os.environ.get("PATH", "")))}
     return subprocess.run(["sam", *arguments], cwd=ROOT, env=environment, check=False).returncode  # noqa: S603, S607 - the SAM CLI of this PATH
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code of the SAM CLI, or 2 if it was not called."""
-    parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__)
-    parser.add_argument(
-        "--config-env", default="default", help="environment of samconfig.toml (default: default)"
-    )
-    parser.add_argument("--region", help="AWS region (default: that of samconfig.toml or the AWS profile)")
-    parser.add_argument("--skip-quotas", action="store_true", help="do not check the account's quotas")
-    options = parser.parse_args(arguments)
-    with told_to_a_person():
-        return deploy(options.config_env, options.region, skip_quotas=options.skip_quotas)
-    return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main())
