@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from local.cli import deploy
-from local.cli.defang import defang
 from local.cli.down import NOTE
 from local.cli.endpoint import Endpoint, connected, endpoint_of
 from local.cli.instance import read_running
 from local.cli.problems import Trouble
 from local.cli.screen import Screen, printable
 from local.cli.up import show_trouble
+from shared.text import defang
 
 HEADER = ("asked", "file", "run", "MSE", "status", "decided", "by", "from", "why")
 # What is read of a record: neither the task token nor the hash of the link.

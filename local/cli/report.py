@@ -5,10 +5,10 @@ import io
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-from local.cli.defang import defang
 from local.cli.endpoint import Endpoint, Mail
 from local.cli.outcome import Result
 from local.cli.screen import Screen
+from shared.text import defang
 
 ROWS_SHOWN = 5
 CELL_SHOWN = 60

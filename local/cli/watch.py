@@ -4,13 +4,13 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from local.cli.defang import defang
 from local.cli.endpoint import Endpoint, Mail
 from local.cli.history import Answered, Called, Ended, Entered, History, Left, Update
 from local.cli.outcome import Result
 from local.cli.problems import Trouble
 from local.cli.screen import Screen
 from local.cli.trials import Trial, Trials
+from shared.text import defang
 
 POLL_SECONDS = 0.1
 # Longer than any step of a sane local run; a hung one should not hang the terminal for good.

@@ -26,9 +26,9 @@ def entries(number: int) -> dict[str, str]:
 
 
 def main(path: str) -> list[list[Any]]:
-    import approvals
-    import review
-    from web import Request
+    from approval import records as approvals
+    from handlers import review
+    from web.http import Request
 
     at_the_write = threading.Barrier(PEOPLE, timeout=60)
 

@@ -45,7 +45,7 @@ def _tables() -> list[bytes]:
 
 
 def _records(_: ExitStack) -> Judge:
-    from inference import input_fn
+    from auto_mpg.inference import input_fn
 
     def judge(body: bytes) -> None:
         try:
@@ -71,8 +71,8 @@ def _tars() -> list[bytes]:
 
 
 def _preprocessors(_: ExitStack) -> Judge:
-    from car import read_car
-    from features import BadPreprocessor, from_json
+    from auto_mpg.car import read_car
+    from auto_mpg.features import BadPreprocessor, from_json
 
     columns = ("cylinders", "displacement", "horsepower", "weight", "acceleration", "model_year", "origin")
     car = read_car(dict.fromkeys(columns, "1"))
@@ -88,8 +88,8 @@ def _preprocessors(_: ExitStack) -> Judge:
 
 
 def _prepared() -> list[bytes]:
-    import features
-    from cars import read_cars
+    from auto_mpg import features
+    from auto_mpg.cars import read_cars
 
     with (ROOT / "data/auto-mpg.csv").open("rb") as upload:
         return [features.to_json(features.fit(read_cars(upload, "x"))).encode()]

@@ -21,8 +21,7 @@ ROOT = Path(__file__).parents[3]
 # As in a Lambda: the function's own modules beside each other, and the layer's.
 sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "processing")]
 
-import aws  # noqa: E402
-import telemetry  # noqa: E402
+from shared import aws, telemetry  # noqa: E402
 from tests.unit.functions.fakes import FakeSageMaker, FakeStepFunctions  # noqa: E402
 
 REGION = "us-east-1"
@@ -82,7 +81,7 @@ def make_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         for name, value in _environment(world).items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(aws, "boto3", _FakedBoto3(world))
-        monkeypatch.setattr("patience.time", SimpleNamespace(sleep=lambda seconds: None))
+        monkeypatch.setattr("shared.patience.time", SimpleNamespace(sleep=lambda seconds: None))
         aws.client.cache_clear()
         aws.table.cache_clear()
         yield world

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from approvals import Approval, find, hash_link, new_link_id, open_request
-from artifacts import copy
-from request_approval import new_request
+from approval.records import Approval, find, hash_link, new_link_id, open_request
+from handlers.request_approval import new_request
+from model.artifacts import copy
+from shared.text import now, timestamp
 from tests.evaluation import EVALUATION
 from tests.unit.functions.conftest import BUCKET, World, event
-from text import now, timestamp
 
 HOST = "abcdefghij.lambda-url.us-east-1.on.aws"
 BROWSER = {"host": HOST, "sec-fetch-site": "same-origin", "origin": f"https://{HOST}"}

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-import check_upload
-from check_upload import HEAD_BYTES, LARGEST_BYTES, Upload, UploadRefused, check
+from handlers import check_upload
+from handlers.check_upload import HEAD_BYTES, LARGEST_BYTES, Upload, UploadRefused, check
+from shared.object_errors import why_unreadable
 from tests.unit.functions.conftest import BUCKET, ROOT, World
 from tests.unit.functions.fakes import service_error
-from unreadable import why_unreadable
 
 GOOD = (ROOT / "data" / "auto-mpg.csv").read_bytes() if Path(ROOT / "data" / "auto-mpg.csv").exists() else b""
 KEPT = "runs/mpg-1/input/upload.csv"

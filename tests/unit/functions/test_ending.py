@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from causes import failed_job, readable_cause
+from runs.causes import failed_job, readable_cause
 
 JOB = {"ProcessingJobName": "x", "FailureReason": "AlgorithmError: , exit code: 1"}
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-import keep_model
-from artifacts import ArtifactRefused, copy, stored_digest
-from keep_model import keep
-from scheduled import RequestNotScheduled
+from handlers import keep_model
+from handlers.keep_model import keep
+from model.artifacts import ArtifactRefused, copy, stored_digest
+from runs.scheduled import RequestNotScheduled
 from tests.unit.functions.conftest import BUCKET, World
 
 MODEL = b"a model"

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-import notify
-from executions import NotEnded
+from handlers import notify
+from runs.executions import NotEnded
 from tests.unit.functions.conftest import World, event
 from tests.unit.functions.requests import ended
 

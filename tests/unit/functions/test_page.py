@@ -8,15 +8,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-import plots
-from approvals import Approval, Decision
-from details import Details, Point, parse_points, parse_predictions
-from markup import document, element
-from page import decided_page, expired_page, message_page, open_page
-from page_form import Entry
+from approval.records import Approval, Decision
+from model.details import Details, Point, parse_points, parse_predictions
+from shared.text import many_lines, number, one_line
 from tests.evaluation import EVALUATION
 from tests.unit.functions.conftest import event
-from text import many_lines, number, one_line
+from web import plots
+from web.markup import document, element
+from web.page import decided_page, expired_page, message_page, open_page
+from web.page_form import Entry
 
 HOSTILE = "https://evil \"'><script>alert(1)</script><img src=x onerror=alert(1)>&amp;{{7*7}}"
 ASKED = {key: value for key, value in event("request_approval-with-champion").items() if key != "task_token"}

@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-import reminder
-import review
-import told
-from approval_mail import time_left
-from approvals import Decision, decide_by_link, find_by_link, hash_link
-from reminder import is_due, remind
+from approval import reminder
+from approval.mails import time_left
+from approval.records import Decision, decide_by_link, find_by_link, hash_link
+from approval.reminder import is_due, remind
+from handlers import review
+from shared import once as told
+from shared.text import now
 from tests.unit.functions.conftest import World
 from tests.unit.functions.requests import APPROVE, Asked, ask, http, post
-from text import now
 
 LINK = re.compile(r"^https://abcdefghij\.lambda-url\.us-east-1\.on\.aws/review/([\w-]{43})$", re.MULTILINE)
 WEEK = 7 * 24
@@ -100,7 +100,7 @@ def test_a_reminder_that_could_not_be_sent_leaves_the_first_link_alive_and_is_se
     world: World, asked: Asked, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("reminder.send", _fail)
+        patch.setattr("approval.reminder.send", _fail)
         with pytest.raises(ConnectionError):
             reminded(asked)
     assert review.handler(http("GET", asked.path), context)["statusCode"] == 200
@@ -111,11 +111,11 @@ def test_a_crash_right_after_the_mail_leaves_the_first_link_alive_and_the_next_r
     world: World, asked: Asked, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("told._mark_sent", _fail)
+        patch.setattr("shared.once._mark_sent", _fail)
         with pytest.raises(ConnectionError):
             reminded(asked)
     assert review.handler(http("GET", asked.path), context)["statusCode"] == 200
-    monkeypatch.setattr("told.now", lambda: datetime.now(UTC) + timedelta(minutes=15))
+    monkeypatch.setattr("shared.once.now", lambda: datetime.now(UTC) + timedelta(minutes=15))
     assert reminded(asked)
     assert statuses_of_reminders(world, context) == [410, 200]
 
@@ -130,7 +130,7 @@ def test_while_its_link_cannot_be_made_live_a_reminder_is_not_mailed_again_and_t
     world: World, asked: Asked, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("reminder.make_live", _fail)
+        patch.setattr("approval.reminder.make_live", _fail)
         for _ in range(3):
             with pytest.raises(ConnectionError):
                 reminded(asked)
@@ -167,7 +167,7 @@ def test_a_decision_while_the_reminder_is_sent_stands(
         decision = Decision("approved", "Ada", "", "2026-03-01T09:41:12Z", "review page")
         assert decide_by_link(asked.record, hash_link(asked.link_id), decision, now())
 
-    monkeypatch.setattr("reminder.send", decide_meanwhile)
+    monkeypatch.setattr("approval.reminder.send", decide_meanwhile)
     reminded(asked)
     assert asked.record.decision is not None
     assert asked.record.link_hash == hash_link(asked.link_id)

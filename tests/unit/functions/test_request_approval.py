@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-import request_approval
-from approval_mail import approval_mail
-from approvals import Decision as Decided
-from approvals import decide_by_link, find, find_by_link, hash_link
-from artifacts import ArtifactRefused
-from mails import fit_subject
-from scheduled import RequestNotScheduled
+from approval.mails import approval_mail
+from approval.records import Decision as Decided
+from approval.records import decide_by_link, find, find_by_link, hash_link
+from handlers import request_approval
+from model.artifacts import ArtifactRefused
+from runs.scheduled import RequestNotScheduled
+from shared.mails import fit_subject
 from tests.evaluation import EVALUATION
 from tests.unit.functions.conftest import BUCKET, World, event
 from tests.unit.functions.requests import ask

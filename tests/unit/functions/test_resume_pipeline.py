@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-import resume_pipeline
-from approvals import Decision, decide_by_link, decide_in_sagemaker, hash_link, mark_package_updated
-from resume_pipeline import DecisionNotVisible
+from approval.records import Decision, decide_by_link, decide_in_sagemaker, hash_link, mark_package_updated
+from handlers import resume_pipeline
+from handlers.resume_pipeline import DecisionNotVisible
+from shared.text import timestamp
 from tests.unit.functions.conftest import World
 from tests.unit.functions.requests import Asked, ask
-from text import timestamp
 
 NOW = datetime.now(UTC)
 
@@ -154,7 +154,7 @@ def test_who_is_a_moment_earlier_on_the_page_than_the_record_of_a_decision_in_sa
         assert decide_by_link(asked.record, hash_link(asked.link_id), page, NOW)
         return original(arn, decision)
 
-    monkeypatch.setattr("packages.decide_in_sagemaker", decided_on_the_page_first)
+    monkeypatch.setattr("approval.packages.decide_in_sagemaker", decided_on_the_page_first)
     assert changed(asked.arn, "Rejected") == "resumed"
     assert json.loads(world.stepfunctions.results[0])["decision"] == "rejected"
     assert world.item(f"package#{asked.arn}")["status"] == "REJECTED"
@@ -232,7 +232,7 @@ def test_a_crash_between_resuming_and_marking_it_is_harmless(
 ) -> None:
     decide_on_the_page(asked, world)
     with monkeypatch.context() as patch:
-        patch.setattr("resuming.mark_resumed", _die)
+        patch.setattr("approval.resuming.mark_resumed", _die)
         with pytest.raises(KeyboardInterrupt):
             changed(asked.arn, "Approved")
     world.stepfunctions.executions[asked.execution_arn]["status"] = "RUNNING"

@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-import approvals
-import packages
-import resume_pipeline
-import review
-from approvals import decide_by_link, hash_link, new_link_id
-from review import check_entry
+from approval import packages
+from approval import records as approvals
+from approval.records import decide_by_link, hash_link, new_link_id
+from handlers import resume_pipeline, review
+from handlers.review import check_entry
 from tests.unit.functions.conftest import BUCKET, World
 from tests.unit.functions.requests import APPROVE, BROWSER, REJECT, Asked, ask, http, post
 

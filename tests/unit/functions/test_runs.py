@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runs import Attempt, read_attempt, run_id
+from runs.names import Attempt, read_attempt, run_id
 from tests.unit.functions.conftest import ROOT
 
 ARN = "arn:aws:states:us-east-1:000000000000:execution:mpg-pipeline:9d2f1c3a_c1a9e7d5"

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-import stop_jobs
-from executions import NotEnded
-from runs import run_id
+from handlers import stop_jobs
+from runs.executions import NotEnded
+from runs.names import run_id
 from tests.unit.functions.conftest import World, event
 from tests.unit.functions.requests import ended
 

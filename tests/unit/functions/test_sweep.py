@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 
-import notify
-import sweep
-from approvals import Decision, decide_by_link, hash_link, mark_package_updated, to_look_after
-from runs import run_id
-from sweep import SweepIncomplete
+from approval.records import Decision, decide_by_link, hash_link, mark_package_updated, to_look_after
+from handlers import notify, sweep
+from handlers.sweep import SweepIncomplete
+from runs.names import run_id
+from shared.text import now
 from tests.unit.functions.conftest import ROOT, World, event
 from tests.unit.functions.requests import Asked, ask, ended
-from text import now
 
 WEEK = 7 * 24
 MACHINE = json.loads((ROOT / "statemachine" / "pipeline.asl.json").read_text(encoding="utf-8"))
@@ -122,7 +121,7 @@ def test_a_late_decision_that_could_not_be_told_is_told_by_the_next_sweep(
     end(world, "SUCCEEDED", asked.execution_arn, output='{"outcome": "expired"}', hours_ago=47)
     world.sagemaker.decide(asked.arn, "Approved", by="grace")
     with monkeypatch.context() as patch:
-        patch.setattr("resume_pipeline.send", _fail)
+        patch.setattr("handlers.resume_pipeline.send", _fail)
         with pytest.raises(SweepIncomplete):
             run()
     assert run() == {"decision": 1}
@@ -176,7 +175,7 @@ def test_every_page_of_the_table_is_read(world: World, monkeypatch: pytest.Monke
         def scan(self, **request: Any) -> Any:
             return world.table.scan(**request, Limit=1)
 
-    monkeypatch.setattr("approvals._table", SmallPages)
+    monkeypatch.setattr("approval.records._table", SmallPages)
     assert {approval.package_arn for approval in to_look_after(now())} == arns
 
 
@@ -262,7 +261,7 @@ def test_an_execution_redriven_since_it_was_listed_keeps_its_jobs(
 ) -> None:
     job = f"{end(world, 'FAILED', hours_ago=100)}-preprocess-0-0"
     world.sagemaker.jobs = {job: "InProgress"}
-    monkeypatch.setattr("orphans.describe", lambda _: {"status": "RUNNING", "redriveCount": 1})
+    monkeypatch.setattr("runs.orphans.describe", lambda _: {"status": "RUNNING", "redriveCount": 1})
     assert run() == {}
     assert world.sagemaker.jobs == {job: "InProgress"}
 

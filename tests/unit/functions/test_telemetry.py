@@ -11,8 +11,7 @@ from aws_xray_sdk.core import xray_recorder
 from aws_xray_sdk.core.context import Context
 from botocore.exceptions import ClientError
 
-import telemetry
-import traces
+from shared import telemetry, traces
 from tests.unit.functions.fakes import service_error
 
 SECRET = "the-link-id"

@@ -2,8 +2,8 @@
 
 import pytest
 
+from shared.text import ascii_only, defang, has_ink
 from tests.unit.functions.conftest import ROOT  # noqa: F401 - the functions' modules are found by it
-from text import ascii_only, defang, has_ink
 
 # Default_Ignorable_Code_Point of Unicode's DerivedCoreProperties.txt, version 16: nothing of these is drawn.
 IGNORABLE = [

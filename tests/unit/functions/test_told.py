@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-import told
+from shared import once as told
+from shared.once import CLAIM_SECONDS, BeingTold, tell_once
 from tests.unit.functions.conftest import World
-from told import CLAIM_SECONDS, BeingTold, tell_once
 
 
 class Mailbox:

@@ -88,8 +88,8 @@ def bundle(tmp_path: Path, prepared: Path, trained: Path) -> Path:
     """A model bundle as it is unpacked in the container."""
     import xgboost
 
-    import inference
-    from bundle import read_files
+    from auto_mpg import inference
+    from common.bundle import read_files
 
     (tmp_path / "preprocessor.json").write_bytes((prepared / "preprocessor.json").read_bytes())
     (tmp_path / "xgboost-model").write_bytes(read_files(trained, {"xgboost-model"})["xgboost-model"])

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from cars import Car, check_cars, read_cars
+from auto_mpg.cars import Car, check_cars, read_cars
 
 Rows = list[dict[str, str]]
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import bundle
-from bundle import BadArchive, read_files, write_archive
+from common import bundle
+from common.bundle import BadArchive, read_files, write_archive
 
 
 def pack(path: Path, *members: tuple[tarfile.TarInfo, bytes]) -> Path:

@@ -16,7 +16,7 @@ import pytest
 import xgboost
 from numpy.typing import NDArray
 
-from evaluate import _metrics, main
+from auto_mpg.evaluate import _metrics, main
 
 from .conftest import Script, sha256
 

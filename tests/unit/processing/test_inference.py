@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import xgboost
 
-import inference
-from inference import Model, UnusableModel, input_fn, model_fn, output_fn, predict_fn
+from auto_mpg import inference
+from auto_mpg.inference import Model, UnusableModel, input_fn, model_fn, output_fn, predict_fn
 
 from .conftest import SCRIPTS
 
@@ -232,7 +232,7 @@ def test_a_booster_that_was_trained_on_other_columns_is_refused(bundle: Path) ->
 
 
 def test_the_preprocessor_survives_json_to_the_last_digit(prepared: Path) -> None:
-    from features import from_json, to_json
+    from auto_mpg.features import from_json, to_json
 
     text = (prepared / "preprocessor.json").read_text()
     assert to_json(from_json(text)) == text

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-import job
+from common import job
 
 
 class KnownError(Exception):

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from car import Car, content_hash
-from cars import read_cars
-from features import fit
-from preprocess import split
+from auto_mpg.car import Car, content_hash
+from auto_mpg.cars import read_cars
+from auto_mpg.features import fit
+from auto_mpg.preprocess import split
 
 from .conftest import SCRIPTS, Script, sha256
 

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from cars import BadUpload, check_cars, read_cars
+from auto_mpg.cars import BadUpload, check_cars, read_cars
 
 HEADER = b"mpg,cylinders,displacement,horsepower,weight,acceleration,model_year,origin,car_name\n"
 GOOD = b"18,8,307,130,3504,12,70,1,chevelle\n"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from car import COLUMNS, Car
-from cars import BadUpload, check_cars, read_cars
+from auto_mpg.car import COLUMNS, Car
+from auto_mpg.cars import BadUpload, check_cars, read_cars
 
 HEADER = ",".join(COLUMNS)
 NUMBERS = st.floats(min_value=1e-5, max_value=999_999)

@@ -12,8 +12,8 @@ from wsgiref.validate import validator
 
 import pytest
 
-import inference
-from inference import input_fn, output_fn, predict_fn
+from auto_mpg import inference
+from auto_mpg.inference import input_fn, output_fn, predict_fn
 
 ROW = "8,307,130,3504,12,70,1,chevrolet chevelle malibu"
 

@@ -56,7 +56,7 @@ class Trial:
 
 
 def main(folder: Path, boosters: Iterable[str]) -> None:
-    import inference
+    from auto_mpg import inference
 
     with tempfile.TemporaryDirectory() as tried:
         for name in (inference.PREPROCESSOR, inference.XGBOOST_VERSION):
@@ -87,7 +87,7 @@ def _fork(folder: Path) -> str:
 
 
 def _try(folder: Path) -> int:
-    import inference
+    from auto_mpg import inference
 
     try:
         inference.predict_fn(inference.input_fn(ROW, "text/csv"), inference.model_fn(str(folder)))

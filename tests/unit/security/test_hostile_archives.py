@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bundle import BadArchive, read_files
+from common.bundle import BadArchive, read_files
 from local.sagemaker import container
 from local.sagemaker.container import Container
 from local.sagemaker.errors import JobFailed

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import notify
-from causes import failed_job, readable_cause
-from details import parse_points, parse_predictions
-from ending import from_detail
-from ending_mails import ending_mail
-from mails import fit_subject
-from page_model import model_sections
+from handlers import notify
+from model.details import parse_points, parse_predictions
+from runs.causes import failed_job, readable_cause
+from runs.ending_mails import ending_mail
+from runs.endings import from_detail
+from shared.mails import fit_subject
 from tests.unit.functions.conftest import World, event
 from tests.unit.functions.requests import ask
+from web.page_model import model_sections
 
 ENDS = [
     "notify-approved", "notify-rejected", "notify-expired", "notify-failed", "notify-upload-refused",
@@ -93,7 +93,7 @@ def test_any_figures_and_facts_can_be_shown_to_the_approver(world: World, figure
     metrics = {"mse": {"value": fact, "standard_deviation": figures}, "rmse": {"value": figures}}
     evaluation = {"regression_metrics": metrics, "baseline": {"mse": fact}, "champion": {"mse": figures}}
     asked = ask(world, evaluation=evaluation, **facts)
-    from details import Details
+    from model.details import Details
 
     assert model_sections(asked.record, Details())
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from car import COLUMNS
-from cars import BadUpload, check_cars
+from auto_mpg.car import COLUMNS
+from auto_mpg.cars import BadUpload, check_cars
 from tests.unit.security.conftest import ROOT
 from tests.unit.security.uploads import judge
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bundle import read_files
+from common.bundle import read_files
 from tests.unit.processing.conftest import booster, prepared, run_script, trained
 from tests.unit.security.model_trial import ALLOWED, Trial
 

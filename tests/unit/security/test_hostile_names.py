@@ -12,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from car import RAW_COLUMNS, read_car
-from check_upload import Upload, UploadRefused, check
-from digests import file_digest
-from inference import input_fn
+from auto_mpg.car import RAW_COLUMNS, read_car
+from auto_mpg.inference import input_fn
+from auto_mpg.preprocess import preprocess
+from common.digests import file_digest
+from handlers.check_upload import Upload, UploadRefused, check
 from local.cli.approvals import row as approvals_row
 from local.cli.outcome import Result
 from local.cli.report import show_end, show_predictions
 from local.cli.screen import Screen
-from mails import fit_subject
-from preprocess import preprocess
+from shared.mails import fit_subject
 from tests.unit.functions.conftest import BUCKET, World, event
 from tests.unit.functions.requests import ended
 from tests.unit.security.conftest import ROOT
@@ -172,8 +172,7 @@ KEYS = [
 def test_a_refused_file_is_told_without_what_its_key_carries(
     key: str, world: World, log: io.StringIO, context: Any
 ) -> None:
-    import check_upload
-    import notify
+    from handlers import check_upload, notify
 
     version = world.put(key, b"mpg;weight\n")
     sent = {"run_id": "mpg-1", "bucket": BUCKET, "key": key, "version_id": version, "size": 11}

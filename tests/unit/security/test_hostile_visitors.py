@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-import review
+from handlers import review
 from tests.unit.functions.conftest import World
 from tests.unit.functions.requests import APPROVE, BROWSER, Asked, ask, http, post
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-import notify
-import preprocess
-from digests import file_digest
+from auto_mpg import preprocess
+from common.digests import file_digest
+from handlers import notify
 from local.cli.history import Ended
 from local.cli.outcome import Result
 from tests.unit.functions.conftest import World, event

@@ -5,10 +5,10 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from cars import BadUpload, check_cars, read_cars
-from digests import file_digest
-from inference import input_fn
-from preprocess import preprocess
+from auto_mpg.cars import BadUpload, check_cars, read_cars
+from auto_mpg.inference import input_fn
+from auto_mpg.preprocess import preprocess
+from common.digests import file_digest
 
 KEY = "incoming/cars.csv"
 # The only thing that preprocessing alone can tell: it needs the split.

@@ -1,0 +1,326 @@
+"""The record of every request for approval, and the one write that decides it.
+
+One table, three kinds of items:
+
+    package#<model package ARN>   the request and its decision; who, when, what, why, from where: the audit
+                                  record
+    link#<SHA-256 of a link id>   which package a mailed link is about
+    told#...                      see told.py
+
+The link id itself is stored nowhere: whoever reads the table cannot open or use a link. The task token is
+there, but nobody can use it without permission to call Step Functions.
+
+A package has one live link, the one in the newest mail (`link_hash` of its record). A second attempt at
+asking, after a crash or a redrive, replaces the first one's link and task token, and a reminder replaces the
+link, so that there is never more than one way to decide by mail, and a link that went astray dies with the
+next mail. The replaced link still says what became of the request. A reminder's link is kept as
+`announced_link` while it is mailed, and becomes the live one afterwards.
+
+A decision stays, unless the model package carries another one when the execution is about to get its
+answer: somebody decided in SageMaker at the same moment. Then the package's decision takes its place
+(`overrule`), and the record keeps the first one as `overruled`. What somebody makes of the package after that
+is `changed_to`.
+
+A request past `decide_before` has expired: that is compared when it is read and in the write itself; no
+status says so, and DynamoDB's own expiry (which may be days late) plays no part in it.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from boto3.dynamodb.conditions import Attr, ConditionBase
+
+from shared.aws import table, write_if
+from shared.text import timestamp
+
+Verdict = Literal["approved", "rejected"]
+PENDING, APPROVED, REJECTED = "PENDING", "APPROVED", "REJECTED"
+_PACKAGE = "package#"
+# A link is kept after its end, so that opening it says "expired" or "decided" rather than "unknown".
+_LINK_KEPT_AFTERWARDS = timedelta(days=90)
+_LEFT_BY_AN_ATTEMPT = ("resumed_at", "too_late_at", "reminded_at", "announced_link", "changed_to")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Who decided what, when, why. `via` is "review page", with address and browser, or "SageMaker"."""
+
+    verdict: Verdict
+    reviewer: str
+    comment: str
+    decided_at: str
+    via: str
+    address: str = ""
+    browser: str = ""
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A request for approval. `facts` is what the reviewer is shown: see `request_approval`."""
+
+    package_arn: str
+    execution_arn: str
+    run_id: str
+    task_token: str = field(repr=False)
+    link_hash: str = field(repr=False)
+    requested_at: str
+    decide_before: int
+    facts: Mapping[str, Any] = field(repr=False)
+    decision: Decision | None = None
+    package_updated_at: str = ""
+    resumed_at: str = ""
+    too_late_at: str = ""
+    reminded_at: str = ""
+    overruled: Decision | None = None
+    changed_to: Decision | None = None
+
+    @property
+    def standing(self) -> Decision | None:
+        """What the package said when it was looked at last."""
+        return self.changed_to or self.decision
+
+    def expired(self, moment: datetime) -> bool:
+        """Whether the time to decide is over, undecided."""
+        return self.decision is None and moment.timestamp() >= self.decide_before
+
+
+def new_link_id() -> str:
+    """256 random bits, URL-safe."""
+    return secrets.token_urlsafe(32)
+
+
+def hash_link(link_id: str) -> str:
+    """What the table keeps of a link id."""
+    return hashlib.sha256(link_id.encode()).hexdigest()
+
+
+def open_request(approval: Approval) -> None:
+    """Store the request, replacing token and link of an earlier attempt. A decision already made stays."""
+    _table().put_item(Item=_link_item(approval))
+    undecided = Attr("pk").not_exists() | Attr("status").eq(PENDING)
+    everything = {**_attempt(approval), "status": PENDING}
+    if not _update(approval.package_arn, everything, condition=undecided, remove=_LEFT_BY_AN_ATTEMPT):
+        _update(approval.package_arn, _attempt(approval), remove=_LEFT_BY_AN_ATTEMPT)
+
+
+def find(package_arn: str) -> Approval | None:
+    """The request about a model package, read consistently."""
+    item = _table().get_item(Key={"pk": f"{_PACKAGE}{package_arn}"}, ConsistentRead=True).get("Item")
+    return _from_item(item) if item else None
+
+
+def to_look_after(answered_since: datetime) -> Iterator[Approval]:
+    """Every request whose execution has had no answer, or one since then; not read consistently.
+
+    A scan: it reads a few kilobytes a run, some thousand times a month, for cents. A sparse index would have
+    to be kept right by every write, and be secured like the table.
+    """
+    answered = Attr("resumed_at")
+    open_or_new = answered.not_exists() | answered.gte(timestamp(answered_since))
+    arguments: dict[str, Any] = {"FilterExpression": Attr("pk").begins_with(_PACKAGE) & open_or_new}
+    while True:
+        page = _table().scan(**arguments)
+        yield from map(_from_item, page["Items"])
+        if "LastEvaluatedKey" not in page:
+            return
+        arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def find_by_link(link_hash: str) -> Approval | None:
+    """The request that a link was made for. It is live only if the request's `link_hash` is the same."""
+    item = _table().get_item(Key={"pk": f"link#{link_hash}"}, ConsistentRead=True).get("Item")
+    return find(str(item["package_arn"])) if item else None
+
+
+def announce_link(approval: Approval, link_hash: str) -> bool:
+    """Store the link of a reminder that is about to be mailed, in place of one announced before.
+
+    The link that was mailed first stays the live one. False if the request was decided or asked anew
+    meanwhile: the announced link would never become live.
+    """
+    _table().put_item(Item=_link_item(replace(approval, link_hash=link_hash)))
+    return _update(approval.package_arn, {"announced_link": link_hash}, condition=_still_asked(approval))
+
+
+def make_live(approval: Approval, moment: datetime) -> bool:
+    """Let the announced link, which has been mailed, take the place of the one before.
+
+    False, and nothing changes, if that was done, or the request was decided or asked anew meanwhile.
+    """
+    return write_if(
+        _still_asked(approval) & Attr("announced_link").exists(),
+        _table().update_item,
+        Key={"pk": f"{_PACKAGE}{approval.package_arn}"},
+        UpdateExpression="SET link_hash = announced_link, reminded_at = :now REMOVE announced_link",
+        ExpressionAttributeValues={":now": timestamp(moment)},
+    )
+
+
+def decide_by_link(approval: Approval, link_hash: str, decision: Decision, moment: datetime) -> bool:
+    """Record the decision if nobody has decided, the link is the live one and the time is not over: one
+    write.
+
+    Of any number of callers at the same moment one gets True.
+    """
+    live = Attr("link_hash").eq(link_hash) & Attr("decide_before").gt(int(moment.timestamp()))
+    return _record(approval.package_arn, decision, Attr("status").eq(PENDING) & live)
+
+
+def decide_in_sagemaker(package_arn: str, decision: Decision) -> bool:
+    """Record a decision made on the package itself, even after the request's end. False: already decided."""
+    done = {"package_updated_at": decision.decided_at}
+    return _record(package_arn, decision, Attr("status").eq(PENDING), done)
+
+
+def overrule(approval: Approval, decision: Decision) -> bool:
+    """Let the decision that the package carries take the place of the recorded one, which is kept beside it.
+
+    False if the execution has its answer, or another decision is recorded by now.
+    """
+    if approval.decision is None:
+        return False
+    unchanged = Attr("status").eq(_status(approval.decision)) & Attr("decided_at").eq(
+        approval.decision.decided_at
+    )
+    kept = {"overruled": json.dumps(asdict(approval.decision)), "package_updated_at": decision.decided_at}
+    return _record(approval.package_arn, decision, unchanged & Attr("resumed_at").not_exists(), kept)
+
+
+def record_change(approval: Approval, decision: Decision) -> None:
+    """Note what somebody made of the package after the execution had its answer."""
+    _update(approval.package_arn, {"changed_to": json.dumps(asdict(decision))})
+
+
+def mark_package_updated(package_arn: str, moment: datetime) -> None:
+    """The model package carries the decision."""
+    _update(package_arn, {"package_updated_at": timestamp(moment)})
+
+
+def mark_resumed(approval: Approval, moment: datetime) -> None:
+    """The execution has its answer. The used token goes; that of a later attempt, if there is one, stays."""
+    mine = Attr("task_token").eq(approval.task_token)
+    _update(approval.package_arn, {"resumed_at": timestamp(moment)}, condition=mine, remove=("task_token",))
+
+
+def mark_too_late(approval: Approval, moment: datetime) -> None:
+    """The execution had ended before it could be answered."""
+    mine = Attr("task_token").eq(approval.task_token)
+    _update(approval.package_arn, {"too_late_at": timestamp(moment)}, condition=mine)
+
+
+def _still_asked(approval: Approval) -> ConditionBase:
+    return Attr("status").eq(PENDING) & Attr("link_hash").eq(approval.link_hash)
+
+
+def _record(
+    arn: str, decision: Decision, condition: ConditionBase, also: Mapping[str, str] | None = None
+) -> bool:
+    kept = _kept_from(datetime.fromisoformat(decision.decided_at).timestamp())
+    values = {
+        "status": _status(decision),
+        "reviewer": decision.reviewer,
+        "comment": decision.comment,
+        "decided_at": decision.decided_at,
+        "decided_via": decision.via,
+        "decided_from_address": decision.address,
+        "decided_with_browser": decision.browser,
+    }
+    return _update(arn, {**values, **kept, **(also or {})}, condition=condition)
+
+
+def _status(decision: Decision) -> str:
+    return APPROVED if decision.verdict == "approved" else REJECTED
+
+
+def _kept_from(moment: float) -> dict[str, int]:
+    """When DynamoDB may delete the record: so many days after this, if the deployment limits it at all."""
+    days = int(os.environ.get("AUDIT_RETENTION_DAYS") or 0)
+    return {"expires_at": int(moment) + days * 86_400} if days else {}
+
+
+def _update(
+    package_arn: str,
+    values: Mapping[str, Any],
+    *,
+    condition: ConditionBase | None = None,
+    remove: tuple[str, ...] = (),
+) -> bool:
+    """Set and remove attributes of a package's record; False when the condition does not hold."""
+    sets = ", ".join(f"#{name} = :{name}" for name in values)
+    removes = " REMOVE " + ", ".join(f"#{name}" for name in remove) if remove else ""
+    changes = {
+        "Key": {"pk": f"{_PACKAGE}{package_arn}"},
+        "UpdateExpression": f"SET {sets}{removes}",
+        "ExpressionAttributeNames": {f"#{name}": name for name in (*values, *remove)},
+        "ExpressionAttributeValues": {f":{name}": value for name, value in values.items()},
+    }
+    if condition:
+        return write_if(condition, _table().update_item, **changes)
+    _table().update_item(**changes)
+    return True
+
+
+def _link_item(approval: Approval) -> dict[str, Any]:
+    kept_until = approval.decide_before + int(_LINK_KEPT_AFTERWARDS.total_seconds())
+    return {"pk": f"link#{approval.link_hash}", "package_arn": approval.package_arn, "expires_at": kept_until}
+
+
+def _attempt(approval: Approval) -> dict[str, Any]:
+    return {
+        "package_arn": approval.package_arn,
+        "execution_arn": approval.execution_arn,
+        "run_id": approval.run_id,
+        "task_token": approval.task_token,
+        "link_hash": approval.link_hash,
+        "requested_at": approval.requested_at,
+        "decide_before": approval.decide_before,
+        # As text: DynamoDB's numbers are decimals and refuse floats.
+        "facts": json.dumps(approval.facts),
+        **_kept_from(approval.decide_before),
+    }
+
+
+def _from_item(item: Mapping[str, Any]) -> Approval:
+    return Approval(
+        package_arn=str(item["package_arn"]),
+        execution_arn=str(item["execution_arn"]),
+        run_id=str(item["run_id"]),
+        task_token=str(item.get("task_token", "")),
+        link_hash=str(item["link_hash"]),
+        requested_at=str(item["requested_at"]),
+        decide_before=int(item["decide_before"]),
+        facts=json.loads(item["facts"]),
+        decision=_decision(item) if item["status"] != PENDING else None,
+        package_updated_at=str(item.get("package_updated_at", "")),
+        resumed_at=str(item.get("resumed_at", "")),
+        too_late_at=str(item.get("too_late_at", "")),
+        reminded_at=str(item.get("reminded_at", "")),
+        overruled=_kept_decision(item.get("overruled")),
+        changed_to=_kept_decision(item.get("changed_to")),
+    )
+
+
+def _kept_decision(text: Any) -> Decision | None:
+    return Decision(**json.loads(text)) if text else None
+
+
+def _decision(item: Mapping[str, Any]) -> Decision:
+    return Decision(
+        verdict="approved" if item["status"] == APPROVED else "rejected",
+        reviewer=str(item["reviewer"]),
+        comment=str(item["comment"]),
+        decided_at=str(item["decided_at"]),
+        via=str(item["decided_via"]),
+        address=str(item.get("decided_from_address", "")),
+        browser=str(item.get("decided_with_browser", "")),
+    )
+
+
+def _table() -> Any:
+    return table(os.environ["TABLE_NAME"])

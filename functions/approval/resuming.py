@@ -1,0 +1,101 @@
+"""How an execution that waits for a decision gets it.
+
+Every decision, on the review page or in SageMaker, ends as the approval status of the model package, and from
+there takes this one road. Nothing else is believed: not an event, and not the record when the package says
+otherwise. Calling `settle` again, late or twice at once is harmless: Step Functions takes a token's result
+once.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal, cast
+
+from botocore.exceptions import ClientError
+
+from approval.packages import agree, read_status
+from approval.records import Approval, Decision, find, mark_resumed, mark_too_late
+from shared.aws import client, error_code
+from shared.telemetry import ForPeople, logger
+from shared.text import now, readable_time
+
+Settled = Literal["unknown", "pending", "resumed", "already resumed", "too late", "changed"]
+# How Step Functions says that nothing waits behind a token any more.
+_GONE = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
+
+
+class CouldNotResume(ForPeople):
+    """Step Functions did not take the decision. The text names the service's error code and nothing else."""
+
+
+def settle(package_arn: str) -> Settled:
+    """Hand the decision that a package carries to the execution that waits for it.
+
+    A decision that is recorded but not on the package yet is pending: the review page offers to finish it.
+    "changed" is a package that says something else than when the execution got its answer, or ended.
+    """
+    approval = find(package_arn)
+    if approval is None:
+        return "unknown"
+    on_package = read_status(package_arn).decision()
+    if approval.standing and (approval.resumed_at or approval.too_late_at):
+        if on_package and on_package.verdict != approval.standing.verdict:
+            return "changed"
+        return "already resumed" if approval.resumed_at else "too late"
+    if on_package is None:
+        return "pending"
+    agreed = agree(approval, on_package)
+    return _send(agreed, agreed.decision or on_package, agreed.overruled)
+
+
+def task_result(decision: Decision, overruled: Decision | None = None) -> dict[str, str]:
+    """What the state that asked for approval gets."""
+    result = {
+        "decision": decision.verdict,
+        "reviewer": decision.reviewer,
+        "comment": decision.comment,
+        "decided_at": decision.decided_at,
+    }
+    return {**result, "overruled": in_words(overruled)} if overruled else result
+
+
+def in_words(decision: Decision) -> str:
+    """`approved by Ada on the review page at 2026-03-01 09:41 UTC`."""
+    where = "on the review page" if decision.via == "review page" else "in SageMaker"
+    return f"{decision.verdict} by {decision.reviewer} {where} at {readable_time(decision.decided_at)}"
+
+
+def _send(approval: Approval, decision: Decision, overruled: Decision | None) -> Settled:
+    try:
+        client("stepfunctions").send_task_success(
+            taskToken=approval.task_token, output=json.dumps(task_result(decision, overruled))
+        )
+    except ClientError as error:
+        if error_code(error) in _GONE:
+            return _nobody_waits(approval, error_code(error))
+        # A service's text may repeat the token it was sent.
+        raise CouldNotResume(error_code(error)) from None
+    mark_resumed(approval, now())
+    return "resumed"
+
+
+def _nobody_waits(approval: Approval, code: str) -> Settled:
+    """Tell a duplicate, whose twin has resumed the execution, from a decision after the run's end."""
+    logger.info("nothing waits behind the task token", execution_arn=approval.execution_arn, error_code=code)
+    execution = _describe(approval.execution_arn)
+    if execution.get("status") == "RUNNING":
+        return "already resumed"
+    outcome = json.loads(execution.get("output") or "{}").get("outcome")
+    if outcome in ("approved", "rejected"):
+        mark_resumed(approval, now())
+        return "already resumed"
+    mark_too_late(approval, now())
+    return "too late"
+
+
+def _describe(execution_arn: str) -> Mapping[str, Any]:
+    try:
+        return cast(Mapping[str, Any], client("stepfunctions").describe_execution(executionArn=execution_arn))
+    except ClientError as error:
+        if error_code(error) == "ExecutionDoesNotExist":
+            return {}  # forgotten, 90 days after its end
+        raise

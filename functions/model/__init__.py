@@ -1,0 +1,1 @@
+"""What an evaluation left behind: the artifacts and the figures to show."""

@@ -1,0 +1,1 @@
+"""Executions of the state machine: their names, jobs, ends, and the mails about them."""

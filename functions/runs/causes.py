@@ -1,0 +1,92 @@
+"""What a `Cause` of Step Functions says: in words for a person, and about which job."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from shared.text import many_lines, one_line
+
+_CAUSE_LIMIT = 2000
+_UNREADABLE = "The service gave no reason in words; the execution's history has the details."
+# Where services put the words for a person, the most telling first: a job's own message, then SageMaker's, a
+# Lambda's.
+_REASONS = ("ExitMessage", "FailureReason", "errorMessage", "message", "Message")
+_LOG_GROUPS = {
+    "ProcessingJobName": "/aws/sagemaker/ProcessingJobs",
+    "HyperParameterTuningJobName": "/aws/sagemaker/TrainingJobs",
+    "TransformJobName": "/aws/sagemaker/TransformJobs",
+}
+
+
+@dataclass(frozen=True)
+class FailedJob:
+    """The SageMaker job whose failure ended the run. Its log streams begin with its name."""
+
+    name: str
+    log_group: str
+
+    @property
+    def is_processing(self) -> bool:
+        """Whether it is a processing job, which says more of its end in its description."""
+        return self.log_group == _LOG_GROUPS["ProcessingJobName"]
+
+    @property
+    def is_tuning(self) -> bool:
+        """Whether it is a tuning job, whose own reason only points to its training jobs."""
+        return self.log_group == _LOG_GROUPS["HyperParameterTuningJobName"]
+
+    @property
+    def step(self) -> str:
+        """`preprocess`, `evaluate`, `predict` as in the job's name, or `tune`."""
+        found = re.search(r"-(preprocess|evaluate|predict)-\d+-\d+$", self.name)
+        return "tune" if self.is_tuning else found[1] if found else ""
+
+
+def readable_cause(cause: str) -> str:
+    """The words for a person in a `Cause`: text, or the JSON of a failed job or Lambda; no traceback."""
+    if not cause.lstrip().startswith("{"):
+        return _without_traceback(many_lines(cause, 32_768))
+    told = json_object(cause) or _fields_of_cut_json(cause)
+    reason = next((told[name] for name in _REASONS if _is_reason(told.get(name))), _UNREADABLE)
+    return _without_traceback(many_lines(reason, 32_768))
+
+
+def failed_job(cause: str) -> FailedJob | None:
+    """The job that a `Cause` is about, if it is about one."""
+    told = json_object(cause) or _fields_of_cut_json(cause)
+    for field, log_group in _LOG_GROUPS.items():
+        if isinstance(told.get(field), str):
+            return FailedJob(one_line(told[field], 100), log_group)
+    return None
+
+
+def _is_reason(told: object) -> bool:
+    # A job whose work was done, and which failed after it, says the digest of what it wrote.
+    return isinstance(told, str) and bool(told) and not told.startswith("sha256:")
+
+
+def _without_traceback(text: str) -> str:
+    before, mark, traceback = text.partition("Traceback (most recent call last)")
+    if mark:
+        last = traceback.strip().split("\n")[-1].strip()
+        text = f"{before.strip()}\n{last}".strip()
+    return many_lines(text, _CAUSE_LIMIT)
+
+
+def _fields_of_cut_json(text: str) -> dict[str, Any]:
+    # Step Functions cuts a long cause, which then is no JSON any more.
+    found = re.findall(r'"(\w+)"\s*:\s*("(?:[^"\\]|\\.)*")', text)
+    wanted = {*_REASONS, *_LOG_GROUPS}
+    return {name: json.loads(value, strict=False) for name, value in found if name in wanted}
+
+
+def json_object(text: object) -> dict[str, Any]:
+    """The object that a text holds in JSON; empty if it holds none."""
+    if not isinstance(text, str):
+        return {}
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):  # nested too deep
+        return {}
+    return value if isinstance(value, dict) else {}

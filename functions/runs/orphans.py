@@ -1,0 +1,118 @@
+"""Jobs that still work though no execution waits for them any more, and how they are stopped.
+
+Step Functions stops the job of a task that is stopped, but on best effort, and not at all when the task
+timed out. Names make it safe to help: a job carries its run, and which redrive of the run started it, so that
+a job of a run that was taken up again meanwhile is never touched.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from runs.executions import describe
+from runs.names import Attempt, read_attempt
+from shared.aws import client, error_code
+from shared.telemetry import count, logger
+
+# How SageMaker answers that there is nothing to stop: the job has ended meanwhile, or was deleted.
+_OVER = {"ValidationException", "ResourceNotFound"}
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of job that the state machine starts. Stopping a tuning job stops its training jobs."""
+
+    pages: Callable[[], Any]
+    summaries: str
+    name: str
+    stop: Callable[[str], Any]
+
+
+_KINDS = {
+    "processing": _Kind(
+        lambda: client("sagemaker").get_paginator("list_processing_jobs"),
+        "ProcessingJobSummaries",
+        "ProcessingJobName",
+        lambda name: client("sagemaker").stop_processing_job(ProcessingJobName=name),
+    ),
+    "tuning": _Kind(
+        lambda: client("sagemaker").get_paginator("list_hyper_parameter_tuning_jobs"),
+        "HyperParameterTuningJobSummaries",
+        "HyperParameterTuningJobName",
+        lambda name: client("sagemaker").stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name),
+    ),
+    "transform": _Kind(
+        lambda: client("sagemaker").get_paginator("list_transform_jobs"),
+        "TransformJobSummaries",
+        "TransformJobName",
+        lambda name: client("sagemaker").stop_transform_job(TransformJobName=name),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job that is in progress."""
+
+    kind: str
+    name: str
+    attempt: Attempt
+
+
+def jobs_in_progress(name_part: str) -> list[Job]:
+    """The jobs in progress with this in their names, of those that are named as the state machine does it."""
+    return [job for kind in _KINDS for job in _list(kind, name_part, StatusEquals="InProgress")]
+
+
+def stop_jobs_of(execution_arn: str, jobs: list[Job]) -> list[str]:
+    """Stop these jobs of an execution that ended, unless it runs again.
+
+    Returns the names of those that were stopped.
+    """
+    if not jobs:
+        return []
+    execution = describe(execution_arn)
+    if execution["status"] == "RUNNING":
+        logger.info("redriven: its jobs stay", execution_arn=execution_arn)
+        return []
+    redrives = int(execution.get("redriveCount") or 0)
+    # Should it be redriven at this very moment, the new jobs have a higher number.
+    return [job.name for job in jobs if job.attempt.redrive <= redrives and stop(job)]
+
+
+def superseded(jobs: Iterable[Job]) -> list[Job]:
+    """Those that a later attempt at the same step has replaced, though nobody stopped them."""
+    return [job for job in jobs if _order(job) < max(map(_order, _attempts_like(job)))]
+
+
+def stop(job: Job) -> bool:
+    """Ask SageMaker to stop the job. False if it has ended meanwhile."""
+    try:
+        _KINDS[job.kind].stop(job.name)
+    except ClientError as error:
+        if error_code(error) not in _OVER:
+            raise
+        return False
+    logger.info("orphaned job stopped", job=job.name)
+    count("JobStopped")
+    return True
+
+
+def _attempts_like(job: Job) -> list[Job]:
+    """Every attempt at the job's step, its own too. A later one may have ended already."""
+    everything = _list(job.kind, job.attempt.run_id)
+    return [job, *(other for other in everything if other.attempt.step == job.attempt.step)]
+
+
+def _order(job: Job) -> tuple[int, int]:
+    return job.attempt.redrive, job.attempt.retry
+
+
+def _list(kind: str, name_part: str, **only: str) -> Iterator[Job]:
+    known = _KINDS[kind]
+    for page in known.pages().paginate(NameContains=name_part, **only):
+        for summary in page[known.summaries]:
+            if attempt := read_attempt(summary[known.name]):
+                yield Job(kind, summary[known.name], attempt)

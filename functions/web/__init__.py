@@ -1,0 +1,1 @@
+"""The pages behind the mailed link: HTTP, HTML and plots."""

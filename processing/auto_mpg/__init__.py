@@ -1,0 +1,1 @@
+"""Fuel economy of cars: Auto MPG and XGBoost."""

@@ -1,0 +1,147 @@
+"""One car: its columns, what a value may look like, and what makes two cars the same.
+
+Used by whatever reads cars: the check of an upload, the preprocessing job and the model's server. Standard
+library only, Python 3.11 to 3.13.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from common.text import printable, quote
+
+RAW_COLUMNS = (
+    "cylinders", "displacement", "horsepower", "weight", "acceleration", "model_year", "origin", "car_name",
+)  # fmt: skip
+COLUMNS = ("mpg", *RAW_COLUMNS)
+ORIGINS = {"usa": 1, "europe": 2, "japan": 3}
+
+_MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "<na>"})
+# Each digit can be matched in one way only: a field of a hundred thousand of them is read in no time.
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_LIMIT = 1_000_000
+
+
+class BadCar(Exception):
+    """A row is not a car; `problems` names each bad value and what was expected instead."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class _Unfit(Exception):
+    """A value does not fit its column; the text says what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Car:
+    """One row: the units are those of Auto MPG, `model_year` counts from 1900, `origin` is 1, 2 or 3.
+
+    `mpg` is None for a car that is to be predicted. `car_name` is a single line of printable characters.
+    """
+
+    mpg: float | None
+    cylinders: int
+    displacement: float
+    horsepower: float | None
+    weight: float
+    acceleration: float
+    model_year: int
+    origin: int
+    car_name: str
+
+
+def read_car(fields: Mapping[str, str]) -> Car:
+    """A car from the texts of its columns; `mpg` and `car_name` may be left out. Raises BadCar."""
+    values: dict[str, Any] = {}
+    problems = []
+    for column, parse in _PARSERS.items():
+        text = fields.get(column, "").strip()
+        try:
+            values[column] = parse(text)
+        except _Unfit as expected:
+            found = f"is {quote(text)}" if text else "is missing"
+            problems.append(f"{column} {found}; expected {expected}")
+    if problems:
+        raise BadCar(problems)
+    return Car(**values)
+
+
+def content_hash(car: Car) -> str:
+    """SHA-256 of what a model sees of a car: the same for cars that differ only in their name or label."""
+    content = [getattr(car, column) for column in RAW_COLUMNS if column != "car_name"]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+
+def looks_like_value(text: str) -> bool:
+    text = text.strip()
+    return text.lower() in _MISSING or _NUMBER.fullmatch(text) is not None
+
+
+def _number(text: str) -> float:
+    if not _NUMBER.fullmatch(text):
+        raise _Unfit("a number")
+    value = float(text)
+    if not 0 < value < _LIMIT:
+        raise _Unfit(f"a number above 0 and below {_LIMIT:,}")
+    return value
+
+
+def _number_or_missing(text: str) -> float | None:
+    if text.lower() in _MISSING:
+        return None
+    try:
+        return _number(text)
+    except _Unfit as expected:
+        raise _Unfit(f'{expected} or "?"') from None
+
+
+def _whole_number(text: str) -> int:
+    value = _number(text)
+    if value != int(value):
+        raise _Unfit("a whole number")
+    return int(value)
+
+
+def _year(text: str) -> int:
+    """Auto MPG counts from 1900; some copies write the year in full."""
+    expected = "a year such as 70 or 1970"
+    if not _NUMBER.fullmatch(text) or not float(text).is_integer():
+        raise _Unfit(expected)
+    year = int(float(text))
+    if 1900 <= year < 2100:
+        return year - 1900
+    if not 0 <= year < 200:
+        raise _Unfit(expected)
+    return year
+
+
+def _origin(text: str) -> int:
+    if code := ORIGINS.get(text.lower()):
+        return code
+    if _NUMBER.fullmatch(text) and float(text) in ORIGINS.values():
+        return int(float(text))
+    raise _Unfit("1, 2, 3, usa, europe or japan")
+
+
+def _single_line(text: str) -> str:
+    return " ".join(printable(text).split())
+
+
+_PARSERS: dict[str, Callable[[str], object]] = {
+    "mpg": _number_or_missing,
+    "cylinders": _whole_number,
+    "displacement": _number,
+    "horsepower": _number_or_missing,
+    "weight": _number,
+    "acceleration": _number,
+    "model_year": _year,
+    "origin": _origin,
+    "car_name": _single_line,
+}

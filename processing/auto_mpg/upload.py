@@ -1,0 +1,16 @@
+"""The quick check of an upload of cars, right after it was sent. Standard library only."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from auto_mpg.cars import check_cars
+from common.uploads import Counts
+
+
+def check(stream: BinaryIO, name: str, *, whole: bool = True) -> Counts:
+    """Apply the rules of the preprocessing job. Raises BadUpload, which calls the file `name`.
+
+    With `whole=False` the stream is the head of a longer file.
+    """
+    return check_cars(stream, name, whole=whole)

@@ -1,0 +1,107 @@
+"""Reads what training left behind, and packs what goes to the registry.
+
+Nothing is unpacked to a path that an archive names: files are taken out by name, and everything has an upper
+size.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import shutil
+import tarfile
+import zlib
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+LARGEST_ARCHIVE = 64 << 20
+
+_ROOT = Path(__file__).parents[1]
+# SageMaker's toolkits look for these functions in code/inference.py.
+_INFERENCE = """from {workload}.inference import input_fn, model_fn, output_fn, predict_fn
+
+__all__ = ["input_fn", "model_fn", "output_fn", "predict_fn"]
+"""
+
+
+class BadArchive(Exception):
+    """The file is not a model.tar.gz, or lacks a file that is needed."""
+
+
+def read_files(archive: Path, names: Collection[str]) -> dict[str, bytes]:
+    """The contents of the files with these names at the root of a tar.gz. Raises BadArchive."""
+    data = io.BytesIO(_decompress(archive))
+    try:
+        with tarfile.open(fileobj=data, mode="r:") as tar:
+            members = {_root_name(member): member for member in _forwards(tar) if member.isreg()}
+            found = {name: _content(tar, members[name]) for name in names if name in members}
+    except Exception as error:  # tarfile has no end of errors for a hostile archive
+        raise BadArchive(f"{archive.name} is damaged") from error
+    if missing := sorted(set(names) - set(found)):
+        raise BadArchive(f"{archive.name} holds no {' and no '.join(missing)}")
+    return found
+
+
+def add_code(folder: Path, workload: str) -> None:
+    """Put the code that serves a workload's model into `code/`, with the entry points of the images."""
+    code = folder / "code"
+    for package in ("common", workload):
+        (code / package).mkdir(parents=True)
+        for path in sorted((_ROOT / package).glob("*.py")):
+            shutil.copyfile(path, code / package / path.name)
+    (code / "common" / "wsgi.py").rename(code / "wsgi.py")
+    (code / "inference.py").write_text(_INFERENCE.format(workload=workload), encoding="utf-8")
+
+
+def write_archive(archive: Path, folder: Path) -> None:
+    """Pack the files of a folder; the same files always give the same bytes."""
+    with (
+        archive.open("wb") as raw,
+        gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as tar,
+    ):
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                _add(tar, path.relative_to(folder).as_posix(), path.read_bytes())
+
+
+def _decompress(archive: Path) -> bytes:
+    try:
+        with gzip.open(archive) as stream:
+            data = stream.read(LARGEST_ARCHIVE + 1)
+    except FileNotFoundError:
+        raise BadArchive(f"{archive.name} is missing") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise BadArchive(f"{archive.name} is no whole gzip file") from error
+    if len(data) > LARGEST_ARCHIVE:
+        raise BadArchive(f"{archive.name} is larger than {LARGEST_ARCHIVE >> 20} MiB when unpacked")
+    return data
+
+
+def _forwards(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
+    """The members of an archive. A negative size leads back to a member before, again and again."""
+    before = -1
+    for member in tar:
+        if member.size < 0 or member.offset <= before:
+            raise tarfile.ReadError(member.name)
+        before = member.offset
+        yield member
+
+
+def _root_name(member: tarfile.TarInfo) -> str:
+    """Archives made with `tar -C folder .` call their files ./name."""
+    return member.name.removeprefix("./")
+
+
+def _content(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    stream = tar.extractfile(member)
+    if stream is None or member.size > LARGEST_ARCHIVE:  # a sparse file is larger than its archive
+        raise tarfile.ReadError(member.name)
+    with stream:
+        return stream.read()
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))

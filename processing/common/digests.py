@@ -1,0 +1,72 @@
+"""SHA-256 digests of files, written as `sha256:<hex>`.
+
+Everything that one step leaves for the next lies in a bucket. Its digest is told past the bucket, in a job's
+exit message and in the next one's arguments, so that what was changed or added in between is noticed.
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from common.text import printable
+
+_CHUNK = 1 << 20
+
+
+class ChangedFile(Exception):
+    """A file is not the one that an earlier step wrote; `str(error)` names it and the way out."""
+
+
+def file_digest(path: Path) -> str:
+    """The digest of a file of any size."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def folder_digest(folder: Path, names: Iterable[str]) -> str:
+    """One digest for these files of a folder: that of the list of their digests, as `sha256sum` prints it."""
+    lines = (f"{file_digest(folder / name).removeprefix('sha256:')}  {name}\n" for name in sorted(names))
+    return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
+
+
+def check(path: Path, expected: str, name: str) -> None:
+    """Raise ChangedFile unless the file is there and has the digest; `name` is what its message calls it."""
+    if not path.is_file():
+        raise ChangedFile(f"{name} is missing, though an earlier step wrote it; upload the file again")
+    if (found := file_digest(path)) != expected:
+        raise ChangedFile(
+            f"{name} was changed after it was written: its digest is {found}, not {expected[:80]}. "
+            "Find out who changed it, then upload the file again"
+        )
+
+
+def check_prepared(prepared: Path, expected: str) -> Mapping[str, Any]:
+    """The content of `summary.json`, if it and what it lists are what preprocess.py wrote, and all there is.
+
+    Raises ChangedFile.
+    """
+    summary = prepared / "summary.json"
+    check(summary, expected, summary.name)
+    content: Mapping[str, Any] = json.loads(summary.read_text(encoding="utf-8"))
+    for name, digest in content["digests"].items():
+        check(prepared / name, digest, f"prepared/{name}")
+    _refuse_others(prepared, {summary.name, *content["digests"]})
+    return content
+
+
+def _refuse_others(prepared: Path, known: Collection[str]) -> None:
+    names = {path.relative_to(prepared).as_posix() for path in prepared.rglob("*") if path.is_file()}
+    if others := sorted(names - set(known)):
+        shown = ", ".join(f"prepared/{printable(name)[:100]}" for name in others[:3])
+        raise ChangedFile(
+            f"{shown}{' and others' * (len(others) > 3)}: no step of this run wrote that. "
+            "Find out who put it there, delete it, then redrive the execution"
+        )

@@ -1,0 +1,142 @@
+"""The processing job that builds the model bundle and measures it on the test rows, for any workload.
+
+The workload's `evaluate.py` puts the model together and measures it with the code that serves it. What is the
+same for all is here: only what preprocessing wrote is read, the champion is measured on the same rows, and
+bundle and evaluation have digests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from common import evaluation, job
+from common.bundle import BadArchive, add_code, read_files, write_archive
+from common.digests import ChangedFile, check_prepared, file_digest
+from common.evaluation import Evaluation, Measurement
+from common.serving import UnusableModel, files_digest
+from common.workload import Workload
+
+EVALUATION, BUNDLE = "evaluation.json", "model.tar.gz"
+
+
+class BadModel(Exception):
+    """The trained model cannot be evaluated; `str(error)` says why."""
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The newest approved model package. `archive` is missing if the state machine did not find it among the
+    kept models; `digest` is what the package says of it, None of one that was registered by hand."""
+
+    archive: Path
+    arn: str
+    digest: str | None
+
+
+def evaluate(
+    workload: Workload,
+    model: Path,
+    prepared: Path,
+    prepared_digest: str,
+    output: Path,
+    champion: Champion | None,
+) -> str:
+    """Write the bundle and `evaluation.json`, and return the digest of the latter.
+
+    Raises ChangedFile unless `prepared` is what preprocessing left, and BadModel.
+    """
+    summary = check_prepared(prepared, prepared_digest)
+    steps = workload.module("evaluate")
+    output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            steps.assemble(model, prepared, Path(folder))
+            add_code(Path(folder), workload.name)
+            measured: Measurement = steps.measure(Path(folder), prepared)
+            model_files = files_digest(Path(folder), steps.MODEL_FILES)
+        except (BadArchive, UnusableModel) as error:
+            raise BadModel(f"the trained model cannot be evaluated: {error}") from error
+        write_archive(output / BUNDLE, Path(folder))
+    compared, problem = _compare(champion, steps, prepared, workload.gate.metric)
+    digests = {
+        "upload": summary["upload_digest"],
+        "trained_model": file_digest(model),
+        "model": file_digest(output / BUNDLE),
+        "model_files": model_files,
+    }
+    found = Evaluation(
+        workload=workload.name,
+        title=workload.title,
+        metrics=measured.metrics,
+        gate=workload.gate,
+        baseline=measured.baseline,
+        champion=compared,
+        champion_problem=problem,
+        rows=summary["rows"],
+        warnings=[*summary["warnings"], *measured.warnings],
+        batch_columns=measured.batch_columns,
+        digests=digests,
+        figures=measured.figures,
+    ).to_json()
+    print(json.dumps({name: value for name, value in found.items() if name != "figures"}))
+    return _write(output / EVALUATION, {**found, **measured.model_quality})
+
+
+def _write(path: Path, content: dict[str, Any]) -> str:
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    return file_digest(path)
+
+
+def _compare(
+    champion: Champion | None, steps: ModuleType, prepared: Path, metric: str
+) -> tuple[evaluation.Champion | None, str]:
+    """The champion on the same rows. One that cannot be used is no reason to stop: it may be replaced now."""
+    if champion is None:
+        return None, ""
+    try:
+        if not champion.archive.is_file():
+            raise BadArchive("its model.tar.gz was deleted, or was never among the pipeline's kept models")
+        if champion.digest and file_digest(champion.archive) != champion.digest:
+            raise BadArchive("its model.tar.gz was changed after it was registered")
+        value = _measure_champion(champion.archive, steps, steps.MODEL_FILES, prepared).value(metric)
+    except (BadArchive, UnusableModel) as error:
+        return None, f"{champion.arn} cannot be compared: {error}"
+    return evaluation.Champion(champion.arn, value), ""
+
+
+def _measure_champion(archive: Path, steps: ModuleType, names: Iterable[str], prepared: Path) -> Measurement:
+    """With today's code on the champion's numbers; the code inside its bundle is not run."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in read_files(archive, set(names)).items():
+            (Path(folder) / name).write_bytes(content)
+        measured: Measurement = steps.measure(Path(folder), prepared)
+        return measured
+
+
+def main(workload: Workload, arguments: Sequence[str]) -> int:
+    """Run the job; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="evaluate", description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="model.tar.gz of the best training job")
+    parser.add_argument("--prepared", type=Path, required=True, help="folder that preprocessing wrote")
+    parser.add_argument("--prepared-digest", required=True, help="digest of its summary.json")
+    parser.add_argument(
+        "--output", type=Path, required=True, help="folder for the bundle and evaluation.json"
+    )
+    parser.add_argument("--exit-message", type=Path, required=True, help="file for a digest or a failure")
+    parser.add_argument("--champion", type=Path, help="bundle of the newest approved model package")
+    parser.add_argument("--champion-arn", help="its ARN")
+    parser.add_argument("--champion-digest", help="digest of the bundle, as the package says")
+    args = parser.parse_args(arguments)
+    if (args.champion is None) != (args.champion_arn is None):
+        parser.error("--champion and --champion-arn belong together")
+    champion = Champion(args.champion, args.champion_arn, args.champion_digest) if args.champion else None
+    work = partial(evaluate, workload, args.model, args.prepared, args.prepared_digest, args.output, champion)
+    return job.run(work, args.exit_message, known=(BadModel, ChangedFile))

@@ -1,0 +1,100 @@
+"""The processing job that prepares an upload for training, evaluation and batch prediction, for any workload.
+
+The workload's `preprocess.py` reads the file and writes the tables. What is the same for all is here: the
+upload must be the one that was checked, each channel names its files, and everything has a digest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from common import job
+from common.digests import ChangedFile, check, file_digest
+from common.text import shown_name
+from common.uploads import REFUSED, BadUpload
+from common.workload import Workload
+
+# Training and batch transform read what a manifest names, and not whatever else the folder holds.
+CHANNELS = ("train", "validation", "batch")
+SUMMARY = "summary.json"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a workload's `prepare` has done.
+
+    `rows` counts at least uploaded, labelled, unlabelled, train, validation, test and batch. `warnings` are
+    sentences for the reviewer; `report` is what evaluation or a person may want to know besides.
+    """
+
+    rows: Mapping[str, int]
+    warnings: Sequence[str] = ()
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+
+def preprocess(workload: Workload, upload: Path, digest: str, output: Path, uri: str, name: str) -> str:
+    """Write `prepared/` for an upload with this digest, and return the digest of its `summary.json`.
+
+    Raises BadUpload and ChangedFile; `name` is what their messages call the upload. `uri` is where in S3 the
+    output folder will be.
+    """
+    check(upload, digest, shown_name(name))
+    prepared: Prepared = workload.module("preprocess").prepare(upload, name, output)
+    for channel in CHANNELS:
+        _write_manifest(output / channel, uri)
+    files = sorted(path for path in output.rglob("*") if path.is_file())
+    summary = {
+        "workload": workload.name,
+        "rows": prepared.rows,
+        "warnings": list(prepared.warnings),
+        "report": prepared.report,
+        "upload_digest": digest,
+        "digests": {path.relative_to(output).as_posix(): file_digest(path) for path in files},
+    }
+    (output / SUMMARY).write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    print("rows:", ", ".join(f"{count} {name}" for name, count in prepared.rows.items()))
+    return file_digest(output / SUMMARY)
+
+
+def main(workload: Workload, arguments: Sequence[str]) -> int:
+    """Run the job; returns its exit code."""
+    parser = argparse.ArgumentParser(prog="preprocess", description=__doc__)
+    parser.add_argument("--upload", type=Path, required=True, help="the file that was uploaded")
+    parser.add_argument("--upload-digest", required=True, help="its SHA-256, as sha256:<hex>")
+    parser.add_argument("--output", type=Path, required=True, help="folder for what is prepared")
+    parser.add_argument("--output-uri", required=True, help="where in S3 that folder will be")
+    parser.add_argument("--exit-message", type=Path, required=True, help="file for a digest or a failure")
+    parser.add_argument("--file-name", default="the upload", help="what messages call the upload")
+    args = parser.parse_args(arguments)
+    work = partial(
+        _preprocess_or_refuse,
+        workload,
+        args.upload,
+        args.upload_digest,
+        args.output,
+        args.output_uri,
+        args.file_name,
+    )
+    return job.run(work, args.exit_message, known=(BadUpload, ChangedFile))
+
+
+def _preprocess_or_refuse(
+    workload: Workload, upload: Path, digest: str, output: Path, uri: str, name: str
+) -> str:
+    try:
+        return preprocess(workload, upload, digest, output, uri, name)
+    except BadUpload as problem:
+        raise BadUpload(f"{REFUSED}: {problem}") from None
+
+
+def _write_manifest(folder: Path, uri: str) -> None:
+    """In the form of API_S3DataSource: a prefix, and the keys that follow it."""
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    manifest = [{"prefix": f"{uri.rstrip('/')}/{folder.name}/"}, *names]
+    (folder / f"{folder.name}.manifest").write_text(json.dumps(manifest) + "\n", encoding="utf-8")

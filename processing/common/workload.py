@@ -1,0 +1,71 @@
+"""The workloads there are: each a folder beside this one with a `workload.json`. Standard library only.
+
+`workload.schema.json` says what may stand in it; `docs/workloads.md` explains it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from common.evaluation import Gate
+
+FILE = "workload.json"
+_ROOT = Path(__file__).parents[1]
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
+
+
+class UnknownWorkload(Exception):
+    """There is no workload of this name; the message names those there are."""
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A folder of the contract in docs/workloads.md. `settings` is its workload.json."""
+
+    name: str
+    settings: Mapping[str, Any]
+
+    @property
+    def title(self) -> str:
+        """What it is about, for people."""
+        return str(self.settings["title"])
+
+    @property
+    def suffixes(self) -> list[str]:
+        """The endings of files that it takes, such as `.csv`."""
+        return list(self.settings["upload"]["suffixes"])
+
+    @property
+    def gate(self) -> Gate:
+        """What a model must reach."""
+        gate = self.settings["gate"]
+        return Gate(gate["metric"], gate.get("at_most"), gate.get("at_least"))
+
+    def module(self, name: str) -> ModuleType:
+        """One of its modules, such as `upload`."""
+        return importlib.import_module(f"{self.name}.{name}")
+
+
+def find_workloads(root: Path = _ROOT) -> dict[str, Workload]:
+    """All workloads by name, in the order of their names."""
+    files = sorted(root.glob(f"*/{FILE}"))
+    return {
+        file.parent.name: Workload(file.parent.name, json.loads(file.read_text(encoding="utf-8")))
+        for file in files
+        if _NAME.fullmatch(file.parent.name)
+    }
+
+
+def find_workload(name: str, root: Path = _ROOT) -> Workload:
+    """The workload of this name. Raises UnknownWorkload."""
+    workloads = find_workloads(root)
+    if name not in workloads:
+        raise UnknownWorkload(f"there is no workload {name[:40]!r}; there are {', '.join(workloads)}")
+    return workloads[name]

@@ -1,0 +1,29 @@
+"""The one entry point of processing jobs: `python3 run.py preprocess auto_mpg --upload ...`.
+
+It lies beside the packages that the jobs import, so that they are found wherever the folder is put.
+"""
+
+import sys
+
+from common import evaluating, preprocessing
+from common.workload import UnknownWorkload, find_workload
+
+STEPS = {"preprocess": preprocessing.main, "evaluate": evaluating.main}
+
+
+def main(arguments: list[str]) -> int:
+    """Run a step of a workload; returns the exit code."""
+    if len(arguments) < 2 or arguments[0] not in STEPS:
+        print(f"usage: run.py {'|'.join(STEPS)} WORKLOAD [options]", file=sys.stderr)
+        return 2
+    step, name, *options = arguments
+    try:
+        workload = find_workload(name)
+    except UnknownWorkload as error:
+        print(error, file=sys.stderr)
+        return 2
+    return STEPS[step](workload, options)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
