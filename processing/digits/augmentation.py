@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from digits.model import SIDE
+from digits import SIDE
 
 ROTATION = math.radians(10)
 SCALE = 0.1

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-SIDE = 28  # pixels
-CLASSES = 10
+from digits import CLASSES, SIDE
 
 
 class Network(nn.Module):  # type: ignore[misc]

@@ -23,9 +23,9 @@ from torch.nn import functional
 # The toolkit puts the folder of all workloads on the path; whoever runs this file by hand need not.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from digits import checkpoint
+from digits import CLASSES, SIDE, checkpoint
 from digits.augmentation import distort
-from digits.model import CLASSES, SIDE, Network
+from digits.model import Network
 
 CHECKPOINT = Path("/opt/ml/checkpoints/checkpoint.pth")
 _SCORING_BATCH = 1000
@@ -167,7 +167,10 @@ def _settings(arguments: Sequence[str] | None) -> Settings:
 
 
 def _number(
-    kind: Callable[[str], float], at_least: float = -math.inf, above: float = -math.inf, below: float = math.inf
+    kind: Callable[[str], float],
+    at_least: float = -math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
 ) -> Callable[[str], float]:
     def number(text: str) -> float:
         value = kind(text)
