@@ -12,7 +12,7 @@ from digits import SIDE
 
 ROTATION = math.radians(10)
 SCALE = 0.1
-SHIFT = 2 / (SIDE / 2)  # two pixels, in grid_sample's units: the image reaches from -1 to 1
+SHIFT = 1 / (SIDE / 2)  # one pixel, in grid_sample's units: the image reaches from -1 to 1
 
 
 def distort(pixels: Tensor) -> Tensor:

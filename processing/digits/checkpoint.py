@@ -17,8 +17,13 @@ class Stateful(Protocol):
     def load_state_dict(self, state_dict: dict[str, Any]) -> object: ...
 
 
-def save(path: Path, epoch: int, settings: Mapping[str, float], parts: Mapping[str, Stateful]) -> None:
-    """Keep the state after `epoch` epochs. SageMaker may copy the file at any time, so it is never half there."""
+def save(path: Path | None, epoch: int, settings: Mapping[str, float], parts: Mapping[str, Stateful]) -> None:
+    """Keep the state after `epoch` epochs. SageMaker copies files at any time, so none is ever half there.
+
+    A path of None keeps nothing.
+    """
+    if path is None:
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     state = {name: part.state_dict() for name, part in parts.items()}
     unfinished = path.with_suffix(".unfinished")
@@ -26,12 +31,12 @@ def save(path: Path, epoch: int, settings: Mapping[str, float], parts: Mapping[s
     unfinished.replace(path)
 
 
-def resume(path: Path, settings: Mapping[str, float], parts: Mapping[str, Stateful]) -> int:
+def resume(path: Path | None, settings: Mapping[str, float], parts: Mapping[str, Stateful]) -> int:
     """Restore the parts and return how many epochs they have behind them: 0 if there is nothing to restore.
 
     A checkpoint that is damaged, or was made with other settings, is left aside with a line that says so.
     """
-    if not path.is_file():
+    if path is None or not path.is_file():
         return 0
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)

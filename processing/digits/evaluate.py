@@ -40,7 +40,7 @@ class Answers:
 
 
 def assemble(trained: Path, prepared: Path, folder: Path) -> None:
-    """Put MODEL_FILES into the folder, if both of them predict the same. Raises BadArchive and UnusableModel."""
+    """Put MODEL_FILES into the folder, if both predict the same. Raises BadArchive and UnusableModel."""
     for name, content in read_files(trained, MODEL_FILES).items():
         (folder / name).write_bytes(content)
     pixels, _ = _read(prepared, "test")
@@ -54,25 +54,21 @@ def measure(folder: Path, prepared: Path) -> Measurement:
     predicted = answers.labels
     # A class that no test image has cannot be missed: it would count as 0.
     present = quality.class_scores(actual, predicted, np.unique(actual).tolist())
-    higher = "higher"
     return Measurement(
         metrics=[
-            Metric("accuracy", "Accuracy", _accuracy(actual, predicted), better=higher),
-            Metric("macro_f1", "F1, mean of the classes", float(present.f1.mean()), better=higher),
-            Metric(
-                "macro_precision",
-                "Precision, mean of the classes",
-                float(present.precision.mean()),
-                better=higher,
-            ),
-            Metric(
-                "macro_recall", "Recall, mean of the classes", float(present.recall.mean()), better=higher
-            ),
+            Metric("accuracy", "Accuracy", _accuracy(actual, predicted), better="higher"),
+            _mean("macro_f1", "F1", present.f1),
+            _mean("macro_precision", "Precision", present.precision),
+            _mean("macro_recall", "Recall", present.recall),
         ],
         baseline=_baseline(prepared, actual),
         model_quality=quality.model_quality(actual, predicted, _DIGITS),
         figures=_figures(pixels, actual, answers),
     )
+
+
+def _mean(name: str, label: str, scores: NDArray[np.float64]) -> Metric:
+    return Metric(name, f"{label}, mean of the digits", float(scores.mean()), better="higher")
 
 
 def _refuse_difference(folder: Path, pixels: Pixels) -> None:
@@ -88,7 +84,8 @@ def _refuse_difference(folder: Path, pixels: Pixels) -> None:
         raise UnusableModel(f"{path.name} is no program that reads these images") from error
     if not difference <= LARGEST_DIFFERENCE:
         raise UnusableModel(
-            f"{inference.PROGRAM} and {inference.WEIGHTS} predict different probabilities (by up to {difference:.2g})"
+            f"{inference.PROGRAM} and {inference.WEIGHTS} predict different probabilities, "
+            f"by up to {difference:.2g}"
         )
 
 

@@ -60,7 +60,8 @@ def load_network(path: Path) -> Network:
         raise UnusableModel(f"{path.name} holds no weights for this network") from error
     if not all(torch.isfinite(values).all() for values in network.state_dict().values()):
         raise UnusableModel(f"{path.name} holds weights that are no numbers")
-    return network.eval()
+    network.eval()
+    return network
 
 
 def refuse_unsuitable_file(path: Path) -> None:
@@ -79,9 +80,9 @@ def refuse_unsuitable_file(path: Path) -> None:
 def input_fn(body: str | bytes, content_type: str) -> Pixels:
     """The images of a request, shaped (images, 28, 28).
 
-    JSON lines have one image a line, `{"image": "<PNG in base64>"}`; other keys are ignored. An empty line is an
-    error and not skipped: a batch transform joins predictions to input lines by position. `image/png` is one
-    image. Raises BadRequest or UnsupportedContentType.
+    JSON lines have one image a line, `{"image": "<PNG in base64>"}`; other keys are ignored. An empty line is
+    an error and not skipped: a batch transform joins predictions to input lines by position. `image/png` is
+    one image. Raises BadRequest or UnsupportedContentType.
     """
     kind = media_type(content_type)
     if kind == JSON_LINES:

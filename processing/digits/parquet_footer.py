@@ -40,7 +40,7 @@ def parse(content: bytes) -> Footer:
 
 
 def _leaves(schema: Sequence[dict[int, Any]]) -> Iterator[str]:
-    """The paths of the columns. A SchemaElement's field 4 is its name, field 5 how many children follow it."""
+    """The paths of the columns. A SchemaElement's field 4 is its name, field 5 the number of its children."""
     open_groups: list[tuple[str, int]] = [("", _natural(schema[0][5]))]
     for element in schema[1:]:
         while not open_groups[-1][1]:

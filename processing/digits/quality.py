@@ -23,7 +23,7 @@ _DRAWS, _DRAWN = 5, 0.8
 
 @dataclass(frozen=True)
 class ClassScores:
-    """Precision, recall and F1 of each class, in the order of the classes; 0 where there is nothing to divide."""
+    """Precision, recall and F1 of each class, in the classes' order; 0 if there is nothing to divide by."""
 
     precision: NDArray[np.float64]
     recall: NDArray[np.float64]

@@ -1,8 +1,8 @@
 """Training job in script mode: fits the network to the prepared images.
 
-SageMaker's toolkit sets the SM_ variables and passes hyperparameters as `--name value`; with the same variables
-it runs anywhere. The tuning job reads `validation:accuracy` from what is printed (`metric_definitions` in
-workload.json).
+SageMaker's toolkit sets the SM_ variables and passes hyperparameters as `--name value`; with the same
+variables it runs anywhere. The tuning job reads `validation:accuracy` from what is printed
+(`metric_definitions` in workload.json).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from digits import CLASSES, SIDE, checkpoint
 from digits.augmentation import distort
 from digits.model import Network
 
-CHECKPOINT = Path("/opt/ml/checkpoints/checkpoint.pth")
+CHECKPOINT = "checkpoint.pth"
 _SCORING_BATCH = 1000
 
 
@@ -56,13 +56,14 @@ class Images:
         return len(self.labels)
 
 
-def train(settings: Settings, training: Images, validation: Images, kept: Path) -> Network:
-    """Fit a network, going on from the checkpoint `kept` if it is there, and print its metrics each epoch.
+def train(settings: Settings, training: Images, validation: Images, kept: Path | None = None) -> Network:
+    """Fit a network, going on from the checkpoint `kept` if there is one, and print its metrics each epoch.
 
     The same settings and images give the same network on one thread, resumed or not. Raises CannotTrain.
     """
     torch.manual_seed(settings.seed)
-    network = Network(settings.dropout).to(training.pixels.device)
+    network = Network(settings.dropout)
+    network.to(training.pixels.device)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
     )
@@ -152,18 +153,18 @@ def _device() -> torch.device:
     return torch.device("cuda" if gpus and torch.cuda.is_available() else "cpu")
 
 
-def _settings(arguments: Sequence[str] | None) -> Settings:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--learning-rate", type=_number(float, above=0), default=0.003)
     parser.add_argument("--weight-decay", type=_number(float, at_least=0), default=0.01)
     parser.add_argument("--dropout", type=_number(float, at_least=0, below=1), default=0.2)
     parser.add_argument("--batch-size", type=_number(int, at_least=1), default=64)
-    parser.add_argument("--epochs", type=_number(int, at_least=1), default=8)
+    parser.add_argument("--epochs", type=_number(int, at_least=1), default=6)
     parser.add_argument("--seed", type=_number(int, at_least=0), default=0)
     # A tuning job hands its objective to every trial.
     parser.add_argument("--_tuning_objective_metric", help=argparse.SUPPRESS)
-    found = vars(parser.parse_args(arguments))
-    return Settings(**{name: found[name] for name in Settings.__dataclass_fields__})
+    parser.add_argument("--checkpoints", type=Path, help="folder to keep the state in, and to resume from")
+    return parser
 
 
 def _number(
@@ -182,7 +183,8 @@ def _number(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    settings = _settings(arguments)
+    args = _parser().parse_args(arguments)
+    settings = Settings(**{name: getattr(args, name) for name in Settings.__dataclass_fields__})
     # One thread gives the same model on every machine, and trials side by side do not fight for cores.
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or 1))
     device = _device()
@@ -190,7 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         model_dir = Path(_environment("SM_MODEL_DIR", "there is nowhere to put the model"))
         training, validation = read_channel("train", device), read_channel("validation", device)
-        network = train(settings, training, validation, CHECKPOINT)
+        network = train(settings, training, validation, args.checkpoints and args.checkpoints / CHECKPOINT)
     except CannotTrain as problem:
         print(problem, file=sys.stderr)
         return 1

@@ -66,10 +66,10 @@ def problem_of_columns(leaves: Sequence[str]) -> str | None:
     found = list(dict.fromkeys(leaf.partition(".")[0] for leaf in leaves))
     shown = ", ".join(map(quote, found[:5])) + (", …" if len(found) > 5 else "")
     if set(COLUMNS) <= set(found):
-        return "has a column image that is no struct with the field bytes; each image is a PNG file in image.bytes"
+        return "has a column image that is no struct with the field bytes; put each PNG file into image.bytes"
     return (
-        f"has {f'the columns {shown}' if found else 'no columns'}; expected image (a struct with the field bytes, "
-        "a PNG file) and label (0 to 9)"
+        f"has {f'the columns {shown}' if found else 'no columns'}; expected image (a struct with the field "
+        "bytes, a PNG file) and label (0 to 9)"
     )
 
 
