@@ -1,4 +1,4 @@
-"""Deploy to AWS: the first time with a look at the account's quotas and SAM's questions, later without."""
+"""Deploy to AWS. The first time, check the account's quotas and let SAM ask for the parameters."""
 
 import argparse
 import os
@@ -15,18 +15,18 @@ from deploy.problems import Trouble, told_to_a_person
 from deploy.quotas import check_account
 from deploy.settings import ROOT, Settings, image_accounts, read_settings
 
-# Until somebody executes its first change set, a stack is only a name.
+# A stack in this state exists in name only: nobody has executed its first change set.
 _NOT_YET = {"", "REVIEW_IN_PROGRESS"}
-# CloudFormation updates no stack that is in one of these.
+# CloudFormation cannot update a stack in one of these states.
 _DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}
 _BEFORE_LOOKING = (
-    "Where to deploy? Quotas and stack are looked up there. Enter takes what stands in brackets."
+    "Where to deploy? Quotas and stack are checked there. Press Enter to accept the value in brackets."
 )
 _BEFORE_THE_QUESTIONS = """
-SAM asks for what will be deployed; Enter takes what stands in brackets; for stack and region that is
-what you said. One answer has to be given:
-"ReviewFunction Function Url has no authentication. Is this okay?" wants a y. That page is the one behind the
-link in an approval mail. Nobody can guess the link, and without it the page shows nothing.
+SAM asks for the parameters. Press Enter to accept the value in brackets; for stack and region, that is your
+earlier answer. One question needs an explicit y:
+"ReviewFunction Function Url has no authentication. Is this okay?" This function is the review page, which the
+link in an approval mail opens. Nobody can guess the link, and without it the page shows nothing.
 """
 
 
@@ -34,7 +34,7 @@ def deploy(environment: str, region: str | None, *, skip_quotas: bool) -> int:
     """Returns the SAM CLI's exit code. Raises Trouble for a lacking quota or a stack that cannot change."""
     settings = read_settings(environment)
     settings = replace(settings, region=region or settings.region or boto3.Session().region_name)
-    # The questions are also the way to set what an environment has no value for yet.
+    # The questions also set parameters for which an environment has no value yet.
     guided = bool(settings.missing) or stack_status(settings) in _NOT_YET
     if guided:
         settings = ask_where(settings)
@@ -52,62 +52,62 @@ def deploy(environment: str, region: str | None, *, skip_quotas: bool) -> int:
 
 
 def ask_where(settings: Settings) -> Settings:
-    """Ask for the stack's name and region before anything is looked up there; SAM offers them as defaults."""
+    """Ask for the stack's name and region before checking anything there; SAM offers them as defaults."""
     print(_BEFORE_LOOKING)
     name = answer("Stack name", settings.stack_name)
     return replace(settings, stack_name=name, region=answer("AWS region", settings.region or "us-east-1"))
 
 
 def answer(question: str, default: str, terminal: int = 0) -> str:
-    """What a person answers; the default for an empty line. Raises Trouble without anybody there."""
+    """A person's answer; the default for an empty line. Raises Trouble if nobody is there to answer."""
     print(f"{question} [{default}]: ", end="", flush=True)
-    # Unbuffered: what follows the line is for SAM.
+    # Unbuffered: the rest of the input is for SAM.
     with os.fdopen(terminal, "rb", buffering=0, closefd=False) as lines:
         line = lines.readline()
     if not line:
-        raise Trouble("Nobody is there to answer. Run it at a terminal the first time.")
+        raise Trouble("There is no terminal to ask at. Run it in a terminal the first time.")
     return line.decode(errors="replace").strip() or default
 
 
 def check_place(settings: Settings, *, skip_quotas: bool) -> None:
-    """Raises Trouble when the stack cannot be deployed there."""
+    """Raises Trouble if the stack cannot be deployed there."""
     if settings.region and settings.region not in image_accounts():
-        raise Trouble(f"The pipeline is not offered in {settings.region}; docs/aws.md, Region, tells why.")
+        raise Trouble(f"The pipeline does not support {settings.region}; docs/aws.md, Region, explains why.")
     status = stack_status(settings)
     if status in _DEAD:
         raise Trouble(
-            f"The stack {settings.stack_name} is in {status} and cannot be updated. Its events tell why. "
+            f"The stack {settings.stack_name} is in {status} and cannot be updated. Its events say why. "
             f"Remove it with `make destroy ENV={settings.environment}`, then deploy again."
         )
     if status in _NOT_YET and not skip_quotas and not check_account(settings, settings.region):
         raise Trouble(
-            "Ask for the quotas and come back when AWS has granted them, or deploy without looking at them: "
+            "Request the quotas and try again when AWS has granted them, or deploy without the check: "
             f".venv/bin/python -m deploy --skip-quotas --config-env {settings.environment}"
         )
 
 
 def stack_status(settings: Settings) -> str:
-    """CloudFormation's word for how the stack is; empty without one."""
+    """The stack's status in CloudFormation; empty if there is no stack."""
     session = boto3.Session(region_name=settings.region)
     return find_belongings(session.client, settings.stack_name).status
 
 
 def sam(*arguments: str) -> int:
-    """Run the project's own SAM CLI at the terminal."""
+    """Run the project's own SAM CLI in the terminal."""
     beside_python = str(Path(sys.executable).parent)
-    # Its build calls uv, which lies there too.
+    # Its build calls uv, which is in the same folder.
     environment = {**os.environ, "PATH": os.pathsep.join((beside_python, os.environ.get("PATH", "")))}
     return subprocess.run(["sam", *arguments], cwd=ROOT, env=environment, check=False).returncode  # noqa: S603, S607 - the SAM CLI of this PATH
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code of the SAM CLI, or 2 when it was not called."""
+    """Exit code of the SAM CLI, or 2 if it was not called."""
     parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__)
     parser.add_argument(
         "--config-env", default="default", help="environment of samconfig.toml (default: default)"
     )
     parser.add_argument("--region", help="AWS region (default: that of samconfig.toml or the AWS profile)")
-    parser.add_argument("--skip-quotas", action="store_true", help="do not look at the account's quotas")
+    parser.add_argument("--skip-quotas", action="store_true", help="do not check the account's quotas")
     options = parser.parse_args(arguments)
     with told_to_a_person():
         return deploy(options.config_env, options.region, skip_quotas=options.skip_quotas)

@@ -1,4 +1,4 @@
-"""Look, in your account, at what the pipeline assumes of AWS and only a real account can show."""
+"""Check, in your account, what the pipeline assumes about AWS and only a real account can show."""
 
 import argparse
 import sys
@@ -15,26 +15,26 @@ from deploy.settings import image_accounts
 
 MAKING = (*making.CHECKS, *serving.CHECKS)
 _COSTS = f"""
-The rest is looked at in a stack of its own, {NAME}, which is removed afterwards. It runs one processing and
-one transform job, of some minutes on an ml.m5.large each: about 0.03 USD in all, and a quarter of an hour.
+The other checks create a stack, {NAME}, and remove it afterwards. They run one processing and
+one transform job, each for some minutes on an ml.m5.large: about 0.03 USD in all, and a quarter of an hour.
 """
 
 
 def preflight(account: Account, *, read_only: bool, agreed: bool) -> Counter[Verdict]:
-    """Perform the checks and print each; how often which verdict came."""
+    """Perform the checks and print each; returns the number of each verdict."""
     seen = Counter(show(check, check.perform(account)) for check in reading.CHECKS)
     if read_only:
         return seen
     print(_COSTS)
     if not agreed and input("Go on? [y/N] ").strip().lower() not in ("y", "yes"):
-        print("Nothing was made.")
+        print("Nothing was created.")
         return seen
     with own_stack(account) as made:
         return seen + Counter(show(check, check.perform(made)) for check in MAKING)
 
 
 def show(check: Check, seen: Seen) -> Verdict:
-    """Print what was assumed, what was seen and how to see it by hand."""
+    """Print the assumption, the finding and the command that shows it by hand."""
     print(f"[{seen.verdict}] {check.assumption}")
     print(f"    seen: {seen.text}")
     print(f"    by hand: {check.command}", flush=True)
@@ -42,7 +42,7 @@ def show(check: Check, seen: Seen) -> Verdict:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0 when nothing differs from what is assumed, 1 when something does."""
+    """Exit code 0 if every finding is as assumed, 1 if any differs."""
     parser = argparse.ArgumentParser(prog="python -m deploy.preflight", description=__doc__)
     parser.add_argument("--region", help="AWS region (default: that of the AWS profile)")
     parser.add_argument("--read-only", action="store_true", help="create nothing")
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         caller = session.client("sts").get_caller_identity()
         if session.region_name not in image_accounts():
             raise Trouble(
-                f"The pipeline is not offered in {session.region_name}; docs/aws.md, Region, tells why."
+                f"The pipeline does not support {session.region_name}; docs/aws.md, Region, explains why."
             )
         print(f"Account {caller['Account']}, region {session.region_name}\n")
         found = preflight(Account(session.region_name), read_only=options.read_only, agreed=options.yes)

@@ -46,7 +46,7 @@ def measure(folder: Path, prepared: Path) -> Measurement:
         metrics=[
             Metric("mse", "Mean squared error", mse),
             Metric("rmse", "Root mean squared error", math.sqrt(mse), unit),
-            Metric("error_deviation", "Standard deviation of the errors", deviation, unit),
+            Metric("residual_standard_deviation", "Standard deviation of the errors", deviation, unit),
             Metric("mae", "Mean absolute error", mae, unit),
             Metric("r2", "R squared", r2, better="higher"),
         ],
