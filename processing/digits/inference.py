@@ -77,7 +77,7 @@ def refuse_unsuitable_file(path: Path) -> None:
         raise UnusableModel(f"{path.name} has {size:,} bytes; at most {LARGEST_MODEL:,} are loaded")
 
 
-def input_fn(body: str | bytes, content_type: str) -> Pixels:
+def input_fn(body: str | bytes | bytearray, content_type: str) -> Pixels:
     """The images of a request, shaped (images, 28, 28).
 
     JSON lines have one image a line, `{"image": "<PNG in base64>"}`; other keys are ignored. An empty line is
@@ -123,7 +123,7 @@ def _answer(row: Probabilities) -> dict[str, object]:
     return {"label": label, "probability": probabilities[label], "probabilities": probabilities}
 
 
-def _lines(body: str | bytes) -> list[str]:
+def _lines(body: str | bytes | bytearray) -> list[str]:
     try:
         text = body if isinstance(body, str) else bytes(body).decode("utf-8")
     except UnicodeDecodeError:

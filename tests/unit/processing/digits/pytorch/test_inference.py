@@ -205,7 +205,8 @@ def test_loading_weights_runs_no_code_of_theirs(bundle: Path) -> None:
 def test_weights_that_do_not_fit_are_refused(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = bundle / "model.pth"
     state = torch.load(path, weights_only=True)
-    for other in ({}, [], 1, {"layers.0.weight": 1}, {**state, "more": torch.zeros(1)}):
+    others: tuple[object, ...] = ({}, [], 1, {"layers.0.weight": 1}, {**state, "more": torch.zeros(1)})
+    for other in others:
         torch.save(other, path)
         assert unusable(bundle) == "model.pth holds no weights for this network"
     torch.save({**state, "layers.0.weight": state["layers.0.weight"] * float("nan")}, path)
@@ -220,6 +221,7 @@ def test_weights_that_do_not_fit_are_refused(bundle: Path, monkeypatch: pytest.M
     assert "at most 1,000 are loaded" in unusable(bundle)
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 @given(st.floats(0, 1), st.binary(min_size=1, max_size=8))
 def test_damaged_weights_are_loaded_or_refused(
     tmp_path_factory: pytest.TempPathFactory, place: float, damage: bytes

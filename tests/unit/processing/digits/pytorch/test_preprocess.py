@@ -4,7 +4,7 @@ import base64
 import io
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,7 +36,7 @@ def contents(output: Path) -> dict[str, bytes]:
     return {str(path.relative_to(output)): path.read_bytes() for path in output.rglob("*") if path.is_file()}
 
 
-def prepared(folder: Path, rows: list[tuple[bytes | None, int | None]]) -> tuple[Prepared, Path]:
+def prepared(folder: Path, rows: Sequence[tuple[bytes | None, int | None]]) -> tuple[Prepared, Path]:
     images, labels = zip(*rows, strict=True)
     shutil.rmtree(folder / "output", ignore_errors=True)
     upload = write_table(folder / "digits.parquet", images, labels)
@@ -83,7 +83,7 @@ def test_the_parts_hold_70_15_and_15_percent_of_the_images_and_the_batch_those_o
     }  # fmt: skip
     assert found.warnings == []
     expected = {pixels.tobytes(): label for pixels, (_, label) in zip(sample_pixels, sample, strict=True)}
-    seen = {}
+    seen: dict[bytes, int] = {}
     for part in PARTS:
         pixels, labels = read(output, part)
         assert pixels.dtype == np.uint8
