@@ -18,6 +18,8 @@ RARE = 1 / 3
 # A difference between the parts that chance gives once in 1,000 splits: the chi-squared distribution's 99.9 %
 # quantile for (10 - 1) (3 - 1) = 18 degrees of freedom.
 _CHI_SQUARED_LIMIT = 42.31
+# With many images chance is soon ruled out; what is smaller than Cohen's small effect (w = 0.1) harms nobody.
+_SMALL_EFFECT = 0.1
 
 
 def problem_of_labels(labels: Labels, different: int) -> str | None:
@@ -66,7 +68,8 @@ def _absent(counts: Labels, parts: Sequence[str]) -> list[str]:
 def _different(counts: Labels) -> list[str]:
     """Pearson's chi-squared test of homogeneity."""
     expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / counts.sum()
-    if float(((counts - expected) ** 2 / expected).sum()) <= _CHI_SQUARED_LIMIT:
+    statistic = float(((counts - expected) ** 2 / expected).sum())
+    if statistic <= max(_CHI_SQUARED_LIMIT, _SMALL_EFFECT**2 * counts.sum()):
         return []
     return [
         "The digits are distributed differently in training, validation and test, more than chance explains; "

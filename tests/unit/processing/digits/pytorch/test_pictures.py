@@ -25,18 +25,20 @@ def refusal(content: bytes) -> str:
     return str(refused.value)
 
 
-def header(width: int, height: int, depth: int = 8, colour: int = 0, data: bytes = b"") -> bytes:
-    """A PNG file that claims to be of this size."""
+def chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-        )
 
-    start = b"\x89PNG\r\n\x1a\n" + chunk(
-        b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    )
-    return start + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
+def header(
+    width: int, height: int, depth: int = 8, colour: int = 0, data: bytes = b"", more: bytes = b""
+) -> bytes:
+    """A PNG file that claims to be of this size, with more chunks before its data."""
+    first = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
+    last = chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + first + more + last
+
+
+TEXT_BOMB = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(8 << 20)))
 
 
 @given(DIGITS)
@@ -72,6 +74,7 @@ def test_what_other_programs_encode_is_decoded(pixels: Pixels) -> None:
         (header(28, 28, colour=9), "is an unknown kind, 8 bit a channel; expected grey, 8 bit"),
         (png(ONE)[:-40], "cannot be decoded; it is damaged"),
         (header(28, 28), "cannot be decoded; it is damaged"),
+        (header(28, 28, data=bytes(29 * 28), more=TEXT_BOMB), "cannot be decoded; it is damaged"),
         (png(ONE) + bytes(LARGEST_PNG), f"has {len(png(ONE)) + LARGEST_PNG:,} bytes; at most 16,384 are read"),
     ],
 )  # fmt: skip
