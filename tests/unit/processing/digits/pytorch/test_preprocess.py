@@ -103,10 +103,11 @@ def test_a_line_of_the_batch_is_a_request(tmp_path: Path, sample: Rows) -> None:
 def test_the_same_images_give_the_same_bytes_whatever_their_order_and_encoding(
     tmp_path: Path, sample: Rows, sample_pixels: Pixels
 ) -> None:
-    _, output = prepared(tmp_path, sample)
+    contradicting = [(content, 9 - label) for content, label in sample[:5]]
+    _, output = prepared(tmp_path, [*sample, *contradicting])
     first = contents(output)
     encoded_again = [(png(pixels), label) for pixels, (_, label) in zip(sample_pixels, sample, strict=True)]
-    _, output = prepared(tmp_path, encoded_again[::-1])
+    _, output = prepared(tmp_path, [*contradicting, *encoded_again[::-1]])
     assert contents(output) == first
 
 
