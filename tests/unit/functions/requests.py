@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from approval.records import Approval, find, hash_link, new_link_id, open_request
+from approval.records import find, hash_link, new_link_id, open_request
+from approval.request import Approval
 from handlers.request_approval import new_request
 from model.artifacts import copy
 from shared.text import now, timestamp

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from approval.records import Approval, Decision
+from approval.request import Approval, Decision
 from model.details import Details, Point, parse_points, parse_predictions
 from shared.text import many_lines, number, one_line
 from tests.evaluation import EVALUATION

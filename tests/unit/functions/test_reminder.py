@@ -8,7 +8,8 @@ import pytest
 
 from approval import reminder
 from approval.mails import time_left
-from approval.records import Decision, decide_by_link, find_by_link, hash_link
+from approval.records import decide_by_link, find_by_link, hash_link
+from approval.request import Decision
 from approval.reminder import is_due, remind
 from handlers import review
 from shared import once as told
@@ -121,7 +122,7 @@ def test_a_crash_right_after_the_mail_leaves_the_first_link_alive_and_the_next_r
 
 
 def test_a_reminder_that_was_mailed_and_announced_no_link_is_left_at_that(world: World, asked: Asked) -> None:
-    assert told.tell_once(f"{asked.arn}#REMINDER#{asked.record.decide_before}", lambda: None)
+    assert told.once.do(f"{asked.arn}#REMINDER#{asked.record.decide_before}", lambda: None)
     assert not reminded(asked)
     assert asked.record.reminded_at == ""
 

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from approval.mails import approval_mail
-from approval.records import Decision as Decided
+from approval.request import Decision as Decided
 from approval.records import decide_by_link, find, find_by_link, hash_link
 from handlers import request_approval
 from model.artifacts import ArtifactRefused

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from approval.records import Decision, decide_by_link, decide_in_sagemaker, hash_link, mark_package_updated
+from approval.records import decide_by_link, decide_in_sagemaker, hash_link, mark_package_updated
+from approval.request import Decision
 from handlers import resume_pipeline
 from handlers.resume_pipeline import DecisionNotVisible
 from shared.text import timestamp

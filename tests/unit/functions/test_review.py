@@ -496,7 +496,7 @@ def decide_in_sagemaker_before(
     ("module", "call"),
     [
         (review, "decide_by_link"),
-        (review, "bring_decision"),
+        (review, "apply_to_package"),
         (packages, "read_status"),
         (packages, "write_decision"),
     ],

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from approval.records import Decision, decide_by_link, hash_link, mark_package_updated, to_look_after
+from approval.records import decide_by_link, hash_link, mark_package_updated, to_look_after
+from approval.request import Decision
 from handlers import notify, sweep
 from handlers.sweep import SweepIncomplete
 from runs.names import run_id
