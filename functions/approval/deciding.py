@@ -57,7 +57,7 @@ def record(approval: Approval, link_hash: str, decision: Decision) -> bool:
 
 
 def finish(approval: Approval) -> None:
-    """Apply the recorded decision to the package. If that fails, the page offers to retry, as does the sweep."""
+    """Apply the recorded decision to the package. Should that fail, page and sweep try again."""
     if approval.decision is None:
         return
     try:

@@ -1,4 +1,4 @@
-"""What follows a decision: the execution goes on, or people hear that it cannot, or that the decision changed."""
+"""What follows a decision: the execution goes on, or a mail says that it came too late or was changed."""
 
 import os
 from datetime import datetime

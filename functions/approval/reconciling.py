@@ -35,7 +35,7 @@ def hand_on_decisions(
 def remind_approvers(
     chores: Chores, requests: Iterable[Approval], running: set[str], moment: datetime
 ) -> None:
-    """Remind of requests that a running execution still waits for; measure how long they have been waiting."""
+    """Remind of requests that a running execution still waits for; measure how long they have waited."""
     hours_before = float(os.environ["REMINDER_HOURS"])
     waited, used = [0.0], [0.0]
     for approval in requests:

@@ -16,8 +16,8 @@ from datetime import datetime
 from approval.mails import reminder_mail
 from approval.records import announce_link, find, hash_link, make_live, new_link_id
 from approval.request import Approval
-from shared.mails import send
 from shared import once
+from shared.mails import send
 from shared.telemetry import count, logger
 
 

@@ -1,4 +1,4 @@
-"""Keep model and evaluation where no job can write, and refuse them if they are not what the job says it wrote.
+"""Keep model and evaluation where no job can write; refuse them if they are not what the job says it wrote.
 
 Nothing is kept unless an execution waits for it (`runs/scheduled.py`): what was kept is not written again
 because somebody invokes the function. The job states the digest of its evaluation in its exit message, where

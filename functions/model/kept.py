@@ -70,7 +70,7 @@ def _read(key: str) -> bytes:
         raise
     if answer["ContentLength"] > LARGEST_EVALUATION:
         raise ArtifactRefused(
-            f"{key} has {number(answer['ContentLength'])} bytes; at most {number(LARGEST_EVALUATION)} are read. "
+            f"{key} has {number(answer['ContentLength'])} bytes, more than {number(LARGEST_EVALUATION)}. "
             "Let the workload's evaluate.py write fewer or smaller figures."
         )
     body: bytes = answer["Body"].read()

@@ -31,7 +31,7 @@ _METRICS = {
 
 
 def announce(ending: Ending) -> bool:
-    """Send the mail about this end, if there is one, and count the end: once. Returns whether it mailed now."""
+    """Mail this end, if there is something to say, and count it: once. Returns whether it mailed now."""
     mail = ending_mail(ending)
     new = once.do(ending.identity, lambda: _send(ending, mail) if mail else None)
     if new:

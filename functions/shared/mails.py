@@ -14,7 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from shared.aws import client
-from shared.text import ascii_only, defang, many_lines, number, one_line, readable_time
+from shared.text import ascii_only, defang, many_lines, number, one_line, readable_time, shorten
 
 _FUNCTIONS = Path(__file__).parents[1]
 _LONGEST_LINE = 600
@@ -52,7 +52,7 @@ def send(mail: Mail, topic_arn: str) -> None:
 
 def fit_subject(subject: str) -> str:
     """SNS refuses a subject that is not ASCII, has a line break or reaches 100 characters."""
-    return ascii_only(one_line(subject, 200))[:99].strip() or "(no subject)"
+    return shorten(ascii_only(one_line(subject, 200)), 99).strip() or "(no subject)"
 
 
 def table(rows: Sequence[tuple[str, str]]) -> str:
@@ -65,11 +65,11 @@ def table(rows: Sequence[tuple[str, str]]) -> str:
 @cache
 def _environment() -> Environment:
     # Not HTML: what escaping is there, `finalize` is here.
-    environment = Environment(  # noqa: S701
+    environment = Environment(
         loader=FileSystemLoader(_FUNCTIONS),
         undefined=StrictUndefined,
         finalize=_clean,
-        autoescape=False,
+        autoescape=False,  # noqa: S701
         auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -88,7 +88,7 @@ def measure(name: str, value: float) -> None:
 
 def measure_apart(name: str, value: float, **dimensions: str) -> None:
     """The same for a metric that has dimensions of its own beside the service."""
-    with single_metric(name, MetricUnit.NoUnit, value, metrics.namespace) as metric:
+    with single_metric(name, MetricUnit.NoUnit, value, namespace=metrics.namespace) as metric:
         for dimension, of in dimensions.items():
             metric.add_dimension(dimension, of)
 

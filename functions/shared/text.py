@@ -34,7 +34,7 @@ def readable_time(value: str) -> str:
 
 
 def number(value: object) -> str:
-    """A measurement with as many digits as a person compares: `8.73`, `0.9712`, `1,234`; `-` if there is none."""
+    """A measurement with as many digits as a person compares: `8.73`, `0.9712`; `-` if there is none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "-"
     if float(value).is_integer() and abs(value) < 1e15:

@@ -186,7 +186,7 @@ def test_a_change_that_could_not_be_told_is_told_when_its_event_comes_again(
     changed(asked.arn, "Approved")
     world.sagemaker.decide(asked.arn, "Rejected", by="grace")
     with monkeypatch.context() as patch:
-        patch.setattr(resume_pipeline, "send", _fail)
+        patch.setattr("approval.outcomes.send", _fail)
         with pytest.raises(ConnectionError):
             changed(asked.arn, "Rejected")
     assert changed(asked.arn, "Rejected") == "changed"

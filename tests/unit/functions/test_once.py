@@ -1,12 +1,12 @@
-"""Telling once: what holds when the event is doubled, the sending fails, or the function dies in between."""
+"""Doing once: what holds when the event is doubled, the work fails, or the function dies in between."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from shared import once as told
-from shared.once import CLAIM_SECONDS, once.InProgress, tell_once
+from shared import once
+from shared.once import CLAIM_SECONDS
 from tests.unit.functions.conftest import World
 
 
@@ -18,13 +18,13 @@ class Mailbox:
         self.sent += 1
 
 
-def test_it_is_told_once(world: World) -> None:
+def test_it_is_done_once(world: World) -> None:
     mailbox = Mailbox()
     assert [once.do("x", mailbox.send) for _ in range(3)] == [True, False, False]
     assert mailbox.sent == 1
 
 
-def test_different_things_are_told_each(world: World) -> None:
+def test_different_things_are_done_each(world: World) -> None:
     mailbox = Mailbox()
     once.do("x", mailbox.send)
     once.do("y", mailbox.send)
@@ -41,7 +41,7 @@ def test_a_failure_gives_the_claim_back(world: World) -> None:
 def test_a_claim_whose_answer_was_lost_is_made_by_the_repeated_write(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = told._table()
+    table = once._table()
     put = table.put_item
 
     def put_twice(**item: Any) -> Any:
@@ -52,7 +52,7 @@ def test_a_claim_whose_answer_was_lost_is_made_by_the_repeated_write(
     assert once.do("x", Mailbox().send)
 
 
-def test_while_one_is_telling_another_is_sent_away_for_later(world: World) -> None:
+def test_while_one_is_at_it_another_is_sent_away_for_later(world: World) -> None:
     mailbox = Mailbox()
 
     def meanwhile() -> None:
@@ -66,20 +66,20 @@ def test_while_one_is_telling_another_is_sent_away_for_later(world: World) -> No
 def test_the_claim_of_one_who_died_lapses(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     long_ago = datetime.now(UTC) - timedelta(seconds=CLAIM_SECONDS + 5)
     with monkeypatch.context() as patch:
-        patch.setattr(told, "now", lambda: long_ago)
-        assert told._claim("x", "of the dead", long_ago)
+        patch.setattr(once, "now", lambda: long_ago)
+        assert once._claim("x", "of the dead", long_ago)
     mailbox = Mailbox()
     assert once.do("x", mailbox.send)
     assert mailbox.sent == 1
 
 
 def test_a_slow_one_does_not_give_back_the_claim_of_its_successor(world: World) -> None:
-    assert told._claim("x", "successor", datetime.now(UTC))
-    told._release("x", "predecessor")
+    assert once._claim("x", "successor", datetime.now(UTC))
+    once._release("x", "predecessor")
     assert world.item("told#x")["claim"] == "successor"
 
 
-def test_what_was_told_is_forgotten_after_step_functions_forgot(world: World) -> None:
+def test_what_was_done_is_forgotten_after_step_functions_forgot(world: World) -> None:
     once.do("x", Mailbox().send)
     kept = int(world.item("told#x")["expires_at"]) - datetime.now(UTC).timestamp()
     assert 89 * 86400 < kept < 91 * 86400
