@@ -48,7 +48,7 @@ class Report:
 
     @property
     def result(self) -> str:
-        """The metric that decides: `Mean squared error 9.53 (at most 46)`; empty if it is not known."""
+        """The metric that decides: `Error 9.53 (at most 46)`; empty if it is not known."""
         metric = self.evaluation.gate_metric
         return f"{_text(metric.label)} {self.verdict}" if metric else ""
 
@@ -112,7 +112,7 @@ class Report:
 
 
 def with_unit(metric: Metric) -> str:
-    """`2.95 miles per gallon`."""
+    """`2.95 seconds`."""
     return f"{number(metric.value)} {_text(metric.unit)}".strip()
 
 

@@ -10,7 +10,7 @@ from model.predictions import picture
 from model.report import Report, Rows, with_unit
 from shared.text import number, readable_time
 from web.form import COMMENT_LIMIT, REVIEWER_LIMIT, Entry
-from web.plots import BarChart, bar_chart, bars_of, matrix_rows, scatter_plot
+from web.plots import BarChart, bar_chart, comparison, matrix_rows, scatter_plot
 from web.templating import render
 
 Tone = Literal["good", "bad", "warn"]
@@ -76,7 +76,7 @@ def _comparison(report: Report) -> BarChart | None:
     rows += [("approved model", found.champion.value)] if found.champion else []
     rows += [(found.baseline.label, found.baseline.value)] if found.baseline else []
     limit = found.gate.limit
-    return bar_chart(rows, limit if math.isfinite(limit) else None)
+    return comparison(rows, limit if math.isfinite(limit) else None)
 
 
 def _draw(figure: Figure) -> dict[str, object]:
@@ -86,7 +86,7 @@ def _draw(figure: Figure) -> dict[str, object]:
         case Scatter():
             drawn = {"plot": scatter_plot(figure)} if figure.points else {}
         case Bars():
-            drawn = {"chart": bars_of(figure)} if figure.rows else {}
+            drawn = {"chart": bar_chart(figure)} if figure.rows else {}
         case Matrix():
             drawn = {"rows": matrix_rows(figure)} if figure.labels else {}
         case Pictures():

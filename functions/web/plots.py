@@ -8,7 +8,9 @@ from common.evaluation import Bars, Matrix, Scatter
 
 WIDTH, HEIGHT = 360, 290
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 12, 44
-_BARS_WIDTH, _ROW = 340, 44
+_BARS_RIGHT = 340
+# A comparison has its names above the bars; many bars have them on the left.
+_TALL_ROW, _FLAT_ROW, _NAMES = 44, 24, 110
 # Values that differ by less do not differ: numbers as small as can be have no logarithm and no scale.
 _NOTHING = 1e-9
 _DOTS_SHOWN, _BARS_SHOWN, _LABELS_SHOWN = 1000, 100, 100
@@ -46,11 +48,13 @@ class ScatterPlot:
 
 @dataclass(frozen=True)
 class Bar:
-    """A named length. `end` is where the value is written, beside the bar."""
+    """A named length. Name and value are written at `name_y` and `value_y`, the value at `end`."""
 
     name: str
     value: float
-    top: int
+    name_y: int
+    y: int
+    value_y: int
     x: float
     width: float
     end: float
@@ -94,20 +98,26 @@ def scatter_plot(figure: Scatter) -> ScatterPlot:
     return ScatterPlot(x.ticks(), y.ticks(), [(x.at(a), y.at(b)) for a, b in points], ideal)
 
 
-def bar_chart(rows: Sequence[tuple[str, float]], limit: float | None = None) -> BarChart:
-    """Lengths to compare, from zero to the right or, of values below zero, to the left."""
-    rows = rows[:_BARS_SHOWN]
-    values = [value for _, value in rows] + ([] if limit is None else [limit])
-    low, high = min(0.0, *values), max(0.0, *values)
-    scale = _Axis(low, high if high - low > _NOTHING else low + 1.0, 0, _BARS_WIDTH)
-    bars = [_bar(index, name, value, scale) for index, (name, value) in enumerate(rows)]
-    height = _ROW * len(rows) + (22 if limit is not None else 0)
+def comparison(rows: Sequence[tuple[str, float]], limit: float | None) -> BarChart:
+    """Lengths to compare, from zero to the right or, of values below zero, to the left; and the limit."""
+    scale = _from_zero([value for _, value in rows] + ([] if limit is None else [limit]), 0)
+    bars = []
+    for index, (name, value) in enumerate(rows):
+        top = _TALL_ROW * index
+        bars.append(Bar(name, value, top + 14, top + 20, top + 32, *_length(value, scale)))
+    height = _TALL_ROW * len(rows) + (0 if limit is None else 22)
     return BarChart(bars, height, limit, 0 if limit is None else scale.at(limit))
 
 
-def bars_of(figure: Bars) -> BarChart:
-    """The bars of a figure."""
-    return bar_chart(figure.rows)
+def bar_chart(figure: Bars) -> BarChart:
+    """The bars of a figure, from zero to the right or, of values below zero, to the left."""
+    rows = figure.rows[:_BARS_SHOWN]
+    scale = _from_zero([value for _, value in rows], _NAMES)
+    bars = []
+    for index, (name, value) in enumerate(rows):
+        top = _FLAT_ROW * index
+        bars.append(Bar(name, value, top + 15, top + 4, top + 15, *_length(value, scale)))
+    return BarChart(bars, _FLAT_ROW * len(rows))
 
 
 def matrix_rows(figure: Matrix) -> list[tuple[str, list[MatrixCell]]]:
@@ -144,9 +154,15 @@ def round_numbers(low: float, high: float) -> list[float]:
     return [count * step for count in range(first, last + 1)]
 
 
-def _bar(index: int, name: str, value: float, scale: _Axis) -> Bar:
+def _from_zero(values: Sequence[float], left: int) -> _Axis:
+    low, high = min(0.0, *values), max(0.0, *values)
+    return _Axis(low, high if high - low > _NOTHING else low + 1.0, left, _BARS_RIGHT)
+
+
+def _length(value: float, scale: _Axis) -> tuple[float, float, float]:
+    """Where the bar begins, its width, and where there is room beside it."""
     zero, end = scale.at(0), scale.at(value)
-    return Bar(name, value, _ROW * index, min(zero, end), max(1.0, abs(end - zero)), max(zero, end) + 6)
+    return min(zero, end), max(1.0, round(abs(end - zero), 1)), max(zero, end) + 6
 
 
 def _bounds(values: Sequence[float]) -> tuple[float, float]:

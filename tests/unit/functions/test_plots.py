@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from common.evaluation import Matrix, Scatter
-from web.plots import HEIGHT, WIDTH, bar_chart, matrix_rows, round_numbers, scatter_plot
+from common.evaluation import Bars, Matrix, Scatter
+from web.plots import HEIGHT, WIDTH, bar_chart, comparison, matrix_rows, round_numbers, scatter_plot
 
 VALUES = st.floats(-1e9, 1e9)
 
@@ -49,14 +49,17 @@ def test_ticks_are_few_and_within_the_bounds(low: float, reach: float) -> None:
 @example([0.0], None)
 @example([5e-324], 0.0)
 def test_any_bars_stay_within_their_chart(values: list[float], limit: float | None) -> None:
-    chart = bar_chart([("x", value) for value in values], limit)
-    for bar in chart.bars:
-        assert 0 <= bar.x <= bar.x + bar.width <= 342
-    assert 0 <= chart.mark <= 340
+    rows = [("x", value) for value in values]
+    compared, listed = comparison(rows, limit), bar_chart(Bars("title", "", rows))
+    for left, chart in ((0, compared), (110, listed)):
+        for bar in chart.bars:
+            assert left <= bar.x <= bar.x + bar.width <= 342
+            assert 0 < bar.y + 14 <= chart.height
+    assert 0 <= compared.mark <= 340
 
 
 def test_a_bar_below_zero_ends_where_those_above_begin() -> None:
-    below, above = bar_chart([("below", -1), ("above", 3)]).bars
+    below, above = comparison([("below", -1), ("above", 3)], None).bars
     assert (below.x, below.x + below.width) == (0, above.x)
     assert above.width == 3 * below.width
 
