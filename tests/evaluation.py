@@ -86,7 +86,10 @@ DRAWN: dict[str, Any] = {
 FORMER: dict[str, Any] = {
     "regression_metrics": {"mse": {"value": 8.7312, "standard_deviation": 2.9107}, "rmse": {"value": 2.9549}},
     "baseline": {"mse": 60.8127},
-    "champion": {"model_package_arn": "arn:aws:sagemaker:us-east-1:000000000000:model-package/m/1", "mse": 9.1},
+    "champion": {
+        "model_package_arn": "arn:aws:sagemaker:us-east-1:000000000000:model-package/m/1",
+        "mse": 9.1,
+    },
     "rows": {"uploaded": 398, "labelled": 398, "unlabelled": 0, "train": 278, "validation": 60, "test": 60},
     "digests": {"model": "sha256:9372c470eeadd5ecd9c3c74c2b3cb633f8e2f2fad799250a0f70d652b6b825e4"},
 }

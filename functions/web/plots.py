@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from common.evaluation import Bars, Matrix, Scatter
+from shared.text import shorten
 
 WIDTH, HEIGHT = 360, 290
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 12, 44
@@ -116,7 +117,7 @@ def bar_chart(figure: Bars) -> BarChart:
     bars = []
     for index, (name, value) in enumerate(rows):
         top = _FLAT_ROW * index
-        bars.append(Bar(name, value, top + 15, top + 4, top + 15, *_length(value, scale)))
+        bars.append(Bar(shorten(name, 16), value, top + 15, top + 4, top + 15, *_length(value, scale)))
     return BarChart(bars, _FLAT_ROW * len(rows))
 
 
