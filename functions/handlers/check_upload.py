@@ -15,8 +15,8 @@ from botocore.exceptions import ClientError
 from auto_mpg.cars import BadUpload, Counts, check_cars
 from model.artifacts import copy
 from shared.aws import client, prepare
-from shared.object_errors import why_unreadable
-from shared.telemetry import Answer, Event, ForPeople, count, logger, observed
+from shared.object_errors import explain
+from shared.telemetry import Answer, Event, PublicError, count, logger, observed
 from shared.text import number, one_line
 
 prepare("s3")
@@ -29,7 +29,7 @@ HEAD_BYTES = 1024 * 1024
 _COPY_SECONDS = 90
 
 
-class UploadRefused(ForPeople):
+class UploadRefused(PublicError):
     """The file cannot be used. Its text is for the person who uploaded it."""
 
 
@@ -86,7 +86,7 @@ def check(upload: Upload, whole_up_to: int) -> Answer:
     except BadUpload as problem:
         raise UploadRefused(str(problem)) from None
     except ClientError as error:
-        if reason := why_unreadable(error):
+        if reason := explain(error):
             raise UploadRefused(f"{upload.name}: {reason}") from None
         raise
     return {

@@ -180,9 +180,20 @@ TARGETS = {
     "archives": Target(_archives, ("bundle", "tarfile", "local.sagemaker.container"), _tars),
     "preprocessors": Target(_preprocessors, ("features",), _prepared),
     "models": Target(_models, (), _boosters),
-    "visits": Target(_visits, ("review", "web", "text", "page", "page_form", "markup", "approvals")),
+    "visits": Target(
+        _visits,
+        (
+            "web.review",
+            "web.http",
+            "web.form",
+            "web.pages",
+            "shared.text",
+            "approval.deciding",
+            "approval.records",
+        ),
+    ),
     "requests": Target(_requests, ("local.sagemaker", "local.embedded.sagemaker_api", "local.embedded.iam")),
     "events": Target(
-        _events, ("causes", "ending", "ending_mails", "failure_mails", "approval_mail", "mails", "text")
+        _events, ("runs.causes", "runs.endings", "runs.ending_mails", "shared.mails", "shared.text")
     ),
 }

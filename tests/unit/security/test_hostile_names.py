@@ -183,8 +183,8 @@ def test_a_refused_file_is_told_without_what_its_key_carries(
     assert all(json.loads(line)["level"] == "INFO" for line in log.getvalue().splitlines())
     uploaded = json.loads(event("notify-upload-refused")["detail"]["input"])
     uploaded["detail"]["object"]["key"] = key
-    told = ended(world, "notify-upload-refused", cause=str(refused.value), input=json.dumps(uploaded))
-    notify.handler(told, context)
+    happened = ended(world, "notify-upload-refused", cause=str(refused.value), input=json.dumps(uploaded))
+    notify.handler(happened, context)
     subject, text = world.mails(world.notification_topic)[-1]
     assert subject.isprintable()
     assert all(line.isprintable() for line in text.split("\n"))

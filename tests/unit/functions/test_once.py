@@ -1,12 +1,12 @@
-"""Telling once: what holds when the event is doubled, the sending fails, or the function dies in between."""
+"""Doing once: what holds when the event is doubled, the work fails, or the function dies in between."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from shared import once as told
-from shared.once import CLAIM_SECONDS, BeingTold, tell_once
+from shared import once
+from shared.once import CLAIM_SECONDS
 from tests.unit.functions.conftest import World
 
 
@@ -18,30 +18,30 @@ class Mailbox:
         self.sent += 1
 
 
-def test_it_is_told_once(world: World) -> None:
+def test_it_is_done_once(world: World) -> None:
     mailbox = Mailbox()
-    assert [tell_once("x", mailbox.send) for _ in range(3)] == [True, False, False]
+    assert [once.do("x", mailbox.send) for _ in range(3)] == [True, False, False]
     assert mailbox.sent == 1
 
 
-def test_different_things_are_told_each(world: World) -> None:
+def test_different_things_are_done_each(world: World) -> None:
     mailbox = Mailbox()
-    tell_once("x", mailbox.send)
-    tell_once("y", mailbox.send)
+    once.do("x", mailbox.send)
+    once.do("y", mailbox.send)
     assert mailbox.sent == 2
 
 
 def test_a_failure_gives_the_claim_back(world: World) -> None:
     with pytest.raises(ZeroDivisionError):
-        tell_once("x", lambda: divmod(1, 0))  # type: ignore[arg-type]
+        once.do("x", lambda: divmod(1, 0))  # type: ignore[arg-type]
     assert world.items() == []
-    assert tell_once("x", Mailbox().send)
+    assert once.do("x", Mailbox().send)
 
 
 def test_a_claim_whose_answer_was_lost_is_made_by_the_repeated_write(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    table = told._table()
+    table = once._table()
     put = table.put_item
 
     def put_twice(**item: Any) -> Any:
@@ -49,37 +49,37 @@ def test_a_claim_whose_answer_was_lost_is_made_by_the_repeated_write(
         return put(**item)
 
     monkeypatch.setattr(table, "put_item", put_twice)
-    assert tell_once("x", Mailbox().send)
+    assert once.do("x", Mailbox().send)
 
 
-def test_while_one_is_telling_another_is_sent_away_for_later(world: World) -> None:
+def test_while_one_is_at_it_another_is_sent_away_for_later(world: World) -> None:
     mailbox = Mailbox()
 
     def meanwhile() -> None:
-        with pytest.raises(BeingTold):
-            tell_once("x", mailbox.send)
+        with pytest.raises(once.InProgress):
+            once.do("x", mailbox.send)
 
-    assert tell_once("x", meanwhile)
+    assert once.do("x", meanwhile)
     assert mailbox.sent == 0
 
 
 def test_the_claim_of_one_who_died_lapses(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     long_ago = datetime.now(UTC) - timedelta(seconds=CLAIM_SECONDS + 5)
     with monkeypatch.context() as patch:
-        patch.setattr(told, "now", lambda: long_ago)
-        assert told._claim("x", "of the dead", long_ago)
+        patch.setattr(once, "now", lambda: long_ago)
+        assert once._claim("x", "of the dead", long_ago)
     mailbox = Mailbox()
-    assert tell_once("x", mailbox.send)
+    assert once.do("x", mailbox.send)
     assert mailbox.sent == 1
 
 
 def test_a_slow_one_does_not_give_back_the_claim_of_its_successor(world: World) -> None:
-    assert told._claim("x", "successor", datetime.now(UTC))
-    told._release("x", "predecessor")
+    assert once._claim("x", "successor", datetime.now(UTC))
+    once._release("x", "predecessor")
     assert world.item("told#x")["claim"] == "successor"
 
 
-def test_what_was_told_is_forgotten_after_step_functions_forgot(world: World) -> None:
-    tell_once("x", Mailbox().send)
+def test_what_was_done_is_forgotten_after_step_functions_forgot(world: World) -> None:
+    once.do("x", Mailbox().send)
     kept = int(world.item("told#x")["expires_at"]) - datetime.now(UTC).timestamp()
     assert 89 * 86400 < kept < 91 * 86400

@@ -1,4 +1,4 @@
-"""Waiting for a service that shows a moment later what it has done, as eventually consistent reads do."""
+"""Reading a service that shows a moment later what it has done: reads can be eventually consistent."""
 
 import time
 from collections.abc import Callable
@@ -9,8 +9,8 @@ T = TypeVar("T")
 _PAUSES = (0.5, 1.0, 2.0)
 
 
-def read_patiently(read: Callable[[], T | None]) -> T | None:
-    """What `read` finds, asked again after growing pauses while it finds nothing; None in the end."""
+def poll(read: Callable[[], T | None]) -> T | None:
+    """What `read` finds. While it finds nothing it is called again, after growing pauses; None in the end."""
     for pause in _PAUSES:
         if (found := read()) is not None:
             return found
