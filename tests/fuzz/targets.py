@@ -173,16 +173,14 @@ def _of(strategy: Any, judge: Callable[[Any], object]) -> Judge:
 
 
 TARGETS = {
-    "uploads": Target(_uploads, ("car", "cars", "csv_rows", "preprocess"), _tables),
+    "uploads": Target(_uploads, ("auto_mpg", "common"), _tables),
     "records": Target(
-        _records, ("car", "inference"), lambda: [b"8,307,130,3504,12,70,1,chevelle\n8,1,?,1,1,1,usa,"]
+        _records, ("auto_mpg", "common"), lambda: [b"8,307,130,3504,12,70,1,chevelle\n8,1,?,1,1,1,usa,"]
     ),
-    "archives": Target(_archives, ("bundle", "tarfile", "local.sagemaker.container"), _tars),
-    "preprocessors": Target(_preprocessors, ("features",), _prepared),
+    "archives": Target(_archives, ("common", "tarfile", "local.sagemaker.container"), _tars),
+    "preprocessors": Target(_preprocessors, ("auto_mpg",), _prepared),
     "models": Target(_models, (), _boosters),
-    "visits": Target(_visits, ("review", "web", "text", "page", "page_form", "markup", "approvals")),
+    "visits": Target(_visits, ("handlers", "web", "approval", "model", "shared")),
     "requests": Target(_requests, ("local.sagemaker", "local.embedded.sagemaker_api", "local.embedded.iam")),
-    "events": Target(
-        _events, ("causes", "ending", "ending_mails", "failure_mails", "approval_mail", "mails", "text")
-    ),
+    "events": Target(_events, ("handlers", "runs", "approval", "shared", "common")),
 }
