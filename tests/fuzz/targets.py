@@ -71,28 +71,29 @@ def _tars() -> list[bytes]:
 
 
 def _preprocessors(_: ExitStack) -> Judge:
-    from auto_mpg.car import read_car
-    from auto_mpg.features import BadPreprocessor, from_json
+    import numpy as np
 
-    columns = ("cylinders", "displacement", "horsepower", "weight", "acceleration", "model_year", "origin")
-    car = read_car(dict.fromkeys(columns, "1"))
+    from auto_mpg.car import CONTENT
+    from auto_mpg.features import FEATURES, BadPreprocessor, from_json
+
+    cars = np.ones((2, len(CONTENT)))
 
     def judge(data: bytes) -> None:
         try:
             preprocessor = from_json(data.decode(errors="replace"))
         except BadPreprocessor:
             return
-        assert len(preprocessor.features(car)) == 9
+        assert preprocessor.features(cars).shape == (2, len(FEATURES))
 
     return judge
 
 
 def _prepared() -> list[bytes]:
-    from auto_mpg import features
-    from auto_mpg.cars import read_cars
+    from auto_mpg.features import to_json
+    from auto_mpg.fitting import fit, learned
+    from auto_mpg.table import read_table
 
-    with (ROOT / "data/auto-mpg.csv").open("rb") as upload:
-        return [features.to_json(features.fit(read_cars(upload, "x"))).encode()]
+    return [to_json(learned(fit(read_table(ROOT / "data/auto-mpg.csv", "x")))).encode()]
 
 
 def _models(stack: ExitStack) -> Judge:
