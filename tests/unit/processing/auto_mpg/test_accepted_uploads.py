@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from auto_mpg.cars import Car, check_cars, read_cars
+from auto_mpg.car import Car
+from auto_mpg.cars import check_cars, read_cars
 
 Rows = list[dict[str, str]]
 

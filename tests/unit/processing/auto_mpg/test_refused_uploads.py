@@ -6,7 +6,8 @@ import zipfile
 
 import pytest
 
-from auto_mpg.cars import BadUpload, check_cars, read_cars
+from auto_mpg.cars import check_cars, read_cars
+from common.uploads import BadUpload
 
 HEADER = b"mpg,cylinders,displacement,horsepower,weight,acceleration,model_year,origin,car_name\n"
 GOOD = b"18,8,307,130,3504,12,70,1,chevelle\n"
@@ -213,7 +214,7 @@ def test_the_head_of_a_good_file_is_good_wherever_it_is_cut(size: int) -> None:
 
 def test_the_head_may_end_within_quotes_or_within_a_character() -> None:
     for head in (HEAD + b'18,8,307,130,3504,12,70,1,"che\nvelle\n', HEAD + "ë".encode()[:1]):
-        assert check_cars(io.BytesIO(head), "cars.csv", whole=False).rows >= 3
+        assert (check_cars(io.BytesIO(head), "cars.csv", whole=False).rows or 0) >= 3
 
 
 def test_what_is_wrong_in_the_head_is_refused() -> None:

@@ -19,8 +19,9 @@ ROW = "8,307,130,3504,12,70,1,chevrolet chevelle malibu"
 
 
 @pytest.fixture
-def wsgi(bundle: Path) -> ModuleType:
-    """The module as the image's server imports it."""
+def wsgi(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module as the image's server imports it; `inference` is what the bundle's own shim gives."""
+    monkeypatch.setitem(sys.modules, "inference", inference)
     spec = importlib.util.spec_from_file_location("wsgi", bundle / "code/wsgi.py")
     assert spec is not None
     assert spec.loader is not None

@@ -1,6 +1,5 @@
 import csv
 import hashlib
-import io
 import json
 import math
 import shutil
@@ -16,27 +15,24 @@ import pytest
 import xgboost
 from numpy.typing import NDArray
 
-from auto_mpg.evaluate import _metrics, main
-
-from .conftest import Script, sha256
+from auto_mpg.evaluate import MODEL_FILES, POINTS_SHOWN, measure_predictions
+from common.evaluating import main
+from common.evaluation import Evaluation
+from common.workload import find_workload
+from tests.unit.processing.conftest import Script, pack, sha256
 
 ARN = "arn:aws:sagemaker:us-east-1:000000000000:model-package/mpg/7"
 Numbers = NDArray[np.float64]
 
 
 def arguments(folder: Path, model: Path, prepared: Path, *more: object) -> list[str]:
-    options: list[object]
-    out, message = folder / "out", folder / "message"
-    options = [
-        "--model",
-        model,
-        "--prepared",
-        prepared,
-        "--prepared-digest",
-        sha256(prepared / "summary.json"),
-    ]
-    options += ["--output", out, "--exit-message", message, *more]
-    return list(map(str, options))
+    options: list[object] = ["--model", model, "--prepared", prepared, "--output", folder / "out"]
+    options += ["--prepared-digest", sha256(prepared / "summary.json"), "--exit-message", folder / "message"]
+    return list(map(str, [*options, *more]))
+
+
+def evaluate(*options: Any) -> int:
+    return main(find_workload("auto_mpg"), arguments(*options))
 
 
 def evaluation(folder: Path) -> Any:
@@ -46,14 +42,13 @@ def evaluation(folder: Path) -> Any:
     return json.loads((folder / "out" / "evaluation.json").read_text(), parse_constant=refuse)
 
 
-def pack(*files: tuple[str, bytes]) -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w:gz") as tar:
-        for name, content in files:
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return stream.getvalue()
+def points(result: Any) -> list[list[float]]:
+    """Actual and predicted labels, as the first figure shows them."""
+    return list(result["figures"][0]["points"])
+
+
+def value(result: Any, metric: str) -> float:
+    return float({found["name"]: found["value"] for found in result["metrics"]}[metric])
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +56,7 @@ def evaluated(
     tmp_path_factory: pytest.TempPathFactory, run_script: Script, trained: Path, prepared: Path
 ) -> Path:
     folder = tmp_path_factory.mktemp("evaluate")
-    done = run_script("evaluate.py", *arguments(folder, trained, prepared), cwd=folder)
+    done = run_script("evaluate", "auto_mpg", *arguments(folder, trained, prepared), cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -97,8 +92,8 @@ def test_the_numbers_are_those_of_the_booster_on_features_made_by_hand(
     errors = predicted - labels
     result = evaluation(evaluated)
     metrics = result["regression_metrics"]
-    assert [pair["actual"] for pair in result["test_predictions"]] == pytest.approx(labels.tolist())
-    assert [pair["predicted"] for pair in result["test_predictions"]] == pytest.approx(predicted.tolist())
+    assert [actual for actual, _ in points(result)] == pytest.approx(labels.tolist())
+    assert [guess for _, guess in points(result)] == pytest.approx(predicted.tolist())
     assert metrics["mse"]["value"] == pytest.approx((errors**2).mean())
     assert metrics["mse"]["standard_deviation"] == pytest.approx(errors.std())
     assert metrics["rmse"]["value"] == pytest.approx((errors**2).mean() ** 0.5)
@@ -106,20 +101,47 @@ def test_the_numbers_are_those_of_the_booster_on_features_made_by_hand(
     assert metrics["r2"]["value"] == pytest.approx(
         1 - (errors**2).sum() / ((labels - labels.mean()) ** 2).sum()
     )
-    assert result["baseline"]["mse"] == pytest.approx(((labels - train_labels.mean()) ** 2).mean())
+    assert result["baseline"]["value"] == pytest.approx(((labels - train_labels.mean()) ** 2).mean())
 
 
 def test_the_model_is_far_better_than_guessing_the_mean(evaluated: Path) -> None:
     result = evaluation(evaluated)
-    assert result["regression_metrics"]["mse"]["value"] < result["baseline"]["mse"] / 3
+    assert value(result, "mse") < result["baseline"]["value"] / 3
+
+
+def test_the_metrics_are_those_of_sagemakers_layout_with_the_gates_first(evaluated: Path) -> None:
+    result = evaluation(evaluated)
+    layout = result["regression_metrics"]
+    assert [metric["name"] for metric in result["metrics"]] == ["mse", "rmse", "error_deviation", "mae", "r2"]
+    assert {name: value(result, name) for name in layout} == {n: v["value"] for n, v in layout.items()}
+    assert value(result, "error_deviation") == layout["mse"]["standard_deviation"]
+    assert [metric["better"] for metric in result["metrics"]] == [*["lower"] * 4, "higher"]
+
+
+def test_errors_are_shown_around_zero(evaluated: Path) -> None:
+    result = evaluation(evaluated)
+    errors = result["figures"][1]
+    assert (errors["line"], errors["x_label"], errors["y_label"]) == (
+        "zero",
+        "predicted mpg",
+        "actual - predicted",
+    )
+    assert errors["points"] == [[guess, pytest.approx(actual - guess)] for actual, guess in points(result)]
+
+
+def test_the_evaluation_is_read_again_and_passes_the_gate(evaluated: Path) -> None:
+    found = Evaluation.from_json(evaluation(evaluated))
+    assert found.passed
+    assert found.batch_columns[-1] == "predicted mpg"
+    assert len(found.batch_columns) == 9
+    assert len(found.figures) == 2
 
 
 def test_rows_are_counted_and_without_a_champion_there_is_none(evaluated: Path) -> None:
     result = evaluation(evaluated)
     assert result["rows"]["train"] == 278
     assert result["rows"]["batch"] == 60
-    assert result["champion"] is None
-    assert "champion_problem" not in result
+    assert (result["champion"], result["champion_problem"]) == (None, "")
 
 
 def test_digests_say_what_was_evaluated_and_the_exit_message_says_which_evaluation(
@@ -132,75 +154,13 @@ def test_digests_say_what_was_evaluated_and_the_exit_message_says_which_evaluati
     assert (evaluated / "message").read_text() == sha256(evaluated / "out" / "evaluation.json")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("summary.json", "preprocessor.json", "test/test.csv", "batch/batch.csv"),
-        *("train/train.csv", "train/train.manifest"),
-    ],
-)
-@pytest.mark.parametrize("change", ["changed", "deleted"])
-def test_nothing_is_evaluated_on_data_that_were_changed(
-    name: str, change: str, trained: Path, prepared: Path, tmp_path: Path
-) -> None:
-    command = arguments(tmp_path, trained, prepared)
-    shutil.copytree(prepared, tmp_path / "prepared")
-    changed = tmp_path / "prepared" / name
-    changed.write_bytes(changed.read_bytes() + b" ") if change == "changed" else changed.unlink()
-    command[command.index("--prepared") + 1] = str(tmp_path / "prepared")
-    assert main(command) == 1
-    message = (tmp_path / "message").read_text()
-    assert message.startswith(name if name == "summary.json" else f"prepared/{name}")
-    assert "upload the file again" in message
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize(
-    ("added", "named"),
-    [
-        (["train/extra.csv"], "prepared/train/extra.csv"),
-        (["a", "b/c", "d"], "prepared/a, prepared/b/c, prepared/d"),
-        (["a", "b", "c", "d"], "prepared/a, prepared/b, prepared/c and others"),
-        ([f"\x1b[2J{'x' * 200}"], f"prepared/ [2J{'x' * 96}"),
-    ],
-)
-def test_nothing_is_evaluated_beside_a_file_that_preprocessing_did_not_write(
-    added: list[str], named: str, trained: Path, prepared: Path, tmp_path: Path
-) -> None:
-    command = arguments(tmp_path, trained, prepared)
-    shutil.copytree(prepared, tmp_path / "prepared")
-    for name in added:
-        (tmp_path / "prepared" / name).parent.mkdir(exist_ok=True)
-        (tmp_path / "prepared" / name).touch()
-    command[command.index("--prepared") + 1] = str(tmp_path / "prepared")
-    assert main(command) == 1
-    message = (tmp_path / "message").read_text()
-    assert message.startswith(
-        f"{named}: no step of this run wrote that. Find out who put it there, delete it"
-    )
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_champion_that_was_changed_since_it_was_registered_is_not_compared(
-    evaluated: Path, trained: Path, prepared: Path, tmp_path: Path
-) -> None:
-    champion = evaluated / "out" / "model.tar.gz"
-    options = ["--champion", champion, "--champion-arn", ARN, "--champion-digest"]
-    assert main(arguments(tmp_path, trained, prepared, *options, sha256(champion))) == 0
-    assert evaluation(tmp_path)["champion"]["model_package_arn"] == ARN
-    assert main(arguments(tmp_path, trained, prepared, *options, sha256(trained))) == 0
-    assert evaluation(tmp_path)["champion"] is None
-    assert "its model.tar.gz was changed" in evaluation(tmp_path)["champion_problem"]
-
-
 def test_the_bundle_serves_by_itself(evaluated: Path, prepared: Path, tmp_path: Path) -> None:
     with tarfile.open(evaluated / "out" / "model.tar.gz") as tar:
-        assert sorted(tar.getnames()) == [
-            *("code/car.py", "code/digests.py", "code/features.py", "code/inference.py", "code/wsgi.py"),
-            *("preprocessor.json", "xgboost-model", "xgboost-version"),
-        ]
-        for member in tar:
-            tar.extract(member, tmp_path)
+        names = set(tar.getnames())
+        assert {name for name in names if "/" not in name} == {*MODEL_FILES}
+        assert {"code/wsgi.py", "code/inference.py", "code/auto_mpg/inference.py"} < names
+        assert {Path(name).suffix for name in names if "/" in name} == {".py"}
+        tar.extractall(tmp_path, filter="data")
     code = (
         "import wsgi, io, sys; body = sys.stdin.buffer.read(); "
         "environ = {'PATH_INFO': '/invocations', 'REQUEST_METHOD': 'POST', 'CONTENT_TYPE': 'text/csv', "
@@ -217,14 +177,14 @@ def test_the_bundle_serves_by_itself(evaluated: Path, prepared: Path, tmp_path: 
         check=True,
         timeout=120,
     )
-    predicted = [pair["predicted"] for pair in evaluation(evaluated)["test_predictions"]]
+    predicted = [guess for _, guess in points(evaluation(evaluated))]
     assert [float(line) for line in done.stdout.splitlines()] == predicted
 
 
 def test_the_same_model_gives_the_same_bundle(
     evaluated: Path, trained: Path, prepared: Path, tmp_path: Path
 ) -> None:
-    assert main(arguments(tmp_path, trained, prepared)) == 0
+    assert evaluate(tmp_path, trained, prepared) == 0
     assert (tmp_path / "out" / "model.tar.gz").read_bytes() == (
         evaluated / "out" / "model.tar.gz"
     ).read_bytes()
@@ -234,10 +194,10 @@ def test_the_champion_is_measured_on_the_same_rows(
     evaluated: Path, trained: Path, prepared: Path, tmp_path: Path
 ) -> None:
     champion = evaluated / "out" / "model.tar.gz"
-    code = main(arguments(tmp_path, trained, prepared, "--champion", champion, "--champion-arn", ARN))
+    code = evaluate(tmp_path, trained, prepared, "--champion", champion, "--champion-arn", ARN)
     assert code == 0
-    mse = evaluation(tmp_path)["regression_metrics"]["mse"]["value"]
-    assert evaluation(tmp_path)["champion"] == {"model_package_arn": ARN, "mse": mse}
+    mse = value(evaluation(tmp_path), "mse")
+    assert evaluation(tmp_path)["champion"] == {"model_package_arn": ARN, "value": mse}
 
 
 def test_the_code_of_a_champion_is_not_run(
@@ -250,7 +210,7 @@ def test_the_code_of_a_champion_is_not_run(
     del files["code/wsgi.py"]
     champion = tmp_path / "champion.tar.gz"
     champion.write_bytes(pack(*files.items()))
-    code = main(arguments(tmp_path, trained, prepared, "--champion", champion, "--champion-arn", ARN))
+    code = evaluate(tmp_path, trained, prepared, "--champion", champion, "--champion-arn", ARN)
     assert code == 0
     assert evaluation(tmp_path)["champion"]["model_package_arn"] == ARN
 
@@ -278,22 +238,10 @@ def test_a_champion_that_cannot_be_used_does_not_stop_the_new_model(
 ) -> None:
     champion = tmp_path / "champion.tar.gz"
     champion.write_bytes(pack(*files))
-    code = main(arguments(tmp_path, trained, prepared, "--champion", champion, "--champion-arn", ARN))
+    code = evaluate(tmp_path, trained, prepared, "--champion", champion, "--champion-arn", ARN)
     assert code == 0
     assert evaluation(tmp_path)["champion"] is None
     assert evaluation(tmp_path)["champion_problem"] == f"{ARN} cannot be compared: {problem}"
-
-
-@pytest.mark.parametrize("digest", [[], ["--champion-digest", "sha256:0"]])
-def test_a_champion_whose_model_is_gone_does_not_stop_the_new_model(
-    digest: list[str], trained: Path, prepared: Path, tmp_path: Path
-) -> None:
-    options = ["--champion", tmp_path / "none" / "model.tar.gz", "--champion-arn", ARN, *digest]
-    assert main(arguments(tmp_path, trained, prepared, *options)) == 0
-    assert evaluation(tmp_path)["champion"] is None
-    assert evaluation(tmp_path)["champion_problem"] == (
-        f"{ARN} cannot be compared: its model.tar.gz was deleted, or was never among the pipeline's kept models"
-    )
 
 
 @pytest.mark.parametrize(
@@ -319,7 +267,7 @@ def test_a_model_that_is_broken_ends_the_job_with_its_reason(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     (tmp_path / "model.tar.gz").write_bytes(spoil(trained.read_bytes()))
-    assert main(arguments(tmp_path, tmp_path / "model.tar.gz", prepared)) == 1
+    assert evaluate(tmp_path, tmp_path / "model.tar.gz", prepared) == 1
     message = f"the trained model cannot be evaluated: {reason}"
     assert (tmp_path / "message").read_text() == message
     assert capsys.readouterr().err == message + "\n"
@@ -329,17 +277,10 @@ def test_a_model_that_is_broken_ends_the_job_with_its_reason(
 def test_a_model_that_is_missing_ends_the_process_without_a_traceback(
     run_script: Script, prepared: Path, tmp_path: Path
 ) -> None:
-    done = run_script("evaluate.py", *arguments(tmp_path, Path("model.tar.gz"), prepared), cwd=tmp_path)
+    options = arguments(tmp_path, Path("model.tar.gz"), prepared)
+    done = run_script("evaluate", "auto_mpg", *options, cwd=tmp_path)
     message = "the trained model cannot be evaluated: model.tar.gz is missing\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, "", message)
-
-
-def test_a_champion_needs_its_name(
-    trained: Path, prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        main(arguments(tmp_path, trained, prepared, "--champion", trained))
-    assert "--champion and --champion-arn belong together" in capsys.readouterr().err
 
 
 def test_at_most_200_predictions_are_shown(trained: Path, prepared: Path, tmp_path: Path) -> None:
@@ -351,11 +292,14 @@ def test_at_most_200_predictions_are_shown(trained: Path, prepared: Path, tmp_pa
     content = json.loads(summary.read_text())
     content["digests"]["test/test.csv"] = sha256(tmp_path / "prepared/test/test.csv")
     summary.write_text(json.dumps(content))
-    assert main(arguments(tmp_path, trained, tmp_path / "prepared")) == 0
-    assert len(evaluation(tmp_path)["test_predictions"]) == 200
+    assert evaluate(tmp_path, trained, tmp_path / "prepared") == 0
+    result = evaluation(tmp_path)
+    assert (
+        [len(figure["points"]) for figure in result["figures"]] == [POINTS_SHOWN, POINTS_SHOWN] == [200, 200]
+    )
 
 
-def test_labels_that_are_all_the_same_leave_nothing_to_explain() -> None:
+@pytest.mark.parametrize(("off", "r2"), [(0.0, 1.0), (1.0, 0.0)])
+def test_labels_that_are_all_the_same_leave_nothing_to_explain(off: float, r2: float) -> None:
     same = np.full(3, 20.0)
-    assert _metrics(same, same)["r2"]["value"] == 1
-    assert _metrics(same, same + 1)["r2"]["value"] == 0
+    assert measure_predictions(same, same + off, mean_label=20.0).value("r2") == r2

@@ -1,4 +1,3 @@
-import hashlib
 import json
 import subprocess
 import sys
@@ -11,9 +10,9 @@ import pytest
 import xgboost
 
 from auto_mpg import inference
-from auto_mpg.inference import Model, UnusableModel, input_fn, model_fn, output_fn, predict_fn
-
-from .conftest import SCRIPTS
+from auto_mpg.inference import MODEL_FILES, Model, input_fn, model_fn, output_fn, predict_fn
+from common.serving import FILES_DIGEST, UnusableModel, files_digest
+from tests.unit.processing.conftest import SCRIPTS
 
 ROW = "8,307,130,3504,12,70,1,chevrolet chevelle malibu"
 
@@ -27,20 +26,16 @@ def answer(model: Model, body: str | bytes, accept: str = "text/csv") -> str:
     return output_fn(predict_fn(input_fn(body, "text/csv"), model), accept)[0]
 
 
+# Some of each kind.
 BUNDLED = (
-    *("code/car.py", "code/digests.py", "code/features.py", "code/inference.py", "code/wsgi.py"),
+    *("code/inference.py", "code/wsgi.py", "code/auto_mpg/car.py", "code/common/digests.py"),
     *("preprocessor.json", "xgboost-model", "xgboost-version"),
 )
 
 
 def test_the_files_that_were_evaluated_are_served(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    listed = "".join(
-        f"{hashlib.sha256((bundle / name).read_bytes()).hexdigest()}  {name}\n" for name in BUNDLED
-    )
-    digest = f"sha256:{hashlib.sha256(listed.encode()).hexdigest()}"
-    monkeypatch.setenv("MODEL_FILES_DIGEST", digest)
+    monkeypatch.setenv(FILES_DIGEST, files_digest(bundle, MODEL_FILES))
     (bundle / "code" / "__pycache__").mkdir()
-    assert inference.files_digest(bundle) == digest
     assert answer(model_fn(str(bundle)), ROW)
 
 
@@ -49,7 +44,7 @@ def test_the_files_that_were_evaluated_are_served(bundle: Path, monkeypatch: pyt
 def test_files_other_than_those_that_were_evaluated_are_not_served(
     name: str, change: str, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MODEL_FILES_DIGEST", inference.files_digest(bundle))
+    monkeypatch.setenv(FILES_DIGEST, files_digest(bundle, MODEL_FILES))
     changed = bundle / name
     changed.write_bytes(changed.read_bytes() + b" ") if change == "changed" else changed.unlink()
     with pytest.raises(UnusableModel, match=r"not those that were evaluated|is missing"):
@@ -242,7 +237,7 @@ def test_serving_needs_nothing_of_pandas_and_scikit_learn(tmp_path: Path) -> Non
     """Imports are most of the time that a small endpoint takes to start."""
     code = (
         f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); sys.modules['pandas'] = sys.modules['sklearn'] = None;"
-        "import inference"
+        "import auto_mpg.inference"
     )
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=120)
 
