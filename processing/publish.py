@@ -52,14 +52,15 @@ def handler(event: Mapping[str, Any], context: object) -> None:
 def publish(event: Mapping[str, Any], folder: Path = _FOLDER) -> dict[str, str]:
     """Publish the workloads of a folder for the stack that asks; returns the custom resource's attributes.
 
-    The event's properties are `Parameters` (values for gates), `DefaultWorkload` and `ModelPackageGroupPrefix`.
-    Raises BadWorkload and Unpublishable.
+    The event's properties are `Parameters` (values for gates), `DefaultWorkload` and
+    `ModelPackageGroupPrefix`. Raises BadWorkload and Unpublishable.
     """
     asked = event["ResourceProperties"]
     workloads = read_workloads(folder, asked["Parameters"])
-    if asked["DefaultWorkload"] not in workloads:
+    default = asked["DefaultWorkload"]
+    if default not in workloads:
         raise Unpublishable(
-            f"DefaultWorkload: there is no workload {asked['DefaultWorkload']}; there are {', '.join(workloads)}"
+            f"DefaultWorkload: there is no workload {default}; there are {', '.join(workloads)}"
         )
     stack = event["StackId"].split("/")[1]
     for name, settings in workloads.items():
@@ -83,7 +84,7 @@ def publish_code(bucket: str, files: Mapping[str, bytes]) -> str:
 
 
 def read_code(folder: Path, workloads: Mapping[str, Settings]) -> dict[str, bytes]:
-    """What jobs need of the folder, by path: run.py, common/ and the workloads, whose settings are as given."""
+    """What jobs need of the folder, by path: run.py, common/, and the workloads with these settings."""
     paths = [folder / "run.py"]
     for package in ("common", *workloads):
         paths += [path for path in (folder / package).rglob("*") if path.suffix in _CONTENT_TYPES]
