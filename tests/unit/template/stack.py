@@ -124,7 +124,6 @@ class Evaluator:
         arn_is_its_ref = {
             "AWS::StepFunctions::StateMachine",
             "AWS::SNS::Topic",
-            "AWS::SageMaker::ModelPackageGroup",
         }
         kind = self._resources[name]["Type"]
         return self._attribute(name, "Arn") if kind in arn_is_its_ref else self._physical_id(name)
@@ -151,9 +150,8 @@ class Evaluator:
             "AWS::SNS::Topic": aws_arn("sns", own),
             "AWS::Events::Rule": aws_arn("events", f"rule/{own}"),
             "AWS::StepFunctions::StateMachine": aws_arn("states", f"stateMachine:{STACK}"),
-            "AWS::SageMaker::ModelPackageGroup": aws_arn("sagemaker", f"model-package-group/{STACK}"),
         }
-        if attribute in ("Arn", "ModelPackageGroupArn"):
+        if attribute == "Arn":
             return arns[self._resources[logical_id]["Type"]]
         if attribute == "QueueName":
             return own
