@@ -14,7 +14,7 @@ AUDIT := .audit
 AUDIT_SYNCED := $(AUDIT)/synced
 # A file that it cannot read is a failure, and it sends nothing, whatever key it finds in the environment.
 CHECKOV := CKV_PARSE_ERROR_FAIL=true BC_API_KEY= $(AUDIT)/bin/checkov --config-file audit/checkov.yaml
-LOCKS := requirements.lock requirements-audit.lock requirements-uv.lock functions/requirements.txt
+LOCKS := requirements.lock requirements-audit.lock requirements-uv.lock functions/requirements.txt processing/requirements.txt
 
 COMPILE := $(BIN)/uv pip compile --no-config --universal --generate-hashes --quiet --custom-compile-command "make lock" \
 	$(addprefix --upgrade-package=,$(UPGRADE))
@@ -69,6 +69,7 @@ lock: $(SYNCED) ## Resolve the locks anew; UPGRADE=<package> takes its newest re
 	@$(COMPILE) pyproject.toml --override requirements-overrides.txt --group sam --group dev --output-file requirements.lock
 	@$(COMPILE) --group audit --output-file requirements-audit.lock
 	@$(COMPILE) --group uv --output-file requirements-uv.lock
+	@$(COMPILE) --no-deps --group publish --output-file processing/requirements.txt
 
 deploy: $(SYNCED) ## Deploy to your AWS account, after checking its quotas
 	@$(BIN)/mpg deploy --config-env $(ENV)
