@@ -135,8 +135,9 @@ TUNING_JOB: Members = {
         "TuningObjective": REFUSED,
         "HyperParameterRanges": REFUSED,
         "HyperParameterTuningResourceConfig": REFUSED,
-        # Where the checkpoints of the trials lie below the S3 URI is documented nowhere.
-        "CheckpointConfig": REFUSED,
+        # AWS does not document where the checkpoints of each trial lie below the URI; here it is a folder
+        # with the name of its training job.
+        "CheckpointConfig": {"S3Uri": WORKS, "LocalPath": WORKS},
     },
     "TrainingJobDefinitions": REFUSED,
     "WarmStartConfig": REFUSED,

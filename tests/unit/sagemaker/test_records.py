@@ -7,7 +7,7 @@ from local.sagemaker.records import (
     BadFilter,
     Batching,
     column_filter,
-    join,
+    join_csv,
     select,
     split_fields,
     split_lines,
@@ -71,9 +71,9 @@ def test_a_record_larger_than_a_payload_fails_the_job() -> None:
 
 
 def test_each_input_is_joined_with_its_result() -> None:
-    assert join([b"a,b", b"c,d"], [b"1", b"2"], "x.csv") == [b"a,b,1", b"c,d,2"]
+    assert join_csv([b"a,b", b"c,d"], [b"1", b"2"], "x.csv") == [b"a,b,1", b"c,d,2"]
 
 
 def test_results_of_another_number_than_the_inputs_cannot_be_joined() -> None:
     with pytest.raises(JobFailed, match=r"x\.csv has 2 records, but the model returned 1"):
-        join([b"a", b"b"], [b"1"], "x.csv")
+        join_csv([b"a", b"b"], [b"1"], "x.csv")
