@@ -63,7 +63,10 @@ class Image:
 # Versions: "Docker Registry Paths and Example Code", Amazon SageMaker AI developer guide. Variables and
 # programs: the images' Dockerfiles and toolkits (aws/deep-learning-containers, aws/sagemaker-*-container).
 _PYTORCH = "2.6.0"
-_PYTORCH_SUFFIX = r"(-cpu-py312-ubuntu22\.04|-gpu-py312-cu124-ubuntu22\.04)-sagemaker"
+# The SDK asks for the short ones. A number after the long ones is that of a patch.
+_PYTORCH_SUFFIX = (
+    r"(-[cg]pu-py312|(-cpu-py312-ubuntu22\.04|-gpu-py312-cu124-ubuntu22\.04)-sagemaker(-v1\.\d+)?)"
+)
 IMAGES = (
     Image(
         "sagemaker-xgboost",
