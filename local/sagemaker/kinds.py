@@ -147,9 +147,11 @@ KINDS = (*JOBS.values(), MODEL, PACKAGE_GROUP, PACKAGE)
 
 
 def instances_of(definition: Json) -> Json:
-    """What a training job, or the trials of a tuning job, run on: their `ResourceConfig` under either name."""
-    config: Json = definition.get("HyperParameterTuningResourceConfig", {})
-    return definition.get("ResourceConfig", config)
+    """What a training job, or the trials of a tuning job, run on: a `ResourceConfig` under either name."""
+    config: Json = definition.get("ResourceConfig") or definition.get(
+        "HyperParameterTuningResourceConfig", {}
+    )
+    return config
 
 
 def memory_of(instance_type: str) -> int | None:

@@ -30,7 +30,7 @@ def install_encryption() -> None:
 
 
 def _with_key_of_s3(resolve: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
-    """Take a write under "aws:kms" that names no key, as SageMaker's SDK sends it: AWS uses its own for S3."""
+    """Take writes under "aws:kms" that name no key, as SageMaker's library sends them: AWS has one for S3."""
 
     def resolved(headers: Any, bucket_name: str) -> Any:
         algorithm = headers.get(_ALGORITHM, "")

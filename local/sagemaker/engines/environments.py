@@ -1,7 +1,8 @@
 """The interpreters of images whose libraries this one lacks, each made once, when a job first needs it.
 
-``python -m local.sagemaker.engines.environments pytorch`` makes one ahead. They lie below ``MPG_ENVIRONMENTS``,
-by default in ``.mpg/environments``, under a name that changes with the list of what is installed.
+``python -m local.sagemaker.engines.environments pytorch`` makes one ahead. They lie below
+``MPG_ENVIRONMENTS``, by default in ``.mpg/environments``, under a name that changes with the list of what is
+installed.
 """
 
 from __future__ import annotations
@@ -91,8 +92,8 @@ def make(
 ) -> Python:
     """The environment's interpreter; it is made if it is missing, which takes minutes.
 
-    ``say`` gets a line for a person before that. ``check`` is called while it goes on, and ends it by raising.
-    Who comes second waits for the first. Raises EnvironmentMissing; nothing half made stays.
+    ``say`` gets a line for a person before that. ``check`` is called while it goes on, and ends it by
+    raising. Who comes second waits for the first. Raises EnvironmentMissing; nothing half made stays.
     """
     folder = environment.folder
     if not folder.exists():
@@ -142,8 +143,9 @@ def _refuse_full_disk(environment: Environment, folder: Path) -> None:
     free = shutil.disk_usage(folder).free / GIGABYTE
     if free < environment.room:
         raise EnvironmentMissing(
-            f"{environment.title} is not installed, and its installation takes up to {environment.room:.0f} GB "
-            f"of disk: {folder} has {free:.1f} GB. Free some, or name another folder in MPG_ENVIRONMENTS."
+            f"{environment.title} is not installed, and its installation takes up to "
+            f"{environment.room:.0f} GB of disk: {folder} has {free:.1f} GB. "
+            "Free some, or name another folder in MPG_ENVIRONMENTS."
         )
 
 

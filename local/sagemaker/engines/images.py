@@ -131,8 +131,8 @@ def find_image(uri: str, region: str) -> Image:
             return dataclasses.replace(image, asked=asked)
     known = ", ".join(f"{image.repository}:{image.version}" for image in IMAGES)
     raise UnknownImage(
-        f"{parts['repository']}:{parts['tag']} cannot run here. Known are {known}, each with the endings that "
-        "AWS gives its tags (-cpu-py3, -cpu-py312-ubuntu22.04-sagemaker), and older versions of the first two"
+        f"{parts['repository']}:{parts['tag']} cannot run here. Known are {known}, with the endings of "
+        "AWS's tags (-cpu-py3, -cpu-py312-ubuntu22.04-sagemaker), and older versions of the first two"
     )
 
 

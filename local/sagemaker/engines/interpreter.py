@@ -25,7 +25,7 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS
 
 @dataclass(frozen=True)
 class Python:
-    """An interpreter and the modules that it imports before its first job (one that is missing is skipped)."""
+    """An interpreter and the modules that it imports before its first job; one that is missing is skipped."""
 
     executable: Path
     preload: tuple[str, ...]

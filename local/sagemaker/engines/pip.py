@@ -43,7 +43,7 @@ NO_NETWORK = (
 
 
 class PipFailed(Exception):
-    """pip ended with an error; its output has the reason. ``command`` is what was run, ``code`` how it ended."""
+    """pip ended with an error; its output has the reason. ``command`` is what ran, ``code`` how it ended."""
 
     def __init__(self, command: str, code: int) -> None:
         super().__init__(command)

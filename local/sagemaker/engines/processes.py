@@ -96,7 +96,7 @@ class WarmWorkers:
         self._closed = False
 
     def start(self) -> None:
-        """Start this one's interpreter and return at once; its imports go on in the background. Idempotent."""
+        """Start this one's and return at once; its imports go on in the background. Idempotent."""
         with self._lock:
             self._interpreter(self._own).start()
 

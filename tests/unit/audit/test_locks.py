@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-LOCKS = ["requirements.lock", "requirements-audit.lock", "requirements-uv.lock", "functions/requirements.txt"]
+LOCKS = [
+    "requirements.lock",
+    "requirements-audit.lock",
+    "requirements-uv.lock",
+    "requirements-pytorch.lock",
+    "functions/requirements.txt",
+]
 
 
 def requirements(lock: str) -> list[str]:

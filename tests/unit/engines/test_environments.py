@@ -58,7 +58,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     uv.write_text(UV.format(python=sys.executable, log=str(made.log)))
     uv.chmod(0o755)
     monkeypatch.setattr(environments, "sys", SimpleNamespace(executable=str(tmp_path / "bin/python")))
-    monkeypatch.setattr(environments.shutil, "disk_usage", lambda _: SimpleNamespace(free=100 * 10**9))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=100 * 10**9))
     return made
 
 
@@ -107,7 +107,7 @@ def test_without_a_connection_nothing_stays_and_the_error_says_what_to_do(bench:
 def test_a_full_disk_is_refused_before_anything_is_written(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(environments.shutil, "disk_usage", lambda _: SimpleNamespace(free=3 * 10**9))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=3 * 10**9))
 
     with pytest.raises(EnvironmentMissing, match=r"takes up to 12 GB of disk: .* has 3\.0 GB"):
         bench.make()

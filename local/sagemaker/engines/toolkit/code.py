@@ -28,8 +28,8 @@ def fetch(settings: Settings, archive: str) -> Path:
     if submitted.startswith("s3://"):
         if not archive:
             raise UserError(
-                f"Framework Error: \nsagemaker_submit_directory {submitted} cannot be read: network isolation "
-                "leaves this job no way to S3. Give the code as a channel."
+                f"Framework Error: \nsagemaker_submit_directory {submitted} cannot be read: network "
+                "isolation leaves this job no way to S3. Give the code as a channel."
             )
         _unpack(Path(archive), submitted, code)
         return code

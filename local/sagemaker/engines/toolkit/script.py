@@ -35,7 +35,7 @@ def command_of(toolkit: Toolkit, code: Path, program: str, arguments: list[str])
 
 
 def run(toolkit: Toolkit, command: list[str], code: Path, variables: Mapping[str, str]) -> tuple[int, str]:
-    """Run a command in the code folder: its exit code, and the error it printed if the toolkit captures it."""
+    """Run a command in the code folder: its exit code, and the error it printed if that is captured."""
     if command[0] != "python3":
         return _run_program(command, code, variables, captures=toolkit.captures)
     if toolkit.captures and shlex.join(command) != " ".join(command):
