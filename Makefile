@@ -1,6 +1,6 @@
 # `make run` is the way in. Each target sets up what it needs; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test lint audit audit-lock fuzz bench lock deploy preflight destroy clean
+.PHONY: help setup run up test lint pytorch audit audit-lock fuzz bench lock deploy preflight destroy clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # The environment of samconfig.toml that deploy and destroy are about.
@@ -14,7 +14,7 @@ AUDIT := .audit
 AUDIT_SYNCED := $(AUDIT)/synced
 # A file that it cannot read is a failure, and it sends nothing, whatever key it finds in the environment.
 CHECKOV := CKV_PARSE_ERROR_FAIL=true BC_API_KEY= $(AUDIT)/bin/checkov --config-file audit/checkov.yaml
-LOCKS := requirements.lock requirements-audit.lock requirements-uv.lock functions/requirements.txt processing/requirements.txt
+LOCKS := requirements.lock requirements-audit.lock requirements-uv.lock requirements-pytorch.lock functions/requirements.txt processing/requirements.txt
 
 COMPILE := $(BIN)/uv pip compile --no-config --universal --generate-hashes --quiet --custom-compile-command "make lock" \
 	$(addprefix --upgrade-package=,$(UPGRADE))
@@ -58,6 +58,9 @@ audit-lock: $(AUDIT_SYNCED) ## Look up known vulnerabilities of what is locked, 
 	@for lock in $(LOCKS); do echo "$$lock"; $(AUDIT)/bin/pip-audit --strict --require-hashes --disable-pip \
 		--progress-spinner off --requirement "$$lock" || exit 1; done
 
+pytorch: $(SYNCED) ## Install PyTorch for its images now; the first job that needs it would (Linux: 5.7 GB)
+	@$(BIN)/python -m local.sagemaker.engines.environments pytorch
+
 fuzz: $(SYNCED) ## Fuzz what reads uploads, models, requests and events, for three minutes each (Linux, x86-64)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --group fuzz
 	@$(BIN)/python -m tests.fuzz
@@ -70,6 +73,7 @@ lock: $(SYNCED) ## Resolve the locks anew; UPGRADE=<package> takes its newest re
 	@$(COMPILE) --group audit --output-file requirements-audit.lock
 	@$(COMPILE) --group uv --output-file requirements-uv.lock
 	@$(COMPILE) --no-deps --group publish --output-file processing/requirements.txt
+	@$(COMPILE) --group pytorch --output-file requirements-pytorch.lock
 
 deploy: $(SYNCED) ## Deploy to your AWS account, after checking its quotas
 	@$(BIN)/mpg deploy --config-env $(ENV)

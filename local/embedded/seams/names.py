@@ -122,6 +122,7 @@ SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
     ("services.s3", "_copy_object", ("bucket_name", "dest_key", "headers")),
     ("services.s3", "_fire_s3_event", ("version_id",)),
     ("services.s3", "_put_bucket_encryption", ("name", "body")),
+    ("services.s3", "_resolve_sse_write_headers", ("headers", "bucket_name")),
     ("services.s3", "_stored_sse_headers", ("obj",)),
     ("services.sns", "_fanout", ("topic_arn", "msg_id", "message", "subject", "message_structure")),
     ("services.sns", "_subscribe", ("params",)),
