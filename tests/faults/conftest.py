@@ -1,16 +1,12 @@
 """One `mpg up` for the session, its waiting shortened; every test leaves it without faults."""
 
-import os
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.cli.build import Build, fingerprint
 from local.cli.deploy import set_parameter
-from tests.conftest import ROOT, free_port
+from tests.conftest import free_port
 from tests.e2e.mpg import Place, wait_for
 from tests.faults.pipeline import Pipeline
 from tests.faults.tally import Tally
@@ -29,19 +25,6 @@ class QuickPlace(Place):
     def environment(self) -> dict[str, str]:
         return {**super().environment, "SFN_WAIT_SCALE": WAIT_SCALE}
 
-    @classmethod
-    def with_build(cls, folder: Path, builds: Path) -> "QuickPlace":
-        """A place that has the build of the application already, if it is among these."""
-        place = cls(folder / "state", folder / "tmp")
-        place.temporary.mkdir()
-        place.state.mkdir()
-        build = Build(fingerprint(), builds)
-        if build.is_there:
-            # A built template names the state machine's file relative to where it lies.
-            (folder / "statemachine").symlink_to(ROOT / "statemachine")
-            shutil.copytree(build.folder, place.state / "build" / build.folder.name)
-        return place
-
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[TALLY] = Tally()
@@ -54,8 +37,7 @@ def tally(pytestconfig: pytest.Config) -> Tally:
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> QuickPlace:
-    builds = Path(os.environ.get("MPG_STATE_FOLDER") or ROOT / ".mpg") / "build"
-    return QuickPlace.with_build(tmp_path_factory.mktemp("faults"), builds)
+    return QuickPlace.under(tmp_path_factory.mktemp("faults"))
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import pytest
 
 from local.cli.interrupts import Interrupts
 from local.cli.session import session
+from tests.builds import shared_build
 from tests.conftest import eventually, free_port
 from tests.faults.conftest import WAIT_SCALE
 from tests.faults.pipeline import Pipeline
@@ -22,6 +23,7 @@ from tests.integration.iam.policies import Asked
 @pytest.fixture(scope="session")
 def used() -> Iterator[Pipeline]:
     """The pipeline, deployed under a key of its own, after it has done everything that it can do."""
+    shared_build()
     with pytest.MonkeyPatch.context() as environment, session(Interrupts()) as started:
         environment.setenv("SFN_WAIT_SCALE", WAIT_SCALE)
         aws = started.start_aws(free_port())
