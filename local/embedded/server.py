@@ -79,6 +79,7 @@ def build(
     seams.install_service("sagemaker", "SageMaker.", sagemaker_handler(sagemaker, permissions))
     seams.install_resource_type("AWS::SageMaker::ModelPackageGroup", model_package_group_handlers(sagemaker))
     seams.install_function_urls()
+    seams.install_warm_functions()
     seams.install_version_ids()
     seams.install_execution_names()
     seams.install_copy_checksums()

@@ -209,7 +209,7 @@ class Pipeline:
             self.heal()
 
     def _kill_function(self, function: str) -> None:
-        self._kill(lambda: processes("cmdline", str(self.work), f"ministack-lambda-{self.stack[function]}-"))
+        self._kill(lambda: processes("cwd", str(self.work), f"ministack-lambda-{self.stack[function]}-"))
 
     def kill_job(self, name: str) -> None:
         """Wait until a job whose name contains this runs, and kill it."""
