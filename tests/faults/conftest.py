@@ -8,14 +8,13 @@ import pytest
 from local.cli.deploy import set_parameter
 from tests.conftest import free_port
 from tests.e2e.mpg import Place, wait_for
+from tests.e2e.up import TRIALS
 from tests.faults.pipeline import Pipeline
 from tests.faults.tally import Tally
 
 TALLY = pytest.StashKey[Tally]()
 # What a state waits before it tries again, in parts of what it would wait on AWS: 30 seconds become 0.15.
 WAIT_SCALE = "0.005"
-# Enough to choose among; each trial more is a tenth of a second in every test.
-TRIALS = "3"
 
 
 class QuickPlace(Place):
