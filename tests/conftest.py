@@ -185,9 +185,9 @@ def eventually_none(left: Any, seconds: float = 30.0) -> None:
 
 
 def looks(seconds: float) -> Iterator[None]:
-    """A moment to look, again and again until the time is over: soon at first, then four times a second."""
+    """A moment to look, again and again until the time is over: soon at first, then twice a second."""
     deadline, pause = time.monotonic() + seconds, 0.01
     while time.monotonic() < deadline:
         yield
         time.sleep(pause)
-        pause = min(1.3 * pause, 0.25)
+        pause = min(1.3 * pause, 0.5)

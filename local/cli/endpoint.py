@@ -77,11 +77,11 @@ class Endpoint:
         """A boto3 client, made once for each service."""
         return _client(self, service)
 
-    def mails(self) -> list[Mail]:
-        """Everything in the mailbox, oldest first."""
+    def mails(self, after: int = 0) -> list[Mail]:
+        """Everything in the mailbox after so many mails, oldest first."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
-            connection.request("GET", f"{pages(self.secret)}mails")
+            connection.request("GET", f"{pages(self.secret)}mails?after={after}")
             return [_mail(entry) for entry in json.loads(connection.getresponse().read())]
         finally:
             connection.close()

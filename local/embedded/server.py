@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 import signal
 import socket
 from collections.abc import Callable, Mapping
@@ -105,16 +106,20 @@ def with_pages(aws: Application, mailbox: Mailbox, questions: Questions) -> Appl
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/_mpg/"):
-            await _answer(scope["path"], mailbox, questions, send)
+            await _answer(scope, mailbox, questions, send)
         else:
             await aws(scope, receive, send)
 
     return application
 
 
-async def _answer(path: str, mailbox: Mailbox, questions: Questions, send: Any) -> None:
+async def _answer(scope: Any, mailbox: Mailbox, questions: Questions, send: Any) -> None:
+    path = scope["path"]
     if path == "/_mpg/mails":
-        await answer_text(send, 200, "application/json", json.dumps(mailbox.mails()))
+        # Whoever asks again and again asks for what is new.
+        known = re.fullmatch(rb"after=(\d{1,9})", scope["query_string"])
+        mails = mailbox.mails(int(known[1]) if known else 0)
+        await answer_text(send, 200, "application/json", json.dumps(mails))
     elif path == "/_mpg/permissions":
         await answer_text(send, 200, "application/json", json.dumps(questions.as_json()))
     elif path == "/_mpg/functions":

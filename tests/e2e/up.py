@@ -38,6 +38,11 @@ class Up:
         return self.place.endpoint
 
     @cached_property
+    def _mails(self) -> list[Mail]:
+        """What was in the mailbox when somebody looked last."""
+        return []
+
+    @cached_property
     def outputs(self) -> dict[str, str]:
         """The stack's outputs."""
         return deploy.outputs(self.endpoint)
@@ -66,8 +71,10 @@ class Up:
 
     def mails(self, topic: str, about: str) -> list[Mail]:
         """The mails of the topic with this logical id that contain a text, oldest first."""
-        mails = self.endpoint.mails()
-        return [mail for mail in mails if f"-{topic}-" in mail.topic and about in mail.subject + mail.text]
+        self._mails.extend(self.endpoint.mails(after=len(self._mails)))
+        return [
+            mail for mail in self._mails if f"-{topic}-" in mail.topic and about in mail.subject + mail.text
+        ]
 
     def records(self) -> list[dict[str, Any]]:
         """Every item of the table, in the JSON of DynamoDB."""
