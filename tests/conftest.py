@@ -41,10 +41,17 @@ def pytest_configure() -> None:
 
 
 # What takes longest starts first, so that no worker is left with it while the others have nothing to do.
-_LONGEST_FIRST = ("tests/integration/iam/", "tests/e2e/", "tests/faults/", "tests/integration/test_")
-# Each of these has one deployment, which serves all its files.
+_LONGEST_FIRST = (
+    "tests/integration/iam/",
+    "tests/e2e/test_approval",
+    "tests/e2e/test_run",
+    "tests/faults/",
+    "tests/e2e/",
+    "tests/integration/test_",
+)
+# A deployment takes as long as many tests: each of these has one for all its files,
 _ONE_WORKER = ("tests/integration/iam/", "tests/e2e/")
-# Files among them that do without it.
+# but for those that do without.
 _BY_ITSELF = ("tests/e2e/test_interrupts.py", "tests/e2e/test_web_pages_in_chromium.py")
 
 
@@ -66,8 +73,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items.sort(key=lambda item: _rank(item.nodeid))
 
 
-def _rank(nodeid: str) -> list[bool]:
-    return [nodeid.startswith(_BY_ITSELF), *(not nodeid.startswith(folder) for folder in _LONGEST_FIRST)]
+def _rank(nodeid: str) -> int:
+    ranks = (rank for rank, start in enumerate(_LONGEST_FIRST) if nodeid.startswith(start))
+    return next(ranks, len(_LONGEST_FIRST))
 
 
 @dataclass(frozen=True)
