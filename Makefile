@@ -1,6 +1,6 @@
 # `make run` is the way in. Each target sets up what it needs; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test lint pytorch audit audit-lock fuzz bench lock deploy preflight destroy clean
+.PHONY: help setup run up test quick lint pytorch audit audit-lock fuzz bench lock deploy preflight destroy clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # The environment of samconfig.toml that deploy and destroy are about.
@@ -33,14 +33,18 @@ run: $(SYNCED) ## Send the sample file through the whole pipeline, on this machi
 up: $(SYNCED) ## Start the embedded AWS with the pipeline deployed, until Ctrl-C
 	@$(BIN)/mpg up
 
-test: lint ## Check style and types, run all tests, the quick ones first
-	@$(BIN)/pytest -n $(WORKERS) tests/unit tests/statemachine
+test: $(SYNCED) ## Check style and types, run all tests, the quick ones first
+	@$(MAKE) --no-print-directory --jobs=2 lint quick
 	@$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder tests/integration tests/e2e tests/faults
 
+# They never wait, so more workers than cores would only import everything once more each.
+quick: $(SYNCED)
+	@$(BIN)/pytest -n auto --maxprocesses $(WORKERS) tests/unit tests/statemachine
+
 lint: $(SYNCED) ## Check style, types and the template
-	@$(BIN)/ruff check
+	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
-	@$(BIN)/mypy
+	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/cfn-lint
 
 audit: lint $(AUDIT_SYNCED) ## Look for security mistakes in template, code, workflows and locks

@@ -13,6 +13,7 @@ import pytest
 from deploy import destroy
 from deploy.problems import Trouble
 from local.cli.main import cli
+from tests.builds import shared_build
 from tests.conftest import ROOT, Aws, eventually
 
 ARTIFACTS = "artifacts-of-test-destroy"
@@ -36,10 +37,8 @@ def sam(aws: Aws, *arguments: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def built(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("built")
-    sam(aws, "build", "--build-dir", str(folder))
-    return str(folder / "template.yaml")
+def built() -> str:
+    return str(shared_build().template)
 
 
 @pytest.fixture
@@ -48,7 +47,7 @@ def deploy(aws: Aws, built: str) -> Callable[[str], dict[str, str]]:
 
     def deploy_stack(name: str) -> dict[str, str]:
         aws.client("s3").create_bucket(Bucket=ARTIFACTS)
-        where = ["--config-file", str(ROOT / "samconfig.toml"), "--template-file", built]
+        where = ["--config-file", str(ROOT / "samconfig.toml"), "--template-file", built, "--use-json"]
         sam(
             aws,
             "deploy",

@@ -10,7 +10,13 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 CARRIED = ["functions/requirements.txt", "processing/requirements.txt"]
-LOCKS = ["requirements.lock", "requirements-audit.lock", "requirements-uv.lock", "requirements-pytorch.lock", *CARRIED]
+LOCKS = [
+    "requirements.lock",
+    "requirements-audit.lock",
+    "requirements-uv.lock",
+    "requirements-pytorch.lock",
+    *CARRIED,
+]
 
 
 def requirements(lock: str) -> list[str]:

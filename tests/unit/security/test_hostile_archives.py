@@ -16,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.bundle import BadArchive, read_files
-from local.sagemaker import container
 from local.sagemaker.container import Container
 from local.sagemaker.engines import archives
 from local.sagemaker.errors import JobFailed
