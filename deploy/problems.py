@@ -37,7 +37,7 @@ def explain(error: ClientError | BotoCoreError) -> str:
         case sdk.SSOError():
             return f"The AWS login has expired ({error}). Run `aws sso login`."
         case sdk.ProfileNotFound():
-            return f"{error}. `aws configure list-profiles` lists the existing profiles; AWS_PROFILE chooses one."
+            return f"{error}. `aws configure list-profiles` lists the profiles; AWS_PROFILE selects one."
         case sdk.NoRegionError():
             return "No AWS region chosen. Set AWS_DEFAULT_REGION, for example to us-east-1."
         case sdk.ConnectionError():

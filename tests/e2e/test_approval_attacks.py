@@ -11,7 +11,7 @@ from tests.e2e.up import UNDECIDED, Asked, Up, ask
 from tests.e2e.visitor import FORM, Answer, Contents, approve, look, post, reject, send
 
 # What other sites send never reaches the function here; tests/unit/functions/test_review.py sends it that.
-BY_THE_DOORS = "The embedded AWS answers no other site's pages."
+BY_THE_DOORS = "The embedded AWS does not answer pages of other sites."
 BY_THE_FUNCTION = "can only be sent from the review page itself"
 HOSTILE = '"><script>alert(1)</script>'
 

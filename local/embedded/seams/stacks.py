@@ -1,4 +1,4 @@
-"""What CloudFormation, and Lambda's layers behind it, do on AWS and not in the emulator.
+"""Behaviour of CloudFormation and Lambda's layers on AWS that the emulator lacks.
 
 By https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-s3-bucket.html,
 .../transform-aws-serverless.html and https://docs.aws.amazon.com/lambda/latest/api/API_ListLayerVersions.html.
@@ -18,12 +18,12 @@ _LAYER_CALLS = (
 
 
 def install_stack_rules() -> None:
-    """Keep buckets that are not empty, transform nested templates, and let clients clean up after both."""
+    """Keep non-empty buckets, transform nested templates, and let clients clean up after both."""
     from ministack.services import lambda_svc
     from ministack.services.cloudformation import handlers, provisioners
 
     provisioners._RESOURCE_HANDLERS[BUCKET]["delete"] = _delete_bucket
-    # Called with each template of a nested stack, between its reading and its use.
+    # Called with each template of a nested stack, after it is read and before it is used.
     check = provisioners._check_nested_stack_capabilities
     provisioners._check_nested_stack_capabilities = _then_transform(check)
     handlers._ACTION_HANDLERS["GetTemplate"] = _with_addresses_of_s3(handlers._ACTION_HANDLERS["GetTemplate"])
@@ -57,7 +57,7 @@ def _then_transform(check: Callable[..., None]) -> Callable[..., None]:
 
 
 def _with_addresses_of_s3(original: Callable[..., Any]) -> Callable[..., Any]:
-    """The SAM CLI writes the address of S3 into templates, and reads only AWS's own out of them."""
+    """The SAM CLI writes the address of S3 into templates, but reads only AWS's own addresses from them."""
 
     def get_template(params: Mapping[str, Any]) -> Any:
         status, headers, body = original(params)

@@ -20,6 +20,6 @@ def test_a_name_that_moved_is_told_with_the_file_that_has_to_follow(monkeypatch:
     moved = (("services.sns", "_fan_out", None), ("services.sns", "_subscribe", ("request",)))
     monkeypatch.setattr(names, "SEAMS", moved)
     assert seams.check() == [
-        "ministack.services.sns._fan_out is gone: local/embedded/seams has to follow.",
+        "ministack.services.sns._fan_out is gone: local/embedded/seams must be adapted.",
         "ministack.services.sns._subscribe no longer takes request.",
     ]
