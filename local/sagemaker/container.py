@@ -1,4 +1,4 @@
-"""A job's private /opt/ml: a folder on this machine that stands for the one in a container."""
+"""A job's private /opt/ml: a folder on this machine that represents the one in a container."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 from local.sagemaker.errors import JobFailed
 
-# Unpacked. The disk of a job's instance is larger; the one of this machine may not be.
+# The unpacked size. The disk of a job's instance is larger, but this machine's disk may not be.
 LARGEST_MODEL = 1 << 30
 _ML = "/opt/ml"
 
@@ -30,21 +30,21 @@ class Container:
         (self.root / "output").mkdir()
 
     def path(self, inside: str) -> Path:
-        """The place on this machine of a path in the container."""
+        """The path on this machine of a path in the container."""
         return self.root / inside.removeprefix(_ML).lstrip("/")
 
     def there(self, text: str) -> str:
-        """What a job said, with /opt/ml in place of its folder, whose name is not hidden from every job."""
+        """A job's message, with /opt/ml in place of its folder, whose name some jobs can see."""
         return text.replace(str(self.root), _ML)
 
     def write_json(self, relative: str, content: Any) -> None:
-        """Write one of the files that SageMaker lays into a container."""
+        """Write one of the files that SageMaker puts into a container."""
         path = self.root / relative
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content))
 
     def message(self, relative: str, size: int = 1024) -> str:
-        """The first bytes of a file in which a job says how it went; empty if there is none."""
+        """The first bytes of a file in which a job reports its outcome; empty if there is none."""
         try:
             with (self.root / relative).open("rb") as file:
                 text = file.read(size).decode(errors="ignore")
@@ -72,16 +72,16 @@ class Container:
             with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
                 _refuse_bomb(tar)
                 _write_files(tar, model)
-        except Exception as error:  # tarfile and gzip have no end of errors for a hostile archive
+        except Exception as error:  # tarfile and gzip raise many kinds of errors for a hostile archive
             raise JobFailed(f"ClientError: Failed to extract model data archive: {error}") from error
 
     def remove(self) -> None:
-        """Delete the folder with everything in it, also what a job made read-only."""
+        """Delete the folder with everything in it, including what a job made read-only."""
         shutil.rmtree(self.folder, onerror=_make_writable)
 
 
 def _refuse_bomb(tar: tarfile.TarFile) -> None:
-    """Look at every size before anything is written. A negative one leads back, again and again."""
+    """Check every size before anything is written. A negative one would loop for ever."""
     unpacked, before = 0, -1
     for member in tar:
         unpacked += member.size
@@ -91,7 +91,7 @@ def _refuse_bomb(tar: tarfile.TarFile) -> None:
 
 
 def _write_files(tar: tarfile.TarFile, folder: Path) -> None:
-    """Plain files only. Python's own filter for that came with 3.11.4, and Debian 12 has 3.11.2."""
+    """Write plain files only. Python's own filter for that came with 3.11.4, and Debian 12 has 3.11.2."""
     for member in tar:
         if member.isdir():
             continue
