@@ -39,7 +39,7 @@ def test_the_mailed_link_shows_what_the_mail_says_and_more(untouched: Asked) -> 
     assert page.html.count("<tr>") == 1 + 6
 
 
-def test_an_approval_ends_the_run_with_the_reviewers_name_and_everyone_is_told(asked: Asked) -> None:
+def test_an_approval_ends_the_run_with_the_reviewers_name_and_a_mail_to_everyone(asked: Asked) -> None:
     answer = approve(asked.link, "Ada Lovelace", "Better than the last one.")
     assert (answer.status, answer.headers["location"]) == (303, f"/review/{asked.link_id}")
     output = asked.end()
@@ -112,7 +112,7 @@ def test_only_the_two_exact_words_with_a_name_decide(untouched: Asked, fields: d
     assert untouched.standing == UNDECIDED
 
 
-def test_whoever_comes_second_sees_who_decided_and_why(asked: Asked) -> None:
+def test_the_second_reviewer_sees_who_decided_and_why(asked: Asked) -> None:
     reject(asked.link, "Grace Hopper", "Errors grow.")
     for answer, status in (
         (approve(asked.link, "Ada Lovelace"), 409),
@@ -128,7 +128,7 @@ def test_whoever_comes_second_sees_who_decided_and_why(asked: Asked) -> None:
     asked.told("Rejected: ")
 
 
-def test_a_link_whose_time_is_over_says_so_and_decides_nothing(asked: Asked) -> None:
+def test_an_expired_link_says_so_and_decides_nothing(asked: Asked) -> None:
     asked.let_expire()
     for answer in (look(asked.link), approve(asked.link), reject(asked.link)):
         assert answer.status == 410

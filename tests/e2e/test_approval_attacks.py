@@ -82,7 +82,7 @@ def test_a_post_that_does_not_come_from_the_page_is_refused(
         (b"decision=approve&reviewer=Ada", "multipart/form-data; boundary=x", 415),
     ],
 )
-def test_a_body_that_is_too_large_or_no_form_is_refused(
+def test_a_body_that_is_too_large_or_not_a_form_is_refused(
     untouched: Asked, body: bytes, content_type: str, status: int
 ) -> None:
     headers = {"Content-Type": content_type, "Sec-Fetch-Site": "same-origin"}
@@ -92,7 +92,7 @@ def test_a_body_that_is_too_large_or_no_form_is_refused(
     assert untouched.standing == UNDECIDED
 
 
-def test_whoever_may_only_invoke_functions_decides_nothing_and_sends_no_mail(untouched: Asked) -> None:
+def test_a_caller_who_may_only_invoke_functions_decides_nothing_and_sends_no_mail(untouched: Asked) -> None:
     up, mails = untouched.up, untouched.up.mails("ApprovalTopic", untouched.run_id)
     decided = {"ModelPackageArn": untouched.package_arn, "ModelApprovalStatus": "Approved"}
     request = {

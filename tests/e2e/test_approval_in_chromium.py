@@ -101,7 +101,7 @@ def test_approving_from_the_mailed_link(person: BrowserContext, asked: Asked) ->
     assert heading(page).startswith("Already decided by Ada Lovelace at ")
 
 
-def test_rejecting_needs_a_comment_and_what_was_typed_stays(person: BrowserContext, asked: Asked) -> None:
+def test_rejecting_needs_a_comment_and_typed_text_stays(person: BrowserContext, asked: Asked) -> None:
     page = open_link(person, asked.link)
     page.get_by_label("Your name").fill("Grace Hopper")
     page.get_by_role("button", name="Reject").click()
@@ -136,7 +136,9 @@ def test_a_double_click_decides_once(person: BrowserContext, asked: Asked) -> No
     asked.told("Approved: ")
 
 
-def test_of_two_pages_the_second_shows_what_the_first_decided(person: BrowserContext, asked: Asked) -> None:
+def test_the_second_of_two_pages_shows_the_decision_of_the_first(
+    person: BrowserContext, asked: Asked
+) -> None:
     first, second = open_link(person, asked.link), open_link(person, asked.link)
     first.get_by_label("Your name").fill("Ada Lovelace")
     second.get_by_label("Your name").fill("Grace Hopper")
@@ -197,7 +199,7 @@ def test_a_wide_table_is_scrolled_by_keyboard(person: BrowserContext, untouched:
     page.wait_for_function("table => table.scrollLeft > 0", arg=table.element_handle())
 
 
-def test_on_a_phone_nothing_lies_beside_the_screen(
+def test_on_a_phone_nothing_is_outside_the_screen(
     person: BrowserContext, asked: Asked, tmp_path: Path
 ) -> None:
     page = open_link(person, asked.link)

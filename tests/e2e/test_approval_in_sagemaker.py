@@ -60,7 +60,7 @@ def test_the_page_shows_a_rejection_in_sagemaker_and_does_not_override_it(asked:
     assert asked.package["ModelApprovalStatus"] == "Rejected"
 
 
-def test_events_that_come_twice_or_late_do_nothing(asked: Asked) -> None:
+def test_duplicate_or_late_events_do_nothing(asked: Asked) -> None:
     assert resume(asked, "PendingManualApproval") == "no decision"
     approve(asked.link)
     before = asked.end()
@@ -73,7 +73,9 @@ def test_events_that_come_twice_or_late_do_nothing(asked: Asked) -> None:
     asked.told("Approved: ")
 
 
-def test_a_later_change_of_mind_in_sagemaker_is_noted_and_told_and_leaves_the_run_alone(asked: Asked) -> None:
+def test_a_later_change_of_mind_in_sagemaker_is_recorded_and_mailed_and_leaves_the_run_alone(
+    asked: Asked,
+) -> None:
     approve(asked.link, "Ada Lovelace")
     before = asked.end()
     asked.told("Approved: ")
@@ -90,7 +92,9 @@ def test_a_later_change_of_mind_in_sagemaker_is_noted_and_told_and_leaves_the_ru
     assert "It was also approved by Ada Lovelace" in page
 
 
-def test_a_run_that_nobody_answers_ends_as_expired_and_a_later_decision_is_recorded_and_told(up: Up) -> None:
+def test_a_run_that_nobody_answers_ends_as_expired_and_a_later_decision_is_recorded_and_mailed(
+    up: Up,
+) -> None:
     with short_waits(up):
         asked = ask(up)
     asked.let_expire()

@@ -84,11 +84,11 @@ def until_served(link: str, number: int) -> tuple[int, str]:
     return answer.status, answer.text
 
 
-def test_of_fifty_decisions_at_the_same_write_one_counts(asked: Asked) -> None:
+def test_one_of_fifty_simultaneous_writes_of_a_decision_counts(asked: Asked) -> None:
     assert_one_won(asked, in_one_process(asked))
 
 
-def test_of_fifty_posts_at_once_to_the_deployed_page_one_counts(asked: Asked) -> None:
+def test_one_of_fifty_simultaneous_posts_to_the_deployed_page_counts(asked: Asked) -> None:
     at_once = threading.Barrier(PEOPLE, timeout=60)
 
     def press(number: int) -> tuple[int, str]:

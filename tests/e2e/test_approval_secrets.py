@@ -71,7 +71,7 @@ def test_the_link_is_in_the_approvers_mail_and_in_no_other(decided: Secrets) -> 
     assert up.mails("Topic", decided.token) == []
 
 
-def test_the_execution_hands_on_neither(decided: Secrets) -> None:
+def test_the_execution_passes_on_neither(decided: Secrets) -> None:
     execution = decided.asked.execution
     assert json.loads(execution["output"])["outcome"] == "approved"
     for text in (execution["input"], execution["output"]):

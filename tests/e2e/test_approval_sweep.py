@@ -19,7 +19,7 @@ def events_get_lost(up: Up) -> Iterator[None]:
         events.enable_rule(Name=rule)
 
 
-def test_shortly_before_the_end_the_approvers_are_reminded_once_with_a_new_link(asked: Asked) -> None:
+def test_shortly_before_the_deadline_the_approvers_are_reminded_once_with_a_new_link(asked: Asked) -> None:
     now = datetime.now(UTC)
     asked.move_in_time(asked=now - timedelta(days=6), until=now + timedelta(hours=5, minutes=1))
     asked.up.invoke("SweepFunction", {})
@@ -35,7 +35,7 @@ def test_shortly_before_the_end_the_approvers_are_reminded_once_with_a_new_link(
     assert asked.end()["outcome"] == "approved"
 
 
-def test_a_decision_whose_event_never_came_still_ends_the_run(asked: Asked) -> None:
+def test_a_decision_whose_event_never_arrived_still_ends_the_run(asked: Asked) -> None:
     with events_get_lost(asked.up):
         approve(asked.link, "Ada Lovelace")
         assert asked.standing == ("APPROVED", "Approved", "RUNNING")

@@ -37,7 +37,7 @@ def test_the_table_of_calls_has_every_call_of_a_run(pipeline: Pipeline) -> None:
 
 
 @pytest.mark.parametrize("fault", ONCE)
-def test_a_run_gets_through_when_the_first_call_of_every_kind_fails(pipeline: Pipeline, fault: str) -> None:
+def test_a_run_succeeds_when_the_first_call_of_every_kind_fails(pipeline: Pipeline, fault: str) -> None:
     for call in CALLS:
         if fault != "lost" or call in CAN_BE_LOST:
             pipeline.fault(call.operation, containing=call.containing, **ONCE[fault](call))
@@ -51,7 +51,7 @@ def test_a_run_gets_through_when_the_first_call_of_every_kind_fails(pipeline: Pi
     assert (len(run.packages()), len(run.questions()), len(run.endings())) == (1, 1, 1)
 
 
-def test_whatever_task_fails_for_good_is_told_and_a_redrive_repeats_nothing(pipeline: Pipeline) -> None:
+def test_a_task_that_fails_for_good_is_reported_and_a_redrive_repeats_nothing(pipeline: Pipeline) -> None:
     run, ending = None, None
     for number, (state, call) in enumerate(TASKS.items(), 1):
         # Not throttling: a function that Lambda has no room for is waited for, for hours.
@@ -73,7 +73,7 @@ def test_whatever_task_fails_for_good_is_told_and_a_redrive_repeats_nothing(pipe
     assert (len(run.packages()), len(run.questions())) == (1, 1)
 
 
-def test_whatever_call_of_a_function_fails_for_good_is_told_and_a_redrive_goes_on(pipeline: Pipeline) -> None:
+def test_a_function_call_that_fails_for_good_is_reported_and_a_redrive_resumes(pipeline: Pipeline) -> None:
     # How often each state tries again is shown in tests/statemachine, and above.
     with (
         pipeline.definition("Check upload", Retry=[]),
@@ -106,7 +106,7 @@ def refuse(pipeline: Pipeline, call: Call) -> None:
     pipeline.fault(call.operation, containing=call.containing, error="AccessDenied", status=403, times=None)
 
 
-def test_calls_that_are_carried_out_and_yet_answer_an_error_are_repeated_without_harm(
+def test_calls_that_succeed_but_return_an_error_are_repeated_without_harm(
     pipeline: Pipeline,
 ) -> None:
     # All but the question: its mail would go out twice, see test_functions.py.
@@ -127,9 +127,7 @@ def test_calls_that_are_carried_out_and_yet_answer_an_error_are_repeated_without
 
 
 @pytest.mark.parametrize("step", ["preprocess", "evaluate"])
-def test_the_job_of_an_attempt_that_was_given_up_is_stopped_by_the_sweep(
-    pipeline: Pipeline, step: str
-) -> None:
+def test_the_job_of_an_abandoned_attempt_is_stopped_by_the_sweep(pipeline: Pipeline, step: str) -> None:
     pipeline.fault(
         "sagemaker:CreateProcessingJob",
         containing=f"-{step}-",
@@ -151,7 +149,7 @@ def test_the_job_of_an_attempt_that_was_given_up_is_stopped_by_the_sweep(
 
 
 @pytest.mark.parametrize("operation", ["logs:CreateLogStream", "logs:PutLogEvents"], ids=str)
-def test_a_run_gets_through_though_its_jobs_can_tell_nobody_what_they_do(
+def test_a_run_succeeds_although_its_jobs_cannot_log_or_send_events(
     pipeline: Pipeline, operation: str
 ) -> None:
     pipeline.fault(operation, error="InternalFailure", status=500, times=None)

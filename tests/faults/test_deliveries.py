@@ -20,14 +20,14 @@ NAMES = [
 ]
 
 
-def test_a_throttled_transform_is_tried_again(pipeline: Pipeline) -> None:
+def test_a_throttled_transform_is_retried(pipeline: Pipeline) -> None:
     pipeline.fault("sagemaker:CreateTransformJob", error="ThrottlingException", times=2)
     assert pipeline.upload("cars.csv").ends().outcome == "pending"
     assert pipeline.faults()[0]["applied"] == 2
 
 
 @pytest.mark.parametrize("copies", [2, 10])
-def test_an_event_that_comes_several_times_at_once_starts_one_run(pipeline: Pipeline, copies: int) -> None:
+def test_an_event_that_arrives_several_times_at_once_starts_one_run(pipeline: Pipeline, copies: int) -> None:
     pipeline.fault("dynamodb:PutItem", containing="upload#", times=None, delay=60)
     run = pipeline.upload()
     pipeline.deliver_again(run, copies - 1)
@@ -43,7 +43,7 @@ def test_an_event_that_comes_several_times_at_once_starts_one_run(pipeline: Pipe
 
 
 @pytest.mark.parametrize("hours", [0, 1, 24 * 365])
-def test_an_event_that_comes_again_hours_after_the_end_does_nothing(pipeline: Pipeline, hours: int) -> None:
+def test_an_event_that_arrives_again_hours_after_the_end_does_nothing(pipeline: Pipeline, hours: int) -> None:
     run = pipeline.upload()
     run.ends()
     run.approve()
@@ -61,7 +61,7 @@ def test_an_event_that_comes_again_hours_after_the_end_does_nothing(pipeline: Pi
     assert (len(run.packages()), len(pipeline.mails())) == (1, mails)
 
 
-def test_the_same_file_uploaded_anew_is_a_new_run(pipeline: Pipeline) -> None:
+def test_the_same_file_uploaded_again_is_a_new_run(pipeline: Pipeline) -> None:
     first = pipeline.upload()
     second = pipeline.upload(key=first.key)
     assert (first.ends().outcome, second.ends().outcome) == ("pending", "pending")
@@ -83,7 +83,7 @@ def test_every_key_that_s3_allows_works(pipeline: Pipeline) -> None:
     assert runs[0].is_over().outcome == "approved"
 
 
-def test_the_end_of_a_run_is_told_once_however_often_its_event_comes(pipeline: Pipeline) -> None:
+def test_the_end_of_a_run_is_reported_once_however_often_its_event_arrives(pipeline: Pipeline) -> None:
     run = pipeline.upload("cars.csv", b"nothing that can be used")
     assert run.ends().error == "UploadRefused"
     run.told()
@@ -94,7 +94,7 @@ def test_the_end_of_a_run_is_told_once_however_often_its_event_comes(pipeline: P
     assert len(run.endings()) == 1
 
 
-def test_a_decision_resumes_once_however_often_its_event_comes(pipeline: Pipeline) -> None:
+def test_a_decision_resumes_once_however_often_its_event_arrives(pipeline: Pipeline) -> None:
     run = pipeline.upload()
     run.ends()
     with pipeline.held("states:SendTaskSuccess"):

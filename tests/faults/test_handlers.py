@@ -27,7 +27,7 @@ SLOW = "import time; time.sleep(600)"
     ],
     ids=str,
 )
-def test_telling_may_crash_at_any_moment_when_its_event_comes_again_a_minute_later(
+def test_a_notification_may_crash_at_any_moment_when_its_event_is_redelivered_a_minute_later(
     pipeline: Pipeline, moment: dict[str, Any], mails: int
 ) -> None:
     with pipeline.crash("NotifyFunction", **moment):
@@ -41,7 +41,7 @@ def test_telling_may_crash_at_any_moment_when_its_event_comes_again_a_minute_lat
     run.expects_a_mail_twice = mails == 2
 
 
-def test_whoever_told_is_at_work_until_it_has_noted_that(pipeline: Pipeline) -> None:
+def test_a_sender_keeps_its_claim_until_it_has_recorded_the_mail(pipeline: Pipeline) -> None:
     with pipeline.held("dynamodb:UpdateItem", "told#"):
         run = refused(pipeline)
         eventually(run.endings)
@@ -52,7 +52,7 @@ def test_whoever_told_is_at_work_until_it_has_noted_that(pipeline: Pipeline) -> 
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_stopping_jobs_may_crash_when_its_event_comes_again(pipeline: Pipeline, moment: str) -> None:
+def test_stopping_jobs_may_crash_when_its_event_is_redelivered(pipeline: Pipeline, moment: str) -> None:
     moments: dict[str, Any] = {moment: "sagemaker:StopProcessingJob"}
     with pipeline.script("preprocess.py", SLOW), pipeline.crash("StopJobsFunction", **moments):
         run = pipeline.upload()
@@ -64,7 +64,7 @@ def test_stopping_jobs_may_crash_when_its_event_comes_again(pipeline: Pipeline, 
 
 
 @pytest.mark.parametrize(("moment", "mails"), [("before", 1), ("after", 2)])
-def test_a_sweep_may_crash_while_it_tells_an_end(pipeline: Pipeline, moment: str, mails: int) -> None:
+def test_a_sweep_may_crash_while_it_reports_an_end(pipeline: Pipeline, moment: str, mails: int) -> None:
     with pipeline.withheld("NotifyFunctionRunEnded"):
         run = refused(pipeline)
         crash_a_sweep(pipeline, {moment: "sns:Publish"})
@@ -76,7 +76,7 @@ def test_a_sweep_may_crash_while_it_tells_an_end(pipeline: Pipeline, moment: str
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_sweep_may_crash_while_it_hands_a_decision_on(pipeline: Pipeline, moment: str) -> None:
+def test_a_sweep_may_crash_while_it_passes_a_decision_on(pipeline: Pipeline, moment: str) -> None:
     run = pipeline.upload()
     run.ends()
     with pipeline.withheld("ResumePipelineFunctionPackageDecided"):
@@ -143,7 +143,7 @@ def test_a_mail_that_cannot_be_sent_ends_in_the_dead_letter_queue(pipeline: Pipe
     assert pipeline.invoke("NotifyFunction", letter["requestPayload"]) == '{"told": true}'
 
 
-def test_a_decision_that_cannot_be_handed_on_ends_in_the_dead_letter_queue_and_the_sweep_hands_it_on(
+def test_a_decision_that_cannot_be_passed_on_ends_in_the_dead_letter_queue_and_the_sweep_passes_it_on(
     pipeline: Pipeline,
 ) -> None:
     run = pipeline.upload()

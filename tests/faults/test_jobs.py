@@ -39,7 +39,7 @@ def test_a_killed_trial_does_not_fail_the_tuning(pipeline: Pipeline) -> None:
     assert {reason[-14:] for reason in reasons} == {"exit code: 137"}
 
 
-def test_a_trial_whose_spot_instance_is_reclaimed_begins_anew_and_the_run_gets_through(
+def test_a_trial_whose_spot_instance_is_reclaimed_restarts_and_the_run_succeeds(
     pipeline: Pipeline,
 ) -> None:
     run, trial = reclaimed(pipeline, seconds=0.1, wait_seconds=600)
@@ -103,7 +103,7 @@ def test_a_job_over_its_time_limit_is_ended_and_leaves_no_process(pipeline: Pipe
 
 
 @pytest.mark.parametrize("artifact", ["not an archive", "cut off"])
-def test_a_corrupt_model_is_found_before_it_is_used(pipeline: Pipeline, artifact: str) -> None:
+def test_a_corrupt_model_is_detected_before_it_is_used(pipeline: Pipeline, artifact: str) -> None:
     with pipeline.held("sagemaker:CreateProcessingJob", containing="-evaluate-"):
         run = pipeline.upload()
         pipeline.until_met()
@@ -143,7 +143,7 @@ def test_a_corrupt_bundle_fails_the_transform(pipeline: Pipeline) -> None:
         ("evaluate.py", "Keep model", "evaluation.json is missing"),
     ],
 )
-def test_a_job_that_ends_well_but_wrote_nothing_fails_the_run(
+def test_a_job_that_succeeds_but_wrote_nothing_fails_the_run(
     pipeline: Pipeline, script: str, state: str, said: str
 ) -> None:
     with pipeline.script(script, EMPTY):

@@ -9,7 +9,7 @@ from tests.faults.run import Run
 LARGE = SAMPLE + (b"18,8,307,130,3504,12,70,1," + b"x" * 100_000 + b"\n") * 110
 
 
-def test_a_row_that_only_the_job_can_see_is_told_as_a_refused_upload(pipeline: Pipeline) -> None:
+def test_a_bad_row_that_only_the_job_sees_is_reported_as_a_refused_upload(pipeline: Pipeline) -> None:
     run = pipeline.upload(content=LARGE + b"no,car\n")
     assert run.ends().error == "States.TaskFailed"
     told = run.told()
@@ -26,7 +26,7 @@ def test_a_file_that_was_uploaded_into_an_archive_is_refused(
     assert_refused(run, f"the storage class {storage_class}", "anew with the storage class STANDARD")
 
 
-def test_a_file_that_was_uploaded_with_a_key_that_s3_does_not_keep_is_refused(pipeline: Pipeline) -> None:
+def test_a_file_that_was_uploaded_with_a_key_that_s3_does_not_store_is_refused(pipeline: Pipeline) -> None:
     run = pipeline.upload(SSECustomerAlgorithm="AES256", SSECustomerKey="k" * 32)
     assert_refused(run, "key of its own (SSE-C)", "anew without that key")
 

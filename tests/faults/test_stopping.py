@@ -19,7 +19,9 @@ if os.environ.get("SAGEMAKER_BATCH") == "true":
 REDRIVEN = {"Claim upload", "Preprocess", "Tune", "Batch transform", "Ask for approval"}
 
 
-def test_runs_stopped_in_each_state_are_told_go_no_further_and_can_be_redriven(pipeline: Pipeline) -> None:
+def test_runs_stopped_in_each_state_are_reported_do_not_continue_and_can_be_redriven(
+    pipeline: Pipeline,
+) -> None:
     # Each call is held once, so that of as many runs as there are tasks one is caught in each.
     for call in TASKS.values():
         pipeline.fault(call.operation, containing=call.containing, delay=RUN_SECONDS)
@@ -81,7 +83,7 @@ def test_a_transform_that_takes_too_long_fails_the_run_and_is_stopped(pipeline: 
     assert run.packages() == []
 
 
-def test_a_decision_about_a_run_that_was_stopped_is_recorded_and_told(pipeline: Pipeline) -> None:
+def test_a_decision_about_a_stopped_run_is_recorded_and_mailed(pipeline: Pipeline) -> None:
     run = pipeline.upload()
     run.ends()
     run.stop()

@@ -6,7 +6,7 @@ from tests.faults.pipeline import Pipeline
 SLOW = "import time; time.sleep(600)"
 
 
-def test_an_end_that_no_event_told_is_told_by_the_sweep_once(pipeline: Pipeline) -> None:
+def test_an_end_that_no_event_reported_is_reported_by_the_sweep_once(pipeline: Pipeline) -> None:
     with pipeline.withheld("NotifyFunctionRunEnded"):
         run = pipeline.upload("cars.csv", b"nothing that can be used")
         assert run.ends().error == "UploadRefused"
@@ -17,7 +17,7 @@ def test_an_end_that_no_event_told_is_told_by_the_sweep_once(pipeline: Pipeline)
     assert len(run.endings()) == 1
 
 
-def test_a_decision_that_no_event_told_is_handed_on_by_the_sweep_once(pipeline: Pipeline) -> None:
+def test_a_decision_that_no_event_reported_is_passed_on_by_the_sweep_once(pipeline: Pipeline) -> None:
     run = pipeline.upload()
     run.ends()
     with pipeline.withheld("ResumePipelineFunctionPackageDecided"):
@@ -29,7 +29,7 @@ def test_a_decision_that_no_event_told_is_handed_on_by_the_sweep_once(pipeline: 
     assert len(run.endings()) == 1
 
 
-def test_a_job_whose_runs_end_no_event_told_is_stopped_by_the_sweep(pipeline: Pipeline) -> None:
+def test_an_orphaned_job_whose_runs_end_no_event_reported_is_stopped_by_the_sweep(pipeline: Pipeline) -> None:
     with pipeline.withheld("StopJobsFunctionRunEndedBadly"), pipeline.script("preprocess.py", SLOW):
         run = pipeline.upload()
         eventually(lambda: pipeline.running_jobs(run), 60)

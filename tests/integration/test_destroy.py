@@ -114,7 +114,7 @@ def in_progress(aws: Aws) -> list[str]:
     return [job["ProcessingJobName"] for job in jobs["ProcessingJobSummaries"]]
 
 
-def test_everything_of_a_stack_goes_and_nothing_of_anybody_else(
+def test_everything_of_a_stack_is_deleted_and_nothing_else(
     aws: Aws, deploy: Callable[[str], dict[str, str]], another_teams_things: Callable[[], Any]
 ) -> None:
     # Given a stack with a run under way, old versions of files and a deleted file
@@ -138,7 +138,7 @@ def test_everything_of_a_stack_goes_and_nothing_of_anybody_else(
         destroy.run("mpg-doomed", None, yes=True)
 
 
-def test_nothing_goes_before_the_stacks_name_is_typed(
+def test_nothing_is_deleted_before_the_stacks_name_is_typed(
     aws: Aws,
     deploy: Callable[[str], dict[str, str]],
     monkeypatch: pytest.MonkeyPatch,
@@ -158,7 +158,7 @@ def test_nothing_goes_before_the_stacks_name_is_typed(
     assert remains(aws, "mpg-spared") == []
 
 
-def test_what_a_deleted_stack_left_behind_can_still_be_destroyed(
+def test_the_leftovers_of_a_deleted_stack_can_still_be_destroyed(
     aws: Aws, deploy: Callable[[str], dict[str, str]]
 ) -> None:
     # Given a stack that somebody deleted without this tool
@@ -180,7 +180,7 @@ def status(cloudformation: Any, stack_id: str) -> str:
     return str(cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]["StackStatus"])
 
 
-def test_a_region_without_the_stack_is_said_to_a_person(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_region_without_the_stack_is_reported(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         destroy.main(["--stack-name", "mpg-nowhere", "--yes", "--region", "eu-west-3"])
     assert "There is no stack mpg-nowhere in eu-west-3" in capsys.readouterr().err

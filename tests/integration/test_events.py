@@ -303,7 +303,7 @@ def test_what_was_evaluated_is_kept_and_what_was_changed_is_refused(stage: Stage
 
 
 @pytest.mark.parametrize("event", ["request_approval-first-model", "request_approval-with-champion"])
-def test_people_are_asked_by_mail(stage: Stage, event: str) -> None:
+def test_approvers_are_asked_by_mail(stage: Stage, event: str) -> None:
     before = len(stage.mails())
     asked = ask(stage, event)
     (mail,) = stage.mails()[before:]
@@ -311,7 +311,7 @@ def test_people_are_asked_by_mail(stage: Stage, event: str) -> None:
     assert asked.package_arn in mail["text"]
 
 
-def test_nobody_is_asked_with_an_event_that_is_made_up(stage: Stage, asked: Asked) -> None:
+def test_nobody_is_asked_because_of_a_forged_event(stage: Stage, asked: Asked) -> None:
     before = len(stage.mails())
     arn, _ = stage.wait_for_a_token()
     given = json.loads((ROOT / "events" / "request_approval-first-model.json").read_text(encoding="utf-8"))
@@ -330,14 +330,14 @@ def test_the_page_is_shown_and_nothing_changes(stage: Stage, asked: Asked) -> No
     assert stage.package(asked.package_arn)["ModelApprovalStatus"] == "PendingManualApproval"
 
 
-def test_a_link_that_is_not_known_opens_nothing(stage: Stage) -> None:
+def test_an_unknown_link_opens_nothing(stage: Stage) -> None:
     assert stage.invoke("review-unknown-link")["statusCode"] == 404
 
 
 @pytest.mark.parametrize(
     ("event", "status"), [("review-post-undecided", 422), ("review-post-cross-site", 403)]
 )
-def test_what_nobody_decided_on_the_page_decides_nothing(
+def test_a_request_that_decides_nothing_on_the_page_changes_nothing(
     stage: Stage, asked: Asked, event: str, status: int
 ) -> None:
     assert stage.invoke(event, asked.changes)["statusCode"] == status
@@ -371,7 +371,7 @@ def test_a_decision_on_the_page_resumes_the_execution_by_the_packages_event(
     assert (output["decision"], output["reviewer"]) == (decision, "Ada Lovelace")
 
 
-def test_a_package_that_still_waits_resumes_nothing(stage: Stage) -> None:
+def test_a_pending_package_resumes_nothing(stage: Stage) -> None:
     assert stage.invoke("resume_pipeline-pending") == {"settled": "no decision"}
 
 
@@ -393,7 +393,7 @@ def test_a_package_that_still_waits_resumes_nothing(stage: Stage) -> None:
         ("notify-aborted", "Stopped: the run of"),
     ],
 )
-def test_an_end_is_told_once(stage: Stage, event: str, subject: str) -> None:
+def test_an_end_is_reported_once(stage: Stage, event: str, subject: str) -> None:
     execution = stage.end(event)
     before = len(stage.mails())
     assert stage.invoke(event, execution) == {"told": True}
@@ -410,7 +410,7 @@ def test_a_duplicate_upload_event_is_told_to_nobody(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("event", ["stop_jobs-aborted", "stop_jobs-timed-out"])
-def test_a_job_of_a_run_that_ended_badly_is_stopped(stage: Stage, event: str) -> None:
+def test_a_job_of_an_unsuccessful_run_is_stopped(stage: Stage, event: str) -> None:
     states, given = (
         stage.aws.client("stepfunctions"),
         json.loads((ROOT / "events" / f"{event}.json").read_text()),
@@ -432,7 +432,7 @@ def test_a_job_of_a_run_that_ended_badly_is_stopped(stage: Stage, event: str) ->
     )
 
 
-def test_the_sweep_makes_up_for_events_that_never_came(stage: Stage, asked: Asked) -> None:
+def test_the_sweep_reconciles_events_that_never_arrived(stage: Stage, asked: Asked) -> None:
     stage.aws.client("sagemaker").update_model_package(
         ModelPackageArn=asked.package_arn, ModelApprovalStatus="Approved"
     )
@@ -457,7 +457,7 @@ def test_the_sweep_makes_up_for_events_that_never_came(stage: Stage, asked: Aske
     assert job_status["ProcessingJobStatus"] in ("Stopping", "Stopped")
 
 
-def test_the_functions_say_nothing_of_x_ray_where_there_is_none(stage: Stage) -> None:
+def test_the_functions_do_not_mention_x_ray_where_there_is_none(stage: Stage) -> None:
     stage.invoke("notify-already-processed", stage.end("notify-already-processed"))
     log = stage.runtimes("notify").log
     assert '"message":"run ended"' in log

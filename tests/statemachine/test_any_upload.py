@@ -53,7 +53,7 @@ def requests_for(
 
 @given(KEYS, VERSIONS, st.integers(0, 5 << 40), PARAMETERS)
 @settings(max_examples=30)
-def test_sagemaker_takes_the_requests_of_any_upload(
+def test_sagemaker_accepts_the_requests_of_any_upload(
     key: str, version: str, size: int, parameters: dict[str, str]
 ) -> None:
     ending, requests = requests_for(key, version, size, parameters)
@@ -69,7 +69,7 @@ def test_sagemaker_takes_the_requests_of_any_upload(
 
 @given(KEYS, VERSIONS)
 @settings(max_examples=30)
-def test_a_key_is_in_no_request_but_as_what_messages_call_the_file(key: str, version: str) -> None:
+def test_a_key_is_in_requests_only_as_the_files_name_in_messages(key: str, version: str) -> None:
     """So it can lead no job to another folder, object or argument."""
     _, plain = requests_for("incoming/cars.csv", "1", 1, {})
     _, hostile = requests_for(key, version, 1, {})
@@ -82,7 +82,7 @@ def test_a_key_is_in_no_request_but_as_what_messages_call_the_file(key: str, ver
     assert not re.search(r"[\n\r\u0085\u2028\u2029]", told)
 
 
-def test_what_the_definition_puts_into_a_jobs_arguments_is_only_the_key() -> None:
+def test_the_definition_puts_only_the_key_into_a_jobs_arguments() -> None:
     """Whoever adds another part of the event to a request sees this fail, and adds it to the tests above."""
     definition = json.loads((Path(__file__).parents[2] / "statemachine/pipeline.asl.json").read_text())
     preprocess = json.dumps(definition["States"]["Preprocess"]["Arguments"])
@@ -99,5 +99,5 @@ def test_what_the_definition_puts_into_a_jobs_arguments_is_only_the_key() -> Non
 
 
 @pytest.mark.parametrize("name", ["MaxTrials", "MaxParallelTrials", "UseSpot", "ProcessingInstanceType"])
-def test_the_parameters_that_are_tried_are_parameters_of_the_template(name: str) -> None:
+def test_the_tested_parameters_are_parameters_of_the_template(name: str) -> None:
     assert f"\n  {name}:\n    Type: " in (Path(__file__).parents[2] / "template.yaml").read_text()

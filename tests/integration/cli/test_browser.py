@@ -60,7 +60,7 @@ def test_a_link_is_opened_with_the_host_that_it_names(site: tuple[str, list[dict
     assert seen[0]["sec-fetch-site"] == "none"
 
 
-def test_a_form_is_posted_as_from_its_own_page_and_its_answer_followed(
+def test_a_form_is_posted_from_its_own_page_and_redirects_are_followed(
     site: tuple[str, list[dict[str, Any]]],
 ) -> None:
     url, seen = site

@@ -296,7 +296,7 @@ def test_a_task_of_jsonpath_is_retried_caught_and_redriven(aws: Aws) -> None:
         ("arn:aws:states:::sqs:sendMessage", {"Body": "b"}, 'The field "Body" is not supported'),
     ],
 )  # fmt: skip
-def test_a_definition_with_what_nobody_knows_is_refused(
+def test_a_definition_with_unknown_resources_or_fields_is_refused(
     aws: Aws, resource: str, arguments: dict[str, Any], words: str
 ) -> None:
     states = aws.client("stepfunctions")
@@ -311,7 +311,7 @@ def test_a_definition_with_what_nobody_knows_is_refused(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_what_aws_has_and_the_embedded_aws_has_not_says_so(aws: Aws, language: str) -> None:
+def test_features_that_the_embedded_aws_lacks_are_reported_as_such(aws: Aws, language: str) -> None:
     found = run(aws, task("arn:aws:states:::glue:startJobRun.sync", language, {"JobName": "j"}), language)
     assert (found["error"], "not supported by the embedded AWS" in found["cause"]) == ("States.Runtime", True)
 
@@ -321,7 +321,7 @@ def test_assign_of_jsonpath_is_refused_rather_than_ignored(aws: Aws) -> None:
     assert run(aws, states, "JSONPath")["error"] == "States.Runtime"
 
 
-def test_the_history_tells_of_a_task_as_aws_does(aws: Aws) -> None:
+def test_the_history_describes_a_task_as_on_aws(aws: Aws) -> None:
     child = machine(aws, {"Pass": {"Type": "Pass", "End": True}})
     waited = task("arn:aws:states:::states:startExecution.sync:2", "JSONPath", {"StateMachineArn": child})
     waited["Only"]["TimeoutSeconds"] = 20

@@ -56,7 +56,7 @@ def create(aws: Aws, stack: str, resources: Json) -> str:
     return str(created["StackId"])
 
 
-def test_a_bucket_that_is_not_empty_stays_and_its_stack_ends_as_delete_failed(aws: Aws, stack: str) -> None:
+def test_a_non_empty_bucket_stays_and_its_stack_ends_as_delete_failed(aws: Aws, stack: str) -> None:
     name = f"full-{uuid.uuid4().hex[:8]}"
     create(aws, stack, {"Full": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name}}})
     s3, cloudformation = aws.client("s3"), aws.client("cloudformation")

@@ -73,7 +73,7 @@ def test_every_action_is_used_or_explained(name: str, used: Pipeline, asked: lis
     assert actions_of(statement) - needed == _unseen_in(role, sid)
 
 
-def test_no_line_of_the_table_is_about_something_that_is_gone() -> None:
+def test_every_line_of_the_table_is_about_an_existing_statement() -> None:
     def is_there(line: Unseen) -> bool:
         return any(
             line.statement == sid and line.role in (role, _group_of(role))

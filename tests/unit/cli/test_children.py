@@ -79,13 +79,13 @@ def test_stopping_twice_is_harmless(children: Children, tmp_path: Path) -> None:
     children.stop_all()
 
 
-def test_what_a_child_prints_is_in_its_log(children: Children, tmp_path: Path) -> None:
+def test_the_output_of_a_child_is_in_its_log(children: Children, tmp_path: Path) -> None:
     child = start(children, "import sys; print('out'); print('err', file=sys.stderr)", tmp_path / "log")
     child.wait(10)
     assert sorted((tmp_path / "log").read_text().split()) == ["err", "out"]
 
 
-def test_a_guarded_module_ends_when_its_starter_is_killed(tmp_path: Path) -> None:
+def test_a_guarded_module_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     module = tmp_path / "endless.py"
     module.write_text("import os, time; print(os.getpid(), flush=True); time.sleep(60)")
     log = tmp_path / "log"

@@ -75,20 +75,20 @@ def test_the_sam_cli_finds_that_it_looked_for_a_new_version_just_now(tmp_path: P
     assert notes["telemetryEnabled"] is False
 
 
-def test_a_threshold_of_ones_own_comes_and_goes(stack: FakeStack) -> None:
+def test_an_own_threshold_is_set_and_restored(stack: FakeStack) -> None:
     with deploy.own_threshold(Endpoint(1, "secret"), 1.0, Interrupts()) as before:
         assert before == "46.0"
         assert stack.values["MseThreshold"] == "1"
     assert stack.values["MseThreshold"] == "46.0"
 
 
-def test_the_former_threshold_comes_back_when_the_run_fails(stack: FakeStack) -> None:
+def test_the_previous_threshold_is_restored_when_the_run_fails(stack: FakeStack) -> None:
     with pytest.raises(ZeroDivisionError), deploy.own_threshold(Endpoint(1, "secret"), 1.0, Interrupts()):
         raise ZeroDivisionError
     assert stack.values["MseThreshold"] == "46.0"
 
 
-def test_the_former_threshold_comes_back_when_the_change_was_interrupted_under_way(stack: FakeStack) -> None:
+def test_the_previous_threshold_is_restored_when_the_change_is_interrupted(stack: FakeStack) -> None:
     with pytest.raises(KeyboardInterrupt), deploy.own_threshold(Endpoint(1, "secret"), 1.0, Interrupts()):
         stack.be_busy_and_interrupt()
     assert stack.values["MseThreshold"] == "46.0"
@@ -100,7 +100,7 @@ def test_the_same_threshold_changes_nothing(stack: FakeStack) -> None:
     assert stack.history == []
 
 
-def test_a_threshold_that_is_not_accepted_is_told(stack: FakeStack) -> None:
+def test_a_threshold_that_is_not_accepted_is_reported(stack: FakeStack) -> None:
     stack.refuses = "1"
     with (
         pytest.raises(Trouble, match="UPDATE_ROLLBACK_COMPLETE"),

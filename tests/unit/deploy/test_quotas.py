@@ -98,7 +98,7 @@ def test_defaults_are_not_listed_when_the_account_answers_it_all() -> None:
     assert {operation for operation, _ in account.asked} == {"list_service_quotas"}
 
 
-def test_an_instance_type_that_the_region_does_not_know_is_lacking_and_said_so() -> None:
+def test_an_instance_type_unknown_in_the_region_is_reported_as_lacking() -> None:
     name = "ml.x9.large for training job usage"
     findings = check(Account(ENOUGH), [Need("sagemaker", name, 1)])
     text = "\n".join(report(findings, "eu-west-3"))
@@ -106,7 +106,7 @@ def test_an_instance_type_that_the_region_does_not_know_is_lacking_and_said_so()
     assert f"eu-west-3 has no quota named {name!r}" in text
 
 
-def test_the_table_says_what_is_needed_what_there_is_and_how_to_get_the_rest() -> None:
+def test_the_table_says_what_is_needed_what_exists_and_how_to_get_the_rest() -> None:
     findings = check(Account({**ENOUGH, TRAINING: 0.0}), needs(PARAMETERS))
     text = "\n".join(report(findings, "eu-west-3"))
     assert re.search(rf"^{re.escape(TRAINING)} +3  0  <- too little$", text, re.MULTILINE)
@@ -124,7 +124,7 @@ def test_the_exit_code_says_whether_something_is_lacking(monkeypatch: pytest.Mon
         assert quotas.main([]) == code
 
 
-def test_the_environment_decides_which_quotas_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_decides_which_quotas_are_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[tuple[Settings, str | None]] = []
 
     def check_account(settings: Settings, region: str | None) -> bool:

@@ -60,7 +60,7 @@ class Caller:
         return f"not authorized to perform: {action}" if action == self.denied else None
 
 
-def test_whoever_registers_a_model_reads_its_image_and_its_artifact() -> None:
+def test_registering_a_model_reads_its_image_and_its_artifact() -> None:
     caller = Caller()
     assert caller.send("CreateModelPackage", REQUEST) == {}
 
@@ -83,7 +83,7 @@ def test_without_one_of_these_rights_no_model_is_registered(action: str) -> None
     assert caller.made == []
 
 
-def test_a_model_that_is_not_there_is_not_registered() -> None:
+def test_a_missing_model_is_not_registered() -> None:
     caller = Caller(stored=())
 
     assert caller.send("CreateModelPackage", REQUEST) == {

@@ -216,7 +216,7 @@ def test_a_trial_that_prints_no_objective_does_not_count_as_a_success(
     assert described["ObjectiveStatusCounters"]["Failed"] == 4
 
 
-def test_a_trial_that_is_over_in_a_moment_is_not_stopped_early(
+def test_a_trial_of_a_moment_is_not_stopped_early(
     sagemaker: SageMaker, search: FakeSearch, workers: FakeWorkers
 ) -> None:
     def program(running: Running) -> int:
@@ -230,7 +230,7 @@ def test_a_trial_that_is_over_in_a_moment_is_not_stopped_early(
     assert described["TrainingJobStatusCounters"]["Completed"] == 4
 
 
-def test_a_hopeless_trial_is_stopped_early_if_wanted(
+def test_a_hopeless_trial_is_stopped_early_if_requested(
     sagemaker: SageMaker, search: FakeSearch, workers: FakeWorkers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tuning, "EARLY_STOPPING_AFTER_SECONDS", 0.0)
@@ -308,7 +308,7 @@ def test_stopping_a_tuning_job_stops_its_trials(
     ]
 
 
-def test_a_tuning_job_whose_time_is_up_stops(
+def test_a_tuning_job_that_exceeds_its_time_limit_stops(
     sagemaker: SageMaker, search: FakeSearch, workers: FakeWorkers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def program(running: Running) -> int:

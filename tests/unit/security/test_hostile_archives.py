@@ -77,7 +77,7 @@ def place(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("attack", CLIMBING)
-def test_the_reader_takes_nothing_that_lies_or_leads_elsewhere(attack: str, place: Path) -> None:
+def test_the_reader_refuses_a_misleading_archive(attack: str, place: Path) -> None:
     place.mkdir()
     (place / "model.tar.gz").write_bytes(CLIMBING[attack])
     with pytest.raises(BadArchive):

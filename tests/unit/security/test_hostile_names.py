@@ -68,7 +68,7 @@ def test_an_ordinary_name_stays_as_it_is(name: str, tmp_path: Path) -> None:
     assert prepared(tmp_path, name)[0][-1] == name
 
 
-def test_a_name_says_nothing_to_the_model(tmp_path: Path) -> None:
+def test_the_model_ignores_the_name(tmp_path: Path) -> None:
     [plain], [hostile] = prepared(tmp_path / "a", "x"), prepared(tmp_path / "b", "=1+1")
     assert plain[:-1] == hostile[:-1]
 
@@ -81,7 +81,7 @@ def test_a_car_name_is_printable_and_on_one_line(name: str) -> None:
     assert shown == " ".join(shown.split())
 
 
-def test_a_terminal_shows_what_others_wrote_and_obeys_none_of_it() -> None:
+def test_a_terminal_shows_text_from_others_and_obeys_none_of_it() -> None:
     file = io.StringIO()
     screen = Screen(
         Console(file=file, force_terminal=True, color_system=None, width=200, legacy_windows=False)
@@ -111,7 +111,7 @@ def test_a_name_of_a_hundred_thousand_letters_does_not_fill_the_terminal() -> No
     assert file.getvalue().rstrip().endswith("xxx...  17.50")
 
 
-def test_the_list_of_approvals_obeys_nothing_that_was_typed() -> None:
+def test_the_list_of_approvals_obeys_no_typed_text() -> None:
     request = dict.fromkeys(
         ["requested_at", "file", "run_id", "status", "decided_at", "reviewer", "via", "address", "comment"],
         f"x\n{TERMINAL}",
@@ -169,7 +169,7 @@ KEYS = [
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_a_refused_file_is_told_without_what_its_key_carries(
+def test_a_refused_file_is_reported_without_the_markup_in_its_key(
     key: str, world: World, log: io.StringIO, context: Any
 ) -> None:
     import check_upload

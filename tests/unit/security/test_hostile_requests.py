@@ -150,7 +150,7 @@ def sagemaker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
 )
 @example(("ListTrainingJobs", {"CreationTimeAfter": HUGE}))
 @example(("ListTrainingJobs", {"CreationTimeAfter": "0001-01-01"}))
-def test_a_request_out_of_order_gets_an_error_of_the_service(sagemaker: Local, sent: tuple[str, Any]) -> None:
+def test_an_invalid_request_gets_an_error_of_the_service(sagemaker: Local, sent: tuple[str, Any]) -> None:
     action, request = sent
     sagemaker.judge(action, json.dumps(request).encode())
 
@@ -173,7 +173,7 @@ def test_a_request_out_of_order_gets_an_error_of_the_service(sagemaker: Local, s
     ids=lambda body: repr(body[:6]),
 )
 @pytest.mark.parametrize("action", ["CreateProcessingJob", "ListModels", "Nonsense", "", "../x"])
-def test_a_body_that_is_no_request_gets_an_error_of_the_service(
+def test_a_body_that_is_not_a_request_gets_an_error_of_the_service(
     sagemaker: Local, action: str, body: bytes
 ) -> None:
     if (action, body) != ("ListModels", b""):

@@ -76,7 +76,7 @@ def test_without_the_link_nothing_is_shown_and_nothing_decided(
 
 @given(visits(), st.sampled_from(["", "/"]))
 @same_world
-def test_with_the_link_only_the_form_decides_and_what_it_says_is_kept_clean(
+def test_with_the_link_only_the_form_decides_and_its_text_is_kept_clean(
     world: World, context: Any, event: dict[str, Any], end: str
 ) -> None:
     asked = ask(world)
@@ -93,7 +93,7 @@ def test_with_the_link_only_the_form_decides_and_what_it_says_is_kept_clean(
 
 
 @pytest.mark.parametrize("origin", ["http://[", "http://a\u2100b", "null", "", "://", "https://", "x"])
-def test_an_origin_that_is_none_is_another_site(asked: Asked, context: Any, origin: str) -> None:
+def test_an_invalid_origin_counts_as_another_site(asked: Asked, context: Any, origin: str) -> None:
     event = http("POST", asked.path, APPROVE, origin=origin, host="")
     assert judge_visit(event, context)["statusCode"] == 403
     assert asked.record.decision is None

@@ -48,7 +48,7 @@ def failed(cause: str) -> dict[str, Any]:
     return told
 
 
-def test_the_mail_and_the_metrics_tell_a_refusal_and_no_failure(
+def test_the_mail_and_the_metrics_report_a_refusal_and_not_a_failure(
     refusal: str, world: World, context: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = ended(world, "notify-failed", error="States.TaskFailed", cause=cause())
@@ -62,7 +62,7 @@ def test_the_mail_and_the_metrics_tell_a_refusal_and_no_failure(
     assert "PipelineFailed" not in metrics
 
 
-def test_the_command_line_tells_a_refusal(refusal: str) -> None:
+def test_the_command_line_reports_a_refusal(refusal: str) -> None:
     result = Result()
     result.take_end(Ended("FAILED", {}, "States.TaskFailed", cause()), refusal)
     assert (result.outcome, result.exit_code) == ("refused", 1)

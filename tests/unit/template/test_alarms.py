@@ -57,7 +57,7 @@ def test_nobody_is_subscribed_unless_an_address_was_given() -> None:
 
 
 @pytest.mark.parametrize("name", [n for n, alarm in ALARMS.items() if alarm["Namespace"] == "MpgPipeline"])
-def test_an_alarm_stands_on_a_metric_that_the_functions_emit_for_this_stack(name: str) -> None:
+def test_an_alarm_uses_a_metric_that_the_functions_emit_for_this_stack(name: str) -> None:
     assert ALARMS[name]["MetricName"] in measured()
     assert ALARMS[name]["Dimensions"] == [{"Name": "service", "Value": STACK}]
     services = {
@@ -71,7 +71,7 @@ def test_the_dashboard_shows_metrics_that_the_functions_emit() -> None:
     assert own_metrics_shown() <= measured()
 
 
-def test_the_dashboard_shows_what_became_of_every_run() -> None:
+def test_the_dashboard_shows_the_outcome_of_every_run() -> None:
     outcomes = {
         "RunApproved", "RunRejected", "RunExpired", "RunRefused", "RunOverLimit", "RunBelowThreshold", "RunStopped", "PipelineFailed",
     }  # fmt: skip
@@ -130,7 +130,7 @@ def test_errors_of_the_function_that_refuses_files_raise_no_alarm() -> None:
     assert len(on_errors) == 3
 
 
-def test_the_alarm_about_missing_sweeps_hears_silence() -> None:
+def test_the_alarm_about_missing_sweeps_treats_missing_data_as_breaching() -> None:
     alarm = ALARMS["SweepMissingAlarm"]
     assert alarm["TreatMissingData"] == "breaching"
     longest = template()["Parameters"]["SweepEveryMinutes"]["MaxValue"] * 60

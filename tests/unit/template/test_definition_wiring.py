@@ -21,7 +21,7 @@ def test_the_definition_is_json_after_the_substitution() -> None:
     assert "${" not in json.dumps(json.loads(filled))
 
 
-def test_the_machine_outlives_all_that_its_states_may_wait_for() -> None:
+def test_the_machine_outlives_all_waits_of_its_states() -> None:
     definition = json.loads(DEFINITION)
     longest = sum(longest_stay(state) for state in definition["States"].values() if "Retry" in state)
     # A day to spare, for what Step Functions itself takes.

@@ -163,7 +163,7 @@ def test_jobs_of_others_cannot_be_stopped(role: str) -> None:
         assert not iam.allows(iam.statements(role), action, resource.replace(RUN, "somebody-elses"))
 
 
-def test_only_what_was_checked_comes_under_models_and_no_job_can_change_it() -> None:
+def test_only_checked_files_are_copied_to_models_and_no_job_can_change_them() -> None:
     for name in ("model.tar.gz", "evaluation.json"):
         kept = f"{BUCKET}/models/{RUN}/{name}"
         writers = {role for role in iam.roles() if iam.allows(iam.statements(role), "s3:PutObject", kept)}

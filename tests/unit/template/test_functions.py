@@ -54,7 +54,7 @@ def test_handlers_share_one_package_so_that_sam_builds_it_once() -> None:
     assert all("CodeUri" not in written[name]["Properties"] for name in HANDLERS)
 
 
-def test_no_function_outlives_the_claim_on_telling_people() -> None:
+def test_no_function_outlives_the_claim_on_a_mail() -> None:
     claim_seconds = constant("told", "CLAIM_SECONDS")
     for name in HANDLERS:
         if "told" in code.modules_of(properties(name)["Handler"].partition(".")[0]):
@@ -62,15 +62,15 @@ def test_no_function_outlives_the_claim_on_telling_people() -> None:
 
 
 @pytest.mark.parametrize("name", HANDLERS)
-def test_a_call_that_hangs_once_leaves_its_function_time_to_try_again(name: str) -> None:
+def test_a_call_that_hangs_once_leaves_its_function_time_to_retry(name: str) -> None:
     assert seconds_of_a_hanging_call(name, attempts=2) < properties(name)["Timeout"]
 
 
-def test_a_copy_that_hangs_once_leaves_the_check_time_to_try_again() -> None:
+def test_a_copy_that_hangs_once_leaves_the_check_time_to_retry() -> None:
     assert 2 * constant("check_upload", "_COPY_SECONDS") < properties("CheckUploadFunction")["Timeout"]
 
 
-def test_the_page_comes_though_sagemaker_and_s3_hang_for_good() -> None:
+def test_the_page_appears_even_if_sagemaker_and_s3_hang_for_good() -> None:
     # One call to SageMaker, and two to S3 for what the page does without.
     assert 3 * seconds_of_a_hanging_call("ReviewFunction") < properties("ReviewFunction")["Timeout"]
 
@@ -83,7 +83,7 @@ def seconds_of_a_hanging_call(name: str, attempts: int = 0) -> int:
     return attempts * int(given.get("CALL_TIMEOUT_SECONDS", 10)) + (1 << attempts - 1) - 1
 
 
-def test_the_page_is_public_in_both_ways_that_lambda_asks_for() -> None:
+def test_the_page_is_public_in_both_ways_that_lambda_requires() -> None:
     permissions = [p for p in of_type("AWS::Lambda::Permission").values() if p["Principal"] == "*"]
     assert {p["Action"] for p in permissions} == {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"}
     by_url_only = [
@@ -99,17 +99,17 @@ def test_only_the_page_has_a_url() -> None:
     ]
 
 
-def test_no_concurrency_is_reserved_unless_asked_for() -> None:
+def test_no_concurrency_is_reserved_by_default() -> None:
     assert all("ReservedConcurrentExecutions" not in properties(name) for name in FUNCTIONS)
 
 
-def test_the_page_is_capped_when_asked_for() -> None:
+def test_the_page_is_capped_on_request() -> None:
     evaluator = Evaluator(transformed()["Resources"], {**EMAILS, "ReviewReservedConcurrency": "5"})
     page = evaluator.evaluate(transformed()["Resources"]["ReviewFunction"])
     assert page["Properties"]["ReservedConcurrentExecutions"] == "5"
 
 
-def test_the_layer_holds_all_that_the_rules_import(tmp_path: Path) -> None:
+def test_the_layer_has_everything_that_the_rules_import(tmp_path: Path) -> None:
     make = ["make", "--silent", "build-CarsLayer", f"ARTIFACTS_DIR={tmp_path}"]
     subprocess.run(make, cwd=ROOT / "processing", check=True)
     assert [path.name for path in tmp_path.iterdir()] == ["python"]

@@ -41,7 +41,7 @@ def partitions() -> list[dict[str, Any]]:
     return found
 
 
-def test_the_table_has_every_region_of_the_sdk_but_those_that_lack_what_the_pipeline_needs(
+def test_the_table_has_every_region_of_the_sdk_except_those_that_lack_a_service(
     image_uris: Any,
 ) -> None:
     def regions(framework: str, version: str) -> set[str]:

@@ -91,7 +91,7 @@ def test_access_logs_are_never_under_the_key_because_s3_would_not_deliver_them(k
     assert encryption["ServerSideEncryptionConfiguration"] == AES256
 
 
-def test_every_kind_of_resource_that_keeps_data_is_looked_at_here() -> None:
+def test_every_kind_of_resource_that_keeps_data_is_checked_here() -> None:
     kinds = {resource["Type"] for resource in stack().values()}
     keep_data = {kind for kind in kinds if kind.split("::")[1] in ("S3", "DynamoDB", "SNS", "SQS", "Logs")}
     assert keep_data - UNDER_KEY.keys() == {
@@ -108,7 +108,7 @@ def test_without_a_key_no_role_has_a_permission_on_keys(role: str) -> None:
 
 
 @pytest.mark.parametrize("role", sorted(iam.roles()))
-def test_a_role_may_use_the_key_for_everything_that_it_touches(role: str) -> None:
+def test_a_role_may_use_the_key_for_everything_that_it_accesses(role: str) -> None:
     for service, action in needed(role):
         via = {"kms:ViaService": f"{service}.us-east-1.amazonaws.com"}
         assert iam.allows(iam.statements(role, KEY), action, KEY, via), f"{action} by {service}"
@@ -138,7 +138,7 @@ def test_a_role_may_use_no_other_key_and_none_by_itself(role: str) -> None:
 
 
 @pytest.mark.parametrize("role", iam.ROLES_OF_JOBS)
-def test_jobs_get_grants_for_their_volumes_and_their_code_can_make_none(role: str) -> None:
+def test_jobs_get_grants_for_their_volumes_and_their_code_can_create_none(role: str) -> None:
     policy = iam.statements(role, KEY)
     assert iam.allows(policy, "kms:CreateGrant", KEY, {"kms:GrantIsForAWSResource": "true"})
     assert not iam.allows(policy, "kms:CreateGrant", KEY, {"kms:GrantIsForAWSResource": "false"})

@@ -31,7 +31,7 @@ def test_a_parameter_says_what_it_is_for_and_has_its_place_in_the_form(name: str
     assert [name in group["Parameters"] for group in INTERFACE["ParameterGroups"]].count(True) == 1
 
 
-def test_the_form_has_no_parameter_that_is_not_there() -> None:
+def test_the_form_has_no_unknown_parameter() -> None:
     grouped = {name for group in INTERFACE["ParameterGroups"] for name in group["Parameters"]}
     assert grouped == INTERFACE["ParameterLabels"].keys() == PARAMETERS.keys()
 
@@ -122,7 +122,7 @@ def environments() -> list[Settings]:
 
 
 @pytest.mark.parametrize("settings", environments(), ids=lambda settings: settings.environment)
-def test_an_environment_sets_parameters_that_are_there_to_values_that_are_accepted(
+def test_an_environment_sets_existing_parameters_to_accepted_values(
     settings: Settings,
 ) -> None:
     assert settings.parameters.keys() <= PARAMETERS.keys()

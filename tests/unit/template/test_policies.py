@@ -33,7 +33,7 @@ def resource_types(action: str) -> list[str]:
 
 
 @pytest.mark.parametrize("role", sorted(iam.roles()))
-def test_star_is_the_resource_only_of_actions_that_know_no_other(role: str) -> None:
+def test_star_is_the_resource_only_of_actions_that_support_no_other(role: str) -> None:
     for statement in iam.statements(role, KEY):
         if "*" in iam.as_list(statement["Resource"]):
             limitable = {action for action in iam.as_list(statement["Action"]) if resource_types(action)}

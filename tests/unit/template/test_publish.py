@@ -77,7 +77,7 @@ def test_creating_publishes_every_script_but_itself_unchanged(s3: Any, answers: 
     assert published == scripts["preprocess.py"].read_bytes()
 
 
-def test_the_answer_is_what_cloudformation_waits_for(s3: Any, answers: list[dict[str, Any]]) -> None:
+def test_the_answer_has_the_form_that_cloudformation_expects(s3: Any, answers: list[dict[str, Any]]) -> None:
     publish.handler({**EVENT, "RequestType": "Update", "PhysicalResourceId": publish.PHYSICAL_ID}, None)
     [answer] = answers
     assert answer["Status"] == "SUCCESS"
@@ -102,7 +102,7 @@ def test_a_changed_script_gets_a_new_prefix_and_the_old_one_stays(s3: Any, tmp_p
     assert len(keys(s3)) == 4
 
 
-def test_the_same_scripts_get_the_same_prefix_whatever_else_lies_beside_them(s3: Any, tmp_path: Path) -> None:
+def test_the_same_scripts_get_the_same_prefix_whatever_other_files_exist(s3: Any, tmp_path: Path) -> None:
     before = publish.publish(BUCKET, scripts_in(tmp_path, preprocess="1"))
     (tmp_path / "__pycache__").mkdir()
     (tmp_path / "__pycache__" / "preprocess.cpython-313.pyc").write_bytes(b"\0")
@@ -119,7 +119,7 @@ def test_a_renamed_script_is_a_change() -> None:
     )
 
 
-def test_deleting_leaves_everything_for_the_runs_under_way(s3: Any, answers: list[dict[str, Any]]) -> None:
+def test_deleting_leaves_everything_for_active_runs(s3: Any, answers: list[dict[str, Any]]) -> None:
     publish.handler(EVENT, None)
     published = keys(s3)
     publish.handler({**EVENT, "RequestType": "Delete", "PhysicalResourceId": publish.PHYSICAL_ID}, None)
@@ -127,7 +127,7 @@ def test_deleting_leaves_everything_for_the_runs_under_way(s3: Any, answers: lis
     assert keys(s3) == published
 
 
-def test_a_failure_is_told_at_once_with_its_reason(answers: list[dict[str, Any]]) -> None:
+def test_a_failure_is_reported_at_once_with_its_reason(answers: list[dict[str, Any]]) -> None:
     with mock_aws():  # and no bucket
         publish.handler(EVENT, None)
     [answer] = answers

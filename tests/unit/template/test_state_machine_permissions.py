@@ -171,7 +171,7 @@ def test_the_role_allows_what_step_functions_does_for_itself() -> None:
         assert iam.allows(iam.statements("StateMachineRole"), action, resource), action
 
 
-def test_the_role_allows_nothing_that_no_task_needs() -> None:
+def test_the_role_allows_only_what_a_task_needs() -> None:
     needed = {action for calls in (*NEEDED_BY_TASK.values(), NEEDED_ALWAYS) for action, _ in calls}
     assert iam.actions("StateMachineRole") == needed
 
@@ -203,7 +203,7 @@ def test_the_jobs_roles_can_be_passed_to_sagemaker_only() -> None:
     assert not iam.allows(policy, "iam:PassRole", admin, TO_SAGEMAKER)
 
 
-def test_each_job_runs_as_the_role_that_is_made_for_it() -> None:
+def test_each_job_runs_as_its_own_role() -> None:
     definition = json.loads((ROOT / "statemachine" / "pipeline.asl.json").read_text(encoding="utf-8"))
     assert dict(roles_named_in(definition["States"])) == {
         "Preprocess": "${PreprocessingRoleArn}",
@@ -244,7 +244,7 @@ def test_a_job_reads_and_writes_its_own_files_and_no_others(
 
 @pytest.mark.parametrize("role", iam.ROLES_OF_JOBS)
 @pytest.mark.parametrize("folder", ["input", "prepared/train", "tuning", "evaluation", "predictions"])
-def test_a_folder_named_as_its_own_inside_of_another_is_not_a_jobs_to_write(role: str, folder: str) -> None:
+def test_a_job_cannot_write_to_a_folder_of_its_own_name_inside_another(role: str, folder: str) -> None:
     own = WRITTEN[role][0].split("/")[2]
     key = f"runs/{RUN}/{folder}/{own}/x"
     assert iam.allows(iam.statements(role), "s3:PutObject", f"{BUCKET}/{key}") == folder.startswith(own)

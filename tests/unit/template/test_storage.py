@@ -20,7 +20,7 @@ def test_uploads_models_and_scripts_never_expire(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", EXPIRING)
-def test_what_a_run_leaves_expires(key: str) -> None:
+def test_the_files_of_a_run_expire(key: str) -> None:
     assert expires(key)
 
 
@@ -45,7 +45,7 @@ def test_a_failed_first_deployment_leaves_no_group_of_the_name_that_the_next_one
     assert template()["Resources"]["ModelPackageGroup"]["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
-def test_every_request_to_the_bucket_is_logged_into_another_one_that_forgets() -> None:
+def test_every_request_to_the_bucket_is_logged_in_another_bucket_whose_logs_expire() -> None:
     assert properties("PipelineBucket")["LoggingConfiguration"] == {
         "DestinationBucketName": "mpg-test-accesslogs-x1"
     }
