@@ -1,4 +1,4 @@
-"""The mailed link, from the mail to the run's end, over HTTP: what it shows, what it does, whom it tells.
+"""The mailed link, from the mail to the run's end, over HTTP: what it shows and does, and who is notified.
 
 The same in a real browser: test_approval_in_chromium.py. What attackers and automata do: test_approval_attacks.py.
 """

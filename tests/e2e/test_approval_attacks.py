@@ -1,4 +1,4 @@
-"""What may reach the review page besides a person: scanners, other sites, malformed bodies, hostile text."""
+"""Attacks on the review page: scanners, other sites, malformed bodies, hostile text."""
 
 import json
 import re
@@ -10,7 +10,7 @@ import pytest
 from tests.e2e.up import UNDECIDED, Asked, Up, ask
 from tests.e2e.visitor import FORM, Answer, Contents, approve, look, post, reject, send
 
-# What other sites send never reaches the function here; tests/unit/functions/test_review.py sends it that.
+# Requests of other sites never reach the function here; tests/unit/functions/test_review.py covers them.
 BY_THE_DOORS = "The embedded AWS does not answer pages of other sites."
 BY_THE_FUNCTION = "can only be sent from the review page itself"
 HOSTILE = '"><script>alert(1)</script>'
@@ -117,7 +117,7 @@ def invoke(up: Up, function: str, event: dict[str, Any]) -> Any:
 
 
 def every_kind_of_answer(asked: Asked) -> list[Answer]:
-    """From the open page to the decided one, with all that can go wrong in between."""
+    """From the open page to the decided one, with everything that can go wrong in between."""
     site = asked.link.partition("review/")[0]
     return [
         look(asked.link),

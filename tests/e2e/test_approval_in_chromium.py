@@ -1,4 +1,4 @@
-"""The review page in a real browser, without JavaScript: as a person sees and uses it.
+"""The review page in a real browser without JavaScript, as a person sees and uses it.
 
 REVIEW_SCREENSHOTS=docs/images renews the pictures that stand in the documentation.
 """
@@ -20,7 +20,7 @@ MILLISECONDS = 20_000
 
 @pytest.fixture
 def complaints() -> Iterator[list[str]]:
-    """What the browser complains of; nothing, or the test fails."""
+    """The browser's complaints; any complaint fails the test."""
     heard: list[str] = []
     yield heard
     assert heard == []
@@ -40,7 +40,7 @@ def person(chromium: Browser, complaints: list[str]) -> Iterator[BrowserContext]
 
 
 def complain(complaints: list[str], message: ConsoleMessage) -> None:
-    # Every answer that is an error in HTTP is reported; which ones are meant is asserted by the tests.
+    # The browser reports every HTTP error; the tests assert which ones are expected.
     if message.type in ("error", "warning") and "the server responded with a status of 4" not in message.text:
         complaints.append(message.text)
 
@@ -64,7 +64,7 @@ def heading(page: Page) -> str:
 
 
 def focused(page: Page) -> str:
-    """What has the focus, by its id, value or text."""
+    """The focused element, by its id, value or text."""
     found: str = page.evaluate(
         "(({id, value, textContent}) => id || value || textContent)(document.activeElement)"
     )
@@ -240,7 +240,7 @@ def test_no_other_site_can_show_the_page_in_a_frame(
     context = chromium.new_context()
     frame = f'<iframe src="{untouched.link}"></iframe>'
     context.route("http://evil.example/", lambda route: route.fulfill(body=frame, content_type="text/html"))
-    # Browsers keep public sites from asking this machine for anything. On AWS the page is as public as the site.
+    # Browsers block requests from public sites to this machine. On AWS the page is as public as the site.
     context.route(untouched.link, lambda route: route.fulfill(body=answer.html, headers=headers))
     page = context.new_page()
     page.goto("http://evil.example/")

@@ -1,4 +1,4 @@
-"""Deciding without the page, in Studio, by the AWS CLI or boto3, does the same; so does deciding too late."""
+"""Deciding without the page (in Studio, with the AWS CLI or boto3) works the same, even when it is too late."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from tests.e2e.visitor import approve, look
 
 
 def resume(asked: Asked, status: str) -> str:
-    """Tell `resume_pipeline` of a change of the package once more; what it made of it."""
+    """Send `resume_pipeline` the event of a change of the package once more; returns its result."""
     detail = {
         "ModelPackageArn": asked.package_arn,
         "ModelPackageGroupName": "mpg-local",
@@ -24,7 +24,7 @@ def resume(asked: Asked, status: str) -> str:
 
 @contextmanager
 def short_waits(up: Up) -> Iterator[None]:
-    """Meanwhile, runs that start wait three seconds for their approval instead of days."""
+    """While entered, new runs wait three seconds for their approval instead of days."""
     states, arn = up.client("stepfunctions"), up.outputs["StateMachineArn"]
     definition = states.describe_state_machine(stateMachineArn=arn)["definition"]
     shorter = json.loads(definition)
@@ -66,7 +66,7 @@ def test_duplicate_or_late_events_do_nothing(asked: Asked) -> None:
     before = asked.end()
     record = eventually(lambda: asked.record if "resumed_at" in asked.record else None)
     assert [resume(asked, "Approved"), resume(asked, "Approved")] == ["already resumed"] * 2
-    # One from before the decision, or of somebody who has changed the package since.
+    # One from before the decision, or from a later change of the package.
     assert resume(asked, "Rejected") == "already resumed"
     assert asked.end() == before
     assert asked.record == record

@@ -1,4 +1,4 @@
-"""What the scheduled sweep does for an approval: it reminds, and makes up for an event that never came."""
+"""The scheduled sweep sends an approval's reminder and reconciles events that never arrived."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from tests.e2e.visitor import approve, look
 
 @contextmanager
 def events_get_lost(up: Up) -> Iterator[None]:
-    """Meanwhile nobody hears that a model package was decided."""
+    """While entered, events of decided model packages are not delivered."""
     events, rule = up.client("events"), up.resources["ResumePipelineFunctionPackageDecided"]
     events.disable_rule(Name=rule)
     try:

@@ -1,4 +1,4 @@
-"""One `mpg up` for the session, its waiting shortened; every test leaves it without faults."""
+"""One `mpg up` for the session, with shortened waits; every test leaves it without faults."""
 
 import os
 import shutil
@@ -16,14 +16,14 @@ from tests.faults.pipeline import Pipeline
 from tests.faults.tally import Tally
 
 TALLY = pytest.StashKey[Tally]()
-# What a state waits before it tries again, in parts of what it would wait on AWS: 30 seconds become 0.15.
+# The wait between a state's retries, as a fraction of the wait on AWS: 30 seconds become 0.15.
 WAIT_SCALE = "0.005"
-# Enough to choose among; each trial more is a tenth of a second in every test.
+# Enough to choose from; each additional trial costs a tenth of a second in every test.
 TRIALS = "3"
 
 
 class QuickPlace(Place):
-    """A place where an mpg starts that waits less between attempts."""
+    """A place for an mpg with shorter waits between attempts."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -31,13 +31,13 @@ class QuickPlace(Place):
 
     @classmethod
     def with_build(cls, folder: Path, builds: Path) -> "QuickPlace":
-        """A place that has the build of the application already, if it is among these."""
+        """A place that already has the build of the application, if it is among these."""
         place = cls(folder / "state", folder / "tmp")
         place.temporary.mkdir()
         place.state.mkdir()
         build = Build(fingerprint(), builds)
         if build.is_there:
-            # A built template names the state machine's file relative to where it lies.
+            # A built template names the state machine's file relative to itself.
             (folder / "statemachine").symlink_to(ROOT / "statemachine")
             shutil.copytree(build.folder, place.state / "build" / build.folder.name)
         return place
@@ -66,7 +66,7 @@ def deployed(place: QuickPlace, tally: Tally) -> Iterator[Pipeline]:
         wait_for(log, r"Ctrl-C stops it", process)
         pipeline = Pipeline(place.endpoint, next(place.temporary.glob("mpg-*")), tally)
         set_parameter(pipeline.endpoint, "MaxTrials", TRIALS)
-        # Warm functions, and a champion, so that every later run compares itself.
+        # Warms the functions, and makes a champion with which every later run compares itself.
         first = pipeline.upload()
         assert first.ends().outcome == "pending"
         assert first.approve().outcome == "approved"
@@ -87,7 +87,7 @@ def pipeline(deployed: Pipeline) -> Iterator[Pipeline]:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A worker hands its tally to the process that reports."""
+    """A worker passes its tally to the process that reports."""
     if (output := getattr(session.config, "workeroutput", None)) is not None:
         output["tally"] = session.config.stash[TALLY].as_data()
 

@@ -1,4 +1,4 @@
-"""Whatever call fails for a while, the run gets through; whatever fails for good is told and can be redriven."""
+"""A run survives any call that fails for a while; a call that fails for good is reported, and a redrive resumes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,11 +11,11 @@ from tests.faults.pipeline import Pipeline
 from tests.faults.run import RUN_SECONDS
 
 CAN_BE_LOST = [*LAMBDAS, *JOBS]
-# What happens to the first call of each kind. A task's own call is not lost: Step Functions is no client of ours.
+# The fault of the first call of each kind. A task's own call is not lost: AWS makes those.
 ONCE: dict[str, Callable[[Call], dict[str, Any]]] = {
     "throttled": lambda call: {"error": call.throttled},
     "broken": lambda call: {"error": call.broken, "status": 500},
-    # A mail whose answer is lost goes out again: see test_functions.py.
+    # A mail whose response is lost is sent again: see test_functions.py.
     "lost": lambda call: {
         "drop": "after" if CAN_BE_LOST.index(call) % 2 and call.operation != "sns:Publish" else "before"
     },
@@ -54,7 +54,7 @@ def test_a_run_succeeds_when_the_first_call_of_every_kind_fails(pipeline: Pipeli
 def test_a_task_that_fails_for_good_is_reported_and_a_redrive_repeats_nothing(pipeline: Pipeline) -> None:
     run, ending = None, None
     for number, (state, call) in enumerate(TASKS.items(), 1):
-        # Not throttling: a function that Lambda has no room for is waited for, for hours.
+        # Not throttling: the state machine waits for hours while Lambda has no concurrency left.
         pipeline.fault(call.operation, containing=call.containing, error=call.broken, status=500, times=None)
         if run is None:
             run = pipeline.upload()
@@ -74,7 +74,7 @@ def test_a_task_that_fails_for_good_is_reported_and_a_redrive_repeats_nothing(pi
 
 
 def test_a_function_call_that_fails_for_good_is_reported_and_a_redrive_resumes(pipeline: Pipeline) -> None:
-    # How often each state tries again is shown in tests/statemachine, and above.
+    # tests/statemachine, and the tests above, show how often each state retries.
     with (
         pipeline.definition("Check upload", Retry=[]),
         pipeline.definition("Keep model", Retry=[]),
@@ -83,7 +83,7 @@ def test_a_function_call_that_fails_for_good_is_reported_and_a_redrive_resumes(p
         refuse(pipeline, next(iter(WAITED_FOR)))
         run = pipeline.upload()
         assert run.ends().outcome == "failed"
-        # Whoever redrives before the end is told knows of it.
+        # A person who redrives before the end is reported already knows about it.
         run.told()
     for redrives, (call, state) in enumerate(WAITED_FOR.items(), 1):
         pipeline.heal()
@@ -109,7 +109,7 @@ def refuse(pipeline: Pipeline, call: Call) -> None:
 def test_calls_that_succeed_but_return_an_error_are_repeated_without_harm(
     pipeline: Pipeline,
 ) -> None:
-    # All but the question: its mail would go out twice, see test_functions.py.
+    # All except the request for approval, whose mail would be sent twice: see test_functions.py.
     for state, call in TASKS.items():
         if state != "Ask for approval":
             pipeline.fault(

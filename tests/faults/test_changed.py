@@ -136,7 +136,7 @@ def test_a_model_changed_after_registration_can_only_be_rejected(pipeline: Pipel
     run = pipeline.upload()
     assert run.ends().outcome == "pending"
     place = f"models/{run.run_id}/model.tar.gz"
-    put(pipeline, place, get(pipeline, place))  # The same bytes, but nobody vouches for them.
+    put(pipeline, place, get(pipeline, place))  # The same bytes, but not the registered version.
     assert run.approve_by_mail() == 422
     assert run.ends().outcome == "pending"
     assert run.reject_by_mail("changed") == 200
@@ -181,7 +181,7 @@ def test_a_champion_whose_model_was_deleted_stops_no_run_and_is_reported(pipelin
         put(pipeline, place, evaluated)
 
 
-# Every second car, so that another model comes of it.
+# Every second car, which gives a different model.
 OTHER_DATA = "    cars = cars[::2]\n"
 
 
@@ -210,7 +210,7 @@ def put(pipeline: Pipeline, key: str, content: bytes) -> None:
 
 
 def assert_refused(run: Run, state: str, said: str) -> str:
-    """The run ends here, says so to people, and registered nothing; returns the error's name."""
+    """The run ends here, a mail reports it, and nothing is registered; returns the error's name."""
     ending = run.ends()
     assert (ending.outcome, run.entered()[-1]) == ("failed", state)
     assert said in run.told().text

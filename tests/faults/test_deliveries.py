@@ -1,4 +1,4 @@
-"""Events come at least once, and keys are whatever people type: one upload is one run all the same."""
+"""Events are delivered at least once, and keys are arbitrary: one upload is still one run."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -49,7 +49,7 @@ def test_an_event_that_arrives_again_hours_after_the_end_does_nothing(pipeline: 
     run.approve()
     run.told()
     claim = run.claim()
-    # No lifetime: the table never forgets a claim.
+    # No expiry: the table keeps every claim.
     assert set(claim) == {"pk", "execution_arn", "claimed_at"}
     earlier = datetime.fromisoformat(claim["claimed_at"]["S"]) - timedelta(hours=hours)
     claim["claimed_at"]["S"] = earlier.isoformat()
@@ -100,7 +100,7 @@ def test_a_decision_resumes_once_however_often_its_event_arrives(pipeline: Pipel
     with pipeline.held("states:SendTaskSuccess"):
         run.decide("Rejected")
         pipeline.until_met()
-        # The first delivery has not got through yet when the others come.
+        # The first delivery is still being processed when the others arrive.
         answers = [pipeline.invoke("ResumePipelineFunction", run.decision_event()) for _ in range(3)]
     assert run.is_over().outcome == "rejected"
     assert "resumed" in answers[0]

@@ -111,7 +111,7 @@ def test_a_decision_is_not_lost_when_the_review_page_crashes(
         ("dynamodb:GetItem", "link#", 503, ("decision", "approve")),
         ("dynamodb:GetItem", "package#", 503, ("decision", "approve")),
         ("dynamodb:UpdateItem", "package#", 503, ("decision", "approve")),
-        # The decision is recorded then, and the page offers to finish it.
+        # The decision is recorded then, and the page offers to retry.
         ("sagemaker:UpdateModelPackage", "", 200, ("finish", "yes")),
     ],
 )

@@ -1,4 +1,4 @@
-"""Functions that handle events crash or fail for good: what they do is done all the same, and as good as once."""
+"""Functions that handle events crash or fail for good: their work is still done, and practically once."""
 
 import json
 import time
@@ -45,7 +45,7 @@ def test_a_sender_keeps_its_claim_until_it_has_recorded_the_mail(pipeline: Pipel
     with pipeline.held("dynamodb:UpdateItem", "told#"):
         run = refused(pipeline)
         eventually(run.endings)
-        # The function that stops jobs hears of the end as well, and is done soon.
+        # The function that stops jobs gets the event of the end as well, and finishes soon.
         eventually(lambda: pipeline.functions_running() == 1)
     pipeline.until_functions_end()
     assert pipeline.invoke("NotifyFunction", run.end_event()) == '{"told": false}'
@@ -92,7 +92,7 @@ def test_a_sweep_may_crash_while_it_passes_a_decision_on(pipeline: Pipeline, mom
     ("moment", "reminders"),
     [
         ({"before": "dynamodb:PutItem", "containing": "#REMINDER#"}, 1),
-        # After a call is before the next one.
+        # After one call means before the next one.
         ({"after": "dynamodb:PutItem", "containing": "#REMINDER#"}, 1),
         ({"after": "dynamodb:PutItem", "containing": "link#"}, 1),
         ({"after": "dynamodb:UpdateItem", "containing": "announced_link"}, 1),
@@ -159,7 +159,7 @@ def test_a_decision_that_cannot_be_passed_on_ends_in_the_dead_letter_queue_and_t
 
 
 def letters_about(run: Run) -> list[dict[str, Any]]:
-    """What of this run is in the dead-letter queue of events."""
+    """The messages about this run in the dead-letter queue of events."""
     return [json.loads(body) for body in run.pipeline.messages("EventDeadLetters") if run.arn in body]
 
 
@@ -170,8 +170,8 @@ def refused(pipeline: Pipeline) -> Run:
 
 
 def told_asynchronously(pipeline: Pipeline, failures: int | None) -> Run:
-    """A run whose end is told as EventBridge does it on AWS, while SNS refuses so many times."""
-    # Not an error that the function's own client tries again: that has its test elsewhere.
+    """A run whose end is delivered as by EventBridge on AWS, while SNS refuses so many times."""
+    # Not an error that the function's own client retries; another test covers that.
     fault: dict[str, Any] = {"containing": "NotificationTopic", "error": "AuthorizationError", "status": 403}
     pipeline.fault("sns:Publish", times=None, **fault)
     run = refused(pipeline)
@@ -184,12 +184,12 @@ def told_asynchronously(pipeline: Pipeline, failures: int | None) -> Run:
 
 
 def end_of(run: Run) -> str:
-    """Under which name the end of a refused run is told."""
+    """The name of the claim on reporting the end of a refused run."""
     return f"told#{run.arn}#FAILED#0"
 
 
 def a_minute_passes(pipeline: Pipeline, pk: str) -> None:
-    """Let the claim on telling this lapse, if somebody holds it."""
+    """Let the claim on this report lapse, if somebody holds it."""
     if pipeline.item(pk):
         pipeline.client("dynamodb").update_item(
             TableName=pipeline.stack["TableName"],
@@ -200,7 +200,7 @@ def a_minute_passes(pipeline: Pipeline, pk: str) -> None:
 
 
 def time_runs_out(pipeline: Pipeline, run: Run) -> str:
-    """Leave an hour of six days to decide; under which name the reminder of that is told."""
+    """Leave one hour of six days to decide; returns the name of the claim on the reminder."""
     (package,) = run.packages()
     asked, until = datetime.now(UTC) - timedelta(days=6), int(time.time()) + 3600
     pipeline.client("dynamodb").update_item(

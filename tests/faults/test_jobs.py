@@ -1,4 +1,4 @@
-"""Jobs die in every way that jobs die; the run says so, and a redrive takes it up again."""
+"""Jobs die in every possible way; the run reports it, and a redrive resumes it."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from tests.faults.tally import Ending
 
 SLOW = "import time; time.sleep(600)"
 EMPTY = "import sys; sys.exit(0)"
-# Bit by bit, so that it is seen before the whole machine is out of memory.
+# Bit by bit, so that it is noticed before the whole machine is out of memory.
 GREEDY = """
 import time
 hoard = []
@@ -191,7 +191,7 @@ def failed_job(ending: Ending) -> dict[str, Any]:
 
 
 def assert_redrive_completes(run: Run, state: str) -> None:
-    """The run goes on with this state; what was done before is not done again."""
+    """The run resumes at this state; what was done before is not repeated."""
     assert run.redrive().outcome == "pending"
     assert {name: run.entered().count(name) for name in TASKS} == {
         name: 1 + (name == state) for name in TASKS
@@ -233,7 +233,7 @@ def best_trial(run: Run) -> str:
 
 
 def many_rows(copies: int = 60) -> bytes:
-    """The sample so many times over, each copy a little heavier: trials that take a second."""
+    """Many copies of the sample, each with slightly heavier cars, for trials that take a second."""
     header, *rows = SAMPLE.decode().splitlines()
     weight = header.split(",").index("weight")
     lines = [header]

@@ -1,11 +1,11 @@
-"""A file that cannot be used is refused, and no run has failed: whatever its bytes are and however it was uploaded."""
+"""An unusable file is refused and no run fails, whatever its bytes are and however it was uploaded."""
 
 import pytest
 
 from tests.faults.pipeline import SAMPLE, Pipeline
 from tests.faults.run import Run
 
-# Over MaxCheckedBytes in few rows; only what comes after them is wrong.
+# Over MaxCheckedBytes in few rows; only the rows after them are wrong.
 LARGE = SAMPLE + (b"18,8,307,130,3504,12,70,1," + b"x" * 100_000 + b"\n") * 110
 
 

@@ -1,4 +1,4 @@
-"""Executions stopped by hand, and taken up again."""
+"""Executions stopped by hand, and resumed."""
 
 import pytest
 
@@ -15,14 +15,14 @@ if os.environ.get("SAGEMAKER_BATCH") == "true":
     time.sleep(600)
 """
 
-# Those that leave something behind when they are stopped: a claim, a job, a question.
+# Those that leave something behind when they are stopped: a claim, a job, a request for approval.
 REDRIVEN = {"Claim upload", "Preprocess", "Tune", "Batch transform", "Ask for approval"}
 
 
 def test_runs_stopped_in_each_state_are_reported_do_not_continue_and_can_be_redriven(
     pipeline: Pipeline,
 ) -> None:
-    # Each call is held once, so that of as many runs as there are tasks one is caught in each.
+    # Each call is held once, so that one run is caught in each task.
     for call in TASKS.values():
         pipeline.fault(call.operation, containing=call.containing, delay=RUN_SECONDS)
     runs = [pipeline.upload() for _ in TASKS]
@@ -35,7 +35,7 @@ def test_runs_stopped_in_each_state_are_reported_do_not_continue_and_can_be_redr
     for run, state in stopped_in.items():
         assert run.ends().outcome == "aborted", state
         assert run.told().subject.startswith("Stopped"), state
-    # The calls that were held are answered by now; nothing may come of that.
+    # The held calls are answered by now; that must have no effect.
     assert {run: run.entered()[-1] for run in runs} == stopped_in
     assert all(len(run.endings()) == 1 for run in runs)
     assert {status for run in runs for status in run.jobs().values()} <= {"Completed", "Stopped"}

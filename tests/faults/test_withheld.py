@@ -1,4 +1,4 @@
-"""AWS sends its events on best effort: what no event told, the sweep finds, once."""
+"""AWS delivers events on a best-effort basis; the sweep reconciles what no event reported, once."""
 
 from tests.conftest import eventually
 from tests.faults.pipeline import Pipeline
