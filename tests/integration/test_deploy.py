@@ -1,4 +1,4 @@
-"""`make deploy` as a person meets it: the questions of the first time, a change, the end; on the embedded AWS."""
+"""`make deploy` as a person uses it, on the embedded AWS: the first questions, a change, the removal."""
 
 import shutil
 import subprocess
@@ -16,7 +16,7 @@ ADDRESSES = {"ApproverEmail": "approver@example.com", "NotificationEmail": "team
 
 
 class Terminal:
-    """Runs the modules of `deploy` in a copy of the project, because SAM keeps answers and builds in it."""
+    """Runs the modules of `deploy` in a copy of the project, because SAM stores answers and builds there."""
 
     def __init__(self, aws: Aws, folder: Path) -> None:
         self.project = folder / "project"
@@ -66,13 +66,13 @@ def test_a_stack_is_deployed_by_answering_then_changed_without_questions_then_de
     assert said.index("wants a y") < said.index("Setting default arguments")
     first = deployed_parameters(aws)
     assert first.items() >= ADDRESSES.items()
-    # And then a parameter is changed where the answers were kept
+    # And then a parameter is changed where the answers were stored
     kept = terminal.project / "samconfig.toml"
     changed = kept.read_text(encoding="utf-8").replace('MaxTrials=\\"10\\"', 'MaxTrials=\\"5\\"')
     kept.write_text(changed, encoding="utf-8")
     assert "Setting default arguments" not in terminal.run("deploy", answers=["y"])
     assert deployed_parameters(aws) == first | {"MaxTrials": "5"}
-    # And the stack's name is the answer to whether it may go
+    # And the stack's name confirms its deletion
     terminal.run("deploy.destroy", answers=[STACK])
     buckets = [bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]]
     assert [name for name in buckets if name.startswith(STACK)] == []

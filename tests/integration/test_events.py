@@ -1,4 +1,4 @@
-"""Every event of `events/` does what it should to the built function, in AWS's own runtime.
+"""Every event in `events/` has the right effect on the built function, in AWS's own runtime.
 
 The functions are what `sam build` made, run by the Lambda Runtime Interface Emulator and the Python runtime
 client, against the embedded AWS. Linux only: elsewhere the emulator does not run and this file is not collected.
@@ -33,7 +33,7 @@ SKLEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1
 EVENTS = sorted((ROOT / "events").glob("*.json"))
 SAMPLE = (ROOT / "data" / "auto-mpg.csv").read_bytes()
 BROKEN = SAMPLE.replace(b",130", b",many", 1)
-# Keeps the token of an execution that waits for it, and is at work until the item is gone.
+# Keeps the token of an execution that waits for it, and runs until the item is gone.
 KEEPER = """
 import boto3, time
 
@@ -48,7 +48,7 @@ def handler(event, context):
 
 @dataclass(frozen=True)
 class Stage:
-    """The embedded AWS with what the functions need, and the functions."""
+    """The embedded AWS with everything that the functions need, and the functions."""
 
     aws: Aws
     bucket: str
@@ -59,7 +59,7 @@ class Stage:
     runtimes: Callable[[str], Runtime]
 
     def invoke(self, name: str, changes: dict[str, str] | None = None) -> Any:
-        """Send an event to its function; `changes` are texts in the event to put others for."""
+        """Send an event to its function; `changes` are replacements of texts in the event."""
         text = (ROOT / "events" / f"{name}.json").read_text(encoding="utf-8")
         for old, new in {"mpg-pipeline-bucket": self.bucket, **(changes or {})}.items():
             text = text.replace(old, new)
@@ -69,7 +69,7 @@ class Stage:
         return str(self.aws.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body)["VersionId"])
 
     def keep(self, run_id: str, champion: bool) -> str:
-        """Put model and evaluation where a run's are kept; returns the digest of the evaluation."""
+        """Store a model and an evaluation where a run's are kept; returns the digest of the evaluation."""
         digests = {**EVALUATION["digests"], "model": digest(b"a model")}
         changes = {"digests": digests} if champion else {"digests": digests, "champion": None}
         evaluation = json.dumps({**EVALUATION, **changes}).encode()
@@ -91,7 +91,7 @@ class Stage:
 
     @contextmanager
     def scheduled(self, **request: Any) -> Iterator[tuple[str, str]]:
-        """The same; while entered, the function that got the request is at work."""
+        """The same; while entered, the function that received the request is running."""
         states = self.aws.client("stepfunctions")
         started = states.start_execution(stateMachineArn=self.machine, input=json.dumps(request))
         arn = str(started["executionArn"])
@@ -104,7 +104,7 @@ class Stage:
             table.delete_item(TableName=self.table, Key=key)
 
     def end(self, name: str) -> dict[str, str]:
-        """Let an execution end as an event tells it; the change that makes the event one about it."""
+        """Let an execution end as an event reports; returns the change that makes the event about it."""
         states = self.aws.client("stepfunctions")
         told = json.loads((ROOT / "events" / f"{name}.json").read_text(encoding="utf-8"))["detail"]
         if told["status"] == "TIMED_OUT":
@@ -149,7 +149,7 @@ class Stage:
         return str(made["ModelPackageArn"])
 
     def start_job(self, name: str) -> str:
-        """A processing job that works until somebody stops it."""
+        """A processing job that runs until somebody stops it."""
         self.aws.client("s3").put_object(
             Bucket=self.bucket, Key="code/main.py", Body=b"import time\ntime.sleep(600)\n"
         )
@@ -241,7 +241,7 @@ def test_there_is_a_test_for_every_event_and_an_event_for_every_function() -> No
 
 @pytest.mark.parametrize(
     ("event", "checked", "rows"),
-    # The last line of a head may be cut off, so it does not count.
+    # The last line of a head may be truncated, so it does not count.
     [("check_upload-accepted", "whole", 398), ("check_upload-head", "head", 397)],
 )
 def test_a_good_upload_is_kept(stage: Stage, event: str, checked: str, rows: int) -> None:
@@ -445,7 +445,7 @@ def test_the_sweep_reconciles_events_that_never_arrived(stage: Stage, asked: Ask
     before = len(stage.mails())
     done = stage.invoke("sweep-scheduled")
     assert (done["decision"], done["job"]) == (1, 1), done
-    # Executions of other tests have ended here too, and no event told of any.
+    # Executions of other tests have ended here too, and no event reported them.
     told = stage.mails()[before:]
     assert len(told) == done["end"]
     assert [mail["subject"] for mail in told if orphaned in mail["text"]] == ["Stopped: the run of an upload"]
@@ -469,7 +469,7 @@ def digest(content: bytes) -> str:
 
 
 def run_id(execution_arn: str, started: datetime) -> str:
-    """As the state machine makes it."""
+    """As the state machine creates it."""
     digest = hashlib.sha256(execution_arn.encode()).hexdigest()
     return f"mpg-{started.astimezone(UTC):%Y%m%d-%H%M}-{digest[:8]}"
 
@@ -493,7 +493,7 @@ def _resources(aws: Aws) -> Json:
 
 
 def _machine(aws: Aws, name: str) -> str:
-    """A state machine that does nothing but wait for a task token's result."""
+    """A state machine that only waits for a task token's result."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as package:
         package.writestr("keeper.py", KEEPER)

@@ -1,4 +1,4 @@
-"""`make preflight` on the embedded AWS: what that can show is shown, what it cannot is said, and nothing is left."""
+"""`make preflight` on the embedded AWS confirms what it can, reports what it cannot, and leaves nothing."""
 
 import re
 import subprocess
@@ -76,7 +76,7 @@ def test_without_a_yes_nothing_is_created(aws: Aws, arguments: list[str], answer
 
 
 def left(aws: Aws) -> Iterator[Any]:
-    """What is there whose name begins with the stack's."""
+    """Existing resources whose names begin with the stack's."""
     sagemaker = aws.client("sagemaker")
     yield from (b for b in aws.client("s3").list_buckets()["Buckets"] if b["Name"].startswith(NAME))
     yield from (r for r in aws.client("iam").list_roles()["Roles"] if r["RoleName"].startswith(NAME))

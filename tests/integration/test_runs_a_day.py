@@ -17,7 +17,7 @@ COUNTED = ("Count run", "Too many runs today")
 
 @pytest.fixture(scope="module")
 def machine(aws: Aws) -> str:
-    """The pipeline's own states from `Count run` on, and nothing behind them."""
+    """The pipeline's own states from `Count run` on, without the later ones."""
     dynamodb: Any = aws.client("dynamodb")
     dynamodb.create_table(
         TableName=TABLE,

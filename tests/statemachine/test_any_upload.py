@@ -1,4 +1,4 @@
-"""Whatever an upload is called, and whatever parameters the template allows, SageMaker takes what it is asked for."""
+"""Whatever an upload's name and the template's parameters, SageMaker accepts the requests."""
 
 import json
 import re
@@ -19,7 +19,7 @@ HOSTILE = [
     "{% $states.context.Task.Token %}", "${BucketName}", "<script>", "\x1b[2J", "\r\nBcc: x", "\u202e", "\U0001f697",
     "\u2028", "\x85", "\0", "s3://other/x", "x#y", "x?versionId=y", "=1+1", '"', "\\", "\ufffe",
 ]  # fmt: skip
-# What S3 takes: UTF-8, 1,024 bytes; what starts a run: incoming/*.csv.
+# S3 accepts UTF-8, up to 1,024 bytes; incoming/*.csv starts a run.
 KEYS = (
     (
         st.text(st.characters(exclude_categories=["Cs"]))
@@ -70,20 +70,20 @@ def test_sagemaker_accepts_the_requests_of_any_upload(
 @given(KEYS, VERSIONS)
 @settings(max_examples=30)
 def test_a_key_is_in_requests_only_as_the_files_name_in_messages(key: str, version: str) -> None:
-    """So it can lead no job to another folder, object or argument."""
+    """It can therefore lead no job to another folder, object or argument."""
     _, plain = requests_for("incoming/cars.csv", "1", 1, {})
     _, hostile = requests_for(key, version, 1, {})
     told = hostile[0][1]["AppSpecification"]["ContainerArguments"].pop()
     assert plain[0][1]["AppSpecification"]["ContainerArguments"].pop() == "incoming/cars.csv"
     assert hostile == plain
-    # It cannot be taken for an option, and SageMaker counts no more than 256 of Java's characters.
+    # It cannot be mistaken for an option, and SageMaker counts at most 256 of Java's characters.
     assert told.startswith("incoming/")
     assert len(told.encode("utf-16-le")) <= 2 * 256
     assert not re.search(r"[\n\r\u0085\u2028\u2029]", told)
 
 
 def test_the_definition_puts_only_the_key_into_a_jobs_arguments() -> None:
-    """Whoever adds another part of the event to a request sees this fail, and adds it to the tests above."""
+    """This fails for anyone who adds another part of the event to a request, and must add it to the tests above."""
     definition = json.loads((Path(__file__).parents[2] / "statemachine/pipeline.asl.json").read_text())
     preprocess = json.dumps(definition["States"]["Preprocess"]["Arguments"])
     assert set(re.findall(r"\$upload\.(\w+)", preprocess)) == {"key"}

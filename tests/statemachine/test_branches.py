@@ -112,7 +112,7 @@ def test_a_champion_is_measured_on_the_same_rows() -> None:
 
 
 def versions(newest_first: list[str]) -> Callable[[TaskCall], Any]:
-    """Lists versions with these approval statuses, as the local SageMaker does: a page first, its filter then."""
+    """Lists versions with these approval statuses like the local SageMaker: takes a page, then filters it."""
     table = list(reversed(newest_first))
     records = [
         Record(

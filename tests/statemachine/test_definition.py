@@ -1,4 +1,4 @@
-"""What can be read off the definition itself."""
+"""Properties of the definition itself."""
 
 import json
 import re

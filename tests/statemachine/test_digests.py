@@ -1,4 +1,4 @@
-"""What a step wrote is told to the next one past the bucket, so that it can refuse what was changed since."""
+"""Digests passed in the state, where the bucket's writers cannot change them, reveal changed files."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ CHAMPION_FOUND = {"Find champion": {"ModelPackageSummaryList": [{"ModelPackageAr
 
 
 def option(request: Any, name: str) -> str:
-    """What a processing job is given for a command line option."""
+    """The value of a processing job's command line option."""
     arguments = request["AppSpecification"]["ContainerArguments"]
     return str(arguments[arguments.index(name) + 1])
 

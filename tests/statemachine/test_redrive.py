@@ -1,4 +1,4 @@
-"""A failed execution goes on where it failed, and repeats nothing that was done."""
+"""A failed execution resumes where it failed, and repeats nothing that succeeded."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What the state machine asks SageMaker for is what SageMaker takes."""
+"""SageMaker accepts every request of the state machine."""
 
 import re
 from typing import Any
@@ -11,7 +11,7 @@ from tests.statemachine.machine import CHAMPION, GOOD_DAY, Ending, redrive, run,
 
 KEY = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 CHAMPION_FOUND = {"Find champion": {"ModelPackageSummaryList": [{"ModelPackageArn": CHAMPION}]}}
-# The longest key that S3 takes, in the widest characters.
+# The longest key that S3 accepts, in the widest characters.
 LONG_KEY = "incoming/" + "ü" * 505 + ".csv"
 
 
@@ -74,7 +74,7 @@ def test_without_spot_the_tuning_job_does_not_wait(ending: Ending) -> None:
 
 
 def key_fields(value: Any, path: str = "") -> dict[str, str]:
-    """Where a request names a key."""
+    """The places where a request names a key."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     found = {path: value} if path.endswith("KmsKeyId") else {}
     for name, item in inner:

@@ -1,4 +1,4 @@
-"""What is tried again, how often, and what is not."""
+"""What is retried, how often, and what is not."""
 
 import pytest
 
@@ -90,7 +90,7 @@ def test_it_gives_up_after_a_sensible_number_of_attempts(state: str, error: Task
 
 @pytest.mark.parametrize("state", RUNS_A_JOB)
 def test_occasional_throttling_does_not_end_the_wait_for_a_quota(state: str) -> None:
-    # A retrier counts over the state's whole life, so this takes both to their ends.
+    # A retrier counts over the state's whole life, so this exhausts both.
     waiting = [*[NO_QUOTA] * 10, CREATE_THROTTLED] * 40
     assert run({state: [*waiting, GOOD_DAY[state]]}).output["outcome"] == "approved"
 

@@ -1,4 +1,4 @@
-"""What can be known of a session without starting the embedded AWS; the rest is in tests/e2e."""
+"""Tests of a session that need no embedded AWS; the rest is in tests/e2e."""
 
 import socket
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Who may use the embedded AWS: those who sign, with credentials that it gave them."""
+"""Who may use the embedded AWS: callers who sign with credentials that it issued."""
 
 import http.client
 import json
@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from tests.conftest import Aws
 
 ACCOUNT = "000000000000"
-# One call in each protocol, and what the service answers to an unknown key, a wrong secret, no signature and an
+# One call in each protocol, and the service's responses to an unknown key, a wrong secret, no signature and an
 # old date.
 UNKNOWN, WRONG = "UnrecognizedClientException", "InvalidSignatureException"
 MISSING = "MissingAuthenticationTokenException"
@@ -40,7 +40,7 @@ CALLS: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
 
 
 def client(aws: Aws, service: str, key: str = "", secret: str = "", token: str | None = None) -> Any:
-    """A client with these credentials; one that does not sign without any."""
+    """A client with these credentials; without any, it does not sign."""
     config = Config(retries={"total_max_attempts": 1}, signature_version=None if key else UNSIGNED)
     make: Any = boto3.client
     return make(
@@ -72,7 +72,7 @@ def test_invented_wrong_and_missing_credentials_are_refused_in_the_words_of_the_
     call, *expected = CALLS[service]
     made_up = [("AKIAMADEUP", "made up"), ("test", "test"), ("", "")]
     assert [refusal(partial(call, client(aws, service, *given))) for given in made_up] == expected
-    # To the emulator an account's number was a key of that account's root.
+    # The emulator itself accepts an account's number as a key of that account's root.
     assert refusal(lambda: call(client(aws, service, ACCOUNT, "test"))) == expected[0]
 
 
@@ -198,7 +198,7 @@ def test_every_kind_of_body_that_an_sdk_sends_to_s3_arrives(aws: Aws, bucket: st
 def test_an_unsigned_request_gets_nothing(aws: Aws, method: str, path: str, body: bytes) -> None:
     form = {"Content_Type": "application/x-www-form-urlencoded"}
     assert fetch(aws, method, path, body, **form)[0] in (400, 403, 404)
-    # The host of a Function URL is open to everybody, for its function.
+    # The host of a Function URL is open to everybody, but only for its function.
     function_url = f"{'a' * 32}.lambda-url.us-east-1.localhost:{aws.port}"
     status, text = fetch(aws, method, path, body, Host=function_url, **form)
     assert status in (403, 404), text

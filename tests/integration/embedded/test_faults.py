@@ -1,4 +1,4 @@
-"""The harness itself: a fault looks to a client like the real thing, and is met exactly as often as it says."""
+"""The harness itself: to a client, a fault looks like the real thing, and it applies exactly as often as it says."""
 
 import json
 import urllib.error
@@ -131,7 +131,7 @@ def test_a_web_page_cannot_set_rules(aws: Aws) -> None:
 
 
 def rules(aws: Aws, given: Any, content_type: str = "application/json") -> Any:
-    """Put these rules in force; the former ones, with what they met."""
+    """Set these rules; returns the previous ones with their matches."""
     url, body = f"{aws.pages}faults", json.dumps(given).encode()
     request = urllib.request.Request(url, body, {"Content-Type": content_type})
     with urllib.request.urlopen(request, timeout=30) as answer:

@@ -33,7 +33,7 @@ def make_cars(event, context):
 
 @pytest.fixture(scope="module")
 def function(aws: Aws) -> Callable[[str], str]:
-    """The ARN of a function of CODE by its name, made anew."""
+    """The ARN of a function of CODE by its name, newly created."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as package:
         package.writestr("code_under_test.py", CODE)
@@ -62,7 +62,7 @@ def machine(aws: Aws, states: dict[str, Any], language: str = "JSONata", role: s
 
 
 def run(aws: Aws, states: dict[str, Any], language: str = "JSONata", given: Any = None, **more: Any) -> Any:
-    """Run a machine of these states; how it ended."""
+    """Run a machine of these states; returns how it ended."""
     arn = machine(aws, states, language, more.pop("role", ROLE))
     started = aws.client("stepfunctions").start_execution(
         stateMachineArn=arn, input=json.dumps({} if given is None else given), **more
@@ -343,7 +343,7 @@ def test_the_history_describes_a_task_as_on_aws(aws: Aws) -> None:
 def test_a_machine_like_aws_own_sample_of_2018_trains_and_predicts(
     aws: Aws, function: Callable[[str], str]
 ) -> None:
-    """In JSONPath, with nothing in it that was made for this project: a function, a training job, a batch."""
+    """In JSONPath, with nothing specific to this project: a function, a training job, a batch."""
     bucket = f"b{uuid.uuid4().hex}"
     aws.client("s3").create_bucket(Bucket=bucket)
     resources = {"InstanceCount": 1, "InstanceType": "ml.m5.xlarge"}

@@ -1,4 +1,4 @@
-"""FilterLogEvents as CloudWatch Logs answers it, and X-Ray where no trace was sent."""
+"""FilterLogEvents as in CloudWatch Logs, and X-Ray without traces."""
 
 import time
 import uuid

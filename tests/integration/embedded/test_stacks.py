@@ -1,4 +1,4 @@
-"""What the SAM CLI needs for `sam sync` and `sam delete`, and what CloudFormation refuses to delete."""
+"""Support for `sam sync` and `sam delete`, and CloudFormation's refusal to delete non-empty buckets."""
 
 import io
 import json
@@ -35,7 +35,7 @@ def stack(aws: Aws) -> Iterator[str]:
 
 
 def ended(aws: Aws, stack: str) -> str:
-    """The stack's status once nothing is under way."""
+    """The stack's status once no operation is in progress."""
     describe = aws.client("cloudformation").describe_stacks
     status: str = eventually(
         lambda: (

@@ -17,7 +17,7 @@ ALL = ["States.ALL"]
 
 
 def tried(aws: Aws, definition: dict[str, Any], given: Any = None, **more: Any) -> dict[str, Any]:
-    # What the exported AWS_DISABLE_HOST_PREFIX_INJECTION does.
+    # The effect of the exported AWS_DISABLE_HOST_PREFIX_INJECTION.
     client = aws.client("stepfunctions", inject_host_prefix=False)
     asked = {"definition": json.dumps(definition), "roleArn": ROLE, "input": json.dumps(given or {}), **more}
     found: dict[str, Any] = client.test_state(**asked)

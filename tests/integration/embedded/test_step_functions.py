@@ -1,4 +1,4 @@
-"""The embedded Step Functions does with Lambda functions and jobs what AWS does."""
+"""The embedded Step Functions handles Lambda functions and jobs as AWS does."""
 
 import io
 import json

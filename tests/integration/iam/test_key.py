@@ -1,4 +1,4 @@
-"""With KmsKeyArn everything lies under the key, and nobody gets at it whom the policies do not let in."""
+"""With KmsKeyArn everything is encrypted with the key, and only callers that the policies allow can access it."""
 
 import json
 from typing import Any
@@ -109,7 +109,7 @@ def test_a_log_group_cannot_use_a_key_whose_policy_excludes_its_service(used: Pi
 
 
 def log_group_refused(used: Pipeline, key: str, name: str) -> str:
-    """Why a stack with one log group under the key failed; "" if it did not."""
+    """Why a stack with one log group under the key failed; "" if it succeeded."""
     cloudformation: Any = used.client("cloudformation")
     group = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": name, "KmsKeyId": key}}
     cloudformation.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": {"Group": group}}))

@@ -1,4 +1,4 @@
-"""Policies of resources: who else than a role is let in, or kept out; taken away, and asked with other callers."""
+"""Resource policies: whom else they allow or deny; tested by removing them and with other callers."""
 
 import json
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ OURS, SOMEBODY_ELSES = "111122223333", "999988887777"
 def decision(
     policy: Any, action: str, resource: str, principal: str = "*", tls: bool = True, **keys: str
 ) -> str:
-    """What the emulator's evaluator says of a resource's policy: `Allow`, `Deny` or `ImplicitDeny`.
+    """The emulator's decision on a resource's policy: `Allow`, `Deny` or `ImplicitDeny`.
 
     `principal` is a service such as events.amazonaws.com, an ARN, or anybody. `keys` are condition keys, `_` for `:`.
     """
@@ -42,7 +42,7 @@ def decision(
     return str(iam_evaluator.evaluate_resource_policy(policy, context, service).decision)
 
 
-# Roles: who may be them
+# Roles: who may assume them
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -186,7 +186,7 @@ def dead_letter(pipeline: Pipeline, queue: str, about: str) -> dict[str, Any]:
 
 
 def refusals(pipeline: Pipeline, queue: str) -> int:
-    """How often EventBridge was not let into a queue."""
+    """How often EventBridge was denied access to a queue."""
     name = pipeline.stack[queue].rpartition("/")[2]
     asked = pipeline.permissions()
     return sum(
