@@ -1,4 +1,4 @@
-"""`mpg approvals` tells who decided what, and nothing with which one could decide."""
+"""`mpg approvals` shows who decided what, and nothing that could be used to decide."""
 
 import json
 from typing import Any
@@ -36,7 +36,7 @@ REJECTED = {
 
 
 class Table:
-    """DynamoDB's scan, a page an item; keeps what was asked for."""
+    """DynamoDB's scan, one item per page; records its requests."""
 
     def __init__(self, *items: dict[str, Any]) -> None:
         self.items = items

@@ -1,4 +1,4 @@
-"""Real processes: what is at stake is what the operating system does with them."""
+"""Tests with real processes, because the operating system's behaviour matters."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from local.cli.project import ROOT
 
 SLEEP = "import time; time.sleep(60)"
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
-# A parent that does not end by SIGTERM, and its child in a session of its own, as a job of the embedded AWS is.
+# A parent that ignores SIGTERM, and its child in a separate session, like a job of the embedded AWS.
 FAMILY = f"""
 import signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)

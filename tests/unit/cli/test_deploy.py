@@ -13,7 +13,7 @@ from local.cli.problems import Trouble
 
 
 class FakeStack:
-    """A CloudFormation that takes a moment for an update, and refuses another one meanwhile."""
+    """A CloudFormation whose update takes a moment, during which it refuses another one."""
 
     def __init__(self) -> None:
         self.values = {"ApproverEmail": "a@example.com", "MseThreshold": "46.0"}

@@ -56,7 +56,7 @@ def test_a_wrong_command_line_is_reported_before_anything_starts(arguments: list
 
 
 class FakeDrive:
-    """Takes the place of the run itself; `fails` is raised by the next one."""
+    """Replaces the run itself; the next run raises `fails`."""
 
     fails: BaseException | None = None
 

@@ -23,7 +23,7 @@ EVALUATION = {
 
 
 class World:
-    """What the watch looks at: the history, the tuning job, the bucket, the mailbox."""
+    """The sources of the watch: the history, the tuning job, the bucket, the mailbox."""
 
     def __init__(self) -> None:
         self.book = HistoryBook()

@@ -1,4 +1,4 @@
-"""`make deploy`: what is asked and looked up before the first deployment, and what later ones leave out."""
+"""`make deploy`: questions and checks before the first deployment, which later ones skip."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""What can go wrong while a stack is being deleted."""
+"""Failures while a stack is being deleted."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,13 +13,13 @@ from deploy.problems import Trouble
 
 
 class CloudFormation:
-    """Goes through these states, one a look."""
+    """Passes through these states, one per request."""
 
     def __init__(self, *states: str) -> None:
         self._states = list(states)
 
     def delete_stack(self, StackName: str) -> None:  # noqa: N803 - as boto3 calls it
-        """Begins."""
+        """Starts the deletion."""
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803
         if not self._states:
@@ -80,7 +80,7 @@ def test_a_bucket_with_more_versions_than_one_request_may_delete_is_deleted(s3: 
 
 
 class LateLogs:
-    """S3 that delivers another access log whenever the bucket is about to be deleted, so many times."""
+    """S3 that delivers another access log just before the bucket is deleted, a given number of times."""
 
     def __init__(self, s3: Any, times: int) -> None:
         self._s3 = s3

@@ -1,4 +1,4 @@
-"""Which jobs and models a destroyed stack takes with it."""
+"""Which jobs and models are stopped and deleted with a stack."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +19,7 @@ def role_arn(name: str) -> str:
 
 
 class SageMaker:
-    """Jobs that need two looks to stop, and models."""
+    """Jobs that take two polls to stop, and models."""
 
     def __init__(self) -> None:
         self.jobs: dict[tuple[str, str], dict[str, Any]] = {}

@@ -1,4 +1,4 @@
-"""The look at an account's quotas before the first deployment."""
+"""The check of an account's quotas before the first deployment."""
 
 import re
 from collections.abc import Iterator

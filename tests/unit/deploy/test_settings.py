@@ -1,4 +1,4 @@
-"""What samconfig.toml and the template's defaults say will be deployed."""
+"""The settings of a deployment, from samconfig.toml and the template's defaults."""
 
 from pathlib import Path
 

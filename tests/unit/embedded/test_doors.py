@@ -1,4 +1,4 @@
-"""Web pages and foreign names stay outside; people who open the pages or a mailed link come in."""
+"""Web pages and foreign names are refused; people may open the pages or a mailed link."""
 
 import asyncio
 from typing import Any
@@ -15,7 +15,7 @@ FOLLOWED = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-f
 def answer(
     path: str = "/", headers: dict[str, str] | None = None, method: str = "GET", host: str = "127.0.0.1:4566"
 ) -> tuple[int, str]:
-    """The status of the answer, and the path that was seen within."""
+    """The status of the response, and the path that the application saw."""
     seen: list[str] = []
     statuses: list[int] = []
 

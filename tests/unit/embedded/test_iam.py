@@ -1,4 +1,4 @@
-"""On which resource a call to SageMaker is: of a type that the Service Authorization Reference names for it."""
+"""A call to SageMaker is checked on a resource type that the Service Authorization Reference names for it."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ JOB = "arn:aws:sagemaker:us-east-1:000000000000:processing-job/mpg-1"
 ACTIONS = sorted(
     {action for role in iam.roles() for action in iam.actions(role) if action.startswith("sagemaker:")}
 )
-# What of a request says on which resource it is, where that is not the name of the kind in the action.
+# The part of a request that names the resource, where it is not the name of the kind in the action.
 REQUESTS: Mapping[str, Mapping[str, str]] = {
     "AddTags": {"ResourceArn": JOB},
     "CreateModelPackage": {"ModelPackageGroupName": "cars"},

@@ -1,4 +1,4 @@
-"""Mails as people find them on a laptop."""
+"""Mails as people read them on a laptop."""
 
 from local.embedded.mailbox import Mailbox
 

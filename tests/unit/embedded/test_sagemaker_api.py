@@ -1,4 +1,4 @@
-"""What the caller of CreateModelPackage needs besides, and what is refused although nobody is asked for it."""
+"""Additional permissions of CreateModelPackage's caller, and refusals that need no permission check."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ REQUEST = {
 
 @dataclass
 class Caller:
-    """Sends requests, and may do anything but `denied`; there are the objects `stored`."""
+    """Sends requests and may do anything except `denied`; the objects `stored` exist."""
 
     denied: str = ""
     stored: tuple[str, ...] = (MODEL,)

@@ -1,4 +1,4 @@
-"""REST calls that are signed for SageMaker."""
+"""REST calls signed for SageMaker."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The emulator still has what is taken from it."""
+"""The emulator still has the private names that are used."""
 
 from importlib.metadata import version
 

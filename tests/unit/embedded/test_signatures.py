@@ -1,4 +1,4 @@
-"""A request is let in when its sender signed all of it, with the right secret, just now."""
+"""A request is accepted if its sender signed all of it, with the right secret, just now."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,7 +28,7 @@ def secret_of(access_key: str, token: str) -> str:
 
 
 def received(signed: AWSRequest) -> Received:
-    """The request as it goes over the wire."""
+    """The request as sent over the wire."""
     wire: Any = signed.prepare()
     url = urlsplit(wire.url)
     headers = {"host": HOST, **{name.lower(): _text(value) for name, value in wire.headers.items()}}
@@ -78,7 +78,7 @@ EVERY_KIND = [call, put_object, presigned_object, presigned_call]
 
 
 def code_of(request: Received, now: datetime = NOW) -> str:
-    """Empty for a request that is let in."""
+    """The error code; empty for an accepted request."""
     try:
         verify(request, secret_of, now)
     except Refused as refused:
@@ -125,7 +125,7 @@ def test_a_request_changed_after_signing_is_refused(
 def test_another_body_is_refused() -> None:
     assert code_of(replace(call(), body=b"{}")) == "SignatureDoesNotMatch"
     assert code_of(replace(put_object(), body=b"b,a")) == "XAmzContentSHA256Mismatch"
-    # Only S3 takes a body that is not hashed.
+    # Only S3 accepts a body that is not hashed.
     unhashed = call(X_Amz_Content_SHA256="UNSIGNED-PAYLOAD")
     assert code_of(unhashed) == "XAmzContentSHA256Mismatch"
 

@@ -1,4 +1,4 @@
-"""Training jobs that run a program of their own, with metrics, checkpoints and more output than a model."""
+"""Training jobs that run a custom program, with metrics, checkpoints and further outputs."""
 
 import io
 import tarfile

@@ -1,4 +1,4 @@
-"""Jobs from Create to their end, with programs that are functions."""
+"""Jobs from Create to their end, with functions as programs."""
 
 import itertools
 import json
@@ -129,7 +129,7 @@ def test_a_failed_processing_job_has_its_programs_exit_message(
     assert described["ProcessingJobStatus"] == "Failed"
     assert described["FailureReason"] == "AlgorithmError: bad line in /opt/ml/processing/input, exit code: 1"
     assert described["ExitMessage"] == "bad line in /opt/ml/processing/input"
-    # No documented event has it, so Step Functions is not told of it either.
+    # No documented event has it, so Step Functions does not get it either.
     told = sagemaker.wait_for_event("processing", described["ProcessingJobName"])
     assert (told["ProcessingJobStatus"], told["FailureReason"]) == ("Failed", described["FailureReason"])
     assert "ExitMessage" not in told

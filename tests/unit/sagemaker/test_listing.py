@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every look at the clock is a second later than the one before."""
+    """Every reading of the clock is a second later than the previous one."""
     seconds = itertools.count(1000)
     monkeypatch.setattr("local.sagemaker.store.time", SimpleNamespace(time=lambda: float(next(seconds))))
 

@@ -29,7 +29,7 @@ def actions(sagemaker: SageMaker) -> list[str]:
 
 
 def undecided(shape: Any, known: Mark | Only | Members, path: str) -> Iterator[str]:
-    """Members of botocore's model that the table leaves open, below a structure that it does not refuse."""
+    """Members of botocore's model that the table does not cover, below a structure that it does not refuse."""
     while shape.type_name == "list":
         shape = shape.member
     if shape.type_name != "structure" or known in (REFUSED, SHOWN):

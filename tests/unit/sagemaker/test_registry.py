@@ -25,7 +25,7 @@ def describe(sagemaker: SageMaker, arn: str = ARN) -> dict[str, Any]:
 
 
 def details(sagemaker: SageMaker, aws: FakeAws) -> list[dict[str, Any]]:
-    """The events of model packages; closing sends what is still on its way."""
+    """The events of model packages; closing sends the pending ones."""
     sagemaker.close()
     kind = "SageMaker Model Package State Change"
     return [json.loads(entry["Detail"]) for entry in aws.events.entries if entry["DetailType"] == kind]

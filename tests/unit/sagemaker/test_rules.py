@@ -1,4 +1,4 @@
-"""Refusals of requests whose shape is right."""
+"""Refusals of validly shaped requests."""
 
 from typing import Any
 

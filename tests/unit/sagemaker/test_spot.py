@@ -1,4 +1,4 @@
-"""Training on spot instances that are taken away, as AWS describes the lifecycle of managed spot training.
+"""Training on spot instances that are reclaimed, as AWS describes the lifecycle of managed spot training.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/model-managed-spot-training-status.html
 """
@@ -25,7 +25,7 @@ def data(aws: FakeAws) -> None:
 
 
 class Program:
-    """Leaves half a model and waits to be ended, so many times; then it leaves a whole one."""
+    """Leaves half a model and waits to be killed, a given number of times; then it leaves a whole one."""
 
     def __init__(self, interruptions: int) -> None:
         self.begun = threading.Semaphore(0)

@@ -20,7 +20,7 @@ NAME = {"HyperParameterTuningJobName": "tune"}
 
 
 class FakeSearch:
-    """Suggests alpha 1, 2, 3, ... and remembers what it was told."""
+    """Suggests alpha 1, 2, 3, ... and records the results it receives."""
 
     def __init__(self) -> None:
         self.numbers = itertools.count(1)
@@ -260,7 +260,7 @@ def test_a_trial_that_was_stopped_before_it_left_a_model_is_never_the_best(
     sagemaker: SageMaker, search: FakeSearch, workers: FakeWorkers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tuning, "EARLY_STOPPING_AFTER_SECONDS", 0.0)
-    # At its first iteration the last one is behind the others, and ahead of what they come to.
+    # At its first iteration, the last trial is behind the others, but ahead of their final values.
     curves = iter([["1.0", "9.0"], ["1.0", "9.0"], ["1.0", "9.0"], ["2.0"]])
 
     def program(running: Running) -> int:

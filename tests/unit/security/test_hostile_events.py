@@ -1,4 +1,4 @@
-"""What an upload, a model or a person can put into an event harms no Lambda: the mail goes out and is clean."""
+"""Content of an upload, a model or a person in an event harms no Lambda: the mail is sent and is clean."""
 
 import copy
 import json
@@ -110,7 +110,7 @@ def test_any_evaluation_and_predictions_are_shown_or_left_out(text: str) -> None
 def test_an_invalid_event_raises_and_ends_in_the_dead_letter_queue(
     world: World, detail: Any, context: Any
 ) -> None:
-    """Only EventBridge may call it; what it cannot read must not be lost."""
+    """Only EventBridge may call it; an event that it cannot read must not be lost."""
     with pytest.raises((KeyError, TypeError)):
         notify.handler({"detail": detail}, context)
     assert world.mails() == []

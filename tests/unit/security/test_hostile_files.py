@@ -1,4 +1,4 @@
-"""Whatever is uploaded is read as cars or refused in words; it takes no memory, no time, and runs nothing."""
+"""Any upload is read as cars or refused in words; it uses no excessive memory or time, and runs nothing."""
 
 import bz2
 import io
@@ -106,7 +106,7 @@ def test_line_ends_may_be_mixed() -> None:
 
 
 class Endless(io.RawIOBase):
-    """A file as large as it is told to be, of the same bytes over and over, after a beginning."""
+    """A file of a given size that repeats the same bytes after a beginning."""
 
     def __init__(self, beginning: bytes, repeated: bytes, size: int) -> None:
         self._parts: Iterator[bytes] = iter([beginning, *[repeated] * (size // len(repeated))])

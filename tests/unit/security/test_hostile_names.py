@@ -1,4 +1,4 @@
-"""Names of cars and files are text: no spreadsheet, terminal, browser, mail or log does anything for them."""
+"""Names of cars and files are plain text to every spreadsheet, terminal, browser, mail and log."""
 
 import csv
 import io
@@ -41,7 +41,7 @@ TERMINAL = "\x1b]0;owned\x07\x1b[2J\x1b[31m\x9b1A\u202e\u2066\u200b\x08\x7f"
 
 
 def prepared(folder: Path, *names: str) -> list[list[str]]:
-    """The rows of batch.csv, which the predictions repeat, for cars to predict with these names."""
+    """The rows of batch.csv, which the predictions repeat, for unlabelled cars with these names."""
     folder.mkdir(exist_ok=True)
     stream = io.StringIO()
     cars = [["", 8, 307, 130, 3504, 12, 70, 1, name] for name in names]
@@ -180,7 +180,7 @@ def test_a_refused_file_is_reported_without_the_markup_in_its_key(
     with pytest.raises(UploadRefused) as refused:
         check_upload.handler(sent, context)
     assert all(line.isprintable() for line in str(refused.value).split("\n"))
-    # A log line is one JSON object, whatever is in it.
+    # A log line is one JSON object, whatever its content.
     assert all(json.loads(line)["level"] == "INFO" for line in log.getvalue().splitlines())
     uploaded = json.loads(event("notify-upload-refused")["detail"]["input"])
     uploaded["detail"]["object"]["key"] = key

@@ -1,4 +1,4 @@
-"""Whatever is sent to the local SageMaker gets an answer of the service: a result or an error with a name."""
+"""Any request to the local SageMaker gets a response of the service: a result or a named error."""
 
 import asyncio
 import copy
@@ -68,7 +68,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 @st.composite
 def changed_requests(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
-    """An action, and a request that is in order but for one to four changes."""
+    """An action, and a request that is valid except for one to four changes."""
     action = draw(st.sampled_from(sorted(VALID)))
     request = copy.deepcopy(VALID[action])
     for _ in range(draw(st.integers(1, 4))):
@@ -112,7 +112,7 @@ class Local:
         self._handle: Handler = sagemaker_handler(self._sagemaker, everything)
 
     def judge(self, action: str, body: bytes) -> str:
-        """The error's name, "" for a good answer; fails for anything that SageMaker would not answer."""
+        """The error's name, "" for a success; fails for any response that SageMaker would not give."""
         sent = {"x-amz-target": f"SageMaker.{action}"}
         answered = asyncio.run(asyncio.wait_for(self._handle("POST", "/", sent, body, {}), 10))
         status, headers, answer = answered

@@ -1,4 +1,4 @@
-"""A file too large to be checked whole beforehand is refused by the job, and that is told as a refusal."""
+"""The job refuses a file too large to be checked completely beforehand, and that is reported as a refusal."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ JOB = "mpg-20260301-0925-3fa85f64-preprocess-0-0"
 
 
 def exit_message(folder: Path, upload: bytes) -> str:
-    """What the job writes for people about an upload."""
+    """The job's message for people about an upload."""
     (folder / "upload.csv").write_bytes(upload)
     message = folder / "output" / "message"
     paths = ["--upload", folder / "upload.csv", "--output", folder / "prepared", "--exit-message", message]
@@ -30,13 +30,13 @@ def exit_message(folder: Path, upload: bytes) -> str:
 
 
 def cause(job: str = JOB) -> str:
-    """The `Cause` that Step Functions makes of a processing job that failed: nothing of its exit message."""
+    """Step Functions' `Cause` for a failed processing job, which lacks its exit message."""
     return json.dumps({"ProcessingJobName": job, "FailureReason": "AlgorithmError: , exit code: 1"})
 
 
 @pytest.fixture
 def refusal(tmp_path: Path, world: World) -> str:
-    """The exit message of a job that refuses an upload, which SageMaker's description has."""
+    """The exit message of a job that refuses an upload, from SageMaker's description."""
     message = exit_message(tmp_path, (ROOT / "data/auto-mpg.csv").read_bytes() + b"no,car\n")
     world.sagemaker.last_words = {"ExitMessage": message}
     return message

@@ -1,4 +1,4 @@
-"""What must hold for any bytes that somebody uploads. Tests and the fuzzer (tests/fuzz) ask it."""
+"""Properties of any uploaded bytes. Tests and the fuzzer (tests/fuzz) check them."""
 
 import io
 import tempfile
@@ -11,12 +11,12 @@ from inference import input_fn
 from preprocess import preprocess
 
 KEY = "incoming/cars.csv"
-# The only thing that preprocessing alone can tell: it needs the split.
+# Only preprocessing can detect this, because it needs the split.
 ONLY_THE_JOB_TELLS = "has too few rows with horsepower"
 
 
 def judge(upload: bytes, name: str = KEY) -> str:
-    """What is told of an upload, "" if it is accepted; fails unless everybody who reads it agrees."""
+    """The message about an upload, "" if it is accepted; fails unless all readers agree."""
     told = refusal(lambda: check_cars(io.BytesIO(upload), name))
     assert told == refusal(lambda: read_cars(io.BytesIO(upload), name))
     assert_fit_for_a_person(told)
@@ -29,7 +29,7 @@ def judge(upload: bytes, name: str = KEY) -> str:
 
 
 def refusal(read: Callable[[], object]) -> str:
-    """What reading tells a person; "" if it does not refuse."""
+    """The reader's message for a person; "" if it accepts the file."""
     try:
         read()
     except BadUpload as problem:
@@ -38,19 +38,19 @@ def refusal(read: Callable[[], object]) -> str:
 
 
 def assert_fit_for_a_person(message: str) -> None:
-    """At most a kilobyte, as an exit message holds, and nothing in it that a terminal or log would obey."""
+    """At most a kilobyte, the size of an exit message, and without anything that a terminal or log would obey."""
     assert len(message) < 1000
     assert all(line.isprintable() for line in message.split("\n")), message
 
 
 def _assert_head_agrees(head: bytes, name: str, told: str) -> None:
-    """The head of a good file is good; what is wrong in the head is what is wrong first in the whole file."""
+    """The head of a good file is good; the first problem in the head is the first problem in the whole file."""
     of_head = refusal(lambda: check_cars(io.BytesIO(head), name, whole=False))
     assert not of_head or of_head.split("\n")[0] == told.split("\n")[0]
 
 
 def _prepare(upload: bytes, name: str) -> str:
-    """What the job says. What it prepared, the model's server must be able to read, car by car."""
+    """The job's message. The model's server must be able to read everything that it prepared, car by car."""
     with tempfile.TemporaryDirectory() as folder:
         path, output = Path(folder) / "upload.csv", Path(folder) / "prepared"
         path.write_bytes(upload)

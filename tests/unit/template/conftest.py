@@ -1,4 +1,4 @@
-"""The custom resource's Lambda lies flat in processing/, as in its package."""
+"""The custom resource's Lambda is directly in processing/, as in its package."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""template.yaml as CloudFormation gets to see it: SAM's transform done, intrinsic functions evaluated."""
+"""template.yaml as CloudFormation sees it, after SAM's transform and with intrinsic functions evaluated."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890
 
 @cache
 def template() -> dict[str, Any]:
-    """The template as written, short intrinsic functions in their long form."""
+    """The template as written, with short intrinsic functions in their long form."""
     return written()
 
 
@@ -50,7 +50,7 @@ def aws_arn(service: str, rest: str, *, region: str = REGION, account: str = ACC
 
 
 def physical_id(logical_id: str) -> str:
-    """What a resource without a name of its own is called."""
+    """The generated name of an unnamed resource."""
     return f"{STACK}-{logical_id}-X1"
 
 
@@ -63,7 +63,7 @@ class Evaluator:
         self._parameters = {**defaults, **parameters}
 
     def evaluate(self, value: Any) -> Any:
-        """The value with every function in it evaluated; AWS::NoValue leaves its key or item out."""
+        """The value with every function in it evaluated; AWS::NoValue removes its key or item."""
         if isinstance(value, list):
             return [item for item in map(self.evaluate, value) if item is not None]
         if not isinstance(value, dict):

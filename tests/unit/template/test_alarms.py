@@ -1,4 +1,4 @@
-"""Trouble of the pipeline itself raises an alarm, what is no trouble does not, and somebody can hear it."""
+"""Problems of the pipeline itself raise an alarm, normal results do not, and alarms reach somebody."""
 
 import ast
 import json
@@ -16,7 +16,7 @@ DASHBOARD: dict[str, Any] = json.loads(properties("Dashboard")["DashboardBody"])
 
 
 def measured() -> set[str]:
-    """The metrics that the functions emit, as far as their names stand in the code."""
+    """The metrics that the functions emit, as far as their names are in the code."""
     found = set[str]()
     for path in code.FUNCTIONS.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -99,7 +99,7 @@ def test_every_dead_letter_queue_has_an_alarm() -> None:
 def test_an_upload_whose_event_could_not_even_be_kept_raises_an_alarm() -> None:
     alarm = ALARMS["UploadsLostAlarm"]
     assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Events", "InvocationsFailedToBeSentToDlq")
-    # The metric of a rule on another bus has that bus as a dimension too.
+    # The metric of a rule on another bus also has that bus as a dimension.
     assert alarm["Dimensions"] == [{"Name": "RuleName", "Value": "mpg-test-UploadRule-X1"}]
     assert "EventBusName" not in properties("UploadRule")
     # There is no such metric until an event is lost.

@@ -1,4 +1,4 @@
-"""What starts the pipeline and what wakes its handlers: no event is missed silently, none starts an endless loop."""
+"""The events that start the pipeline and its handlers: none is missed silently, none causes an endless loop."""
 
 import json
 import re

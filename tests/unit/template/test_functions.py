@@ -1,4 +1,4 @@
-"""Every Lambda: logs that expire, traces, the environment that its code asks for, time limits that fit together."""
+"""Every Lambda: logs that expire, traces, the environment that its code needs, consistent time limits."""
 
 import ast
 import subprocess
@@ -71,12 +71,12 @@ def test_a_copy_that_hangs_once_leaves_the_check_time_to_retry() -> None:
 
 
 def test_the_page_appears_even_if_sagemaker_and_s3_hang_for_good() -> None:
-    # One call to SageMaker, and two to S3 for what the page does without.
+    # One call to SageMaker, and two to S3 for content that the page can omit.
     assert 3 * seconds_of_a_hanging_call("ReviewFunction") < properties("ReviewFunction")["Timeout"]
 
 
 def seconds_of_a_hanging_call(name: str, attempts: int = 0) -> int:
-    """How long it takes at most, with so many attempts or with all of them."""
+    """The maximum duration, with this number of attempts or with all of them."""
     given = properties(name)["Environment"]["Variables"]
     attempts = attempts or int(given.get("CALL_ATTEMPTS", 4))
     # botocore's standard mode waits up to 1, 2, 4 ... seconds in between.

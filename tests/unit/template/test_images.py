@@ -1,4 +1,4 @@
-"""The container images of every region, against the list that the SageMaker SDK carries."""
+"""The container images of every region, compared with the SageMaker SDK's list."""
 
 import re
 from functools import cache
@@ -30,7 +30,7 @@ def image_uris() -> Any:
 
 
 def url_suffix(region: str) -> str:
-    """What the pseudo parameter AWS::URLSuffix is there."""
+    """The value of the pseudo parameter AWS::URLSuffix there."""
     [suffix] = [p["dnsSuffix"] for p in partitions() if re.match(p["regionRegex"], region)]
     return str(suffix)
 

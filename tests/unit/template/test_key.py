@@ -1,4 +1,4 @@
-"""What is encrypted under which key, with KmsKeyArn and without, and that every role may use what it touches."""
+"""What is encrypted with which key, with and without KmsKeyArn, and that every role may use the key it needs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from tests.unit.template import iam
 from tests.unit.template.stack import KEY, of_type, properties, stack
 
 AES256 = [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
-# Resource type -> the properties that say how it is encrypted, with a key and without.
+# Resource type -> the properties of its encryption, with and without a key.
 UNDER_KEY: Mapping[str, Mapping[str, Any]] = {
     "AWS::DynamoDB::Table": {
         "SSESpecification": {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY},
@@ -26,7 +26,7 @@ WITHOUT_KEY: Mapping[str, Mapping[str, Any]] = {
 }
 RESOURCES = [(kind, name) for kind in UNDER_KEY for name in of_type(kind)]
 
-# What a service asks KMS for in the name of whoever calls this action.
+# The KMS actions that a service requests on behalf of this action's caller.
 ASKED_OF_KMS = {
     "s3:GetObject": {"kms:Decrypt"},
     "s3:GetObjectVersion": {"kms:Decrypt"},
@@ -38,7 +38,7 @@ ASKED_OF_KMS = {
         for name in ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Scan", "Query")
     },
 }
-# Neither reads nor writes what is encrypted.
+# Neither reads nor writes encrypted data.
 WITHOUT_CONTENT = {"s3:ListBucket", "sns:ListSubscriptionsByTopic"}
 OF_JOBS = {"kms:CreateGrant", "kms:Encrypt"}
 
@@ -48,7 +48,7 @@ def shown(resource: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, An
 
 
 def needed(role: str) -> set[tuple[str, str]]:
-    """(service, action on the key) for everything that a role does with what is encrypted."""
+    """(service, action on the key) for everything that a role does with encrypted data."""
     found = set()
     for action in iam.actions(role, KEY) - WITHOUT_CONTENT:
         service = action.partition(":")[0]
@@ -146,5 +146,5 @@ def test_jobs_get_grants_for_their_volumes_and_their_code_can_create_none(role: 
 
 def test_the_definition_and_the_scripts_know_the_key() -> None:
     assert properties("PipelineStateMachine", KEY)["DefinitionSubstitutions"]["KmsKeyArn"] == KEY
-    # Another key brings the scripts into the bucket anew.
+    # Another key publishes the scripts again.
     assert properties("PublishedCode", KEY)["KmsKeyArn"] == KEY

@@ -95,7 +95,7 @@ def test_the_runbook_has_every_exception_that_leaves_a_function() -> None:
                 r"^class (\w+)\((?:Exception|ForPeople)\)", path.read_text(encoding="utf-8"), re.MULTILINE
             )
         )
-    # The page answers the first one itself; the second one is what the others have in common.
+    # The page handles the first one itself; the second one is the base of the others.
     assert {name for name in raised - {"Refused", "ForPeople"} if f"`{name}`" not in ERRORS} == set()
 
 

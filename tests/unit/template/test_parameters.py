@@ -1,4 +1,4 @@
-"""What a person may set, and that nonsense is refused before anything is created."""
+"""The parameters that a person may set; nonsense is refused before anything is created."""
 
 import re
 from functools import cache
@@ -14,7 +14,7 @@ INTERFACE = template()["Metadata"]["AWS::CloudFormation::Interface"]
 
 
 def accepts(name: str, value: str) -> bool:
-    """Whether CloudFormation takes the value for the parameter."""
+    """Whether CloudFormation accepts the value for the parameter."""
     declared = PARAMETERS[name]
     if "AllowedValues" in declared and value not in map(str, declared["AllowedValues"]):
         return False
@@ -99,7 +99,7 @@ def test_a_sensible_value_is_accepted(name: str, value: str) -> None:
         ("LogRetentionDays", "2"),
         ("ExpireRunsAfterDays", "30"),
         ("KmsKeyArn", "1234abcd-12ab-34cd-56ef-1234567890ab"),
-        # IAM policies do not follow aliases.
+        # IAM policies do not resolve aliases.
         ("KmsKeyArn", "alias/pipeline"),
         ("KmsKeyArn", "arn:aws:kms:us-east-1:111122223333:alias/pipeline"),
         ("KmsKeyArn", "arn:aws:s3:us-east-1:111122223333:key/x"),

@@ -1,4 +1,4 @@
-"""What holds for every policy of the template, by the Service Authorization Reference (as cfn-lint ships it)."""
+"""Rules for every policy of the template, by the Service Authorization Reference (as cfn-lint ships it)."""
 
 import json
 from functools import cache
@@ -10,11 +10,11 @@ import pytest
 from tests.unit.template import iam
 from tests.unit.template.stack import KEY, of_type, properties
 
-# An action with a resource type that is given no resource nevertheless, and why.
+# Actions that support a resource type but are granted on "*", and why.
 UNLIMITED = {
     "cloudwatch:PutMetricData": "metrics are no resources; a condition limits the namespace",
 }
-# IAM's quota for all inline policies of a role, white space not counted.
+# IAM's quota for all inline policies of a role, without white space.
 INLINE_POLICY_CHARACTERS = 10_240
 
 

@@ -1,4 +1,4 @@
-"""The custom resource that puts the processing scripts into the bucket."""
+"""The custom resource that copies the processing scripts into the bucket."""
 
 import io
 import json
@@ -43,7 +43,7 @@ def s3() -> Iterator[Any]:
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What CloudFormation was answered."""
+    """The response to CloudFormation."""
     received: list[dict[str, Any]] = []
 
     def open_url(request: urllib.request.Request, timeout: float) -> io.BytesIO:

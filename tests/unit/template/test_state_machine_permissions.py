@@ -1,4 +1,4 @@
-"""The state machine's role allows what each of its Tasks needs on AWS, and its jobs' role what the jobs need.
+"""The state machine's role allows what each of its Tasks needs on AWS, and the jobs' roles what the jobs need.
 
 The emulator sees little of this: managed rules, tags, log delivery. What each integration needs is listed here as the
 Step Functions and SageMaker guides list it; docs/aws.md names the pages.
@@ -30,7 +30,7 @@ Call = tuple[str, str]
 
 
 def job_that_is_waited_for(kind: str, arn: str) -> list[Call]:
-    """Create, describe, stop when the execution is stopped, the tag, and the rule that tells of the end."""
+    """Create, describe, stop when the execution is stopped, tag, and the rule that reports the end."""
     rule = {"HyperParameterTuning": "Tuning"}.get(kind, kind)
     managed_rule = aws_arn("events", f"rule/StepFunctionsGetEventsForSageMaker{rule}JobsRule")
     return [
@@ -77,7 +77,7 @@ NEEDED_BY_TASK = {
     ],
 }
 
-# What Step Functions needs for itself, whatever the states are.
+# Step Functions' own needs, whatever the states are.
 NEEDED_ALWAYS = [
     *(
         (f"logs:{action}", "*")
@@ -92,7 +92,7 @@ NEEDED_ALWAYS = [
     ),
 ]  # fmt: skip
 
-# What each job reads and writes.
+# The prefixes that each job reads and writes.
 CODE = "code/0123/preprocess.py"
 READ = {
     "PreprocessingRole": [CODE, f"runs/{RUN}/input/upload.csv"],
@@ -214,9 +214,9 @@ def test_each_job_runs_as_its_own_role() -> None:
 
 
 def roles_named_in(states: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The name of each state that says which role a job gets, and which."""
+    """Each state that passes a role to a job, with the role."""
     for name, state in states.items():
-        # What Tune trains with is put together in the state before it.
+        # The state before Tune assembles its training definition.
         for place in (state.get("Arguments", {}), state.get("Assign", {}).get("trainingJobDefinition", {})):
             for member in {"RoleArn", "ExecutionRoleArn"}.intersection(place):
                 yield name, place[member]

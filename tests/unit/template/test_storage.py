@@ -1,4 +1,4 @@
-"""What is kept for how long, and what a deleted stack leaves behind."""
+"""How long data is kept, and what a deleted stack leaves behind."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def test_every_request_to_the_bucket_is_logged_in_another_bucket_whose_logs_expi
     assert properties("PipelineBucket")["LoggingConfiguration"] == {
         "DestinationBucketName": "mpg-test-accesslogs-x1"
     }
-    # S3 delivers nothing into a bucket that logs itself, locks its objects or is under a customer's key.
+    # S3 delivers no logs into a bucket that logs itself, locks its objects or uses a customer's key.
     logs = properties("AccessLogs")
     assert not {"LoggingConfiguration", "ObjectLockEnabled"} & logs.keys()
     [rule] = logs["LifecycleConfiguration"]["Rules"]
