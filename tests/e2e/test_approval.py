@@ -50,7 +50,7 @@ def test_an_approval_ends_the_run_with_the_reviewers_name_and_a_mail_to_everyone
         ("comment", "Better than the last one."),
     }
     assert asked.package["ModelApprovalStatus"] == "Approved"
-    mail = asked.told("Approved: ")
+    mail = asked.final_mail("Approved: ")
     assert "Ada Lovelace approved the model." in mail.text
     assert "Better than the last one." in mail.text
 
@@ -82,7 +82,7 @@ def test_a_rejection_puts_its_comment_into_one_line_on_the_package(asked: Asked)
     assert re.fullmatch(
         r"Rejected by Grace Hopper at \S+: Errors grow\. Look again\.", package["ApprovalDescription"]
     )
-    assert "Errors grow.\nLook again." in asked.told("Rejected: ").text
+    assert "Errors grow.\nLook again." in asked.final_mail("Rejected: ").text
 
 
 def test_a_rejection_without_a_comment_is_refused_and_keeps_the_name(untouched: Asked) -> None:
@@ -125,7 +125,7 @@ def test_the_second_reviewer_sees_who_decided_and_why(asked: Asked) -> None:
         assert "<form" not in answer.html
     assert asked.end()["outcome"] == "rejected"
     assert asked.record["reviewer"] == "Grace Hopper"
-    asked.told("Rejected: ")
+    asked.final_mail("Rejected: ")
 
 
 def test_an_expired_link_says_so_and_decides_nothing(asked: Asked) -> None:

@@ -173,7 +173,7 @@ def test_hostile_text_is_shown_as_text_on_the_page_and_in_the_mails(up: Up) -> N
         assert not Contents(page).tags & {"script", "b", "img", "iframe"}
     assert f"Already decided by {HOSTILE} at" in decided.text
     assert comment.replace("\n", " ") in decided.text
-    told = asked.told("Rejected: ")
+    mail = asked.final_mail("Rejected: ")
     assert asked.end()["decision"]["reviewer"] == HOSTILE
-    assert f"{HOSTILE} rejected the model." in told.text
-    assert comment in told.text
+    assert f"{HOSTILE} rejected the model." in mail.text
+    assert comment in mail.text

@@ -133,7 +133,7 @@ def test_a_double_click_decides_once(person: BrowserContext, asked: Asked) -> No
     page.get_by_text("The model is approved.").wait_for()
     assert heading(page).startswith("Already decided by Ada Lovelace at ")
     assert asked.end()["outcome"] == "approved"
-    asked.told("Approved: ")
+    asked.final_mail("Approved: ")
 
 
 def test_the_second_of_two_pages_shows_the_decision_of_the_first(

@@ -47,7 +47,7 @@ def test_an_approval_in_sagemaker_ends_the_run_and_is_recorded(asked: Asked) -> 
         ("comment", "Looks good to me"),
         ("decided_via", "SageMaker"),
     }
-    asked.told("Approved: ")
+    asked.final_mail("Approved: ")
 
 
 def test_the_page_shows_a_rejection_in_sagemaker_and_does_not_override_it(asked: Asked) -> None:
@@ -70,7 +70,7 @@ def test_duplicate_or_late_events_do_nothing(asked: Asked) -> None:
     assert resume(asked, "Rejected") == "already resumed"
     assert asked.end() == before
     assert asked.record == record
-    asked.told("Approved: ")
+    asked.final_mail("Approved: ")
 
 
 def test_a_later_change_of_mind_in_sagemaker_is_recorded_and_mailed_and_leaves_the_run_alone(
@@ -78,7 +78,7 @@ def test_a_later_change_of_mind_in_sagemaker_is_recorded_and_mailed_and_leaves_t
 ) -> None:
     approve(asked.link, "Ada Lovelace")
     before = asked.end()
-    asked.told("Approved: ")
+    asked.final_mail("Approved: ")
     asked.decide_in_sagemaker("Rejected", "Found a mistake")
     eventually(lambda: "changed_to" in asked.record)
     assert resume(asked, "Rejected") == "already resumed"
@@ -101,7 +101,7 @@ def test_a_run_that_nobody_answers_ends_as_expired_and_a_later_decision_is_recor
     output = asked.end()
     assert output["outcome"] == "expired"
     assert asked.package["ModelApprovalStatus"] == "PendingManualApproval"
-    assert "still is PendingManualApproval" in asked.told("Expired: ").text
+    assert "still is PendingManualApproval" in asked.final_mail("Expired: ").text
     assert approve(asked.link).status == 410
 
     asked.decide_in_sagemaker("Approved", "Late, but yes")

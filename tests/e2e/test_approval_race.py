@@ -42,7 +42,7 @@ def assert_one_won(asked: Asked, answers: list[tuple[int, str]]) -> None:
     assert package["ModelApprovalStatus"] == verdict.capitalize()
     assert package["ApprovalDescription"].startswith(f"{verdict.capitalize()} by {won['reviewer']} at ")
     assert len(results(asked)) == 1
-    asked.told(verdict.capitalize())
+    asked.final_mail(verdict.capitalize())
 
 
 def results(asked: Asked) -> list[dict[str, Any]]:

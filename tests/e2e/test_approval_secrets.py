@@ -27,7 +27,7 @@ def decided(up: Up) -> Secrets:
     assert len(token) >= 32
     pages = [look(asked.link), post(asked.link, {}), look(f"{asked.link}x")]
     pages += [approve(asked.link), look(asked.link), reject(asked.link)]
-    asked.told("Approved: ")
+    asked.final_mail("Approved: ")
     return Secrets(asked, token, tuple(str(page.headers) + page.html for page in pages))
 
 

@@ -42,5 +42,5 @@ def test_a_decision_whose_event_never_arrived_still_ends_the_run(asked: Asked) -
         asked.up.invoke("SweepFunction", {})
         output = asked.end()
     assert (output["outcome"], output["decision"]["reviewer"]) == ("approved", "Ada Lovelace")
-    asked.told("Approved: ")
+    asked.final_mail("Approved: ")
     assert "resumed_at" in asked.record

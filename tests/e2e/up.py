@@ -153,7 +153,7 @@ class Asked:
         output: dict[str, Any] = json.loads(execution["output"])
         return output
 
-    def told(self, subject: str) -> Mail:
+    def final_mail(self, subject: str) -> Mail:
         """The only mail about this run's end, once it has arrived; its subject begins as given."""
         (mail,) = eventually(lambda: self.up.mails("NotificationTopic", self.run_id))
         assert isinstance(mail, Mail)

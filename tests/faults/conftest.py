@@ -70,7 +70,7 @@ def deployed(place: QuickPlace, tally: Tally) -> Iterator[Pipeline]:
         first = pipeline.upload()
         assert first.ends().outcome == "pending"
         assert first.approve().outcome == "approved"
-        first.told()
+        first.reported()
         yield pipeline
         pipeline.settle_mails()
     finally:

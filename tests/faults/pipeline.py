@@ -263,7 +263,7 @@ class Pipeline:
     def describe(self, execution_arn: str) -> dict[str, Any]:
         return dict(self.client("stepfunctions").describe_execution(executionArn=execution_arn))
 
-    def was_told(self, execution_arn: str) -> bool:
+    def was_reported(self, execution_arn: str) -> bool:
         """Whether a function has recorded that the execution's end was reported, or need not be."""
         found = self.describe(execution_arn)
         return "sent_at" in self.item(

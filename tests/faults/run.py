@@ -159,12 +159,14 @@ class Run:
         """The mails about the end of any of its executions, among these or in the mailbox."""
         return self._mails("NotificationTopic", self.pipeline.executions_of(self), mails)
 
-    def told(self) -> Mail:
+    def reported(self) -> Mail:
         """Wait until the end of each of its executions is reported and recorded; returns the newest mail.
 
         That there is no second mail shows nothing while the event of another execution's end is under way.
         """
-        eventually(lambda: all(map(self.pipeline.was_told, self.pipeline.executions_of(self))), RUN_SECONDS)
+        eventually(
+            lambda: all(map(self.pipeline.was_reported, self.pipeline.executions_of(self))), RUN_SECONDS
+        )
         self.pipeline.until_functions_end()
         return self.endings()[-1]
 

@@ -28,7 +28,7 @@ def test_the_table_of_calls_has_every_call_of_a_run(pipeline: Pipeline) -> None:
     run.ends()
     assert run.approve_by_mail() == 200
     assert run.is_over().outcome == "approved"
-    run.told()
+    run.reported()
     (watched,) = pipeline.heal()
     requests = watched["requests"]
     unknown = [request for request in requests if not any(call.matches(request) for call in CALLS)]
@@ -45,7 +45,7 @@ def test_a_run_succeeds_when_the_first_call_of_every_kind_fails(pipeline: Pipeli
     assert run.ends().outcome == "pending"
     assert run.approve_by_mail() == 200
     assert run.is_over().outcome == "approved"
-    run.told()
+    run.reported()
     unused = [f"{rule['operation']} {rule['containing']}" for rule in pipeline.heal() if not rule["applied"]]
     assert unused == []
     assert (len(run.packages()), len(run.questions()), len(run.endings())) == (1, 1, 1)
@@ -84,7 +84,7 @@ def test_a_function_call_that_fails_for_good_is_reported_and_a_redrive_resumes(p
         run = pipeline.upload()
         assert run.ends().outcome == "failed"
         # A person who redrives before the end is reported already knows about it.
-        run.told()
+        run.reported()
     for redrives, (call, state) in enumerate(WAITED_FOR.items(), 1):
         pipeline.heal()
         refuse(pipeline, call)

@@ -126,7 +126,7 @@ def test_figures_changed_after_registration_are_shown_to_nobody(pipeline: Pipeli
         put(pipeline, place, registered.replace(b'"value": ', b'"value": 0.', 1))
     ending = run.ends()
     assert (ending.outcome, ending.error, run.questions()) == ("failed", "ArtifactRefused", [])
-    assert f"{place} was changed after it was registered" in run.told().text
+    assert f"{place} was changed after it was registered" in run.reported().text
     put(pipeline, place, registered)
     assert run.redrive().outcome == "pending"
     assert len(run.packages()) == 1
@@ -213,6 +213,6 @@ def assert_refused(run: Run, state: str, said: str) -> str:
     """The run ends here, a mail reports it, and nothing is registered; returns the error's name."""
     ending = run.ends()
     assert (ending.outcome, run.entered()[-1]) == ("failed", state)
-    assert said in run.told().text
+    assert said in run.reported().text
     assert run.packages() == []
     return ending.error

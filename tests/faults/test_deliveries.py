@@ -35,7 +35,7 @@ def test_an_event_that_arrives_several_times_at_once_starts_one_run(pipeline: Pi
     pipeline.heal()
     assert run.ends().outcome == "pending"
     assert run.approve().outcome == "approved"
-    run.told()
+    run.reported()
     others = [arn for arn in pipeline.executions_of(run) if arn != run.arn]
     assert len(others) == copies - 1
     assert all("already_processed" in pipeline.describe(arn)["output"] for arn in others)
@@ -47,7 +47,7 @@ def test_an_event_that_arrives_again_hours_after_the_end_does_nothing(pipeline: 
     run = pipeline.upload()
     run.ends()
     run.approve()
-    run.told()
+    run.reported()
     claim = run.claim()
     # No expiry: the table keeps every claim.
     assert set(claim) == {"pk", "execution_arn", "claimed_at"}
@@ -56,7 +56,7 @@ def test_an_event_that_arrives_again_hours_after_the_end_does_nothing(pipeline: 
     pipeline.client("dynamodb").put_item(TableName=pipeline.stack["TableName"], Item=claim)
     mails = len(pipeline.mails())
     (late,) = pipeline.deliver_again(run)
-    run.told()
+    run.reported()
     assert "already_processed" in pipeline.describe(late)["output"]
     assert (len(run.packages()), len(pipeline.mails())) == (1, mails)
 
@@ -86,7 +86,7 @@ def test_every_key_that_s3_allows_works(pipeline: Pipeline) -> None:
 def test_the_end_of_a_run_is_reported_once_however_often_its_event_arrives(pipeline: Pipeline) -> None:
     run = pipeline.upload("cars.csv", b"nothing that can be used")
     assert run.ends().error == "UploadRefused"
-    run.told()
+    run.reported()
     event = run.end_event()
     with ThreadPoolExecutor(5) as pool:
         answers = list(pool.map(lambda _: pipeline.invoke("NotifyFunction", event), range(5)))
@@ -105,5 +105,5 @@ def test_a_decision_resumes_once_however_often_its_event_arrives(pipeline: Pipel
     assert run.is_over().outcome == "rejected"
     assert "resumed" in answers[0]
     assert all("already resumed" in answer for answer in answers[1:])
-    run.told()
+    run.reported()
     assert len(run.endings()) == 1

@@ -175,7 +175,7 @@ def test_resuming_may_crash_at_any_moment_when_its_event_is_redelivered(
         run.decide("Approved")
     pipeline.invoke("ResumePipelineFunction", run.decision_event())
     assert run.is_over().outcome == "approved"
-    run.told()
+    run.reported()
     assert len(run.endings()) == 1
 
 
@@ -196,7 +196,7 @@ def test_a_decision_in_sagemaker_while_the_page_records_another_one_counts_every
         "rejected",
         "approved by Ada on the review page",
     )
-    assert "approved by Ada on the review page" in run.told().text
+    assert "approved by Ada on the review page" in run.reported().text
     assert pipeline.item(f"package#{run.packages()[0]}")["status"] == {"S": "REJECTED"}
     assert "The model is rejected." in run.open_link().text
 
@@ -216,5 +216,5 @@ def test_a_page_that_writes_after_the_run_resumed_with_another_decision_is_recor
     package = f"package#{run.packages()[0]}"
     eventually(lambda: "changed_to" in pipeline.item(package))
     assert "The model is approved." in run.open_link().text
-    told = [mail.subject.partition(":")[0] for mail in pipeline.mails() if run.run_id in mail.text]
-    assert told[-2:] == ["Rejected", "Changed to approved"]
+    subjects = [mail.subject.partition(":")[0] for mail in pipeline.mails() if run.run_id in mail.text]
+    assert subjects[-2:] == ["Rejected", "Changed to approved"]

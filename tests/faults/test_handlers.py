@@ -84,7 +84,7 @@ def test_a_sweep_may_crash_while_it_passes_a_decision_on(pipeline: Pipeline, mom
         crash_a_sweep(pipeline, {moment: "states:SendTaskSuccess"})
         pipeline.sweep()
     assert run.is_over().outcome == "approved"
-    run.told()
+    run.reported()
     assert len(run.endings()) == 1
 
 
@@ -128,14 +128,14 @@ def crash_a_sweep(pipeline: Pipeline, moment: dict[str, Any]) -> None:
 
 
 def test_a_mail_that_fails_twice_is_sent_at_the_third_attempt(pipeline: Pipeline) -> None:
-    run = told_asynchronously(pipeline, failures=2)
-    run.told()
+    run = ended_with_asynchronous_delivery(pipeline, failures=2)
+    run.reported()
     assert pipeline.faults()[0]["seen"] == 3
     assert (len(run.endings()), letters_about(run)) == (1, [])
 
 
 def test_a_mail_that_cannot_be_sent_ends_in_the_dead_letter_queue(pipeline: Pipeline) -> None:
-    run = told_asynchronously(pipeline, failures=None)
+    run = ended_with_asynchronous_delivery(pipeline, failures=None)
     (letter,) = eventually(lambda: letters_about(run))
     assert letter["requestPayload"] == run.end_event()
     assert run.endings() == []
@@ -169,7 +169,7 @@ def refused(pipeline: Pipeline) -> Run:
     return run
 
 
-def told_asynchronously(pipeline: Pipeline, failures: int | None) -> Run:
+def ended_with_asynchronous_delivery(pipeline: Pipeline, failures: int | None) -> Run:
     """A run whose end is delivered as by EventBridge on AWS, while SNS refuses so many times."""
     # Not an error that the function's own client retries; another test covers that.
     fault: dict[str, Any] = {"containing": "NotificationTopic", "error": "AuthorizationError", "status": 403}

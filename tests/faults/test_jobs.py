@@ -27,7 +27,7 @@ def test_a_killed_processing_job_fails_the_run_and_can_be_redriven(pipeline: Pip
         run = pipeline.upload()
         pipeline.kill_job(f"{run.run_id}-preprocess-")
         assert failed_job(run.ends())["FailureReason"].endswith("exit code: 137")
-    assert "exit code: 137" in run.told().text
+    assert "exit code: 137" in run.reported().text
     assert_redrive_completes(run, "Preprocess")
 
 
@@ -71,8 +71,8 @@ def test_when_all_trials_fail_the_mail_has_the_reason_of_the_first(pipeline: Pip
     run = pipeline.upload()
     assert "No training job succeeded" in failed_job(run.ends())["FailureReason"]
     assert set(run.trials().values()) == {"Failed"}
-    assert "-0-001-" in run.told().text
-    assert "Artifact upload failed" in run.told().text
+    assert "-0-001-" in run.reported().text
+    assert "Artifact upload failed" in run.reported().text
     pipeline.heal()
     assert_redrive_completes(run, "Tune")
 
@@ -87,7 +87,7 @@ def test_a_job_out_of_memory_says_so(pipeline: Pipeline) -> None:
     ):
         run = pipeline.upload()
         assert "more memory" in failed_job(run.ends())["FailureReason"]
-    assert "more memory" in run.told().text
+    assert "more memory" in run.reported().text
 
 
 def test_a_job_over_its_time_limit_is_ended_and_leaves_no_process(pipeline: Pipeline) -> None:
@@ -98,7 +98,7 @@ def test_a_job_over_its_time_limit_is_ended_and_leaves_no_process(pipeline: Pipe
     ):
         run = pipeline.upload()
         assert failed_job(run.ends())["ProcessingJobStatus"] == "Stopped"
-    run.told()
+    run.reported()
     assert pipeline.running_jobs(run) == []
 
 
@@ -151,7 +151,7 @@ def test_a_job_that_succeeds_but_wrote_nothing_fails_the_run(
         ending = run.ends()
     assert (ending.outcome, run.entered()[-1]) == ("failed", state)
     assert said in ending.cause or "NoSuchKey" in ending.error
-    run.told()
+    run.reported()
     assert run.packages() == []
 
 
@@ -179,7 +179,7 @@ def test_a_job_that_cannot_read_its_input_or_write_its_output_fails_and_can_be_r
     pipeline.fault(operation, containing=containing, error="AccessDenied", status=403, times=None)
     run = pipeline.upload()
     assert said in failed_job(run.ends())["FailureReason"]
-    assert said in run.told().text
+    assert said in run.reported().text
     pipeline.heal()
     assert_redrive_completes(run, state)
 

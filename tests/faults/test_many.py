@@ -29,7 +29,7 @@ def test_many_uploads_at_once_wait_for_the_quota_and_all_end_as_they_should(pipe
         assert {run.ends(SECONDS).outcome for run in runs} == {"pending"}
         assert {ending.outcome for ending in people.map(Run.approve, runs)} == {"approved"}
     for run in runs:
-        run.told()
+        run.reported()
     assert len({run.arn for run in runs}) == UPLOADS
     assert len({package for run in runs for package in run.packages()}) == UPLOADS
     assert all((len(run.questions()), len(run.endings())) == (1, 1) for run in runs)

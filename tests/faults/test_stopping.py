@@ -34,7 +34,7 @@ def test_runs_stopped_in_each_state_are_reported_do_not_continue_and_can_be_redr
     pipeline.heal()
     for run, state in stopped_in.items():
         assert run.ends().outcome == "aborted", state
-        assert run.told().subject.startswith("Stopped"), state
+        assert run.reported().subject.startswith("Stopped"), state
     # The held calls are answered by now; that must have no effect.
     assert {run: run.entered()[-1] for run in runs} == stopped_in
     assert all(len(run.endings()) == 1 for run in runs)
@@ -79,7 +79,7 @@ def test_a_transform_that_takes_too_long_fails_the_run_and_is_stopped(pipeline: 
         ending = run.ends()
         assert (ending.outcome, ending.error) == ("failed", "States.Timeout")
         eventually(lambda: run.jobs()[f"{run.run_id}-predict-0-0"] == "Stopped")
-    assert "took longer than it may" in run.told().text
+    assert "took longer than it may" in run.reported().text
     assert run.packages() == []
 
 
@@ -87,7 +87,7 @@ def test_a_decision_about_a_stopped_run_is_recorded_and_mailed(pipeline: Pipelin
     run = pipeline.upload()
     run.ends()
     run.stop()
-    assert run.told().subject.startswith("Stopped")
+    assert run.reported().subject.startswith("Stopped")
     run.decide("Approved")
     late = eventually(lambda: [mail for mail in pipeline.mails() if _is_late(mail.subject, run.run_id)])
     assert len(late) == 1

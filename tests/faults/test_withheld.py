@@ -25,7 +25,7 @@ def test_a_decision_that_no_event_reported_is_passed_on_by_the_sweep_once(pipeli
         pipeline.sweep()
         assert run.is_over().outcome == "approved"
     assert pipeline.sweep().get("decision", 0) == 0
-    run.told()
+    run.reported()
     assert len(run.endings()) == 1
 
 

@@ -106,20 +106,20 @@ class Stage:
     def end(self, name: str) -> dict[str, str]:
         """Let an execution end as an event reports; returns the change that makes the event about it."""
         states = self.aws.client("stepfunctions")
-        told = json.loads((ROOT / "events" / f"{name}.json").read_text(encoding="utf-8"))["detail"]
-        if told["status"] == "TIMED_OUT":
-            arn = self._time_out(told["input"])
+        detail = json.loads((ROOT / "events" / f"{name}.json").read_text(encoding="utf-8"))["detail"]
+        if detail["status"] == "TIMED_OUT":
+            arn = self._time_out(detail["input"])
         else:
-            arn, token = self.wait_for_a_token(**json.loads(told["input"]))
-            failure = {field: told[field] for field in ("error", "cause") if told[field]}
-            if told["status"] == "SUCCEEDED":
-                states.send_task_success(taskToken=token, output=told["output"])
-            elif told["status"] == "FAILED":
+            arn, token = self.wait_for_a_token(**json.loads(detail["input"]))
+            failure = {field: detail[field] for field in ("error", "cause") if detail[field]}
+            if detail["status"] == "SUCCEEDED":
+                states.send_task_success(taskToken=token, output=detail["output"])
+            elif detail["status"] == "FAILED":
                 states.send_task_failure(taskToken=token, **failure)
             else:
                 states.stop_execution(executionArn=arn, **failure)
-        eventually(lambda: states.describe_execution(executionArn=arn)["status"] == told["status"])
-        return {told["executionArn"]: arn}
+        eventually(lambda: states.describe_execution(executionArn=arn)["status"] == detail["status"])
+        return {detail["executionArn"]: arn}
 
     def _time_out(self, execution_input: str) -> str:
         states, wait = self.aws.client("stepfunctions"), {"Type": "Wait", "Seconds": 100, "End": True}
@@ -290,14 +290,14 @@ def test_what_was_evaluated_is_kept_and_what_was_changed_is_refused(stage: Stage
     stage.upload(f"{folder}/evaluation.json", evaluation)
     stage.upload(f"{folder}/model.tar.gz", b"a model")
     with stage.scheduled(**{**given, "evaluation_digest": digest(evaluation)}) as (arn, _):
-        told = {given["evaluation_digest"]: digest(evaluation), given["execution_arn"]: arn}
-        assert stage.invoke("keep_model-evaluated", told) == figures
+        changes = {given["evaluation_digest"]: digest(evaluation), given["execution_arn"]: arn}
+        assert stage.invoke("keep_model-evaluated", changes) == figures
         kept = stage.aws.client("s3").get_object(
             Bucket=stage.bucket, Key=f"models/{given['run_id']}/model.tar.gz"
         )
         assert kept["Body"].read() == b"a model"
         stage.upload(f"{folder}/model.tar.gz", b"another")
-        refused = stage.invoke("keep_model-changed", told)
+        refused = stage.invoke("keep_model-changed", changes)
     assert refused["errorType"] == "ArtifactRefused"
     assert refused["errorMessage"].startswith(f"{folder}/model.tar.gz was changed")
 
@@ -446,9 +446,11 @@ def test_the_sweep_reconciles_events_that_never_arrived(stage: Stage, asked: Ask
     done = stage.invoke("sweep-scheduled")
     assert (done["decision"], done["job"]) == (1, 1), done
     # Executions of other tests have ended here too, and no event reported them.
-    told = stage.mails()[before:]
-    assert len(told) == done["end"]
-    assert [mail["subject"] for mail in told if orphaned in mail["text"]] == ["Stopped: the run of an upload"]
+    mails = stage.mails()[before:]
+    assert len(mails) == done["end"]
+    assert [mail["subject"] for mail in mails if orphaned in mail["text"]] == [
+        "Stopped: the run of an upload"
+    ]
     waiting = states.describe_execution
     eventually(lambda: waiting(executionArn=asked.execution_arn)["status"] == "SUCCEEDED")
     assert stage.invoke("sweep-scheduled").keys() <= {"end"}
@@ -505,8 +507,8 @@ def _machine(aws: Aws, name: str) -> str:
         Code={"ZipFile": archive.getvalue()},
         Timeout=60,
     )
-    told = "'task_token': $states.context.Task.Token, 'execution_arn': $states.context.Execution.Id"
-    payload = f"{{% $merge([$states.input, {{'table': '{name}', {told}}}]) %}}"
+    fields = "'task_token': $states.context.Task.Token, 'execution_arn': $states.context.Execution.Id"
+    payload = f"{{% $merge([$states.input, {{'table': '{name}', {fields}}}]) %}}"
     wait = {
         "Type": "Task",
         "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",

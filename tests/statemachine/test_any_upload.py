@@ -73,13 +73,13 @@ def test_a_key_is_in_requests_only_as_the_files_name_in_messages(key: str, versi
     """It can therefore lead no job to another folder, object or argument."""
     _, plain = requests_for("incoming/cars.csv", "1", 1, {})
     _, hostile = requests_for(key, version, 1, {})
-    told = hostile[0][1]["AppSpecification"]["ContainerArguments"].pop()
+    name = hostile[0][1]["AppSpecification"]["ContainerArguments"].pop()
     assert plain[0][1]["AppSpecification"]["ContainerArguments"].pop() == "incoming/cars.csv"
     assert hostile == plain
     # It cannot be mistaken for an option, and SageMaker counts at most 256 of Java's characters.
-    assert told.startswith("incoming/")
-    assert len(told.encode("utf-16-le")) <= 2 * 256
-    assert not re.search(r"[\n\r\u0085\u2028\u2029]", told)
+    assert name.startswith("incoming/")
+    assert len(name.encode("utf-16-le")) <= 2 * 256
+    assert not re.search(r"[\n\r\u0085\u2028\u2029]", name)
 
 
 def test_the_definition_puts_only_the_key_into_a_jobs_arguments() -> None:

@@ -113,8 +113,8 @@ class TestEachIntegration:
     def test_a_notification_is_published(self, aws: Aws, queue: str, language: str) -> None:
         topic = aws.client("sns").create_topic(Name=f"t{uuid.uuid4().hex}")["TopicArn"]
         aws.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn(aws, queue))
-        told = {"TopicArn": topic, "Message": "hello"}
-        output(run(aws, task("arn:aws:states:::sns:publish", language, told), language))
+        published = {"TopicArn": topic, "Message": "hello"}
+        output(run(aws, task("arn:aws:states:::sns:publish", language, published), language))
         assert json.loads(message(aws, queue))["Message"] == "hello"
 
     def test_an_event_is_put(self, aws: Aws, queue: str, language: str) -> None:

@@ -47,15 +47,15 @@ def _do_everything(pipeline: Pipeline) -> None:
     assert approved.ends().outcome == "pending"
     assert approved.approve_by_mail() == 200
     assert approved.is_over().outcome == "approved"
-    approved.told()
+    approved.reported()
     assert pipeline.upload(content=b"a,b\n1,2\n").is_over().error == "UploadRefused"
     deliver_into_the_queue(pipeline, content=b"a,b\n1,2\n")
     sound_alarm(pipeline)
     _stop_and_redrive(pipeline)
     _decide_at_odd_times(pipeline)
     _with_deleted_files(pipeline)
-    _all_trials_fail(pipeline).told()
-    _fails(pipeline, "/prepared/").told()
+    _all_trials_fail(pipeline).reported()
+    _fails(pipeline, "/prepared/").reported()
     _without_events(pipeline)
     _with_broken_mail(pipeline, approved)
 
@@ -63,7 +63,7 @@ def _do_everything(pipeline: Pipeline) -> None:
 def _stop_and_redrive(pipeline: Pipeline) -> None:
     for state, output in JOBS:
         run = _stopped_in(pipeline, state, output, lambda run: None)
-        run.told()
+        run.reported()
     again = run.redrive()
     assert again.outcome == "pending", again
     assert run.approve().outcome == "approved"
@@ -102,7 +102,7 @@ def _decide_at_odd_times(pipeline: Pipeline) -> None:
     for run in (late, later):
         assert run.ends().outcome == "pending"
         run.stop()
-        run.told()
+        run.reported()
     _decide(pipeline, late)
     eventually(lambda: _told_too_late(late))
     with _no_mail(pipeline):
@@ -180,7 +180,7 @@ def _without_events(pipeline: Pipeline) -> None:
         assert (rejected.is_over().outcome, unfinished.is_over().outcome) == ("rejected", "approved")
         pipeline.sweep()
         for run in (rejected, unfinished, failed, unprepared):
-            run.told()
+            run.reported()
 
 
 @contextmanager
@@ -196,7 +196,7 @@ def _no_mail(pipeline: Pipeline) -> Iterator[None]:
 def _with_broken_mail(pipeline: Pipeline, run: Run) -> None:
     """A mail is sent once; one that cannot be sent is retried and finally kept as a dead letter."""
     pipeline.invoke("NotifyFunction", _event_of(pipeline, run))
-    _forget_what_was_told(pipeline, run)
+    _forget_reports(pipeline, run)
     pipeline.fault("sns:Publish", error="InternalError", times=None)
     pipeline.fault("dynamodb:Scan", error="InternalServerError", times=None)
     pipeline.invoke("NotifyFunction", _event_of(pipeline, run), asynchronously=True)
@@ -227,7 +227,7 @@ def _event_of(pipeline: Pipeline, run: Run) -> dict[str, Any]:
     }
 
 
-def _forget_what_was_told(pipeline: Pipeline, run: Run) -> None:
+def _forget_reports(pipeline: Pipeline, run: Run) -> None:
     table = pipeline.stack["TableName"]
     found = pipeline.client("dynamodb").scan(TableName=table)["Items"]
     for item in found:

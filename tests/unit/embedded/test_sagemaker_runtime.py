@@ -30,11 +30,11 @@ def test_no_endpoint_is_found(how: str) -> None:
 
 
 def test_a_caller_without_permission_does_not_learn_whether_an_endpoint_exists() -> None:
-    told = "no sagemaker:InvokeEndpoint arn:aws:sagemaker:eu-west-1:111122223333:endpoint/my-cars"
-    assert answered("/endpoints/My-Cars/invocations", "no") == (403, "AccessDeniedException", told)
+    message = "no sagemaker:InvokeEndpoint arn:aws:sagemaker:eu-west-1:111122223333:endpoint/my-cars"
+    assert answered("/endpoints/My-Cars/invocations", "no") == (403, "AccessDeniedException", message)
 
 
 @pytest.mark.parametrize("path", ["/BatchPutMetrics", "/FeatureGroup/cars", "/endpointless"])
 def test_an_unsupported_call_is_reported_as_such(path: str) -> None:
-    told = f"POST {path} is not served by the local SageMaker."
-    assert answered(path) == (404, "UnknownOperationException", told)
+    message = f"POST {path} is not served by the local SageMaker."
+    assert answered(path) == (404, "UnknownOperationException", message)

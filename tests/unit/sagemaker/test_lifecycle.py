@@ -130,9 +130,9 @@ def test_a_failed_processing_job_has_its_programs_exit_message(
     assert described["FailureReason"] == "AlgorithmError: bad line in /opt/ml/processing/input, exit code: 1"
     assert described["ExitMessage"] == "bad line in /opt/ml/processing/input"
     # No documented event has it, so Step Functions does not get it either.
-    told = sagemaker.wait_for_event("processing", described["ProcessingJobName"])
-    assert (told["ProcessingJobStatus"], told["FailureReason"]) == ("Failed", described["FailureReason"])
-    assert "ExitMessage" not in told
+    event = sagemaker.wait_for_event("processing", described["ProcessingJobName"])
+    assert (event["ProcessingJobStatus"], event["FailureReason"]) == ("Failed", described["FailureReason"])
+    assert "ExitMessage" not in event
     assert "prepared/half.csv" not in aws.s3.keys
 
 

@@ -242,8 +242,8 @@ def test_a_model_that_refuses_fails_the_job_with_the_reason_that_it_gave(
 
     assert described["FailureReason"] == reason
     logs = aws.logs.lines.items()
-    told = [line for (_, name), lines in logs if name.endswith("/data-log") for line in lines]
-    assert told == [f"[sagemaker logs]: bucket/batch/deep/b.csv: {line}" for line in data_log]
+    logged = [line for (_, name), lines in logs if name.endswith("/data-log") for line in lines]
+    assert logged == [f"[sagemaker logs]: bucket/batch/deep/b.csv: {line}" for line in data_log]
 
 
 def test_compressed_objects_are_opened(sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers) -> None:

@@ -114,11 +114,11 @@ def test_trials_are_training_jobs_of_the_tuning_job(
     workers.program = trial(lambda alpha: alpha)
     tuned = tune(sagemaker, TUNING | {"Tags": [{"Key": "team", "Value": "a"}]})
     arn = tuned["HyperParameterTuningJobArn"]
-    told = sagemaker.wait_for_event("tuning", "tune")
-    assert told["Tags"] == {"team": "a"}
-    assert told["CreationTime"] == int(tuned["CreationTime"] * 1000)
+    event = sagemaker.wait_for_event("tuning", "tune")
+    assert event["Tags"] == {"team": "a"}
+    assert event["CreationTime"] == int(tuned["CreationTime"] * 1000)
     best = tuned["BestTrainingJob"]["CreationTime"]
-    assert told["BestTrainingJob"]["CreationTime"] == int(best * 1000)
+    assert event["BestTrainingJob"]["CreationTime"] == int(best * 1000)
 
     summaries = trials(sagemaker)
     assert [each["TrainingJobName"][:9] for each in summaries] == [

@@ -184,8 +184,8 @@ def test_a_refused_file_is_reported_without_the_markup_in_its_key(
     assert all(json.loads(line)["level"] == "INFO" for line in log.getvalue().splitlines())
     uploaded = json.loads(event("notify-upload-refused")["detail"]["input"])
     uploaded["detail"]["object"]["key"] = key
-    told = ended(world, "notify-upload-refused", cause=str(refused.value), input=json.dumps(uploaded))
-    notify.handler(told, context)
+    ending = ended(world, "notify-upload-refused", cause=str(refused.value), input=json.dumps(uploaded))
+    notify.handler(ending, context)
     subject, text = world.mails(world.notification_topic)[-1]
     assert subject.isprintable()
     assert all(line.isprintable() for line in text.split("\n"))

@@ -117,16 +117,16 @@ class Local:
         answered = asyncio.run(asyncio.wait_for(self._handle("POST", "/", sent, body, {}), 10))
         status, headers, answer = answered
         assert headers["Content-Type"] == "application/x-amz-json-1.1"
-        told = json.loads(answer)
+        error = json.loads(answer)
         if status == 200:
             return ""
         assert status == 400, answer
         assert re.fullmatch(
-            r"[A-Z]\w+(Exception|Failure|ResourceInUse|NotFound|Exceeded|InUse)", told["__type"]
+            r"[A-Z]\w+(Exception|Failure|ResourceInUse|NotFound|Exceeded|InUse)", error["__type"]
         )
-        assert told["message"]
-        assert "Traceback" not in told["message"]
-        return str(told["__type"])
+        assert error["message"]
+        assert "Traceback" not in error["message"]
+        return str(error["__type"])
 
     def close(self) -> None:
         self._sagemaker.close()

@@ -43,16 +43,16 @@ def refusal(tmp_path: Path, world: World) -> str:
 
 
 def failed(cause: str) -> dict[str, Any]:
-    told = event("notify-failed")
-    told["detail"] |= {"error": "States.TaskFailed", "cause": cause}
-    return told
+    ending = event("notify-failed")
+    ending["detail"] |= {"error": "States.TaskFailed", "cause": cause}
+    return ending
 
 
 def test_the_mail_and_the_metrics_report_a_refusal_and_not_a_failure(
     refusal: str, world: World, context: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = ended(world, "notify-failed", error="States.TaskFailed", cause=cause())
-    notify.handler(told, context)
+    ending = ended(world, "notify-failed", error="States.TaskFailed", cause=cause())
+    notify.handler(ending, context)
     subject, text = world.mails(world.notification_topic)[-1]
     assert subject.startswith("Refused: ")
     assert "\nincoming/large.csv, line 400: has 2 fields; expected 9\n" in text

@@ -17,15 +17,15 @@ ONLY_THE_JOB_TELLS = "has too few rows with horsepower"
 
 def judge(upload: bytes, name: str = KEY) -> str:
     """The message about an upload, "" if it is accepted; fails unless all readers agree."""
-    told = refusal(lambda: check_cars(io.BytesIO(upload), name))
-    assert told == refusal(lambda: read_cars(io.BytesIO(upload), name))
-    assert_fit_for_a_person(told)
+    message = refusal(lambda: check_cars(io.BytesIO(upload), name))
+    assert message == refusal(lambda: read_cars(io.BytesIO(upload), name))
+    assert_fit_for_a_person(message)
     for size in (len(upload) // 3, len(upload) - 1):
-        _assert_head_agrees(upload[: max(size, 0)], name, told)
+        _assert_head_agrees(upload[: max(size, 0)], name, message)
     by_job = _prepare(upload, name)
-    if told or ONLY_THE_JOB_TELLS not in by_job:
-        assert by_job == told
-    return told
+    if message or ONLY_THE_JOB_TELLS not in by_job:
+        assert by_job == message
+    return message
 
 
 def refusal(read: Callable[[], object]) -> str:
@@ -43,10 +43,10 @@ def assert_fit_for_a_person(message: str) -> None:
     assert all(line.isprintable() for line in message.split("\n")), message
 
 
-def _assert_head_agrees(head: bytes, name: str, told: str) -> None:
+def _assert_head_agrees(head: bytes, name: str, message: str) -> None:
     """The head of a good file is good; the first problem in the head is the first problem in the whole file."""
     of_head = refusal(lambda: check_cars(io.BytesIO(head), name, whole=False))
-    assert not of_head or of_head.split("\n")[0] == told.split("\n")[0]
+    assert not of_head or of_head.split("\n")[0] == message.split("\n")[0]
 
 
 def _prepare(upload: bytes, name: str) -> str:
@@ -54,10 +54,10 @@ def _prepare(upload: bytes, name: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path, output = Path(folder) / "upload.csv", Path(folder) / "prepared"
         path.write_bytes(upload)
-        told = refusal(lambda: preprocess(path, file_digest(path), output, "s3://b/p/", name))
-        if told:
+        message = refusal(lambda: preprocess(path, file_digest(path), output, "s3://b/p/", name))
+        if message:
             assert not output.exists()
         else:
             batch = (output / "batch" / "batch.csv").read_bytes()
             assert len(input_fn(batch, "text/csv")) == batch.count(b"\n")
-    return told
+    return message
