@@ -1,4 +1,4 @@
-"""The embedded AWS for every test that needs it: one process for each worker of pytest, on a free port."""
+"""The embedded AWS for every test that needs it: one process per pytest worker, on a free port."""
 
 import json
 import os
@@ -26,15 +26,15 @@ ROOT = Path(__file__).parents[1]
 REGION = "us-east-1"
 START_SECONDS = 60.0
 
-# Examples are small; a slow one only says that the machine was busy.
+# Examples are small; a slow one only means that the machine was busy.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
-# For a night: pytest --hypothesis-profile=thorough -k ...
+# For an overnight run: pytest --hypothesis-profile=thorough -k ...
 settings.register_profile("thorough", parent=settings.get_profile("unhurried"), max_examples=10_000)
 
 
 def pytest_configure() -> None:
-    # A shell lets what it starts in the background ignore these, and children inherit that; tests send them.
+    # A shell makes background processes ignore these signals, and children inherit that; tests send them.
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, handler)
@@ -101,7 +101,7 @@ class Aws:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a process needs in its environment to talk to it."""
+        """The environment variables with which a process talks to it."""
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
             "AWS_ENDPOINT_URL": self.endpoint_url,
@@ -147,7 +147,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
 
 
 def make_role(aws: Aws, name: str) -> None:
-    """A role that every service may act as and that may do everything, for tests that are not about permissions."""
+    """A role that every service may assume and that may do everything, for tests that are not about permissions."""
     services = [f"{service}.amazonaws.com" for service in ("lambda", "sagemaker", "states")]
     trust = {"Effect": "Allow", "Principal": {"Service": services}, "Action": "sts:AssumeRole"}
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
@@ -161,14 +161,14 @@ def _policy(statement: dict[str, Any]) -> str:
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
+    """A free port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def read_line(process: "subprocess.Popen[str]", seconds: float = START_SECONDS) -> str:
-    """The next line of the process's output, empty when it ended or said nothing in time."""
+    """The next line of the process's output, empty if it ended or printed nothing in time."""
     assert process.stdout is not None
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
@@ -176,7 +176,7 @@ def read_line(process: "subprocess.Popen[str]", seconds: float = START_SECONDS) 
 
 
 def eventually(found: Any, seconds: float = 30.0) -> Any:
-    """Call `found` until it returns something true, and return that; fails when the time is over."""
+    """Call `found` until it returns something true, and return that; fails when the time is up."""
     for _ in looks(seconds):
         if value := found():
             return value
@@ -184,7 +184,7 @@ def eventually(found: Any, seconds: float = 30.0) -> Any:
 
 
 def eventually_none(left: Any, seconds: float = 30.0) -> None:
-    """Call `left` until it returns nothing; shows what is left when the time is over."""
+    """Call `left` until it returns nothing; shows what is left when the time is up."""
     found = None
     for _ in looks(seconds):
         if not (found := left()):

@@ -1,4 +1,4 @@
-"""The evaluation of a model that is compared with an approved one, as the job writes it."""
+"""An evaluation of a model that is compared with an approved one, as the job writes it."""
 
 from typing import Any
 

@@ -107,9 +107,9 @@ def _copied(account: Account) -> Seen:
     s3.put_object(Bucket=bucket, Key="from", Body=b"x")
     source = {"Bucket": bucket, "Key": "from"}
     answer = s3.copy_object(Bucket=bucket, Key="to", CopySource=source, ChecksumAlgorithm="SHA256")
-    told = answer["CopyObjectResult"].get("ChecksumSHA256", "")
+    checksum = answer["CopyObjectResult"].get("ChecksumSHA256", "")
     expected = base64.b64encode(hashlib.sha256(b"x").digest()).decode()
-    return Seen.that(told == expected, f"ChecksumSHA256 {told or 'is missing'}")
+    return Seen.that(checksum == expected, f"ChecksumSHA256 {checksum or 'is missing'}")
 
 
 def _refusal(s3: Any, place: dict[str, str], expected: str) -> Seen:

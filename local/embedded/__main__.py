@@ -1,7 +1,7 @@
 """`python -m local.embedded --port 4566 --folder DIR`: serve the embedded AWS until SIGTERM or Ctrl-C.
 
-Prints `ready http://127.0.0.1:4566` when it answers. DIR is its own: it holds the jobs' files, the log and,
-in the file `secret`, the secret access key of the account's root, which no other user can read.
+Prints `ready http://127.0.0.1:4566` when it is ready. DIR is for its use alone: it holds the jobs' files, the
+log and, in the file `secret`, the secret access key of the account's root, which no other user can read.
 """
 
 import argparse
@@ -30,10 +30,10 @@ def main() -> None:
         "--without-iam",
         action="store_true",
         help="let every program on this machine do everything, unsigned or with any credentials, with roles "
-        "that need not exist; web pages are kept out all the same",
+        "that need not exist; web pages are still blocked",
     )
     arguments = parser.parse_args()
-    # Whatever is written here, by jobs and functions too, is for its owner alone.
+    # Only the owner can read the files written here, including those of jobs and functions.
     os.umask(0o077)
     folder = arguments.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)

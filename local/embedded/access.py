@@ -1,7 +1,7 @@
-"""Who may use an embedded AWS: whoever can read the secret in its folder.
+"""Who may use an embedded AWS: anyone who can read the secret in its folder.
 
-The secret is the account root's secret access key, a new one at each start. The pages under /_mpg/ are at an
-address that follows from it and does not give it away.
+The secret is the account root's secret access key, which changes at each start. The address of the pages
+under /_mpg/ is derived from it and does not reveal it.
 """
 
 import hmac
@@ -13,12 +13,12 @@ ROOT_ACCESS_KEY = "test"
 
 
 def new_secret() -> str:
-    """A secret access key that nobody guesses."""
+    """A secret access key that nobody can guess."""
     return secrets.token_urlsafe(30)
 
 
 def keep_secret(folder: Path, secret: str) -> None:
-    """Write the secret where `read_secret` finds it, for the owner of the folder alone."""
+    """Write the secret where `read_secret` finds it, readable only by the owner of the folder."""
     path = _file(folder)
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -1,4 +1,4 @@
-"""What the layers around the emulator share: they read a request's body and hand it on, or answer."""
+"""Shared by the layers around the emulator, which read a request's body and pass it on, or answer."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -17,7 +17,7 @@ async def read_body(receive: Any) -> bytes:
 
 
 def replay(body: bytes, receive: Any) -> Callable[[], Awaitable[Any]]:
-    """A `receive` that gives the body, which was read already, and then goes on as before."""
+    """A `receive` that returns the body, which was already read, and then continues as before."""
     whole = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replayed() -> Any:
@@ -35,6 +35,6 @@ async def answer(send: Any, status: int, headers: Mapping[str, str], body: bytes
 
 
 async def answer_text(send: Any, status: int, content_type: str, text: str) -> None:
-    """Send a text that nobody keeps."""
+    """Send a text that must not be cached."""
     headers = {"content-type": content_type, "cache-control": "no-store", "referrer-policy": "no-referrer"}
     await answer(send, status, headers, text.encode())

@@ -1,4 +1,4 @@
-"""Around the emulator: a request that its sender did not sign is refused, in the words of its service."""
+"""A layer around the emulator that refuses unsigned requests in the words of the called service."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ Response = tuple[int, dict[str, str], bytes]
 
 
 class Refusals(Protocol):
-    """What the emulator answers to a request that is refused."""
+    """The emulator's answer to a refused request."""
 
     def __call__(self, code: str, message: str, scope: Mapping[str, Any]) -> Response: ...
 
@@ -22,9 +22,9 @@ def with_signatures(
     is_public: Callable[[Mapping[str, Any]], bool],
     refusal: Refusals,
 ) -> Application:
-    """`application` for signed requests, for those that `is_public` lets in, and for the pages.
+    """`application` for signed requests, for those that `is_public` allows, and for the pages.
 
-    The pages under /_mpg/ have another guard: their address (local/embedded/doors.py).
+    Another guard protects the pages under /_mpg/: their address (local/embedded/doors.py).
     """
 
     async def verified(scope: Any, receive: Any, send: Any) -> None:

@@ -1,4 +1,4 @@
-"""Bodies that are signed chunk by chunk, as SDKs upload streams to S3.
+"""Bodies that are signed chunk by chunk, as SDKs do when they upload streams to S3.
 
 By https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html and, for the trailing headers,
 https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
@@ -12,12 +12,12 @@ from collections.abc import Callable
 _NOTHING = hashlib.sha256(b"").hexdigest()
 
 
-# Signs a text, given as its lines but for date and scope, which come after the first.
+# Signs a text, given as its lines without date and scope, which follow the first line.
 Sign = Callable[[list[str]], str]
 
 
 def chunks_match(body: bytes, seed: str, sign: Sign, *, trailer: bool) -> bool:
-    """Whether each chunk has the signature that follows from the one before, the first from `seed`."""
+    """Whether each chunk's signature follows from the previous one, and the first from `seed`."""
     previous, start = seed, 0
     while (end := body.find(b"\r\n", start)) >= 0:
         size, _, given = body[start:end].decode("latin-1").partition(";chunk-signature=")

@@ -13,7 +13,7 @@ class Service(Protocol):
 
 
 def model_package_group_handlers(service: Service) -> Mapping[str, Callable[..., Any]]:
-    """Create, update and delete, in the emulator's form: create answers (physical id, attributes)."""
+    """Create, update and delete, in the emulator's form: create returns (physical id, attributes)."""
 
     def describe(name: str) -> tuple[str, dict[str, Any]]:
         group = service.call("DescribeModelPackageGroup", {"ModelPackageGroupName": name})

@@ -1,6 +1,6 @@
-"""What CreateStateMachine and UpdateStateMachine refuse of a definition: unknown resources and fields.
+"""Why CreateStateMachine and UpdateStateMachine refuse a definition: unknown resources and fields.
 
-What the emulator looks at itself, such as the syntax of JSONata, is not here.
+The emulator itself checks the rest, such as the syntax of JSONata.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,7 +12,7 @@ from local.embedded.resources import NOT_SERVED, Resource, not_recognized, read_
 
 
 def find_problem(definition: Mapping[str, Any]) -> str:
-    """The first thing that Step Functions would refuse, in its words; "" if there is nothing."""
+    """The first problem for which Step Functions would refuse it, in its words; "" if there is none."""
     for path, state in _tasks(definition.get("States"), "/States"):
         resource = read_resource(str(state.get("Resource", "")))
         if resource is None:
@@ -28,7 +28,7 @@ def _refused(what: str, path: str) -> str:
 
 
 def _tasks(states: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Every Task state, those in branches and iterations too, and the path to each."""
+    """Every Task state, including those in branches and iterations, and the path to each."""
     for name, state in states.items() if isinstance(states, dict) else ():
         here = f"{path}/{name}"
         if state.get("Type") == "Task":
@@ -50,7 +50,7 @@ def _unknown(resource: Resource, arguments: Any) -> list[str]:
 
 
 def _without_paths(template: Any) -> Any:
-    """Parameters with the names that their fields will have: `Name.$` is `Name`."""
+    """Parameters with the final names of their fields: `Name.$` becomes `Name`."""
     if isinstance(template, dict):
         return {name.removesuffix(".$"): _without_paths(value) for name, value in template.items()}
     return [_without_paths(item) for item in template] if isinstance(template, list) else template

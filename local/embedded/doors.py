@@ -1,8 +1,8 @@
-"""What keeps web pages out: around the whole embedded AWS, before anything else looks at a request.
+"""The layer that blocks web pages: it surrounds the whole embedded AWS and sees every request first.
 
-A page that a developer happens to have open can send requests to 127.0.0.1, and with DNS rebinding under a
-host name of its own. Such a request betrays itself by its Host, Origin or Sec-Fetch-Site, which pages cannot
-choose. The emulator's own doors, such as the one that resets it, are shut for everybody.
+Any page that a developer has open can send requests to 127.0.0.1 and, with DNS rebinding, under its own
+host name. Such a request is recognised by its Host, Origin or Sec-Fetch-Site, which pages cannot
+choose. The emulator's own endpoints, such as the one that resets it, are disabled for everybody.
 """
 
 import hmac
@@ -15,19 +15,19 @@ from local.embedded.asgi import Application, answer_text
 _HERE = re.compile(r"(127\.0\.0\.1|([a-z0-9_-]+\.)*localhost)", re.IGNORECASE)
 _FUNCTION_URL = re.compile(r"[a-z0-9-]+\.lambda-url\.", re.IGNORECASE)
 _EMULATORS = re.compile(r"/(_ministack|_localstack|_aws|_alb)(/|$)|/health$")
-# Where a custom resource's function answers CloudFormation. On AWS, too, whoever knows the address may.
+# Where a custom resource's function answers CloudFormation. On AWS, too, anyone who knows the address may.
 _CUSTOM_RESOURCE = "/_ministack/cfn-response/"
 
 
 def with_doors(port: int, pages: str, application: Application) -> Application:
     """`application` for programs of this machine, for its own pages, and for links that a person opens.
 
-    The paths under /_mpg/ are open below `pages` alone, an address that cannot be guessed.
+    The paths under /_mpg/ are open only below `pages`, an address that cannot be guessed.
     """
 
     async def guarded(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "websocket":
-            # Nothing that is served here speaks it.
+            # Nothing served here speaks it.
             await send({"type": "websocket.close", "code": 1008})
         elif scope["type"] != "http":
             await application(scope, receive, send)
@@ -50,9 +50,9 @@ def _foreign(scope: Any, port: int) -> str:
     hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
     host, _, given = hosts[0].partition(":") if len(hosts) == 1 else ("", "", "")
     if not _HERE.fullmatch(host) or (given or "80") != str(port):
-        return f"The embedded AWS answers under no foreign name. Use http://127.0.0.1:{port}."
+        return f"The embedded AWS does not answer under other names. Use http://127.0.0.1:{port}."
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-    way_out = "The embedded AWS answers no other site's pages. Open the address that `mpg up` printed."
+    way_out = "The embedded AWS does not answer pages of other sites. Open the address that `mpg up` printed."
     if headers.get("origin", f"http://{hosts[0]}") != f"http://{hosts[0]}":
         return f"This request comes from {headers['origin']}. {way_out}"
     site = headers.get("sec-fetch-site", "none")
@@ -62,14 +62,14 @@ def _foreign(scope: Any, port: int) -> str:
 
 
 def _opens_link(scope: Any, host: str, headers: Mapping[str, str]) -> bool:
-    """Whether a person follows a link, in a mail for example, to the pages or to a Function URL."""
+    """Whether a person follows a link, for example in a mail, to the pages or to a Function URL."""
     navigates = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
     linked = scope["path"].startswith("/_mpg/") or _FUNCTION_URL.match(host) is not None
     return scope["method"] == "GET" and navigates == ("navigate", "document") and linked
 
 
 def answers_cloudformation(scope: Mapping[str, Any]) -> bool:
-    """Whether this is a custom resource's answer, which nobody signs."""
+    """Whether this is a custom resource's answer, which is not signed."""
     return scope["method"] == "PUT" and bool(scope["path"].startswith(_CUSTOM_RESOURCE))
 
 

@@ -1,25 +1,25 @@
-"""Faults on demand: calls that fail, hang or break off, wherever in the pipeline they are made.
+"""Fault injection: calls that fail, hang or break off, wherever in the pipeline they are made.
 
 Everything (Lambdas, the state machine's tasks, the local SageMaker and its jobs) talks to the one port of the
 embedded AWS, so a rule there reaches every call. `POST /_mpg/faults` takes a JSON list of rules, which
-replaces the former ones; `GET` shows the rules with how often each was met. A rule has
+replaces the current ones; `GET` shows the rules and how often each has matched. A rule has
 
 | field | meaning |
 |---|---|
-| `operation` | `sagemaker:CreateTransformJob`; `*` stands for anything, as in `s3:*` |
-| `containing` | what the call must have in its path, query or body |
-| `from`, `times` | which of the calls: from this one on (1 is the first), so many; null: all from then on |
+| `operation` | `sagemaker:CreateTransformJob`; `*` matches anything, as in `s3:*` |
+| `containing` | text that the call must have in its path, query or body |
+| `from`, `times` | the first affected call (1 is the first of all) and their number; null: all from then on |
 | `error`, `status`, `message` | the answer, in the service's own protocol; the status has a default |
-| `done` | true: the call is carried out all the same, though its answer is the error |
-| `drop` | the connection breaks: `before` or `after` the call was carried out |
-| `delay` | seconds before that; after a call that is carried out; over when the rules are replaced |
+| `done` | true: the call is executed even though its answer is the error |
+| `drop` | the connection breaks `before` or `after` the call is executed |
+| `delay` | seconds before that, after the call if it is executed; replacing the rules ends the delay |
 
-The first rule whose turn it is decides, and those after it never hear of the call. A rule without `error`,
-`delay` and `drop` changes nothing: it watches, and keeps what it saw in `requests`.
+The first matching rule decides, and later rules do not see the call. A rule without `error`,
+`delay` and `drop` changes nothing: it only watches, and keeps what it saw in `requests`.
 
 `POST /_mpg/quotas` takes the account's quotas, as `SageMaker(quotas=...)` does, and `POST /_mpg/reclaim` the
-`training_job` whose spot instance is taken away, for so many `seconds`. From outside each path has the
-token of the pages in it: `/_mpg/<token>/faults`.
+`training_job` whose spot instance is taken away, and for how many `seconds`. From outside, each path contains
+the token of the pages: `/_mpg/<token>/faults`.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ from local.embedded.asgi import Application, answer, read_body, replay
 from local.embedded.operations import Request, failure
 from local.sagemaker import ServiceError
 
-# Whoever has this in its User-Agent looks on from outside: no rule counts or meets its calls.
+# A client with this in its User-Agent only observes: no rule counts or matches its calls.
 ONLOOKER = "mpg-onlooker"
 _KEPT_REQUESTS = 5_000
 _KEPT_CHARACTERS = 500
@@ -47,7 +47,7 @@ _KEPT_CHARACTERS = 500
 
 @dataclass
 class Rule:
-    """One line of the table above, and what it has met so far."""
+    """A rule as in the table above, and its matches so far."""
 
     operation: str
     containing: str = ""
@@ -55,7 +55,7 @@ class Rule:
     times: int | None = 1
     error: str = ""
     status: int | None = None
-    message: str = "A fault was asked for."
+    message: str = "This fault was injected."
     done: bool = False
     delay: float = 0.0
     drop: Literal["", "before", "after"] = ""
@@ -65,7 +65,7 @@ class Rule:
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> "Rule":
-        """Read a rule. Raises ValueError when it has a field that rules do not have."""
+        """Read a rule. Raises ValueError for an unknown field."""
         fields = {"first" if name == "from" else name: value for name, value in given.items()}
         settable = set(cls.__dataclass_fields__) - {"seen", "applied", "requests"}
         if unknown := set(fields) - settable:
@@ -79,7 +79,7 @@ class Rule:
         return not (self.error or self.delay or self.drop)
 
     def meets(self, operation: str, text: str) -> bool:
-        """Whether this call is the rule's business; counts it."""
+        """Whether the rule matches this call; counts the match."""
         if not fnmatchcase(operation, self.operation) or self.containing not in text:
             return False
         self.seen += 1
@@ -104,13 +104,13 @@ class Faults:
         return [rule.as_json() for rule in self.rules]
 
     def take(self, given: Any) -> None:
-        """Put other rules in force; calls that a former one delays go on. Raises for what are no rules."""
+        """Replace the rules; calls that an old rule delays continue. Raises if these are no rules."""
         self.rules = [Rule.from_json(entry) for entry in given]
         self._replaced.set()
         self._replaced = asyncio.Event()
 
     def rule_for(self, request: Request) -> Rule | None:
-        """The rule that decides about a call."""
+        """The rule that applies to a call."""
         operation, text = request.operation, request.text
         if not operation or ONLOOKER in request.headers.get("user-agent", ""):
             return None
@@ -122,7 +122,7 @@ class Faults:
         return None
 
     async def wait(self, seconds: float) -> None:
-        """Wait, but not longer than the rules of now are in force."""
+        """Wait, but no longer than the current rules are in force."""
         if not seconds:
             return
         with suppress(TimeoutError):
@@ -131,7 +131,7 @@ class Faults:
 
 @dataclass(frozen=True)
 class Door:
-    """What one of the paths under /_mpg/ shows and takes, as JSON."""
+    """One of the paths under /_mpg/, which shows and accepts JSON."""
 
     show: Callable[[], Any]
     take: Callable[[Any], None]
@@ -140,7 +140,7 @@ class Door:
 def with_faults(
     aws: Application, quotas: dict[str, int], reclaim: Callable[[str, float], None]
 ) -> Application:
-    """`aws`, with faults when there are rules, and doors for the rules, for `quotas` and to `reclaim`."""
+    """`aws` with injected faults, and with the paths for the rules, for `quotas` and to `reclaim`."""
     faults = Faults()
     doors = {
         "/_mpg/faults": Door(faults.as_json, faults.take),
@@ -193,13 +193,13 @@ def _request(scope: Any, body: bytes) -> Request:
 
 
 async def _swallow(message: Any) -> None:
-    """A `send` whose answer nobody hears."""
+    """A `send` that drops the response."""
 
 
 def _cut(scope: Any) -> None:
-    """Break the connection that a request came on, without an answer.
+    """Break the connection of a request, without an answer.
 
-    ASGI has no word for this, so the connection is found among this process's sockets by its two addresses.
+    ASGI cannot express this, so the connection is found among this process's sockets by its two addresses.
     """
     ends = (tuple(scope["server"]), tuple(scope["client"]))
     for descriptor in Path("/dev/fd").iterdir():
@@ -213,7 +213,7 @@ def _cut(scope: Any) -> None:
 
 
 async def _control(door: Door, scope: Any, body: bytes, send: Any) -> None:
-    # To POST the answer is what was there before: the last that can be learned of former rules.
+    # The answer to POST is the previous state: the last chance to learn about the old rules.
     before = door.show()
     try:
         if scope["method"] == "POST":
@@ -226,7 +226,7 @@ async def _control(door: Door, scope: Any, body: bytes, send: Any) -> None:
 
 
 def _check_type(scope: Any) -> None:
-    # A web page cannot send this type to another site without asking first, and nobody here says yes.
+    # A web page cannot send this type to another site without a preflight request, which is never granted.
     if (b"content-type", b"application/json") not in scope["headers"]:
         raise ValueError("The content type must be application/json.")
 

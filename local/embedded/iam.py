@@ -1,8 +1,8 @@
-"""What a call needs permission for, where the emulator does not know it, and a record of what was checked.
+"""The permissions that a call needs, where the emulator does not know them, and a record of all checks.
 
-The emulator decides (its own evaluator of policies); this file says which action on which resource a call to
-SageMaker is, which roles it hands over, and keeps every question that was asked, so that
-`GET /_mpg/<token>/permissions` shows which permissions a run used and a test can take each of them away.
+The emulator decides, with its own evaluator of policies. This file says which action on which resource a call
+to SageMaker is and which roles it passes. It also keeps every question that was asked, so that
+`GET /_mpg/<token>/permissions` shows which permissions a run used and a test can remove each of them.
 """
 
 import json
@@ -21,7 +21,7 @@ _IMAGE = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[a-
 
 
 class CannotAssume(Exception):
-    """The role does not exist, or its trust policy does not let the service in."""
+    """The role does not exist, or its trust policy does not allow the service."""
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class Question:
 
     @property
     def role(self) -> str:
-        """The name of the role that asked; the service's name where none did."""
+        """The name of the role that asked, or of the service if no role did."""
         return self.principal.split("/")[1] if ":assumed-role/" in self.principal else self.principal
 
 
 class Questions:
-    """Every different question that was asked, in the order of the first time. Thread-safe."""
+    """Every distinct question, in the order in which it was first asked. Thread-safe."""
 
     def __init__(self) -> None:
         self._asked: dict[tuple[Question, str], int] = {}
@@ -61,7 +61,7 @@ class Questions:
 
 
 def sagemaker_resource(action: str, request: Json, region: str, account: str) -> str:
-    """The ARN on which the caller needs `sagemaker:<action>`; "*" where AWS knows no resource.
+    """The ARN on which the caller needs `sagemaker:<action>`; "*" where the action supports no resource.
 
     By https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemakerai.html
     """
@@ -72,7 +72,7 @@ def sagemaker_resource(action: str, request: Json, region: str, account: str) ->
     group = _text(request.get("ModelPackageGroupName"))
     name = _text(request.get("ModelPackageArn") or request.get("ModelPackageName"))
     if action in {"CreateModelPackage", "ListModelPackages"} and group:
-        # On the group's packages, of which the call names none; a policy that allows them says /*.
+        # Checked on the group's packages, none of which the call names; a policy that allows them says /*.
         return arn(PACKAGE.arn_part, f"{group.rpartition('/')[2]}/*")
     if name:
         return name if name.startswith("arn:") else arn(PACKAGE.arn_part, name)
@@ -90,7 +90,7 @@ def sagemaker_resource(action: str, request: Json, region: str, account: str) ->
 
 
 def passed_roles(request: Any) -> Iterator[str]:
-    """The roles that a request to SageMaker hands over, each of which the caller must be allowed to pass."""
+    """The roles in a request to SageMaker, each of which the caller must be allowed to pass."""
     if not isinstance(request, Mapping):
         return
     for name in ("RoleArn", "ExecutionRoleArn"):
@@ -103,10 +103,10 @@ def passed_roles(request: Any) -> Iterator[str]:
 
 
 def read_for_package(request: Json) -> Iterator[tuple[str, str]]:
-    """What SageMaker reads when a model package is made: action and resource, for each image and artifact.
+    """What SageMaker reads to create a model package: action and resource, for each image and artifact.
 
-    It looks up the image's digest and reads the artifact. AWS documents neither; its own policy for whoever
-    registers models allows just these actions, so they are asked of the caller:
+    It looks up the image's digest and reads the artifact. AWS documents neither, but its own policy for
+    registering models allows just these actions, so the caller needs them:
     https://docs.aws.amazon.com/sagemaker/latest/dg/security-iam-awsmanpol-model-registry.html
     """
     for container in _containers(request):
@@ -126,7 +126,7 @@ def _containers(request: Json) -> list[Json]:
 
 
 def volume_keys(request: Any) -> Iterator[str]:
-    """The keys under which a request to SageMaker puts the volumes of its instances."""
+    """The keys with which a request to SageMaker encrypts the volumes of its instances."""
     if isinstance(request, list):
         for item in request:
             yield from volume_keys(item)

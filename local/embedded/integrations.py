@@ -1,15 +1,15 @@
-"""What a task's Resource does: calls to the embedded AWS, under the state machine's role.
+"""What a task's Resource does: calls to the embedded AWS, with the state machine's role.
 
 | Resource | what happens |
 |---|---|
-| a function's ARN | Invoke; the result is what the function returned |
-| an activity's ARN | a worker gets the task, and says what came of it |
-| `states:::<service>:<action>` | the call; refused when it has a field that the integration does not know |
+| a function's ARN | Invoke; the result is the function's return value |
+| an activity's ARN | a worker gets the task and reports its result |
+| `states:::<service>:<action>` | the call; refused if it has a field that the integration does not know |
 | `states:::aws-sdk:<service>:<action>` | any call of the SDK |
-| `....sync` | the call, then wait for the job or execution; one that ends badly fails the task, described |
+| `....sync` | the call, then wait for the job or execution; if that fails, so does the task, described |
 | `....waitForTaskToken` | the call, then wait for the token |
 
-A function's error fails the task with the error's own name.
+A function's error fails the task under the error's own name.
 """
 
 import json
@@ -43,7 +43,7 @@ _JOBS: dict[str, tuple[JobKind, str, str]] = {
     ),
     "createTransformJob": ("transform", "TransformJobName", "TransformJobStatus"),
 }
-# How often a waiting task looks whether its execution was stopped, or how another execution gets on.
+# How often a waiting task checks whether its execution was stopped, or the status of another execution.
 _LOOK_SECONDS = 0.5
 
 
@@ -64,7 +64,7 @@ class AwsIntegrations:
         self._offer = offer
 
     def call(self, call: TaskCall) -> Any:
-        """Carry the task out; raises TaskError."""
+        """Execute the task; raises TaskError."""
         resource = read_resource(call.resource)
         if resource is None:
             raise TaskError("States.Runtime", not_recognized(call.resource))
@@ -152,7 +152,7 @@ def _wait_for_token(call: TaskCall) -> Any:
 
 
 def _wait(look: Callable[[float], Any], call: TaskCall) -> Any:
-    """What `look` returns; it waits so many seconds for it, then raises TimeoutError."""
+    """The result of `look`, which waits for so many seconds and then raises TimeoutError."""
     while call.still_wanted():
         try:
             return look(min(_LOOK_SECONDS, call.seconds_left()))

@@ -1,12 +1,12 @@
-"""How an execution goes from state to state, to its end or to where a redrive takes it up again.
+"""How an execution goes from state to state, until it ends or can be redriven.
 
 It follows the Amazon States Language (https://states-language.net) in both query languages and, for
 redrives, https://docs.aws.amazon.com/step-functions/latest/dg/redrive-executions.html: a redriven execution
-enters the state it ended in again, with that state's input and the variables of then. That is why it cannot
-get out of a Fail state.
+re-enters the state in which it ended, with that state's input and variables, so it cannot
+leave a Fail state.
 
-Tasks and the plain states of JSONata are here; Map, Parallel and the plain states of JSONPath are the
-emulator's, which comes back for every task inside them.
+Tasks and the plain states of JSONata are here. The emulator runs Map, Parallel and the plain states of
+JSONPath, and calls back for every task inside them.
 """
 
 import logging
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class Stopped(Exception):
-    """The execution ended while one of its states was at work."""
+    """The execution ended while one of its states was running."""
 
 
 class Steps(Execution, Protocol):
@@ -33,14 +33,14 @@ class Steps(Execution, Protocol):
         """Run a Map or Parallel state."""
 
     def follow_paths(self, state: Mapping[str, Any]) -> tuple[Any, str | None]:
-        """Run a Pass, Choice, Wait or Succeed state of JSONPath, or raise what a Fail state says."""
+        """Run a Pass, Choice, Wait or Succeed state of JSONPath, or raise a Fail state's error."""
 
 
 class Journey(Steps, Protocol):
-    """An execution, or one of its branches, as far as the walk through the states is concerned."""
+    """An execution or one of its branches, as far as moving through the states is concerned."""
 
     def position(self) -> tuple[str | None, Any]:
-        """The state to enter next (None: the end is reached), and its input."""
+        """The state to enter next (None at the end), and its input."""
 
     def enter(self, name: str, state: Mapping[str, Any], state_input: Any) -> None: ...
     def leave(self, name: str, state: Mapping[str, Any], output: Any, following: str | None) -> None: ...
@@ -54,7 +54,7 @@ class Ending(Journey, Protocol):
 
 
 def run_machine(definition: Mapping[str, Any], execution: Ending, integrations: Integrations) -> None:
-    """Take the execution from where it is to its end, unless it is stopped on the way. Never raises."""
+    """Run the execution from its current position to its end, unless it is stopped. Never raises."""
     try:
         execution.succeed(walk(definition["States"], execution, integrations))
     except Stopped:
@@ -72,7 +72,7 @@ def _fail(execution: Ending, failure: TaskError) -> None:
 
 
 def walk(states: Mapping[str, Any], journey: Journey, integrations: Integrations) -> Any:
-    """Go through states to the last one's output. Raises TaskError, and Stopped."""
+    """Run states up to the last one's output. Raises TaskError and Stopped."""
     while True:
         if not journey.is_running():
             raise Stopped
@@ -91,7 +91,7 @@ def walk(states: Mapping[str, Any], journey: Journey, integrations: Integrations
 def run_state(
     state: Mapping[str, Any], state_input: Any, steps: Steps, integrations: Integrations
 ) -> tuple[Any, str | None]:
-    """Run one state to its output and the name of the next one (None at the end). Raises TaskError."""
+    """Run one state; returns its output and the name of the next one (None at the end). Raises TaskError."""
     if not steps.uses_jsonata(state) and (holder := _find_assign(state)):
         raise TaskError(
             "States.Runtime", f"Assign in a JSONPath state ({holder}) is not supported by the embedded AWS."

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-# The address of a Lambda Function URL on AWS, as the embedded Lambda hands it out as well.
+# The address of a Lambda Function URL on AWS, which the embedded Lambda uses as well.
 _FUNCTION_URL = re.compile(r"https://([a-z0-9]{32})\.lambda-url\.([a-z0-9-]+)\.on\.aws/")
-# What SNS writes when a message has no subject.
+# SNS's subject for a message without one.
 _DEFAULT_SUBJECT = "AWS Notification Message"
 
 
@@ -26,7 +26,7 @@ class Mail:
 
 
 class Mailbox:
-    """Keeps mails, oldest first, their links to Function URLs led to `port` of this machine."""
+    """Keeps mails, oldest first, and points their links to Function URLs at `port` of this machine."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -35,7 +35,7 @@ class Mailbox:
         self._lock = threading.Lock()
 
     def deliver(self, *, to: str, topic_arn: str, subject: str, text: str) -> None:
-        """Put a mail into the box, its links made to work on this machine."""
+        """Put a mail into the box, with links that work on this machine."""
         with self._lock:
             self._mails.append(
                 Mail(

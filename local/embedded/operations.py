@@ -1,7 +1,7 @@
-"""Which AWS operation an HTTP request calls, and how that service says that the call failed.
+"""Which AWS operation an HTTP request calls, and how that service reports a failed call.
 
-The three protocols tell the operation in different places: a header (JSON), the form (query), or method and
-path (REST). For the last ones botocore's service models know which path is which operation.
+The three protocols name the operation in different places: a header (JSON), the form (query), or method and
+path (REST). For REST, botocore's service models map paths to operations.
 """
 
 import json
@@ -14,9 +14,9 @@ from urllib.parse import parse_qs, unquote, unquote_plus
 from xml.sax.saxutils import escape
 
 _SIGNED_FOR = re.compile(r"Credential=[^/]*/\d+/[^/]*/([^/]+)/aws4_request")
-# The services whose operations are told by method and path.
+# The services that name the operation by method and path.
 _REST = {"s3", "lambda"}
-# What these codes come with; any other comes with 400.
+# The HTTP status of these codes; any other code has 400.
 _STATUSES = {
     "InternalError": 500,
     "InternalFailure": 500,
@@ -43,13 +43,13 @@ class Request:
 
     @property
     def service(self) -> str:
-        """The name in the signature, such as `states`; empty for a request that is not signed."""
+        """The service in the signature, such as `states`; empty for an unsigned request."""
         found = _SIGNED_FOR.search(self.headers.get("authorization", ""))
         return found[1] if found else ""
 
     @property
     def operation(self) -> str:
-        """Such as `sagemaker:CreateTransformJob`; empty when it calls none."""
+        """The operation, such as `sagemaker:CreateTransformJob`; empty if there is none."""
         if target := self.headers.get("x-amz-target"):
             name = target.rpartition(".")[2]
         elif self.service in _REST:
@@ -60,7 +60,7 @@ class Request:
 
     @property
     def text(self) -> str:
-        """What the call is about, in plain characters: path, query and, but for S3's data, the body."""
+        """The call's content as plain text: path, query and, except for S3's data, the body."""
         source = unquote(self.headers.get("x-amz-copy-source", ""))
         if self.service == "s3":
             return " ".join(filter(None, [self.path, unquote_plus(self.query), source]))
@@ -70,7 +70,7 @@ class Request:
 
 
 def failure(request: Request, code: str, message: str, status: int | None = None) -> Response:
-    """The answer with which the request's service reports an error, as its clients understand it."""
+    """The response with which the request's service reports an error to its clients."""
     status = status or _STATUSES.get(code, 400)
     if "x-amz-target" in request.headers:
         content_type = request.headers.get("content-type", "application/x-amz-json-1.1")
@@ -111,7 +111,7 @@ def _rest_operation(request: Request) -> str:
         and operation.query <= given
         and operation.headers <= set(request.headers)
     ]
-    # CopyObject is a PutObject with one header more.
+    # CopyObject is a PutObject with an additional header.
     best = max(fitting, key=lambda operation: len(operation.query | operation.headers), default=None)
     return best.name if best else ""
 
@@ -139,7 +139,7 @@ def _read_operation(model: Any) -> _RestOperation:
 
 
 def _needed(shape: Any) -> dict[str, frozenset[str]]:
-    """The names of the query parameters and of the headers that a request cannot do without."""
+    """The names of the required query parameters and headers of a request."""
     members = [shape.members[name].serialization for name in shape.required_members] if shape else []
     return {
         place: frozenset(member["name"] for member in members if member.get("location") == place)

@@ -1,6 +1,6 @@
-"""The request fields that Step Functions' optimized integrations know; any other is refused.
+"""The request fields that Step Functions' optimized integrations accept; any other is refused.
 
-The page of each integration lists them
+AWS's page about each integration lists them
 (https://docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html); those of SageMaker,
 nested ones too, are in `sagemaker_members`.
 """
@@ -39,9 +39,9 @@ _FIELDS: Mapping[str, frozenset[str]] = {
 
 
 def unknown_fields(service: str, action: str, arguments: Any) -> list[str]:
-    """The fields that the integration would refuse, in order; all of them for an unknown action.
+    """The fields that the integration would refuse, in order; all fields for an unknown action.
 
-    What is still to be computed, such as "{% ... %}", is taken for granted.
+    Values that are still to be computed, such as "{% ... %}", are accepted.
     """
     if not isinstance(arguments, Mapping):
         return []

@@ -25,9 +25,9 @@ pre { overflow-wrap: anywhere; white-space: pre-wrap; }
 
 
 def render(mails: Sequence[Mapping[str, Any]], executions: Sequence[Mapping[str, Any]]) -> str:
-    """The whole page, newest first. It loads itself anew every few seconds; no scripts.
+    """The whole page, newest first. It reloads every few seconds, without scripts.
 
-    `mails` as the mailbox gives them, oldest first. An execution has `name`, `status`, `started_at`,
+    `mails` as the mailbox returns them, oldest first. An execution has `name`, `status`, `started_at`,
     `stopped_at`, `file`, `outcome` and `error`; the last four may be None.
     """
     return f"""<!doctype html>
@@ -90,5 +90,5 @@ def _with_links(text: str) -> str:
 
 
 def _time(moment: object) -> str:
-    # ISO 8601 as it is in the data, cut to seconds: the page needs no time zone of its own.
+    # ISO 8601 as in the data, cut to seconds: the page needs no time zone.
     return escape(str(moment).replace("T", " ")[:19]) if moment else ""

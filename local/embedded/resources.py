@@ -1,4 +1,4 @@
-"""What a Task's Resource names, and whether Step Functions knows it.
+"""What a Task's Resource names, and whether Step Functions supports it.
 
 | Resource | service, action, pattern |
 |---|---|
@@ -51,7 +51,7 @@ OPTIMIZED: Mapping[str, frozenset[str]] = {
     "ecs:runTask": frozenset({_PLAIN, SYNC, TOKEN}),
     "states:startExecution": frozenset({_PLAIN, SYNC, SYNC_JSON, TOKEN}),
 }
-# Optimized on AWS, too; neither the emulator nor this package serves them.
+# Also optimized on AWS, but neither the emulator nor this package supports them.
 NOT_SERVED = frozenset(
     {"apigateway", "athena", "batch", "bedrock", "codebuild", "databrew", "eks", "elasticmapreduce"}
     | {"emr-containers", "emr-serverless", "glue", "http", "mediaconvert"}
@@ -60,7 +60,7 @@ NOT_SERVED = frozenset(
 
 @dataclass(frozen=True)
 class Resource:
-    """A Task's Resource, taken apart."""
+    """A Task's Resource, parsed."""
 
     service: str
     action: str = ""
@@ -69,7 +69,7 @@ class Resource:
 
     @property
     def waits_for_token(self) -> bool:
-        """Whether somebody else says what came of it; an activity's worker does so, too."""
+        """Whether somebody else reports the result, as an activity's worker also does."""
         return self.pattern == TOKEN or self.service == "activity"
 
     @property
@@ -94,7 +94,7 @@ def read_resource(text: str) -> Resource | None:
 
 
 def not_recognized(text: str) -> str:
-    """How Step Functions refuses a Resource."""
+    """Step Functions' message for an unknown Resource."""
     return (
         f"The resource provided {text} is not recognized. The value is not a valid resource ARN, or the "
         "resource is not available in this region."

@@ -24,7 +24,7 @@ class Service(Protocol):
 
 
 class Refusal(Protocol):
-    """Asks whether the caller of a request may do something else besides; the reason if not."""
+    """Checks whether the caller of a request may also do something else; returns the reason if not."""
 
     def __call__(
         self,
@@ -37,15 +37,15 @@ class Refusal(Protocol):
 
 @dataclass(frozen=True)
 class Permissions:
-    """What has to be asked about a call, besides whether the caller may do it on its resource."""
+    """The checks of a call, besides whether the caller may do it on its resource."""
 
     resource: Callable[[str, Mapping[str, Any]], str]
     refusal: Refusal
-    # Makes credentials of a role that a request hands over; raises CannotAssume.
+    # Creates credentials of a role that a request passes; raises CannotAssume.
     assume: Callable[[str], Any]
-    # Whether a grant on a key, by its ARN, can be made as a role, which is how SageMaker encrypts a volume.
+    # Whether a role can create a grant on a key, by its ARN, with which SageMaker encrypts a volume.
     may_grant: Callable[[str, str], bool]
-    # Whether there is an object in S3, by its ARN.
+    # Whether an object exists in S3, by its ARN.
     exists: Callable[[str], bool]
 
 
@@ -69,13 +69,13 @@ def sagemaker_handler(service: Service, permissions: Permissions) -> Handler:
 def _refused(
     service: Service, action: str, headers: Mapping[str, str], body: bytes, permissions: Permissions
 ) -> tuple[str, str] | None:
-    """Code and message when the call must not go on."""
+    """Code and message if the call is refused."""
     try:
         request = json.loads(body or b"{}")
     except (ValueError, RecursionError):
-        return "SerializationException", "The request is no JSON."
+        return "SerializationException", "The request is not JSON."
     if not isinstance(request, dict):
-        return "SerializationException", "The request is no JSON object."
+        return "SerializationException", "The request is not a JSON object."
     roles = sorted(set(passed_roles(request))) if action.startswith("Create") else []
     read = list(read_for_package(request)) if action == "CreateModelPackage" else []
     asked: list[tuple[str, str, dict[str, str]]] = [(*each, {}) for each in read]
@@ -104,7 +104,7 @@ def _refused(
 def _refused_key(
     service: Service, request: Mapping[str, Any], roles: list[str], permissions: Permissions
 ) -> tuple[str, str] | None:
-    """The same, of a key for the volumes of the instances."""
+    """The same, for a key of the instances' volumes."""
     for key in sorted(set(volume_keys(request))):
         for role in roles or _role_of_model(service, request):
             if not permissions.may_grant(role, key):
@@ -114,7 +114,7 @@ def _refused_key(
 
 
 def _role_of_model(service: Service, request: Mapping[str, Any]) -> list[str]:
-    """A transform job acts as the role of its model; none if there is no such model."""
+    """The role of a transform job, which is its model's; none if there is no such model."""
     try:
         return [service.call("DescribeModel", {"ModelName": request.get("ModelName")})["ExecutionRoleArn"]]
     except ServiceError:
@@ -136,7 +136,7 @@ def _answer(service: Service, action: str, body: bytes) -> Response:
 
 
 def _headers() -> dict[str, str]:
-    # A new one each time: the emulator adds the response's own length to it.
+    # A new dict each time: the emulator adds the response's length to it.
     return {"Content-Type": "application/x-amz-json-1.1"}
 
 

@@ -1,12 +1,12 @@
-"""The members of each shape that Step Functions' SageMaker integration knows, nested ones too.
+"""The members of each shape that Step Functions' SageMaker integration accepts, including nested ones.
 
-Step Functions lists the actions and their parameters, not what may stand inside them
-(https://docs.aws.amazon.com/step-functions/latest/dg/connect-sagemaker.html). It refuses what it does not
-know at any depth, such as `key` in a tag
-(https://github.com/aws/aws-step-functions-data-science-sdk-python/issues/200). What follows is SageMaker's
-API of botocore 1.20.49 (April 2021), the month of the youngest field that AWS's own generators of state
-machines emit (`Environment` of a training job, by the CDK), less the top-level fields that no list and no
-generator has. A member left out by mistake fails a test on a laptop; one let through by mistake would fail a
+Step Functions lists the actions and their parameters, but not their nested members
+(https://docs.aws.amazon.com/step-functions/latest/dg/connect-sagemaker.html). It refuses unknown members
+at any depth, such as `key` in a tag
+(https://github.com/aws/aws-step-functions-data-science-sdk-python/issues/200). The table below is SageMaker's
+API of botocore 1.20.49 (April 2021), the month of the newest field that AWS's own generators of state
+machines emit (`Environment` of a training job, by the CDK), without the top-level fields that no list and no
+generator has. A member missing here by mistake fails a test on a laptop; one accepted by mistake would fail a
 run on AWS.
 """
 

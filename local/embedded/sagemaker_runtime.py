@@ -1,4 +1,4 @@
-"""What SageMaker's signing name is used for besides its JSON API: REST calls, each with a path of its own."""
+"""The REST calls under SageMaker's signing name, besides its JSON API, each with its own path."""
 
 import json
 import re
@@ -23,10 +23,10 @@ def answer_rest(
     resource_of: Callable[[str, Mapping[str, Any]], str],
     refusal: Callable[[str, str], str | None],
 ) -> Response:
-    """There are no endpoints here, so each is one that AWS does not find either.
+    """There are no endpoints here, so the answer is AWS's for an unknown endpoint.
 
-    `resource_of` names the resource of an action and its request, `refusal` says why the caller may not take
-    an action on a resource.
+    `resource_of` names the resource of an action and its request; `refusal` says why the caller may not
+    perform an action on a resource.
     """
     found = _INVOCATIONS.fullmatch(path)
     if not found:

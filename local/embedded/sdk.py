@@ -1,4 +1,4 @@
-"""What Step Functions calls the services, actions and members of the SDK.
+"""Step Functions' names for the services, actions and members of the SDK.
 
 It takes the names from the AWS SDK for Java 2: services by their ids in lower case (`cloudwatchlogs`, `sfn`),
 members in Pascal case with a leading acronym lowered (`DbClusterArn`).
@@ -19,14 +19,14 @@ from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, St
 from botocore.session import Session
 
 Naming = Callable[[str], str]
-# Where a service's model tells its id: near its begin, so that four hundred models need not be read whole.
+# A service's model has its id near the beginning, so four hundred models need not be read completely.
 _HEAD_BYTES = 4096
 _SERVICE_ID = re.compile(r'"serviceId"\s*:\s*"([^"]+)"')
 
 
 @cache
 def services() -> Mapping[str, str]:
-    """Step Functions' name of every service of the SDK, and botocore's name of it."""
+    """Step Functions' name of every service of the SDK, with botocore's name for it."""
     found = {}
     for model in Path(botocore.__file__).parent.glob("data/*/*/service-2.json.gz"):
         with gzip.open(model) as content:
@@ -44,7 +44,7 @@ def service_model(service: str) -> ServiceModel:
 
 
 def operation(service: str, action: str) -> OperationModel | None:
-    """The operation of `aws-sdk:<service>:<action>`; None where the SDK has none."""
+    """The operation of `aws-sdk:<service>:<action>`; None if the SDK has none."""
     if service not in services():
         return None
     model = service_model(services()[service])
@@ -63,7 +63,7 @@ def pascal(name: str) -> str:
 
 
 def _lowered(name: str) -> str:
-    # All capitals that the name begins with, but for the one that begins the next word.
+    # All leading capitals, except the one that begins the next word.
     acronym = re.match(r"[A-Z]+(?![a-z])|[A-Z]", name)
     return name[: acronym.end()].lower() + name[acronym.end() :] if acronym else name
 
@@ -76,7 +76,7 @@ def members(shape: Any, name: Naming) -> dict[str, tuple[str, Any]]:
 
 
 def unknown_members(shape: Any, arguments: Any, name: Naming) -> Iterator[str]:
-    """What arguments name that the API does not have; nested ones too."""
+    """Members of the arguments that the API does not have, including nested ones."""
     match shape, arguments:
         case StructureShape(), dict():
             known = members(shape, name)
@@ -105,13 +105,13 @@ def to_request(shape: Any, arguments: Any, name: Naming) -> Any:
         case MapShape(), dict():
             return {key: to_request(shape.value, item, name) for key, item in arguments.items()}
         case _, dict() | list() if getattr(shape, "type_name", "") in {"string", "blob"}:
-            # A text that is JSON may be given as the JSON itself.
+            # Where the API expects JSON text, a task may give the JSON itself.
             return json.dumps(arguments)
     return arguments
 
 
 def to_result(shape: Any, answer: Any, name: Naming) -> Any:
-    """An answer of the API as a task's result: bodies as text, times as ISO 8601."""
+    """A response of the API as a task's result: bodies as text, times as ISO 8601."""
     match shape, answer:
         case StructureShape(), dict():
             known = dict(shape.members)

@@ -1,4 +1,4 @@
-"""Puts the embedded AWS together and serves it."""
+"""Assembles the embedded AWS and serves it."""
 
 import asyncio
 import json
@@ -48,7 +48,7 @@ class EmbeddedAws:
 def build(
     port: int, folder: Path, *, quotas: Mapping[str, int] | None = None, enforce_iam: bool = True
 ) -> EmbeddedAws:
-    """Wire everything up, without listening yet. Once a process: ministack's state is global."""
+    """Wire everything up, without listening yet. Only once per process: ministack's state is global."""
     secret = new_secret()
     keep_secret(folder, secret)
     seams.configure(port, folder, secret, enforce_iam=enforce_iam)
@@ -144,9 +144,9 @@ def _page(mailbox: Mailbox) -> str:
 
 
 async def serve(aws: EmbeddedAws, port: int, ready: Callable[[], None]) -> None:
-    """Listen on 127.0.0.1 until SIGTERM or SIGINT. Calls `ready` when requests are taken.
+    """Listen on 127.0.0.1 until SIGTERM or SIGINT. Calls `ready` once it accepts requests.
 
-    Raises OSError when somebody else listens there.
+    Raises OSError if the port is in use.
     """
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
@@ -155,7 +155,7 @@ async def serve(aws: EmbeddedAws, port: int, ready: Callable[[], None]) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, stop.set)
-    # Bound here: a stranger on the port is noticed before anything says "ready".
+    # Bound here, so that a port in use is noticed before anything says "ready".
     listener = socket.create_server(("127.0.0.1", port), backlog=256)
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
@@ -168,7 +168,7 @@ async def serve(aws: EmbeddedAws, port: int, ready: Callable[[], None]) -> None:
     aws.sagemaker.start()
     ready()
     await asyncio.wait({serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
-    # A request that is under way, such as a page whose function runs, does not hold up the end.
+    # A request in progress, such as a page whose function is running, does not delay the end.
     await asyncio.wait({serving}, timeout=SHUTDOWN_SECONDS)
     if serving.done():
         serving.result()

@@ -1,4 +1,4 @@
-"""A task's call to a service of the embedded AWS, under the state machine's role."""
+"""A task's call to a service of the embedded AWS, with the state machine's role."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -16,7 +16,7 @@ from local.embedded.task_errors import TaskError, optimized_error, sdk_error
 from local.embedded.tasks import TaskCall
 
 Credentials = Callable[[str], Mapping[str, str]]
-# botocore's names of the services whose integrations are optimized, where they differ.
+# botocore's names of the services with optimized integrations, where they differ.
 _BOTOCORE_NAMES = {"states": "stepfunctions"}
 
 
@@ -30,7 +30,7 @@ class ServiceCalls:
         self.client = cache(self._new_client)
 
     def invoke(self, function: str, payload: Any, call: TaskCall, **more: Any) -> dict[str, Any]:
-        """Invoke a function: the response, its payload read. A function's error is raised by its name."""
+        """Invoke a function; returns the response, payload read. Raises a function's error by its name."""
         request = {**more, "FunctionName": function, "Payload": json.dumps(payload)}
         try:
             response = self.client("lambda", call.role_arn).invoke(**request)
@@ -96,7 +96,7 @@ class ServiceCalls:
 
 
 def refuse_unknown(fields: list[str], call: TaskCall) -> None:
-    """Raise what Step Functions does for a call with fields that it does not know."""
+    """Raise Step Functions' error for a call with unknown fields."""
     if fields:
         raise TaskError(
             "States.Runtime",

@@ -1,9 +1,9 @@
-"""Every request's signature is verified, by botocore's own signer, before anything else looks at the request.
+"""Verifies every request's signature, with botocore's own signer, before anything else sees the request.
 
 By https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html and, for S3,
 https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html: in the header or in the
-query (presigned), of the account's root, of users and of role sessions, bodies that are hashed, unsigned (S3
-alone) or signed chunk by chunk. Older and asymmetric signatures are refused.
+query (presigned); by the account's root, users and role sessions; with bodies that are hashed, unsigned (S3
+only) or signed chunk by chunk. Older and asymmetric signatures are refused.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ from botocore.credentials import ReadOnlyCredentials
 
 from local.embedded.chunks import chunks_match
 
-# How far from now a request may be dated, and how long a presigned URL may be good for.
+# How far a request's date may be from now, and how long a presigned URL may be valid.
 SKEW = timedelta(minutes=15)
 LONGEST = timedelta(days=7)
 
@@ -47,7 +47,7 @@ SecretOf = Callable[[str, str], str]
 
 
 class Refused(Exception):
-    """The request is not let in: the code, by its name in the JSON services, and the message."""
+    """The request is refused: the code, by its name in the JSON services, and the message."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -57,7 +57,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Received:
-    """A request as it came, but for the case of its headers' names."""
+    """A request as received, except for the case of its headers' names."""
 
     method: str
     raw_path: str
@@ -66,13 +66,13 @@ class Received:
     body: bytes
 
     def header(self, name: str) -> str:
-        """The header's value; several are joined, as they are signed."""
+        """The header's value; several values are joined, as in the signature."""
         return ",".join(value for each, value in self.headers if each == name)
 
 
 @dataclass(frozen=True)
 class Signature:
-    """What a request says about how it was signed."""
+    """What a request says about its signature."""
 
     access_key: str
     date: str
@@ -83,7 +83,7 @@ class Signature:
     timestamp: str
     token: str
     lifetime: timedelta | None = None
-    """Of a presigned URL; None for a signature in the header."""
+    """Lifetime of a presigned URL; None for a signature in the header."""
 
 
 def is_signed(request: Received) -> bool:
@@ -93,7 +93,7 @@ def is_signed(request: Received) -> bool:
 
 
 def verify(request: Received, secret_of: SecretOf, now: datetime) -> None:
-    """Raises Refused unless whom the request names has signed it, all of it, just now."""
+    """Raises Refused unless the caller that the request names has signed all of it, just now."""
     found = _read(request)
     _check_time(found, now)
     payload = _payload_hash(request, found)
@@ -115,7 +115,7 @@ def verify(request: Received, secret_of: SecretOf, now: datetime) -> None:
 
 
 def _as_signed(request: Received, found: Signature, payload: str) -> AWSRequest:
-    """The request as its sender had it when they signed it."""
+    """The request as it was when its sender signed it."""
     query: Any = [(name, value) for name, value in _query(request) if name != "X-Amz-Signature"]
     signed = AWSRequest(
         method=request.method,
@@ -128,7 +128,7 @@ def _as_signed(request: Received, found: Signature, payload: str) -> AWSRequest:
 
 
 class _AsSigned:
-    """Takes the headers that the client has signed, rather than those that botocore would sign."""
+    """Uses the headers that the client has signed instead of those that botocore would sign."""
 
     def headers_to_sign(self, request: Any) -> Any:
         return request.context["signed_headers"]
@@ -146,7 +146,7 @@ def _read(request: Received) -> Signature:
     names = [name.lower() for name, _ in _query(request) if name.lower() in _IN_QUERY]
     authorization = request.header("authorization")
     if len(set(names)) < len(names) or (names and authorization):
-        raise Refused("IncompleteSignature", "A request is signed once, in its header or in its query.")
+        raise Refused("IncompleteSignature", "A request must be signed once, in its header or in its query.")
     found = _in_header(request, authorization) if authorization else _in_query(dict(_query(request)))
     if not (found.date and found.timestamp):
         raise Refused("IncompleteSignature", "Credential or X-Amz-Date is missing or incomplete.")
@@ -182,7 +182,7 @@ def _in_query(query: Mapping[str, str]) -> Signature:
 
 
 def _scope(credential: str) -> tuple[str, str, str, str]:
-    """Access key, date, region and service; nothing of one that is not whole."""
+    """Access key, date, region and service; all empty if one is missing."""
     match credential.split("/"):
         case [access_key, date, region, service, "aws4_request"]:
             return access_key, date, region, service
@@ -199,9 +199,9 @@ def _check_time(found: Signature, now: datetime) -> None:
     try:
         at = datetime.strptime(found.timestamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
     except ValueError:
-        raise Refused("IncompleteSignature", "X-Amz-Date is no date.") from None
+        raise Refused("IncompleteSignature", "X-Amz-Date is not a date.") from None
     if found.date != found.timestamp[:8]:
-        raise Refused("CredentialDateMismatch", "The date in Credential is not that of X-Amz-Date.")
+        raise Refused("CredentialDateMismatch", "The date in Credential differs from X-Amz-Date.")
     if at > now + SKEW:
         raise Refused("RequestTimeTooSkewed", f"Signature not yet current: {found.timestamp}")
     if found.lifetime is None and at < now - SKEW:
@@ -211,7 +211,7 @@ def _check_time(found: Signature, now: datetime) -> None:
 
 
 def _signed_headers(request: Received, found: Signature) -> Any:
-    """The headers that were signed. Those that say what is to be done must be among them."""
+    """The headers that were signed. Those that determine the operation must be among them."""
     binding = {name for name, _ in request.headers if name == "host" or name.startswith("x-amz-")}
     if not binding <= set(found.signed_headers):
         raise Refused("SignatureDoesNotMatch", "A Host or x-amz-* header is not signed.")

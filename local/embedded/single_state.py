@@ -1,4 +1,4 @@
-"""TestState: one state, once, with the resource that it names or with a mocked result.
+"""TestState: runs one state once, with its own resource or with a mocked result.
 
 https://docs.aws.amazon.com/step-functions/latest/dg/test-state-isolation.html
 """
@@ -24,13 +24,13 @@ def why_not_testable(state: Mapping[str, Any], *, mocked: bool) -> str:
     if resource is None:
         return not_recognized(str(state.get("Resource")))
     if not mocked and (resource.pattern or resource.waits_for_token):
-        return f"{state['Resource']} can only be tested with a mock: TestState waits for nothing."
+        return f"{state['Resource']} can only be tested with a mock, because TestState does not wait."
     return ""
 
 
 @dataclass
 class Watched:
-    """Integrations that note what was asked and answered; a mock answers in the resource's place."""
+    """Integrations that record requests and results; a mock answers in place of the resource."""
 
     inner: Integrations
     mock: Mapping[str, Any]
@@ -39,8 +39,8 @@ class Watched:
     def call(self, call: TaskCall) -> Any:
         self.seen["arguments"] = call.arguments
         if "errorOutput" in self.mock:
-            told = self.mock["errorOutput"]
-            raise TaskError(told.get("error", ""), told.get("cause", ""))
+            given = self.mock["errorOutput"]
+            raise TaskError(given.get("error", ""), given.get("cause", ""))
         result = json.loads(self.mock["result"]) if "result" in self.mock else self.inner.call(call)
         self.seen["result"] = result
         return result
@@ -49,9 +49,9 @@ class Watched:
 def try_state(
     state: Mapping[str, Any], state_input: Any, steps: Steps, integrations: Integrations, retries: int
 ) -> dict[str, Any]:
-    """Status, output and next state, or error and cause, as TestState answers them.
+    """Status, output and next state, or error and cause, as TestState returns them.
 
-    `retries` says how often the state's retrier has tried it already.
+    `retries` is the number of retries so far.
     """
     try:
         if state["Type"] == "Task":

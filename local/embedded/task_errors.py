@@ -1,4 +1,4 @@
-"""How a failed task is named: Step Functions gives each integration its own error names."""
+"""The error names of failed tasks, which Step Functions chooses per integration."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from local.embedded.sdk import sdk_name
 
-# What an optimized integration's errors begin with.
+# The prefix of an optimized integration's errors.
 _PREFIXES = {
     "dynamodb": "DynamoDB",
     "ecs": "ECS",
@@ -19,7 +19,7 @@ _PREFIXES = {
     "states": "StepFunctions",
 }
 _ACRONYM = re.compile(r"[A-Z]+(?![a-z])")
-# What an optimized SageMaker task calls by name; anything else is AmazonSageMakerException.
+# The errors that an optimized SageMaker task names; any other is AmazonSageMakerException.
 _SAGEMAKER_NAMED = {"ResourceLimitExceeded", "ResourceInUse", "ResourceNotFound", "ConflictException"}
 
 

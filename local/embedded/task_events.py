@@ -1,6 +1,6 @@
-"""What the history tells of a task: https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html
+"""A task's events in the history: https://docs.aws.amazon.com/step-functions/latest/apireference/API_HistoryEvent.html
 
-A function or an activity that is named as the Resource itself has events of its own kind; every other task
+A function or an activity that is itself the Resource has its own kinds of events; every other task
 has the TaskScheduled, TaskStarted, TaskSubmitted, ... of its integration.
 """
 
@@ -26,7 +26,7 @@ class TaskEvents:
         self._state = ""
 
     def scheduled(self, arguments: Any, limit: float | None) -> None:
-        """The attempt begins, with these arguments and so many seconds at most."""
+        """The attempt begins, with these arguments and this time limit in seconds."""
         given = "parameters" if self._kind == "Task" else "input"
         details = {given: json.dumps(arguments)}
         if self._kind != "Task":
@@ -36,7 +36,7 @@ class TaskEvents:
             self._add("Started", {})
 
     def submitted(self, response: Any) -> None:
-        """The service has taken the request; the task waits for the end."""
+        """The service has accepted the request; the task waits for the end."""
         if self._kind == "Task":
             self._add("Submitted", {"output": json.dumps(response)})
 
@@ -45,7 +45,7 @@ class TaskEvents:
         self._add("Succeeded", {"output": json.dumps(result)})
 
     def failed(self, failure: TaskError) -> None:
-        """The attempt ended badly, if it began at all."""
+        """The attempt failed, if it began at all."""
         what = "TimedOut" if failure.error == "States.Timeout" else "Failed"
         if what == "Failed" and self._state == "Started" and self._kind == "Task" and self._resource.pattern:
             what = "SubmitFailed"

@@ -2,8 +2,8 @@
 
 It follows https://docs.aws.amazon.com/step-functions/latest/dg/concepts-error-handling.html where the
 emulator's own task execution does not: each attempt has its own task token, `TimeoutSeconds` may be an
-expression, `MaxDelaySeconds` and `JitterStrategy` count, a Lambda that raises under `.waitForTaskToken` fails
-the task, a stopped execution lets go of its task, and payloads over 256 KiB are refused.
+expression, `MaxDelaySeconds` and `JitterStrategy` are respected, a Lambda that raises under
+`.waitForTaskToken` fails the task, a stopped execution releases its task, payloads over 256 KiB are refused.
 """
 
 import json
@@ -22,20 +22,20 @@ MAX_PAYLOAD_BYTES = 256 * 1024
 
 
 class Callback(Protocol):
-    """A task token that is waiting for SendTaskSuccess or SendTaskFailure."""
+    """A task token that waits for SendTaskSuccess or SendTaskFailure."""
 
     token: str
 
     def wait(self, seconds: float) -> Any:
-        """The result that was sent; raises TaskError when a failure was, TimeoutError when nothing came."""
+        """The result that was sent; raises TaskError for a failure, TimeoutError if nothing arrives."""
 
     def close(self) -> None:
-        """Nobody waits any more: whoever sends a result from now on is told that the token is unknown."""
+        """Stop waiting: later results are refused because the token is unknown."""
 
 
 @dataclass(frozen=True)
 class TaskCall:
-    """One attempt of one Task state, ready to be carried out."""
+    """One attempt of one Task state, ready to be executed."""
 
     state: str
     resource: str
@@ -45,35 +45,35 @@ class TaskCall:
     callback: Callback | None
     still_wanted: Callable[[], bool]
     submitted: Callable[[Any], None] = lambda response: None
-    """Says that the service has taken the request, with its response, and that the waiting begins."""
+    """Reports that the service has accepted the request, with its response, and that the wait begins."""
 
     def seconds_left(self) -> float:
-        """Until the task's time limit; a year when it has none."""
+        """Seconds until the task's time limit; a year if it has none."""
         return 31_536_000.0 if self.deadline is None else max(0.0, self.deadline - time.monotonic())
 
     def timed_out(self) -> TaskError:
-        """What Step Functions raises when the task's time limit is over."""
+        """Step Functions' error when the task exceeds its time limit."""
         return TaskError("States.Timeout", f"The task {self.state} did not end within its TimeoutSeconds.")
 
 
 class Language(Protocol):
-    """A state's QueryLanguage, with the state's input and the variables of now."""
+    """A state's QueryLanguage, with the state's input and the current variables."""
 
     def arguments(self, state: Mapping[str, Any]) -> Any:
-        """What is sent to the resource."""
+        """The request to the resource."""
 
     def output(self, state: Mapping[str, Any], result: Any) -> Any:
-        """The state's output, once its result is there; assigns variables as well."""
+        """The state's output from its result; assigns variables as well."""
 
     def caught(self, catcher: Mapping[str, Any], error: Mapping[str, str]) -> Any:
-        """The same, where a Catch took the error."""
+        """The same, after a Catch has caught the error."""
 
     def number(self, state: Mapping[str, Any], field: str) -> float | None:
-        """A field of the state such as TimeoutSeconds, whichever way it is given; None without it."""
+        """A field of the state such as TimeoutSeconds, in either of its forms; None without it."""
 
 
 class Execution(Protocol):
-    """What a running execution offers to its states."""
+    """The interface of a running execution for its states."""
 
     context: dict[str, Any]
     role_arn: str
@@ -86,7 +86,7 @@ class Execution(Protocol):
 
 
 class Integrations(Protocol):
-    """Carries out what a task's Resource names."""
+    """Executes what a task's Resource names."""
 
     def call(self, call: TaskCall) -> Any:
         """The task's result; raises TaskError."""
@@ -95,9 +95,9 @@ class Integrations(Protocol):
 def run_task(
     state: Mapping[str, Any], execution: Execution, integrations: Integrations
 ) -> tuple[Any, str | None]:
-    """Run a Task state to its output and the name of the next state (None at the end).
+    """Run a Task state; returns its output and the name of the next state (None at the end).
 
-    Raises TaskError when neither Retry nor Catch takes the failure.
+    Raises TaskError if neither Retry nor Catch matches the failure.
     """
     attempts: dict[int, int] = {}
     while True:
@@ -113,8 +113,8 @@ def run_task(
 def attempt(
     state: Mapping[str, Any], execution: Execution, integrations: Integrations
 ) -> tuple[TaskCall, Any]:
-    """Try a Task state once: the call that was made, and the state's output. Raises TaskError."""
-    # A resource that Step Functions does not know was refused with the definition.
+    """Try a Task state once; returns the call and the state's output. Raises TaskError."""
+    # Unknown resources were already refused with the definition.
     resource = read_resource(state["Resource"]) or Resource("unknown")
     callback = execution.open_callback() if resource.waits_for_token else None
     events = TaskEvents(execution.record, state["Resource"], resource)
@@ -172,7 +172,7 @@ def _retry(
 
 
 def find_retrier(state: Mapping[str, Any], failure: TaskError) -> tuple[int, Mapping[str, Any] | None]:
-    """The first retrier that takes the failure, and which one it is."""
+    """The index of the first retrier that matches the failure, and the retrier itself."""
     for index, retrier in enumerate(state.get("Retry", [])):
         if matches(retrier["ErrorEquals"], failure.error):
             return index, retrier
@@ -186,7 +186,7 @@ def _delay(retrier: Mapping[str, Any], done: int) -> float:
 
 
 def catch(state: Mapping[str, Any], execution: Execution, failure: TaskError) -> tuple[Any, str]:
-    """Output and next state where a Catch takes the failure; raises it again where none does."""
+    """Output and next state from the Catch that matches the failure; re-raises it if none does."""
     error = {"Error": failure.error, "Cause": failure.cause}
     for catcher in state.get("Catch", []):
         if matches(catcher["ErrorEquals"], failure.error):
@@ -194,12 +194,12 @@ def catch(state: Mapping[str, Any], execution: Execution, failure: TaskError) ->
     raise failure
 
 
-# Errors that States.ALL does not take either: the execution itself is broken.
+# Errors that not even States.ALL matches: the execution itself is broken.
 _NEVER_CAUGHT = {"States.DataLimitExceeded", "States.Runtime"}
 
 
 def matches(names: list[str], error: str) -> bool:
-    """Whether a Retry or Catch with these names takes the error."""
+    """Whether a Retry or Catch with these names matches the error."""
     if error in names:
         return True
     if "States.ALL" in names:
@@ -208,7 +208,7 @@ def matches(names: list[str], error: str) -> bool:
 
 
 def check_size(payload: Any) -> None:
-    """Raises TaskError for what is larger than Step Functions hands on."""
+    """Raises TaskError for a payload that is larger than Step Functions allows."""
     size = len(json.dumps(payload, separators=(",", ":")).encode())
     if size > MAX_PAYLOAD_BYTES:
         raise TaskError(

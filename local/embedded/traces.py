@@ -1,4 +1,4 @@
-"""X-Ray as somebody sees it whose functions have sent no trace: the embedded AWS collects none."""
+"""X-Ray without any traces, because the embedded AWS collects none."""
 
 import json
 import time
@@ -11,7 +11,7 @@ Response = tuple[int, dict[str, str], bytes]
 async def answer_xray(
     method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
 ) -> Response:
-    """The reads that `sam logs --include-traces` and `sam traces` make; anything else is refused."""
+    """Answers the reads of `sam logs --include-traces` and `sam traces`; anything else is refused."""
     asked = json.loads(body or b"{}")
     answers: dict[str, dict[str, Any]] = {
         "/TraceSummaries": {"TraceSummaries": [], "TracesProcessedCount": 0, "ApproximateTime": time.time()},

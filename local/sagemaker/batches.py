@@ -1,4 +1,4 @@
-"""Sends what jobs tell the world, in batches and never in a job's way."""
+"""Sends the logs and events of jobs in batches, without ever delaying a job."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _log = logging.getLogger(__name__)
 
 
 class Batches(Generic[Item]):
-    """Gives items to `deliver` on a thread of its own, in order, many at a time.
+    """Passes items to `deliver` on a separate thread, in order, many at a time.
 
-    `delay` is how long the first item of a batch waits for company. What `deliver` raises is logged and
-    forgotten: logs and events are best effort, as in AWS.
+    `delay` is how long the first item of a batch waits for others. Exceptions from `deliver` are logged and
+    dropped, because logs and events are best effort, as in AWS.
     """
 
     def __init__(self, deliver: Callable[[list[Item]], None], *, delay: float, size: int, name: str) -> None:
@@ -30,11 +30,11 @@ class Batches(Generic[Item]):
         self._thread.start()
 
     def put(self, item: Item) -> None:
-        """Take an item; returns at once."""
+        """Queue an item; returns at once."""
         self._queue.put(item)
 
     def close(self, timeout: float = 5.0) -> None:
-        """Send what is left. Idempotent."""
+        """Send the remaining items. Idempotent."""
         if not self._closing.is_set():
             self._closing.set()
             self._queue.put(None)

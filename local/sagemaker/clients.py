@@ -16,14 +16,14 @@ _CONFIG = Config(
     retries={"max_attempts": 2},
     connect_timeout=5,
     max_pool_connections=32,
-    # Checksums are for networks; everything here stays on one machine.
+    # Checksums protect against network errors; everything here stays on one machine.
     request_checksum_calculation="when_required",
     response_checksum_validation="when_required",
 )
 
 
 class Clients:
-    """Clients of one endpoint, made once for each service and set of credentials. Thread-safe."""
+    """Clients of one endpoint, created once for each service and set of credentials. Thread-safe."""
 
     def __init__(self, endpoint_url: str, region: str, credentials: Credentials) -> None:
         self.endpoint_url = endpoint_url
@@ -41,7 +41,7 @@ class Clients:
         """A client that acts as the role."""
         credentials = self.credentials(role_arn)
         key = (service, *sorted(credentials.values()))
-        # botocore's session is not thread-safe while it makes a client.
+        # botocore's session is not thread-safe while it creates a client.
         with self._lock:
             if key not in self._clients:
                 make: Any = self._session.client
@@ -51,7 +51,7 @@ class Clients:
             return self._clients[key]
 
     def warm_up(self, *services: str) -> None:
-        """Read the services' models now, which makes the first client of a service slow."""
+        """Read the services' models now; otherwise the first client of each service is slow to create."""
         for service in services:
             with self._lock:
                 make: Any = self._session.client

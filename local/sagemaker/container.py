@@ -1,4 +1,4 @@
-"""A job's private /opt/ml: a folder on this machine that stands for the one in a container."""
+"""A job's private /opt/ml: a folder on this machine that represents the one in a container."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ class Container:
         (self.root / "output").mkdir()
 
     def path(self, inside: str) -> Path:
-        """The place on this machine of a path in the container."""
+        """The path on this machine of a path in the container."""
         return self.root / inside.removeprefix(_ML).lstrip("/")
 
     def there(self, text: str) -> str:
-        """What a job said, with /opt/ml in place of its folder, whose name is not hidden from every job."""
+        """A job's message, with /opt/ml in place of its folder, whose name some jobs can see."""
         return text.replace(str(self.root), _ML)
 
     def write_json(self, relative: str, content: Any) -> None:
-        """Write one of the files that SageMaker lays into a container."""
+        """Write one of the files that SageMaker puts into a container."""
         path = self.root / relative
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content))
 
     def message(self, relative: str, size: int = 1024) -> str:
-        """The first bytes of a file in which a job says how it went; empty if there is none."""
+        """The first bytes of a file in which a job reports its outcome; empty if there is none."""
         try:
             with (self.root / relative).open("rb") as file:
                 text = file.read(size).decode(errors="ignore")
@@ -73,7 +73,7 @@ class Container:
             raise JobFailed(f"ClientError: Failed to extract model data archive: {error}") from error
 
     def remove(self) -> None:
-        """Delete the folder with everything in it, also what a job made read-only."""
+        """Delete the folder with everything in it, including what a job made read-only."""
         shutil.rmtree(self.folder, onerror=_make_writable)
 
 

@@ -1,4 +1,4 @@
-"""What SageMaker fills in when a request leaves it out, so that Describe shows it."""
+"""SageMaker's defaults for members that a request leaves out, which Describe shows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _S3_INPUT = {
 
 
 def with_defaults(action: str, request: Json) -> Json:
-    """A copy of a request of valid shape, with the defaults of its action."""
+    """A copy of a validly shaped request, with the defaults of its action."""
     filled = _fill(copy.deepcopy(request), _DEFAULTS.get(action, {}))
     if action == "CreateProcessingJob":
         for each in filled.get("ProcessingInputs", []):

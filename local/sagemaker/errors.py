@@ -1,10 +1,10 @@
-"""What the local SageMaker says when it refuses a request or when a job goes wrong."""
+"""The errors of the local SageMaker for refused requests and failed jobs."""
 
 from __future__ import annotations
 
 
 class ServiceError(Exception):
-    """An answer of the API that is an error.
+    """An error response of the API.
 
     `code` is the error's name as clients see it (`ValidationException`), `message` its text and
     `status` the HTTP status.
@@ -22,7 +22,7 @@ class JobFailed(Exception):
 
 
 class JobStopped(Exception):
-    """Ends a job as Stopped: somebody stopped it, or its time was up."""
+    """Ends a job as Stopped: somebody stopped it, or it reached its time limit."""
 
     def __init__(self, *, timed_out: bool = False) -> None:
         super().__init__("time limit" if timed_out else "stop request")
@@ -30,14 +30,14 @@ class JobStopped(Exception):
 
 
 class InstanceReclaimed(Exception):
-    """The spot instance under a job was taken away; the job begins anew on another one."""
+    """A job's spot instance was reclaimed; the job restarts on another one."""
 
 
 def invalid(message: str) -> ServiceError:
-    """The request is understood and refused."""
+    """The request is valid JSON but refused."""
     return ServiceError("ValidationException", message)
 
 
 def unsupported(what: str) -> ServiceError:
-    """SageMaker can do it, this one cannot; `what` begins the sentence."""
+    """SageMaker supports it, the local one does not; `what` begins the sentence."""
     return invalid(f"{what} not supported by the local SageMaker.")

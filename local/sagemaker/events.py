@@ -1,4 +1,4 @@
-"""State changes, told to EventBridge."""
+"""State changes, sent to EventBridge."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from local.sagemaker.kinds import PACKAGE, Json
 from local.sagemaker.store import Record, Store
 from local.sagemaker.validation import output_members
 
-# What Describe tells of a job, and no documented event does.
+# Members of a job's description that no documented event has.
 _NOT_IN_EVENTS = {"ExitMessage"}
-# Takes at most ten entries, as EventBridge's PutEvents does.
+# Takes at most ten entries, like EventBridge's PutEvents.
 Publish = Callable[[Sequence[Json]], None]
 
 
@@ -23,11 +23,11 @@ class Events:
 
     def __init__(self, publish: Publish, store: Store) -> None:
         self._store = store
-        # No delay: somebody may be waiting for the first one.
+        # No delay, because somebody may be waiting for the first event.
         self._batches: Batches[Json] = Batches(publish, delay=0.0, size=10, name="sagemaker-events")
 
     def tell(self, record: Record, updated: Sequence[str] = ()) -> None:
-        """Send the event of a resource as it is now. `updated` names the fields that an update changed."""
+        """Send the event of a resource's current state. `updated` names the fields that an update changed."""
         detail = self.detail(record)
         if updated:
             detail["UpdatedModelPackageFields"] = list(updated)
@@ -41,11 +41,11 @@ class Events:
         self._batches.put(entry)
 
     def close(self) -> None:
-        """Send what is left."""
+        """Send the remaining events."""
         self._batches.close()
 
     def detail(self, record: Record) -> Json:
-        """What the event says of a resource as it is now.
+        """The event's detail about a resource in its current state.
 
         By the samples of https://docs.aws.amazon.com/sagemaker/latest/dg/automating-sagemaker-with-eventbridge.html
         """
@@ -60,7 +60,7 @@ class Events:
 
 
 def _with_times(shape: Any, value: Any, tell: Callable[[float], Any]) -> Any:
-    """A value of this shape with its times told as the event tells them."""
+    """A value of this shape with its times in the event's format."""
     if shape.type_name == "timestamp":
         return tell(value)
     if shape.type_name == "structure":
@@ -69,11 +69,11 @@ def _with_times(shape: Any, value: Any, tell: Callable[[float], Any]) -> Any:
 
 
 def _milliseconds(seconds: float) -> int:
-    """As the events of jobs tell times."""
+    """The time format of the events of jobs."""
     return int(seconds * 1000)
 
 
 def _text(seconds: float) -> str:
-    """As the events of model packages do."""
+    """The time format of the events of model packages."""
     moment = dt.datetime.fromtimestamp(seconds, dt.UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

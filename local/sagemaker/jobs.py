@@ -1,4 +1,4 @@
-"""What every job has in common: its record, its folder, its log, its process, and the way it ends."""
+"""What all jobs have in common: a record, a folder, a log, a process, and an end."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from local.sagemaker.store import Record, Store
 
 _log = logging.getLogger(__name__)
 
-# What Docker and SageMaker report for a process that was killed.
+# The exit code that Docker and SageMaker report for a killed process.
 KILLED = 137
 LONGEST_REASON = 1024
 LAST_LINES = 20
@@ -34,7 +34,7 @@ LAST_LINES = 20
 
 @dataclass(frozen=True)
 class Backend:
-    """Everything that jobs work with."""
+    """The services that jobs use."""
 
     store: Store
     workers: WarmWorkers
@@ -46,16 +46,16 @@ class Backend:
 
 
 class Job:
-    """One job that runs, on a thread of its own."""
+    """One running job, on its own thread."""
 
     def __init__(self, backend: Backend, record: Record, role_arn: str) -> None:
         self.backend = backend
         self.record = record
         self.role_arn = role_arn
         self.stopping = threading.Event()
-        # While its instance is taken away: the seconds until there is another one.
+        # Set when the instance is reclaimed: the seconds until another one is available.
         self._without_instance: float | None = None
-        # Called with every line the job prints, on the thread that reads them.
+        # Called with every line of the job's output, on the thread that reads them.
         self.on_line: Callable[[str], None] = lambda line: None
         self._process: Process | None = None
         self._folder = backend.folder / f"{record.kind.name}-{record.key}-{secrets.token_hex(4)}"
@@ -65,14 +65,14 @@ class Job:
 
     @property
     def container(self) -> Container:
-        """The job's /opt/ml, made when it is first asked for."""
+        """The job's /opt/ml, created on first use."""
         if self._container is None:
             self._container = Container(self._folder)
         return self._container
 
     @property
     def fields(self) -> Json:
-        """The job's fields. Read only; change them by `update`."""
+        """The job's fields. Read-only; change them with `update`."""
         return self.record.fields
 
     @property
@@ -82,13 +82,13 @@ class Job:
         return Storage(client, self.role_arn, self.backend.store.region)
 
     def update(self, changes: Mapping[str, object], *, event: bool = False) -> None:
-        """Change fields of the job, and send its event if wanted."""
+        """Change fields of the job, and send its event if requested."""
         self.backend.store.update(self.record, changes)
         if event:
             self.backend.events.tell(self.record)
 
     def log(self, line: str, part: str = "") -> None:
-        """Write a line to the job's log stream, or to the one whose name goes on with `part`."""
+        """Write a line to the job's log stream, or to the one whose name ends with `part`."""
         self.backend.logs.write(replace(self._stream, name=self._stream.name + part), line)
 
     def say(self, line: str) -> None:
@@ -97,8 +97,8 @@ class Job:
         self.backend.notes.add(line)
 
     def failure(self, begin: str, said: str, end: str = "") -> JobFailed:
-        """The end of a job whose program failed. Its reason is what the program said, or else the last lines
-        that it printed, between what SageMaker says."""
+        """The failure of a job's program. Its reason is the program's message, or else the last lines of its
+        output, between SageMaker's own words."""
         room = LONGEST_REASON - len(begin) - len(end)
         return JobFailed(begin + (said[:room] or "\n".join(self._last_lines)[-room:]) + end)
 
@@ -113,12 +113,12 @@ class Job:
         self._end_process()
 
     def reclaim(self, seconds: float) -> None:
-        """Take the job's instance away; there is another one after `seconds`. Returns at once."""
+        """Reclaim the job's instance; another one is available after `seconds`. Returns at once."""
         self._without_instance = seconds
         self._end_process()
 
     def leave_instance(self) -> float:
-        """Forget everything that was done on the instance that was taken away; seconds until the next one."""
+        """Discard everything on the reclaimed instance; returns the seconds until the next one."""
         seconds, self._without_instance = self._without_instance or 0.0, None
         self.close()
         self._container = self._process = None
@@ -201,10 +201,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Work:
-    """How a kind of job is done.
+    """How to run one kind of job.
 
-    `run` does it; it ends by returning, `JobFailed` or `JobStopped`. `last_fields` gives what changes
-    together with the final status, from the job, that status and whether its time was up.
+    `run` ends by returning, or by raising `JobFailed` or `JobStopped`. `last_fields` returns the changes that
+    accompany the final status, from the job, that status and whether it timed out.
     """
 
     run: Callable[[Job], None]

@@ -1,4 +1,4 @@
-"""What differs between SageMaker's resources when everything else is the same."""
+"""The differences between SageMaker's kinds of resources."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ TERMINAL = frozenset({"Completed", "Failed", "Stopped"})
 class Kind:
     """One kind of resource.
 
-    `stem` is what its members begin with (`TrainingJob` in `TrainingJobName`), `missing` and
-    `duplicate` are AWS's error codes and texts, with {name} and {arn} to be filled in; `no_job_to_stop` is
+    `stem` is the prefix of its members (`TrainingJob` in `TrainingJobName`), `missing` and
+    `duplicate` are AWS's error codes and texts, with placeholders {name} and {arn}; `no_job_to_stop` is
     the text of Stop where it has one of its own.
     """
 
@@ -155,7 +155,7 @@ def instances_of(definition: Json) -> Json:
 
 
 def memory_of(instance_type: str) -> int | None:
-    """Bytes of memory of an instance type's size class; None where the family is not known."""
+    """Bytes of memory of an instance type's size class; None for an unknown family."""
     _, family, size = [*instance_type.split("."), "", ""][:3]
     gib_of_large = {"t": 8, "m": 8, "c": 4, "r": 16}.get(family[:1])
     if gib_of_large is None or not family[1:2].isdigit():

@@ -1,4 +1,4 @@
-"""Starts jobs, stops them, and forgets them."""
+"""Starts, stops and deletes jobs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from local.sagemaker.tuning import counters, tuning_work
 
 
 class Launcher:
-    """The Create, Stop and Delete actions of jobs. Each job runs on a thread of its own."""
+    """The Create, Stop and Delete actions of jobs. Each job runs on its own thread."""
 
     def __init__(self, backend: Backend, registry: Registry, quotas: Mapping[str, int]) -> None:
         self._backend = backend
@@ -42,7 +42,7 @@ class Launcher:
     def create_tuning(self, request: Json) -> Json:
         """CreateHyperParameterTuningJob."""
         config = request["HyperParameterTuningJobConfig"]
-        # A summary shows these two outside of the configuration.
+        # A summary shows these two outside the configuration.
         shown = {"Strategy": config["Strategy"], "ResourceLimits": config["ResourceLimits"]}
         work = tuning_work(self._start_trial)
         role = request["TrainingJobDefinition"]["RoleArn"]
@@ -74,7 +74,7 @@ class Launcher:
         return {}
 
     def reclaim(self, name: str, seconds: float) -> None:
-        """Take the spot instance of a training job away."""
+        """Reclaim the spot instance of a training job."""
         with self._store.lock:
             record = self._store.get(TRAINING, name)
             if record.ended or not record.fields.get("EnableManagedSpotTraining"):
@@ -82,7 +82,7 @@ class Launcher:
             self._running[record.arn][0].reclaim(seconds)
 
     def delete(self, kind: Kind, request: Json) -> Json:
-        """Forget a job that has ended."""
+        """Delete a job that has ended."""
         with self._store.lock:
             record = self._store.get(kind, request[kind.name_field])
             if not record.ended:
@@ -91,7 +91,7 @@ class Launcher:
         return {}
 
     def close(self) -> None:
-        """Stop every job and wait until it is over, ten seconds at most. Idempotent."""
+        """Stop every job and wait for its end, ten seconds at most. Idempotent."""
         with self._store.lock:
             self._closed = True
             running = list(self._running.values())
@@ -125,7 +125,7 @@ class Launcher:
     def _carry_out(self, job: Job, work: Work) -> None:
         carry_out(job, work)
         with self._store.lock:
-            # Its name may be free again, and taken.
+            # Its name may have been freed and reused.
             if self._running.get(job.record.arn, (None,))[0] is job:
                 del self._running[job.record.arn]
 

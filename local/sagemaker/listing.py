@@ -1,4 +1,4 @@
-"""The List actions: filters, order and pages. Which members a summary has is read from botocore's model."""
+"""The List actions: filters, order and pages. The members of a summary come from botocore's model."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _TIMES = {
 def list_page(action: str, records: Iterable[Record], request: Json) -> Json:
     """The response of a List action over all resources of its kind.
 
-    A page is taken first and filtered then, as SageMaker does it: a page can be short, or empty, although its
+    As in SageMaker, a page is taken first and filtered afterwards. It can be short or empty although its
     NextToken leads to more (https://github.com/boto/boto3/issues/2521).
     """
     kind, sort_by, order = LISTS[action]
@@ -76,12 +76,12 @@ def list_page(action: str, records: Iterable[Record], request: Json) -> Json:
 def paginate(
     items: list[Item], request: Json, size: int, identity: Callable[[Item], str]
 ) -> tuple[list[Item], str | None]:
-    """The page that a request's NextToken and MaxResults ask for, and the token of the next one."""
+    """The page for a request's NextToken and MaxResults, and the token of the next page."""
     start = 0
     if token := request.get("NextToken"):
         last, number = _read_token(token)
         ids = [identity(item) for item in items]
-        # The item a page ended with may be gone by now; its place is then the best guess.
+        # The last item of the previous page may be gone; then its position is the best guess.
         start = ids.index(last) + 1 if last in ids else number
     end = start + int(request.get("MaxResults", size))
     if end >= len(items):
@@ -99,7 +99,7 @@ def _read_token(token: str) -> tuple[str, int]:
 
 
 def _belongs(record: Record, request: Json) -> bool:
-    """Whether a resource is of the tuning job, the group or the type that is listed."""
+    """Whether a resource belongs to the listed tuning job, group or type."""
     fields = record.fields
     if tuning_job := request.get("HyperParameterTuningJobName"):
         return bool(fields.get("TuningJobName") == tuning_job)

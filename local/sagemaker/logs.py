@@ -1,4 +1,4 @@
-"""What jobs print, in CloudWatch Logs."""
+"""The output of jobs, in CloudWatch Logs."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Stream:
 
 
 class Logs:
-    """Writes lines to log streams, which it makes. Never raises and never waits."""
+    """Writes lines to log streams and creates these. Never raises and never waits."""
 
-    # Limits of PutLogEvents: 10,000 events and 1 MB a call, 256 KB an event.
+    # Limits of PutLogEvents: 10,000 events and 1 MB per call, 256 KB per event.
     _SIZE = 2_000
     _LINE = 50_000
 
@@ -46,7 +46,7 @@ class Logs:
             self._batches.put((stream, now, line[start : start + self._LINE] or " "))
 
     def close(self) -> None:
-        """Send what is left."""
+        """Send the remaining lines."""
         self._batches.close()
 
     def _send(self, batch: list[tuple[Stream, int, str]]) -> None:
@@ -67,7 +67,7 @@ class Logs:
         if stream in self._made:
             return
         group = {"logGroupName": stream.group}
-        # A job does not know what another role's job has made.
+        # A job does not know what another role's job has created.
         if not any((made.group, made.role_arn) == (stream.group, stream.role_arn) for made in self._made):
             _once(client.create_log_group, group)
         _once(client.create_log_stream, group | {"logStreamName": stream.name})

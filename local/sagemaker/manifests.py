@@ -1,6 +1,6 @@
 """The file behind a data source of the type `ManifestFile`.
 
-Its form is documented at https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_S3DataSource.html.
+Its format is documented at https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_S3DataSource.html.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 
 class BadManifest(Exception):
-    """The content is no manifest; the text says what is wrong."""
+    """The content is not a manifest; the text says what is wrong."""
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """Which objects an input consists of: the URI of each is the prefix with a name behind it."""
+    """The objects of an input: each URI is the prefix followed by a name."""
 
     prefix: str
     names: tuple[str, ...]

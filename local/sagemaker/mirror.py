@@ -10,14 +10,14 @@ from types import TracebackType
 from local.sagemaker.errors import JobFailed
 from local.sagemaker.storage import Storage, join_uri
 
-# How often is looked for files that changed.
+# Seconds between checks for changed files.
 SECONDS = 1.0
 
 
 class Mirror:
-    """While entered, uploads what is new in a folder; at the end once more.
+    """While entered, uploads new files of a folder, and once more at the end.
 
-    What was there on entry counts as uploaded. A failed upload is tried again; if the last one fails, and
+    Files that exist on entry count as uploaded. A failed upload is retried; if the last one fails and
     nothing else did, it raises `JobFailed`.
     """
 
@@ -52,14 +52,14 @@ class Mirror:
     def _upload(self) -> None:
         for path, version in sorted(self._files().items()):
             if self._uploaded.get(path) != version:
-                # The job may have deleted it by now.
+                # The job may have deleted it in the meantime.
                 with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
                     uri = join_uri(self._uri, path.relative_to(self._folder).as_posix())
                     self._storage.upload(file, uri, self._kms_key)
                     self._uploaded[path] = version
 
     def _files(self) -> dict[Path, tuple[int, int]]:
-        """Every file with what tells that it has changed."""
+        """Every file, with the values that show a change."""
         found = {}
         for path in self._folder.rglob("*"):
             with contextlib.suppress(FileNotFoundError):

@@ -6,10 +6,10 @@ import functools
 
 import regex
 
-# Java's `.` stops at every one of these, Python's only at a line feed.
+# Java's `.` matches none of these, Python's excludes only the line feed.
 _ANY = r"[^\n\r\u0085\u2028\u2029]"
 _ASCII_CLASSES = {"d": "0-9", "w": "a-zA-Z0-9_", "s": r" \t\n\x0b\f\r"}
-# Java writes characters beyond the first plane as surrogate pairs, which Python's strings do not have.
+# Java represents characters beyond the first plane as surrogate pairs, which Python's strings do not have.
 _ASTRAL = (r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF")
 
 

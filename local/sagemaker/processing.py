@@ -35,7 +35,7 @@ def _run(job: Job) -> None:
 
 
 def _target(job: Job, output: Json) -> tuple[Storage, Path, str, str | None]:
-    """From where an output is uploaded, to which URI, under which key."""
+    """The storage, folder, URI and key of an output's upload."""
     key = job.fields.get("ProcessingOutputConfig", {}).get("KmsKeyId")
     return job.storage, job.container.path(output["LocalPath"]), output["S3Uri"], key
 

@@ -1,4 +1,4 @@
-"""Account quotas: how many instances of a type may work for a kind of job at the same time."""
+"""Account quotas: how many instances of a type a kind of job may use at the same time."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from local.sagemaker.store import Store
 
 
 def usage(kind: Kind, fields: Json) -> tuple[str, int]:
-    """The quota a job falls under, by its name in Service Quotas, and how many instances the job takes."""
+    """The quota of a job, by its name in Service Quotas, and the number of instances that the job needs."""
     if kind is PROCESSING:
         config = fields["ProcessingResources"]["ClusterConfig"]
         return f"{config['InstanceType']} for processing job usage", config["InstanceCount"]
@@ -27,14 +27,14 @@ def usage(kind: Kind, fields: Json) -> tuple[str, int]:
 
 
 def check_quota(kind: Kind, fields: Json, store: Store, quotas: Mapping[str, int]) -> None:
-    """Raise `ResourceLimitExceeded` if a new job would go beyond its quota. Call it with the lock held."""
+    """Raise `ResourceLimitExceeded` if a new job would exceed its quota. Call it with the lock held."""
     name, wanted = usage(kind, fields)
     if name not in quotas:
         return
     used = 0
     for record in (record for each in JOBS.values() for record in store.all(each) if not record.ended):
         its_name, instances = usage(record.kind, record.fields)
-        # What a tuning job may use is counted once, with the tuning job.
+        # A tuning job's instances are counted once, with the tuning job.
         if its_name == name and "TuningJobArn" not in record.fields:
             used += instances
     if used + wanted > quotas[name]:

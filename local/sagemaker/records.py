@@ -10,7 +10,7 @@ from typing import Any
 
 from local.sagemaker.errors import JobFailed
 
-# A CSV field with its quotes, so that what is not selected away stays as it was written.
+# A CSV field with its quotes, so that the selected fields stay unchanged.
 _FIELD = re.compile(r'\s*"(?:[^"]|"")*"[^,]*|[^,]*')
 _SLICE = re.compile(r"\$\[(-?\d+)?:(-?\d+)?\]")
 _INDEXES = re.compile(r"\$\[(-?\d+(?:\s*,\s*-?\d+)*)\]")
@@ -19,13 +19,13 @@ Select = Callable[[list[str]], list[str]]
 
 
 class BadFilter(ValueError):
-    """A JSONPath that is none, or one that cannot be applied here."""
+    """An invalid JSONPath, or one that cannot be applied here."""
 
 
 def column_filter(path: str) -> Select:
-    """What `InputFilter` or `OutputFilter` selects of a CSV record.
+    """The columns of a CSV record that `InputFilter` or `OutputFilter` selects.
 
-    Known are `$[1:]`, `$[:-1]`, `$[0]` and `$[0,2]`. Raises `BadFilter` for any other JSONPath.
+    Supports `$[1:]`, `$[:-1]`, `$[0]` and `$[0,2]`. Raises `BadFilter` for any other JSONPath.
     """
     if match := _SLICE.fullmatch(path):
         start, end = (int(part) if part else None for part in match.groups())
@@ -50,13 +50,13 @@ def split_fields(line: str) -> list[str]:
 
 
 def split_lines(content: bytes) -> list[bytes]:
-    """The records of an object with SplitType Line: lines without their ends, empty ones left out."""
+    """The records of an object with SplitType Line: lines without line ends, except empty ones."""
     return [line for line in (line.rstrip(b"\r") for line in content.split(b"\n")) if line]
 
 
 @dataclass(frozen=True)
 class Batching:
-    """How records become the bodies of requests."""
+    """How records are combined into request bodies."""
 
     lines: bool
     many: bool
@@ -85,7 +85,7 @@ class Batching:
 
 
 def select(records: Iterable[bytes], path: str) -> list[bytes]:
-    """Every CSV record with only the columns that a filter selects."""
+    """The CSV records, reduced to the columns that a filter selects."""
     if path == "$":
         return list(records)
     chosen = column_filter(path)

@@ -12,7 +12,7 @@ from local.sagemaker.store import Record, Store
 from local.sagemaker.tags import tags_of
 from local.sagemaker.validation import service_model
 
-# What an update takes over as it is; the names AWS uses in UpdatedModelPackageFields.
+# Members that an update copies unchanged; the names AWS uses in UpdatedModelPackageFields.
 _UPDATED = (
     "ModelApprovalStatus",
     "ApprovalDescription",
@@ -44,7 +44,7 @@ class Registry:
         return {}
 
     def container(self, model: Json) -> Json:
-        """What a model runs: `Image`, `ModelDataUrl` and `Environment`, of its own or of its package."""
+        """A model's `Image`, `ModelDataUrl` and `Environment`, its own or those of its package."""
         container: Json = model.get("PrimaryContainer") or model["Containers"][0]
         if "ModelPackageName" not in container:
             return container
@@ -67,7 +67,7 @@ class Registry:
         return {"ModelPackageGroupArn": record.arn}
 
     def delete_group(self, request: Json) -> Json:
-        """DeleteModelPackageGroup; refused as long as it has versions."""
+        """DeleteModelPackageGroup; refused while the group has versions."""
         with self._store.lock:
             group = self._store.get(PACKAGE_GROUP, request["ModelPackageGroupName"])
             if self._versions(group.key):
@@ -80,9 +80,9 @@ class Registry:
         return {}
 
     def create_package(self, request: Json) -> Json:
-        """CreateModelPackage. One of a group gets the next version and, unless told otherwise, is pending.
+        """CreateModelPackage. A package of a group gets the next version and is pending by default.
 
-        A request with the `ClientToken` of an earlier one answers what that one made.
+        A request with the `ClientToken` of an earlier one returns the package that the earlier one created.
         """
         fields = {name: value for name, value in request.items() if name not in ("Tags", "ClientToken")} | {
             "ModelPackageStatus": "Completed",
@@ -96,7 +96,7 @@ class Registry:
                 return {"ModelPackageArn": arn}
             if group_name := request.get("ModelPackageGroupName"):
                 group = self._store.get(PACKAGE_GROUP, group_name)
-                # A version is never given twice, even if its package was deleted.
+                # A version number is never reused, even if its package was deleted.
                 version = group.fields["LastVersion"] = group.fields.get("LastVersion", 0) + 1
                 fields |= {"ModelPackageGroupName": group.key, "ModelPackageVersion": version}
                 fields.setdefault("ModelApprovalStatus", "PendingManualApproval")
@@ -139,7 +139,7 @@ class Registry:
         return {}
 
     def batch_describe(self, request: Json) -> Json:
-        """BatchDescribeModelPackage: summaries of those found, errors for the others."""
+        """BatchDescribeModelPackage: summaries of the packages found, errors for the others."""
         response: Any = service_model().shape_for("BatchDescribeModelPackageOutput")
         members = response.members["ModelPackageSummaries"].value.members
         summaries, errors = {}, {}
@@ -158,7 +158,7 @@ class Registry:
 
 
 def _with_digests(specification: Json) -> Json:
-    """The specification with each image's digest, which SageMaker looks up. Here it is made of the URI."""
+    """The specification with each image's digest, which SageMaker looks up; here derived from the URI."""
     containers = [
         container | {"ImageDigest": f"sha256:{hashlib.sha256(container['Image'].encode()).hexdigest()}"}
         for container in specification["Containers"]

@@ -1,4 +1,4 @@
-"""Where a tuning job's next trial comes from."""
+"""The searches that suggest a tuning job's next trial."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from local.sagemaker.kinds import Json
 
 
 class Search(Protocol):
-    """Suggests trials until it has no more."""
+    """Suggests trials until there are no more."""
 
     def suggest(
         self, finished: list[Observation], running: list[dict[str, Value]]
@@ -40,14 +40,14 @@ class GridSearch:
         return next(self._rest, None)
 
     def close(self) -> None:
-        """Nothing to end."""
+        """Nothing to close."""
 
 
 def make_search(name: str, config: Json, workers: WarmWorkers) -> Search:
-    """The search that a tuning job's configuration asks for."""
+    """The search for a tuning job's configuration."""
     ranges = config["ParameterRanges"]
     if config["Strategy"] == "Grid":
         return GridSearch(ranges["CategoricalParameterRanges"])
-    # A name always searches the same way, so that a run can be repeated.
+    # The same name always gives the same search, so that a run can be repeated.
     seed = config.get("RandomSeed", zlib.crc32(name.encode()))
     return Suggester(workers, read_ranges(ranges), strategy=config["Strategy"], seed=seed)

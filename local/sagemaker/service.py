@@ -1,4 +1,4 @@
-"""The API: every action that is served, and what answers it."""
+"""The API: every supported action and its implementation."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ Action = Callable[[Json], Json]
 class SageMaker:
     """SageMaker's JSON API in front of jobs that run as processes of this machine.
 
-    Jobs read and write S3, and write logs, at `endpoint_url`, each with what `credentials` gives for its
-    role: boto3's names (`aws_access_key_id`, ...) to values. `publish` takes its events, as entries of
-    PutEvents with the source aws.sagemaker, which EventBridge takes from no client; without it they are lost.
-    `folder` holds the files of running jobs. `quotas` are limits by the names that Service Quotas has
-    ("ml.m5.large for training job usage"); a name that is not there is unlimited.
+    Jobs read and write S3, and write logs, at `endpoint_url`, each with the credentials that `credentials`
+    returns for its role: boto3's names (`aws_access_key_id`, ...) to values. `publish` receives events as
+    entries of PutEvents with the source aws.sagemaker, which EventBridge accepts from no client; without
+    `publish` they are lost. `folder` holds the files of running jobs. `quotas` are limits by their names in
+    Service Quotas ("ml.m5.large for training job usage"); a missing name is unlimited.
 
     ::
 
@@ -90,14 +90,14 @@ class SageMaker:
         return answer(checked)
 
     def wait(self, kind: JobKind, name: str, timeout: float | None = None) -> Json:
-        """Block until a job has ended; its Describe response.
+        """Block until a job has ended; returns its Describe response.
 
         Raises `TimeoutError`, and `ServiceError` if there is no such job.
         """
         return self._described(self._wait(kind, name, timeout))
 
     def wait_for_event(self, kind: JobKind, name: str, timeout: float | None = None) -> Json:
-        """Like `wait`, but return the detail of the event that tells of the end."""
+        """Like `wait`, but returns the detail of the event that reports the end."""
         return self._backend.events.detail(self._wait(kind, name, timeout))
 
     def _wait(self, kind: JobKind, name: str, timeout: float | None) -> Record:
@@ -111,22 +111,22 @@ class SageMaker:
         return self._backend.notes.texts()
 
     def reclaim(self, training_job: str, seconds: float = 0.0) -> None:
-        """Take the spot instance of a training job away; there is another one after so many seconds.
+        """Reclaim the spot instance of a training job; another one is available after `seconds`.
 
-        The job begins anew then, unless that is beyond its `MaxWaitTimeInSeconds`. Raises `ServiceError` if
-        there is no such job, or none on a spot instance.
+        The job then restarts, unless that is beyond its `MaxWaitTimeInSeconds`. Raises `ServiceError` if
+        there is no such job, or it is not on a spot instance.
         """
         self._launcher.reclaim(training_job, seconds)
 
     def close(self) -> None:
-        """Stop every job and process, and send what logs and events are left. Idempotent."""
+        """Stop every job and process, and send the remaining logs and events. Idempotent."""
         self._launcher.close()
         self._backend.workers.close()
         self._backend.logs.close()
         self._backend.events.close()
 
     def _warm_up(self) -> None:
-        """Do now what would make the first requests slow: read botocore's models, make clients."""
+        """Do the slow work of the first requests now: read botocore's models, create clients."""
         service_model()
         self._backend.clients.warm_up("s3", "logs")
 

@@ -25,7 +25,7 @@ _NOTHING_FOUND = (
 
 @dataclass(frozen=True)
 class S3Object:
-    """One object of an input; `relative` is where it lies seen from the input's or manifest's prefix."""
+    """One object of an input; `relative` is its path below the input's or manifest's prefix."""
 
     bucket: str
     key: str
@@ -35,7 +35,7 @@ class S3Object:
 
 @dataclass(frozen=True)
 class Kept:
-    """Objects already downloaded, so that jobs with the same input read each version of it once."""
+    """Downloaded objects, so that jobs with the same input read each version only once."""
 
     folder: Path
     files: dict[tuple[str, str, str], Path] = field(default_factory=dict)
@@ -56,10 +56,10 @@ def join_uri(uri: str, relative: str) -> str:
 
 
 def relative_key(key: str, prefix: str) -> str:
-    """Where SageMaker puts the object `key` of an input with this prefix.
+    """The path at which SageMaker puts the object `key` of an input with this prefix.
 
-    A prefix is the begin of a key, not a folder: `a/b` finds `a/b`, `a/b/c` and `a/b.csv`. Of the first
-    and third the path begins with the last part of the prefix, of the second after it.
+    A prefix is the beginning of a key, not a folder: `a/b` matches `a/b`, `a/b/c` and `a/b.csv`. The path of
+    the first and third begins with the last part of the prefix, that of the second after it.
     """
     if prefix and not prefix.endswith("/") and not key.startswith(f"{prefix}/"):
         return key[prefix.rfind("/") + 1 :]
@@ -103,7 +103,7 @@ class Storage:
         )
 
     def find_input(self, source: Json, kept: Kept | None = None) -> list[S3Object]:
-        """The objects of a data source: all under its `S3Prefix`, or those that its `ManifestFile` names."""
+        """The objects of a data source: all under its `S3Prefix`, or those in its `ManifestFile`."""
         uri = source["S3Uri"]
         if source.get("S3DataType") != "ManifestFile":
             return self.find(uri)
@@ -139,7 +139,7 @@ class Storage:
             request["ContinuationToken"] = page["NextContinuationToken"]
 
     def download(self, source: Json, folder: Path, kept: Kept | None = None) -> None:
-        """Put every object of a data source into a folder; what is in `kept` already is not read again."""
+        """Put every object of a data source into a folder; objects already in `kept` are not read again."""
         for item in self.find_input(source, kept):
             if "//" in item.key:
                 raise _download_failed(item.bucket, item.key, "has an illegal char sub-sequence '//' in it")
@@ -161,7 +161,7 @@ class Storage:
 
     def _kept(self, item: S3Object, kept: Kept) -> Path:
         version = (item.bucket, item.key, item.etag)
-        # Held while reading: whoever wants the same object waits for it instead of reading it too.
+        # Held while reading: other jobs that need the same object wait instead of reading it too.
         with kept.lock:
             if version not in kept.files:
                 kept.folder.mkdir(parents=True, exist_ok=True)
@@ -175,7 +175,7 @@ class Storage:
             shutil.copyfileobj(self._body(item.bucket, item.key), file, 1 << 20)
 
     def restore(self, uri: str, folder: Path) -> None:
-        """Put what there is in a folder of S3, which may be nothing, into a folder of this machine."""
+        """Copy a folder of S3, which may be empty, into a folder of this machine."""
         bucket, prefix = split_uri(join_uri(uri, ""))
         try:
             items = [item for item in self._list(bucket, prefix) if not item["Key"].endswith("/")]
@@ -206,7 +206,7 @@ class Storage:
             raise _download_failed(bucket, key, str(error)) from error
 
     def upload(self, content: Any, uri: str, kms_key: str | None = None) -> None:
-        """Write one object, under a KMS key if one is given; `content` is bytes or a binary file."""
+        """Write one object, with a KMS key if given; `content` is bytes or a binary file."""
         bucket, key = split_uri(uri)
         under = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
         try:
@@ -215,7 +215,7 @@ class Storage:
             raise JobFailed(f"ClientError: Artifact upload failed: {uri}: {error}") from error
 
     def upload_folder(self, folder: Path, uri: str, kms_key: str | None = None) -> None:
-        """Write every file below a folder under a prefix, and under a KMS key if one is given."""
+        """Write every file below a folder under a prefix, with a KMS key if given."""
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             with path.open("rb") as file:
                 self.upload(file, join_uri(uri, path.relative_to(folder).as_posix()), kms_key)

@@ -1,4 +1,4 @@
-"""The resources, in memory: one table a kind, one lock, and a condition to wait for changes."""
+"""The resources, in memory: one table per kind, one lock, and a condition to wait for changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from local.sagemaker.kinds import KINDS, TERMINAL, Json, Kind
 
 
 class Record:
-    """One resource; `fields` is all that is known of it, by the names of the API. See `Store.update`."""
+    """One resource; `fields` is everything known about it, by the names of the API. See `Store.update`."""
 
     def __init__(self, kind: Kind, key: str, arn: str, fields: Json, tags: Mapping[str, str]) -> None:
         self.kind = kind
@@ -23,7 +23,7 @@ class Record:
 
     @property
     def name(self) -> str:
-        """What people call it: of a version of a group, the group's name."""
+        """The name that people use; for a version of a group, the group's name."""
         return self.key.partition("/")[0]
 
     @property
@@ -33,7 +33,7 @@ class Record:
 
     @property
     def ended(self) -> bool:
-        """Whether this is a job that will not change any more."""
+        """Whether this is a job that has ended."""
         return self.status in TERMINAL
 
 
@@ -48,7 +48,7 @@ class Store:
 
     @property
     def lock(self) -> threading.Condition:
-        """Hold it to read several resources, or to read and write, as one step."""
+        """Hold it to read several resources, or to read and write, atomically."""
         return self._changed
 
     def arn(self, kind: Kind, key: str) -> str:
@@ -94,7 +94,7 @@ class Store:
             return list(self._tables[kind.name].values())
 
     def update(self, record: Record, changes: Mapping[str, Any]) -> None:
-        """Change some members as one step and wake whoever waits. A member set to None is removed."""
+        """Change some members atomically and wake waiting threads. A member set to None is removed."""
         with self._changed:
             for name, value in changes.items():
                 if value is None:
@@ -105,22 +105,22 @@ class Store:
             self._changed.notify_all()
 
     def remove(self, record: Record) -> None:
-        """Forget a resource; its name is free again."""
+        """Remove a resource; its name is free again."""
         with self._changed:
             self._tables[record.kind.name].pop(record.key, None)
             self._changed.notify_all()
 
     def read(self, record: Record) -> Json:
-        """A copy of the fields that nobody changes any more."""
+        """A copy of the fields, which later changes do not affect."""
         with self._changed:
             return copy.deepcopy(record.fields)
 
     def wake(self) -> None:
-        """Let whoever waits look again, for something that changed outside of the store."""
+        """Wake waiting threads after a change outside the store."""
         with self._changed:
             self._changed.notify_all()
 
     def wait_until(self, true: Callable[[], bool], timeout: float | None = None) -> bool:
-        """Block until something changed so that `true()`; False if the time was up before."""
+        """Block until `true()` holds after a change; False if the timeout comes first."""
         with self._changed:
             return self._changed.wait_for(true, timeout)

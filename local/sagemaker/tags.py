@@ -20,7 +20,7 @@ class Tags:
         self._store = store
 
     def add(self, request: Json) -> Json:
-        """Add tags, or change their values; answers all that the resource has."""
+        """Add tags, or change their values; returns all tags of the resource."""
         with self._store.lock:
             record = self._record(request)
             record.tags |= tags_of(request)
@@ -34,7 +34,7 @@ class Tags:
         return {"Tags": page} | ({"NextToken": token} if token else {})
 
     def delete(self, request: Json) -> Json:
-        """Remove tags by key; keys that are not there do not matter."""
+        """Remove tags by key; unknown keys are ignored."""
         with self._store.lock:
             record = self._record(request)
             for key in request["TagKeys"]:

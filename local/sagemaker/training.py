@@ -40,7 +40,7 @@ _METRIC = re.compile(r"(train|validation)-([^\s:]+):([-+]?[\d.]+(?:[eE][-+]?\d+)
 
 @dataclass
 class Metrics:
-    """What a training job printed of each metric (`validation:rmse`), iteration by iteration."""
+    """The values that a training job printed of each metric (`validation:rmse`), by iteration."""
 
     on_value: Callable[[str], None] = lambda name: None
     # Of the request's own metrics.
@@ -48,7 +48,7 @@ class Metrics:
     values: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def read(self, line: str) -> None:
-        """Take the metrics out of a line of the job's output."""
+        """Extract the metrics from a line of the job's output."""
         for name, number in self._found(line):
             self.values[name].append(number)
             self.on_value(name)
@@ -59,7 +59,7 @@ class Metrics:
                 yield f"{channel}:{metric}", float(number)
         for definition in self.definitions:
             match = java_pattern(definition["Regex"]).search(line)
-            # What an expression finds need not be a number.
+            # A match of an expression need not be a number.
             with contextlib.suppress(TypeError, ValueError):
                 yield definition["Name"], float(match[1] if match else "")
 
@@ -71,7 +71,7 @@ class Metrics:
 
 
 def training_work(metrics: Metrics | None = None, kept: Kept | None = None) -> Work:
-    """How to train. A tuning job gives its own `metrics` to watch and `kept` to read its data only once."""
+    """How to train. A tuning job passes its own `metrics` to watch and `kept` to read its data only once."""
     watched = metrics or Metrics()
 
     def run(job: Job) -> None:
@@ -92,7 +92,7 @@ def training_work(metrics: Metrics | None = None, kept: Kept | None = None) -> W
 
 
 def first_fields() -> Json:
-    """What a training job shows as soon as it exists."""
+    """The fields of a training job as soon as it exists."""
     return {"SecondaryStatus": "Starting", "SecondaryStatusTransitions": [_transition("Starting")]}
 
 
@@ -121,7 +121,7 @@ def _wait_left(job: Job) -> float:
 
 
 def _wait_for_instance(job: Job) -> None:
-    """From one spot instance to the next. Nothing is kept but checkpoints."""
+    """Move from one spot instance to the next. Only checkpoints are kept."""
     move_to(job, "Interrupted")
     away, left = job.leave_instance(), _wait_left(job)
     if job.stopping.wait(min(away, left)):
@@ -157,7 +157,7 @@ def _train(job: Job, kept: Kept | None) -> None:
 
 
 def _checkpoints(job: Job, config: Json) -> Mirror:
-    """What an earlier job or instance left in S3, and from now on what this one adds to it."""
+    """Restores the checkpoints of an earlier job or instance from S3, and uploads new ones from now on."""
     folder = job.container.path(config["LocalPath"])
     folder.mkdir(parents=True, exist_ok=True)
     job.storage.restore(config["S3Uri"], folder)
@@ -203,14 +203,14 @@ def _run_algorithm(job: Job) -> None:
 
 
 def _upload_model(job: Job) -> None:
-    """The model, and what a program of one's own leaves in /opt/ml/output/data."""
+    """Upload the model, and the files that a custom program leaves in /opt/ml/output/data."""
     if model := _upload_archive(job, "model", "model.tar.gz"):
         job.update({"ModelArtifacts": {"S3ModelArtifacts": model}})
     _upload_archive(job, "output/data", "output.tar.gz")
 
 
 def _upload_archive(job: Job, folder: str, name: str) -> str:
-    """Where the content of a folder is now; "" if there is none."""
+    """The URI of a folder's uploaded content; "" if the folder is empty."""
     if not any(job.container.path(folder).iterdir()):
         return ""
     if job.fields["SecondaryStatus"] != "Uploading":

@@ -1,4 +1,4 @@
-"""Batch transform: a model's answers to every record of an input."""
+"""Batch transform: a model's predictions for every record of an input."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _NO_PING = (
 
 @dataclass
 class Input:
-    """One object to transform: its records, and which requests they went into."""
+    """One object to transform: its records, and the requests that contain them."""
 
     source: S3Object
     records: list[bytes]
@@ -108,8 +108,8 @@ def _serve(job: Job, container: Json, inputs: list[Input], *, isolated: bool) ->
 
 
 def _failure(job: Job, inputs: list[Input]) -> JobFailed:
-    """What the server refused. SageMaker tells it in the job's data log, and next to nothing in its reason,
-    to which this one adds the server's words."""
+    """The server's refusal. SageMaker reports it in the job's data log and hardly at all in the reason,
+    to which the local one adds the server's message."""
     file = job.container.folder / "responses/refused.json"
     if not file.exists():
         return job.failure("AlgorithmError: Unable to get response from algorithm: ", "")

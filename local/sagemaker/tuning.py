@@ -1,4 +1,4 @@
-"""Tuning jobs: trials, a few at a time, each a training job whose hyperparameters a search suggests."""
+"""Tuning jobs: trials, a few at a time, each a training job with hyperparameters from a search."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from local.sagemaker.search import Search, make_search
 from local.sagemaker.storage import Kept
 from local.sagemaker.training import Metrics
 
-# AWS gives up when nothing has succeeded by then.
+# AWS gives up if nothing has succeeded by then.
 _ATTEMPTS = 5
 _TARGET = "_tuning_objective_metric"
-# SageMaker learns of a metric from the log, some time after it was printed: it cannot stop a trial of a few
-# seconds, and whether a shorter one is stopped here would only depend on how busy this machine is.
+# SageMaker reads metrics from the log, some time after they are printed, so it cannot stop a trial of a few
+# seconds. Whether a shorter one is stopped here would only depend on how busy this machine is.
 EARLY_STOPPING_AFTER_SECONDS = 5.0
 
-# The tuning job, what is special about the trial, where its metrics go, its data -> the running training job.
+# Tuning job, the trial's own fields, its metrics, its data -> the running training job.
 StartTraining = Callable[[Job, Json, Metrics, Kept], Job]
 
 
@@ -39,7 +39,7 @@ class Trial:
 
 
 class Tuning:
-    """One tuning job that runs."""
+    """One running tuning job."""
 
     def __init__(self, job: Job, start_training: StartTraining) -> None:
         self._job = job
@@ -130,14 +130,14 @@ class Tuning:
         return [self._sign * value for value in trial.metrics.values[self._objective["MetricName"]]]
 
     def _running(self) -> list[Trial]:
-        """Trials whose end has not been seen: one that ended a moment ago still counts as running."""
+        """Trials whose end was not seen yet: one that has just ended still counts as running."""
         return [trial for trial in self._trials if not trial.counted]
 
     def _something_happened(self) -> bool:
         return self._job.stopping.is_set() or any(trial.job.record.ended for trial in self._running())
 
     def _count_ended(self) -> None:
-        """Note the results of trials that ended, and bring the tuning job's counters up to date."""
+        """Record the results of ended trials, and update the tuning job's counters."""
         for trial in self._running():
             if trial.job.record.ended:
                 self._note_objective(trial)
@@ -235,7 +235,7 @@ def _value(trial: Trial) -> float | None:
 
 
 def _left_a_model(job: Job) -> bool:
-    # One that was stopped may have a good objective from before, but no model.
+    # A stopped trial may already have a good objective, but no model.
     return job.record.status != "Stopped" or "ModelArtifacts" in job.fields
 
 

@@ -1,7 +1,7 @@
 """Checks requests against botocore's SageMaker model, with the texts of the real service.
 
 botocore itself checks required members, types and `min`; `max`, `pattern` and `enum` are in the
-model too, but only the real service looks at them.
+model too, but only the real service checks them.
 """
 
 from __future__ import annotations

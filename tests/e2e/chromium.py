@@ -1,11 +1,11 @@
-"""The Chromium that is on this machine, if one is."""
+"""The Chromium on this machine, if there is one."""
 
 import os
 import shutil
 import subprocess
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-# The link in a mail has a name under .localhost, which browsers know and some resolvers do not.
+# The link in a mail has a name under .localhost, which browsers resolve and some resolvers do not.
 ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -19,7 +19,7 @@ ARGUMENTS = (
 
 
 def find_chromium() -> str | None:
-    """The path of a Chromium or Chrome that starts; the variable CHROMIUM names another than the system's."""
+    """The path of a working Chromium or Chrome; the variable CHROMIUM overrides the system's."""
     named = os.environ.get("CHROMIUM")
     if named:
         return named
@@ -28,7 +28,7 @@ def find_chromium() -> str | None:
 
 
 def _starts(path: str) -> bool:
-    # On Ubuntu a program of this name may only say which package to install.
+    # On Ubuntu, a program of this name may only print which package to install.
     try:
         done = subprocess.run([path, "--version"], capture_output=True, timeout=20)
     except (OSError, subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""What the tests from start to end share: one deployed stack, and whether there is a browser to look with."""
+"""Shared by the end-to-end tests: one deployed stack, and whether a browser is available."""
 
 from collections.abc import Iterator
 
@@ -41,13 +41,13 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
 
 @pytest.fixture
 def asked(up: Up) -> Asked:
-    """A request for approval that nobody else's test knows."""
+    """A request for approval that no other test uses."""
     return ask(up)
 
 
 @pytest.fixture(scope="module")
 def untouched(up: Up) -> Iterator[Asked]:
-    """A request for approval that a module's tests look at, and that none of them decides."""
+    """A request for approval that a module's tests read and none of them decides."""
     request = ask(up)
     yield request
     assert request.standing == ("PENDING", "PendingManualApproval", "RUNNING")

@@ -1,4 +1,4 @@
-"""The command `mpg` as a person or a script calls it."""
+"""The command `mpg`, called as by a person or a script."""
 
 import json
 import os
@@ -22,7 +22,7 @@ TIMEOUT = 180.0
 
 @dataclass(frozen=True)
 class Place:
-    """Where an mpg keeps its things: state and temporary files away from anybody else's."""
+    """A separate place for an mpg's state and temporary files."""
 
     state: Path
     temporary: Path
@@ -50,7 +50,7 @@ class Place:
         return endpoint
 
     def start(self, *arguments: str, log: Path) -> "subprocess.Popen[bytes]":
-        """Start mpg in a process group of its own; what it prints goes to the log."""
+        """Start mpg in its own process group, with its output in the log."""
         with log.open("wb") as output:
             return subprocess.Popen(
                 [*MPG, *arguments],
@@ -81,7 +81,7 @@ class Place:
         return done.returncode, found
 
     def leftovers(self) -> dict[str, list[str]]:
-        """Processes, files and builds that a finished mpg left behind; empty lists when there is nothing."""
+        """Processes, files and builds that a finished mpg left behind; empty lists if there are none."""
         return {
             "processes": _processes_that_know(str(self.state.parent)),
             "temporary files": [path.name for path in self.temporary.iterdir()],
@@ -110,7 +110,7 @@ def _processes_that_know(text: str) -> list[str]:
 
 
 def wait_for(log: Path, pattern: str, process: "subprocess.Popen[bytes]") -> "re.Match[str]":
-    """The first match in a growing log; fails when the process ends without it or takes too long."""
+    """The first match in a growing log; fails if the process ends without it or takes too long."""
     deadline = time.monotonic() + TIMEOUT
     while True:
         text = log.read_text()
@@ -122,7 +122,7 @@ def wait_for(log: Path, pattern: str, process: "subprocess.Popen[bytes]") -> "re
 
 
 def listens(port: int) -> bool:
-    """Whether somebody listens on this port of 127.0.0.1."""
+    """Whether a process listens on this port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -20,7 +20,7 @@ HEADERS = {"sec-fetch-site": "same-origin", "content-type": "application/x-www-f
 
 
 def entries(number: int) -> dict[str, str]:
-    """What the person of this number sends: every second one approves."""
+    """The decision of the person with this number: every second one approves."""
     decision = "reject" if number % 2 else "approve"
     return {"decision": decision, "reviewer": f"Person {number}", "comment": f"Reason {number}"}
 

@@ -1,4 +1,4 @@
-"""The mailed link, from the mail to the run's end, over HTTP: what it shows, what it does, whom it tells.
+"""The mailed link, from the mail to the run's end, over HTTP: what it shows and does, and who is notified.
 
 The same in a real browser: test_approval_in_chromium.py. What attackers and automata do: test_approval_attacks.py.
 """
@@ -39,7 +39,7 @@ def test_the_mailed_link_shows_what_the_mail_says_and_more(untouched: Asked) -> 
     assert page.html.count("<tr>") == 1 + 6
 
 
-def test_an_approval_ends_the_run_with_the_reviewers_name_and_everyone_is_told(asked: Asked) -> None:
+def test_an_approval_ends_the_run_with_the_reviewers_name_and_a_mail_to_everyone(asked: Asked) -> None:
     answer = approve(asked.link, "Ada Lovelace", "Better than the last one.")
     assert (answer.status, answer.headers["location"]) == (303, f"/review/{asked.link_id}")
     output = asked.end()
@@ -50,7 +50,7 @@ def test_an_approval_ends_the_run_with_the_reviewers_name_and_everyone_is_told(a
         ("comment", "Better than the last one."),
     }
     assert asked.package["ModelApprovalStatus"] == "Approved"
-    mail = asked.told("Approved: ")
+    mail = asked.final_mail("Approved: ")
     assert "Ada Lovelace approved the model." in mail.text
     assert "Better than the last one." in mail.text
 
@@ -82,7 +82,7 @@ def test_a_rejection_puts_its_comment_into_one_line_on_the_package(asked: Asked)
     assert re.fullmatch(
         r"Rejected by Grace Hopper at \S+: Errors grow\. Look again\.", package["ApprovalDescription"]
     )
-    assert "Errors grow.\nLook again." in asked.told("Rejected: ").text
+    assert "Errors grow.\nLook again." in asked.final_mail("Rejected: ").text
 
 
 def test_a_rejection_without_a_comment_is_refused_and_keeps_the_name(untouched: Asked) -> None:
@@ -112,7 +112,7 @@ def test_only_the_two_exact_words_with_a_name_decide(untouched: Asked, fields: d
     assert untouched.standing == UNDECIDED
 
 
-def test_whoever_comes_second_sees_who_decided_and_why(asked: Asked) -> None:
+def test_the_second_reviewer_sees_who_decided_and_why(asked: Asked) -> None:
     reject(asked.link, "Grace Hopper", "Errors grow.")
     for answer, status in (
         (approve(asked.link, "Ada Lovelace"), 409),
@@ -125,10 +125,10 @@ def test_whoever_comes_second_sees_who_decided_and_why(asked: Asked) -> None:
         assert "<form" not in answer.html
     assert asked.end()["outcome"] == "rejected"
     assert asked.record["reviewer"] == "Grace Hopper"
-    asked.told("Rejected: ")
+    asked.final_mail("Rejected: ")
 
 
-def test_a_link_whose_time_is_over_says_so_and_decides_nothing(asked: Asked) -> None:
+def test_an_expired_link_says_so_and_decides_nothing(asked: Asked) -> None:
     asked.let_expire()
     for answer in (look(asked.link), approve(asked.link), reject(asked.link)):
         assert answer.status == 410

@@ -1,4 +1,4 @@
-"""What may reach the review page besides a person: scanners, other sites, malformed bodies, hostile text."""
+"""Attacks on the review page: scanners, other sites, malformed bodies, hostile text."""
 
 import json
 import re
@@ -10,8 +10,8 @@ import pytest
 from tests.e2e.up import UNDECIDED, Asked, Up, ask
 from tests.e2e.visitor import FORM, Answer, Contents, approve, look, post, reject, send
 
-# What other sites send never reaches the function here; tests/unit/functions/test_review.py sends it that.
-BY_THE_DOORS = "The embedded AWS answers no other site's pages."
+# Requests of other sites never reach the function here; tests/unit/functions/test_review.py covers them.
+BY_THE_DOORS = "The embedded AWS does not answer pages of other sites."
 BY_THE_FUNCTION = "can only be sent from the review page itself"
 HOSTILE = '"><script>alert(1)</script>'
 
@@ -82,7 +82,7 @@ def test_a_post_that_does_not_come_from_the_page_is_refused(
         (b"decision=approve&reviewer=Ada", "multipart/form-data; boundary=x", 415),
     ],
 )
-def test_a_body_that_is_too_large_or_no_form_is_refused(
+def test_a_body_that_is_too_large_or_not_a_form_is_refused(
     untouched: Asked, body: bytes, content_type: str, status: int
 ) -> None:
     headers = {"Content-Type": content_type, "Sec-Fetch-Site": "same-origin"}
@@ -92,7 +92,7 @@ def test_a_body_that_is_too_large_or_no_form_is_refused(
     assert untouched.standing == UNDECIDED
 
 
-def test_whoever_may_only_invoke_functions_decides_nothing_and_sends_no_mail(untouched: Asked) -> None:
+def test_a_caller_who_may_only_invoke_functions_decides_nothing_and_sends_no_mail(untouched: Asked) -> None:
     up, mails = untouched.up, untouched.up.mails("ApprovalTopic", untouched.run_id)
     decided = {"ModelPackageArn": untouched.package_arn, "ModelApprovalStatus": "Approved"}
     request = {
@@ -117,7 +117,7 @@ def invoke(up: Up, function: str, event: dict[str, Any]) -> Any:
 
 
 def every_kind_of_answer(asked: Asked) -> list[Answer]:
-    """From the open page to the decided one, with all that can go wrong in between."""
+    """From the open page to the decided one, with everything that can go wrong in between."""
     site = asked.link.partition("review/")[0]
     return [
         look(asked.link),
@@ -173,7 +173,7 @@ def test_hostile_text_is_shown_as_text_on_the_page_and_in_the_mails(up: Up) -> N
         assert not Contents(page).tags & {"script", "b", "img", "iframe"}
     assert f"Already decided by {HOSTILE} at" in decided.text
     assert comment.replace("\n", " ") in decided.text
-    told = asked.told("Rejected: ")
+    mail = asked.final_mail("Rejected: ")
     assert asked.end()["decision"]["reviewer"] == HOSTILE
-    assert f"{HOSTILE} rejected the model." in told.text
-    assert comment in told.text
+    assert f"{HOSTILE} rejected the model." in mail.text
+    assert comment in mail.text

@@ -1,4 +1,4 @@
-"""The review page in a real browser, without JavaScript: as a person sees and uses it.
+"""The review page in a real browser without JavaScript, as a person sees and uses it.
 
 REVIEW_SCREENSHOTS=docs/images renews the pictures that stand in the documentation.
 """
@@ -20,7 +20,7 @@ MILLISECONDS = 20_000
 
 @pytest.fixture
 def complaints() -> Iterator[list[str]]:
-    """What the browser complains of; nothing, or the test fails."""
+    """The browser's complaints; any complaint fails the test."""
     heard: list[str] = []
     yield heard
     assert heard == []
@@ -40,7 +40,7 @@ def person(chromium: Browser, complaints: list[str]) -> Iterator[BrowserContext]
 
 
 def complain(complaints: list[str], message: ConsoleMessage) -> None:
-    # Every answer that is an error in HTTP is reported; which ones are meant is asserted by the tests.
+    # The browser reports every HTTP error; the tests assert which ones are expected.
     if message.type in ("error", "warning") and "the server responded with a status of 4" not in message.text:
         complaints.append(message.text)
 
@@ -64,7 +64,7 @@ def heading(page: Page) -> str:
 
 
 def focused(page: Page) -> str:
-    """What has the focus, by its id, value or text."""
+    """The focused element, by its id, value or text."""
     found: str = page.evaluate(
         "(({id, value, textContent}) => id || value || textContent)(document.activeElement)"
     )
@@ -101,7 +101,7 @@ def test_approving_from_the_mailed_link(person: BrowserContext, asked: Asked) ->
     assert heading(page).startswith("Already decided by Ada Lovelace at ")
 
 
-def test_rejecting_needs_a_comment_and_what_was_typed_stays(person: BrowserContext, asked: Asked) -> None:
+def test_rejecting_needs_a_comment_and_typed_text_stays(person: BrowserContext, asked: Asked) -> None:
     page = open_link(person, asked.link)
     page.get_by_label("Your name").fill("Grace Hopper")
     page.get_by_role("button", name="Reject").click()
@@ -133,10 +133,12 @@ def test_a_double_click_decides_once(person: BrowserContext, asked: Asked) -> No
     page.get_by_text("The model is approved.").wait_for()
     assert heading(page).startswith("Already decided by Ada Lovelace at ")
     assert asked.end()["outcome"] == "approved"
-    asked.told("Approved: ")
+    asked.final_mail("Approved: ")
 
 
-def test_of_two_pages_the_second_shows_what_the_first_decided(person: BrowserContext, asked: Asked) -> None:
+def test_the_second_of_two_pages_shows_the_decision_of_the_first(
+    person: BrowserContext, asked: Asked
+) -> None:
     first, second = open_link(person, asked.link), open_link(person, asked.link)
     first.get_by_label("Your name").fill("Ada Lovelace")
     second.get_by_label("Your name").fill("Grace Hopper")
@@ -197,7 +199,7 @@ def test_a_wide_table_is_scrolled_by_keyboard(person: BrowserContext, untouched:
     page.wait_for_function("table => table.scrollLeft > 0", arg=table.element_handle())
 
 
-def test_on_a_phone_nothing_lies_beside_the_screen(
+def test_on_a_phone_nothing_is_outside_the_screen(
     person: BrowserContext, asked: Asked, tmp_path: Path
 ) -> None:
     page = open_link(person, asked.link)
@@ -238,7 +240,7 @@ def test_no_other_site_can_show_the_page_in_a_frame(
     context = chromium.new_context()
     frame = f'<iframe src="{untouched.link}"></iframe>'
     context.route("http://evil.example/", lambda route: route.fulfill(body=frame, content_type="text/html"))
-    # Browsers keep public sites from asking this machine for anything. On AWS the page is as public as the site.
+    # Browsers block requests from public sites to this machine. On AWS the page is as public as the site.
     context.route(untouched.link, lambda route: route.fulfill(body=answer.html, headers=headers))
     page = context.new_page()
     page.goto("http://evil.example/")

@@ -1,4 +1,4 @@
-"""Deciding without the page, in Studio, by the AWS CLI or boto3, does the same; so does deciding too late."""
+"""Deciding without the page (in Studio, with the AWS CLI or boto3) works the same, even when it is too late."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from tests.e2e.visitor import approve, look
 
 
 def resume(asked: Asked, status: str) -> str:
-    """Tell `resume_pipeline` of a change of the package once more; what it made of it."""
+    """Send `resume_pipeline` the event of a change of the package once more; returns its result."""
     detail = {
         "ModelPackageArn": asked.package_arn,
         "ModelPackageGroupName": "mpg-local",
@@ -24,7 +24,7 @@ def resume(asked: Asked, status: str) -> str:
 
 @contextmanager
 def short_waits(up: Up) -> Iterator[None]:
-    """Meanwhile, runs that start wait three seconds for their approval instead of days."""
+    """While entered, new runs wait three seconds for their approval instead of days."""
     states, arn = up.client("stepfunctions"), up.outputs["StateMachineArn"]
     definition = states.describe_state_machine(stateMachineArn=arn)["definition"]
     shorter = json.loads(definition)
@@ -47,7 +47,7 @@ def test_an_approval_in_sagemaker_ends_the_run_and_is_recorded(asked: Asked) -> 
         ("comment", "Looks good to me"),
         ("decided_via", "SageMaker"),
     }
-    asked.told("Approved: ")
+    asked.final_mail("Approved: ")
 
 
 def test_the_page_shows_a_rejection_in_sagemaker_and_does_not_override_it(asked: Asked) -> None:
@@ -60,23 +60,25 @@ def test_the_page_shows_a_rejection_in_sagemaker_and_does_not_override_it(asked:
     assert asked.package["ModelApprovalStatus"] == "Rejected"
 
 
-def test_events_that_come_twice_or_late_do_nothing(asked: Asked) -> None:
+def test_duplicate_or_late_events_do_nothing(asked: Asked) -> None:
     assert resume(asked, "PendingManualApproval") == "no decision"
     approve(asked.link)
     before = asked.end()
     record = eventually(lambda: asked.record if "resumed_at" in asked.record else None)
     assert [resume(asked, "Approved"), resume(asked, "Approved")] == ["already resumed"] * 2
-    # One from before the decision, or of somebody who has changed the package since.
+    # One from before the decision, or from a later change of the package.
     assert resume(asked, "Rejected") == "already resumed"
     assert asked.end() == before
     assert asked.record == record
-    asked.told("Approved: ")
+    asked.final_mail("Approved: ")
 
 
-def test_a_later_change_of_mind_in_sagemaker_is_noted_and_told_and_leaves_the_run_alone(asked: Asked) -> None:
+def test_a_later_change_of_mind_in_sagemaker_is_recorded_and_mailed_and_leaves_the_run_alone(
+    asked: Asked,
+) -> None:
     approve(asked.link, "Ada Lovelace")
     before = asked.end()
-    asked.told("Approved: ")
+    asked.final_mail("Approved: ")
     asked.decide_in_sagemaker("Rejected", "Found a mistake")
     eventually(lambda: "changed_to" in asked.record)
     assert resume(asked, "Rejected") == "already resumed"
@@ -90,14 +92,16 @@ def test_a_later_change_of_mind_in_sagemaker_is_noted_and_told_and_leaves_the_ru
     assert "It was also approved by Ada Lovelace" in page
 
 
-def test_a_run_that_nobody_answers_ends_as_expired_and_a_later_decision_is_recorded_and_told(up: Up) -> None:
+def test_a_run_that_nobody_answers_ends_as_expired_and_a_later_decision_is_recorded_and_mailed(
+    up: Up,
+) -> None:
     with short_waits(up):
         asked = ask(up)
     asked.let_expire()
     output = asked.end()
     assert output["outcome"] == "expired"
     assert asked.package["ModelApprovalStatus"] == "PendingManualApproval"
-    assert "still is PendingManualApproval" in asked.told("Expired: ").text
+    assert "still is PendingManualApproval" in asked.final_mail("Expired: ").text
     assert approve(asked.link).status == 410
 
     asked.decide_in_sagemaker("Approved", "Late, but yes")

@@ -42,11 +42,11 @@ def assert_one_won(asked: Asked, answers: list[tuple[int, str]]) -> None:
     assert package["ModelApprovalStatus"] == verdict.capitalize()
     assert package["ApprovalDescription"].startswith(f"{verdict.capitalize()} by {won['reviewer']} at ")
     assert len(results(asked)) == 1
-    asked.told(verdict.capitalize())
+    asked.final_mail(verdict.capitalize())
 
 
 def results(asked: Asked) -> list[dict[str, Any]]:
-    """The results that the task of asking got, in the execution's history."""
+    """The results of the task that asks for approval, from the execution's history."""
     pages = asked.up.client("stepfunctions").get_paginator("get_execution_history")
     events = [event for page in pages.paginate(executionArn=asked.execution_arn) for event in page["events"]]
     succeeded = [event["taskSucceededEventDetails"] for event in events if event["type"] == "TaskSucceeded"]
@@ -54,7 +54,7 @@ def results(asked: Asked) -> list[dict[str, Any]]:
 
 
 def in_one_process(asked: Asked) -> list[tuple[int, str]]:
-    """Everyone at the same write, after all checks: tests/e2e/race.py says how."""
+    """Everyone at the same write, after all checks; tests/e2e/race.py explains how."""
     function = asked.up.resources["ReviewFunction"]
     configuration = asked.up.client("lambda").get_function_configuration(FunctionName=function)
     environment = asked.up.endpoint.environment() | configuration["Environment"]["Variables"]
@@ -66,7 +66,7 @@ def in_one_process(asked: Asked) -> list[tuple[int, str]]:
 
 @contextmanager
 def few_processes(up: Up) -> Iterator[None]:
-    """What ReviewReservedConcurrency does: more requests at a time are turned away with 429."""
+    """The effect of ReviewReservedConcurrency: further concurrent requests get 429."""
     functions, name = up.client("lambda"), up.resources["ReviewFunction"]
     functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=FUNCTION_PROCESSES)
     try:
@@ -76,7 +76,7 @@ def few_processes(up: Up) -> Iterator[None]:
 
 
 def until_served(link: str, number: int) -> tuple[int, str]:
-    """Press the button, and again as long as there are too many."""
+    """Press the button, and again while there are too many requests."""
     deadline = time.monotonic() + SERVED_SECONDS
     while (answer := post(link, entries(number))).status == 429:
         assert time.monotonic() < deadline
@@ -84,11 +84,11 @@ def until_served(link: str, number: int) -> tuple[int, str]:
     return answer.status, answer.text
 
 
-def test_of_fifty_decisions_at_the_same_write_one_counts(asked: Asked) -> None:
+def test_one_of_fifty_simultaneous_writes_of_a_decision_counts(asked: Asked) -> None:
     assert_one_won(asked, in_one_process(asked))
 
 
-def test_of_fifty_posts_at_once_to_the_deployed_page_one_counts(asked: Asked) -> None:
+def test_one_of_fifty_simultaneous_posts_to_the_deployed_page_counts(asked: Asked) -> None:
     at_once = threading.Barrier(PEOPLE, timeout=60)
 
     def press(number: int) -> tuple[int, str]:
@@ -96,7 +96,7 @@ def test_of_fifty_posts_at_once_to_the_deployed_page_one_counts(asked: Asked) ->
         return until_served(asked.link, number)
 
     with few_processes(asked.up), ThreadPoolExecutor(PEOPLE) as people:
-        # Processes of the function that have still to start would come too late to a race.
+        # Function processes that still have to start would be too late for a race.
         list(people.map(look, [asked.link] * FUNCTION_PROCESSES))
         answers = list(people.map(press, range(PEOPLE)))
     assert_one_won(asked, answers)

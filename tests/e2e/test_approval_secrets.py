@@ -1,4 +1,4 @@
-"""The task token and the link's id, and everything that they must not appear in."""
+"""The task token and the link's id, and every place where they must not appear."""
 
 import json
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from tests.e2e.visitor import approve, look, post, reject
 
 @dataclass(frozen=True)
 class Secrets:
-    """A request's task token and the id in its link, noted while it waited."""
+    """A request's task token and the id in its link, recorded while it waited."""
 
     asked: Asked
     token: str
@@ -21,18 +21,18 @@ class Secrets:
 
 @pytest.fixture(scope="module")
 def decided(up: Up) -> Secrets:
-    """A request that went through every page there is, to its end."""
+    """A request that went through every page to its end."""
     asked = ask(up)
     token = asked.record["task_token"]
     assert len(token) >= 32
     pages = [look(asked.link), post(asked.link, {}), look(f"{asked.link}x")]
     pages += [approve(asked.link), look(asked.link), reject(asked.link)]
-    asked.told("Approved: ")
+    asked.final_mail("Approved: ")
     return Secrets(asked, token, tuple(str(page.headers) + page.html for page in pages))
 
 
 def log_lines(up: Up) -> list[str]:
-    """What every function and the state machine wrote to CloudWatch Logs."""
+    """The CloudWatch logs of every function and the state machine."""
     logs = up.client("logs")
     groups = [
         group["logGroupName"]
@@ -71,7 +71,7 @@ def test_the_link_is_in_the_approvers_mail_and_in_no_other(decided: Secrets) -> 
     assert up.mails("Topic", decided.token) == []
 
 
-def test_the_execution_hands_on_neither(decided: Secrets) -> None:
+def test_the_execution_passes_on_neither(decided: Secrets) -> None:
     execution = decided.asked.execution
     assert json.loads(execution["output"])["outcome"] == "approved"
     for text in (execution["input"], execution["output"]):
@@ -80,7 +80,7 @@ def test_the_execution_hands_on_neither(decided: Secrets) -> None:
 
 
 def test_the_history_has_the_token_and_not_the_link(decided: Secrets) -> None:
-    """Its readers are documented: who may read the history could send the task's result only with more rights."""
+    """Its readers are documented: a reader of the history needs further rights to send the task's result."""
     pages = decided.asked.up.client("stepfunctions").get_paginator("get_execution_history")
     history = str(list(pages.paginate(executionArn=decided.asked.execution_arn)))
     assert decided.token in history

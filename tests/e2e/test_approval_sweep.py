@@ -1,4 +1,4 @@
-"""What the scheduled sweep does for an approval: it reminds, and makes up for an event that never came."""
+"""The scheduled sweep sends an approval's reminder and reconciles events that never arrived."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +10,7 @@ from tests.e2e.visitor import approve, look
 
 @contextmanager
 def events_get_lost(up: Up) -> Iterator[None]:
-    """Meanwhile nobody hears that a model package was decided."""
+    """While entered, events of decided model packages are not delivered."""
     events, rule = up.client("events"), up.resources["ResumePipelineFunctionPackageDecided"]
     events.disable_rule(Name=rule)
     try:
@@ -19,7 +19,7 @@ def events_get_lost(up: Up) -> Iterator[None]:
         events.enable_rule(Name=rule)
 
 
-def test_shortly_before_the_end_the_approvers_are_reminded_once_with_a_new_link(asked: Asked) -> None:
+def test_shortly_before_the_deadline_the_approvers_are_reminded_once_with_a_new_link(asked: Asked) -> None:
     now = datetime.now(UTC)
     asked.move_in_time(asked=now - timedelta(days=6), until=now + timedelta(hours=5, minutes=1))
     asked.up.invoke("SweepFunction", {})
@@ -35,12 +35,12 @@ def test_shortly_before_the_end_the_approvers_are_reminded_once_with_a_new_link(
     assert asked.end()["outcome"] == "approved"
 
 
-def test_a_decision_whose_event_never_came_still_ends_the_run(asked: Asked) -> None:
+def test_a_decision_whose_event_never_arrived_still_ends_the_run(asked: Asked) -> None:
     with events_get_lost(asked.up):
         approve(asked.link, "Ada Lovelace")
         assert asked.standing == ("APPROVED", "Approved", "RUNNING")
         asked.up.invoke("SweepFunction", {})
         output = asked.end()
     assert (output["outcome"], output["decision"]["reviewer"]) == ("approved", "Ada Lovelace")
-    asked.told("Approved: ")
+    asked.final_mail("Approved: ")
     assert "resumed_at" in asked.record

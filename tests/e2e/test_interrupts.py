@@ -1,4 +1,4 @@
-"""Whenever and however `mpg run` is interrupted, it leaves no process, no port and no half-written file."""
+"""However `mpg run` is interrupted, it leaves no process, no open port and no half-written file."""
 
 import os
 import re
@@ -35,7 +35,7 @@ def test_an_interrupted_run_leaves_nothing(
             wait_for_build(place, process)
         elif moment:
             wait_for(log, moment, process)
-        # As a terminal does it: to the whole foreground group. Twice, as impatient people do.
+        # As a terminal does it, to the whole foreground group; and twice, as impatient people do.
         os.killpg(process.pid, signum)
         os.killpg(process.pid, signum)
         assert process.wait(30) in (128 + signum, -signum), log.read_text()

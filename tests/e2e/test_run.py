@@ -28,7 +28,7 @@ def approved(up: Up) -> dict[str, Any]:
     return result
 
 
-def test_up_tells_the_page_and_how_the_aws_cli_talks_to_it(up: Up) -> None:
+def test_up_prints_the_page_and_the_variables_for_the_aws_cli(up: Up) -> None:
     assert up.endpoint.page in up.printed
     assert f"export AWS_ENDPOINT_URL=http://127.0.0.1:{up.port}" in up.printed
     assert re.search(r"aws s3 cp data/auto-mpg\.csv s3://\S+/incoming/", up.printed)
@@ -58,7 +58,7 @@ def test_an_approval_is_set_on_the_model_package(up: Up, approved: dict[str, Any
     assert package["ModelApprovalStatus"] == "Approved"
 
 
-def test_the_mails_of_a_run_are_the_question_and_the_answer(approved: dict[str, Any]) -> None:
+def test_the_mails_of_a_run_are_the_request_and_the_result(approved: dict[str, Any]) -> None:
     question, ending = approved["mails"]
     assert question["subject"].startswith("Approve or reject")
     assert re.search(r"^http://\S+\.localhost:\d+/review/\S+$", question["text"], re.MULTILINE)
@@ -83,14 +83,14 @@ def test_a_rejected_model_keeps_its_predictions(up: Up) -> None:
     assert package["ModelApprovalStatus"] == "Rejected"
 
 
-def test_a_question_left_open_stays_open(up: Up) -> None:
+def test_a_request_left_open_stays_open(up: Up) -> None:
     code, result = up.place.run_json(str(SAMPLE), "--decision", "none")
     assert (code, result["outcome"], len(result["mails"])) == (0, "pending", 1)
     execution = up.client("stepfunctions").describe_execution(executionArn=result["execution_arn"])
     assert execution["status"] == "RUNNING"
 
 
-def test_a_threshold_of_its_own_ends_below_it_and_the_former_one_comes_back(up: Up) -> None:
+def test_a_run_with_its_own_threshold_can_fail_it_and_the_previous_one_is_restored(up: Up) -> None:
     code, result = up.place.run_json(str(SAMPLE), "--threshold", "1.0")
     assert (code, result["outcome"], result["error"]) == (1, "below_threshold", "ModelQualityTooLow")
     assert str(round(result["mse"], 4)) in result["cause"]

@@ -1,4 +1,4 @@
-"""What a web page of somebody else can do to the embedded AWS from a developer's browser: nothing."""
+"""A foreign web page in a developer's browser can do nothing to the embedded AWS."""
 
 import threading
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Response
 
 from tests.conftest import Aws, eventually
 
-# It even knows the address of the pages. Everything that a page may send without asking first is in it.
+# It even knows the address of the pages, and tries every request that needs no preflight.
 HOSTILE = """<!doctype html><title>Funny cats</title>
 <img src="{pages}mails"><script src="{pages}mails?script"></script>
 <iframe src="{pages}?frame"></iframe><iframe src="{function_url}?frame"></iframe><iframe name="hidden"></iframe>
@@ -68,7 +68,7 @@ def test_a_page_of_another_port_reaches_nothing(chromium: Browser, aws: Aws, sit
             answers.append((answer.url, answer.status))
 
     def all_came() -> bool:
-        # Lets the browser tell what has happened.
+        # Reports from the browser what happened.
         page.wait_for_timeout(20)
         return len(answers) >= SENT
 
@@ -91,6 +91,6 @@ def test_a_person_may_follow_its_links(chromium: Browser, aws: Aws, site: str) -
     page.goto(site)
     with page.expect_response(f"http://{'a' * 32}.**") as opened:
         page.locator("#function").click()
-    # It came to where functions answer, and there is none.
+    # It reached the address of functions, and there is none.
     assert opened.value.status == 404
     page.close()

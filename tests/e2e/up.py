@@ -55,7 +55,7 @@ class Up:
         return {entry["LogicalResourceId"]: entry["PhysicalResourceId"] for entry in found}
 
     def invoke(self, function: str, event: dict[str, Any]) -> Any:
-        """Call the function with this logical id and wait for its answer."""
+        """Call the function with this logical id and wait for its response."""
         answer = self.client("lambda").invoke(
             FunctionName=self.resources[function], Payload=json.dumps(event)
         )
@@ -151,7 +151,7 @@ class Asked:
 
     @property
     def standing(self) -> tuple[str, str, str]:
-        """How things stand in the table, in SageMaker and in Step Functions."""
+        """The state of the table, of SageMaker and of Step Functions."""
         return self.record["status"], self.package["ModelApprovalStatus"], self.execution["status"]
 
     def end(self) -> dict[str, Any]:
@@ -162,21 +162,21 @@ class Asked:
         output: dict[str, Any] = json.loads(execution["output"])
         return output
 
-    def told(self, subject: str) -> Mail:
-        """The only mail about this run's end, once it is there; its subject begins as given."""
+    def final_mail(self, subject: str) -> Mail:
+        """The only mail about this run's end, once it has arrived; its subject begins as given."""
         (mail,) = eventually(lambda: self.up.mails("NotificationTopic", self.run_id))
         assert isinstance(mail, Mail)
         assert mail.subject.startswith(subject), mail
         return mail
 
     def decide_in_sagemaker(self, status: str, why: str = "") -> None:
-        """As somebody with AWS credentials does it: in Studio, by the AWS CLI, by boto3."""
+        """Decide as somebody with AWS credentials does, in Studio, with the AWS CLI or with boto3."""
         self.up.client("sagemaker").update_model_package(
             ModelPackageArn=self.package_arn, ModelApprovalStatus=status, ApprovalDescription=why
         )
 
     def move_in_time(self, asked: datetime, until: datetime) -> None:
-        """Let the request have been made at one time and end at another. The execution waits as before."""
+        """Change the start and the deadline of the request. The execution still waits as before."""
         moment = asked.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         self.up.client("dynamodb").update_item(
             TableName=self.up.outputs["TableName"],
@@ -189,7 +189,7 @@ class Asked:
         )
 
     def let_expire(self) -> None:
-        """Put the end of the request into the past."""
+        """Move the deadline of the request into the past."""
         now = datetime.now(UTC)
         self.move_in_time(asked=now - timedelta(days=7, minutes=1), until=now - timedelta(minutes=1))
 
@@ -205,7 +205,7 @@ UNDECIDED = ("PENDING", "PendingManualApproval", "RUNNING")
 
 
 def start_run(up: Up, name: str = "cars.csv") -> tuple[str, str]:
-    """Upload the sample under a name. Gives its key and the ARN of the execution that it started."""
+    """Upload the sample under a name. Returns its key and the ARN of the execution that it started."""
     bucket, key = up.outputs["BucketName"], f"incoming/{name}"
     version = up.client("s3").put_object(Bucket=bucket, Key=key, Body=SAMPLE.read_bytes())["VersionId"]
     item = eventually(

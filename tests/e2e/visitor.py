@@ -1,4 +1,4 @@
-"""What somebody sends to the review page: a person's browser, a mail scanner, another site."""
+"""Requests to the review page from a person's browser, a mail scanner or another site."""
 
 import http.client
 from collections.abc import Mapping
@@ -9,13 +9,13 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from local.cli.browser import Page
 
 FORM = "application/x-www-form-urlencoded"
-# What a browser says of a form that was sent from the page itself.
+# The browser's headers for a form that is sent from the page itself.
 FROM_THE_PAGE = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; header names are in lower case, redirects are not followed."""
+    """The response; header names are in lower case, redirects are not followed."""
 
     url: str
     status: int
@@ -24,7 +24,7 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The words on the page."""
+        """The text on the page."""
         return Page(self.url, self.status, self.html).text
 
 
@@ -49,7 +49,7 @@ def look(url: str) -> Answer:
 
 
 def post(url: str, fields: Mapping[str, str], **headers: str) -> Answer:
-    """Send a form as the page's own would be sent; other headers by keyword, `_` for `-`."""
+    """Send a form like the page's own; other headers by keyword, `_` for `-`."""
     own = {name.replace("_", "-"): value for name, value in headers.items()}
     return send("POST", url, urlencode(fields), {"Content-Type": FORM, **FROM_THE_PAGE, **own})
 
@@ -66,7 +66,7 @@ def reject(url: str, reviewer: str = "Grace Hopper", comment: str = "Errors grow
 
 @dataclass
 class Form:
-    """A form, its fields as they stand, its buttons with their names and values."""
+    """A form with its fields' current values, and its buttons' names and values."""
 
     method: str
     action: str
@@ -74,12 +74,12 @@ class Form:
     buttons: list[tuple[str, str]] = field(default_factory=list)
 
     def submissions(self) -> list[dict[str, str]]:
-        """Everything that can be sent without writing anything: no button, and each of them."""
+        """Everything that can be sent without typing: no button, and each button."""
         return [self.fields, *({**self.fields, name: value} for name, value in self.buttons if name)]
 
 
 class Contents(HTMLParser):
-    """All that an automaton can follow or send on a page, hidden and disabled things included."""
+    """Everything that a scanner can follow or send on a page, including hidden and disabled elements."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__()

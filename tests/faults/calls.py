@@ -1,4 +1,4 @@
-"""Every call that a run makes, from the upload to the mail that tells how it ended.
+"""Every call that a run makes, from the upload to the mail about its end.
 
 `test_calls.py` records a run and fails when it made a call that is not here, or did not make one that is.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Call:
-    """An operation, and what its request contains that tells it from the others."""
+    """An operation, and the part of its request that distinguishes it."""
 
     operation: str
     containing: str = ""
@@ -22,7 +22,7 @@ class Call:
 
     @property
     def throttled(self) -> str:
-        """How the service says that it is asked too often."""
+        """The service's throttling error."""
         return {
             "s3": "SlowDown",
             "sns": "Throttling",
@@ -32,7 +32,7 @@ class Call:
 
     @property
     def broken(self) -> str:
-        """How the service says that it has a problem of its own."""
+        """The service's internal error."""
         return {
             "s3": "InternalError",
             "lambda": "ServiceException",

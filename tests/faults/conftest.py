@@ -1,4 +1,4 @@
-"""One `mpg up` for the session, its waiting shortened; every test leaves it without faults."""
+"""One `mpg up` for the session, with shortened waits; every test leaves it without faults."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,12 +13,12 @@ from tests.faults.pipeline import Pipeline
 from tests.faults.tally import Tally
 
 TALLY = pytest.StashKey[Tally]()
-# What a state waits before it tries again, in parts of what it would wait on AWS: 30 seconds become 0.15.
+# The wait between a state's retries, as a fraction of the wait on AWS: 30 seconds become 0.15.
 WAIT_SCALE = "0.005"
 
 
 class QuickPlace(Place):
-    """A place where an mpg starts that waits less between attempts."""
+    """A place for an mpg with shorter waits between attempts."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -47,11 +47,11 @@ def deployed(place: QuickPlace, tally: Tally) -> Iterator[Pipeline]:
         wait_for(log, r"Ctrl-C stops it", process)
         pipeline = Pipeline(place.endpoint, next(place.temporary.glob("mpg-*")), tally)
         set_parameter(pipeline.endpoint, "MaxTrials", TRIALS)
-        # Warm functions, and a champion, so that every later run compares itself.
+        # Warms the functions, and makes a champion with which every later run compares itself.
         first = pipeline.upload()
         assert first.ends().outcome == "pending"
         assert first.approve().outcome == "approved"
-        first.told()
+        first.reported()
         yield pipeline
         pipeline.settle_mails()
     finally:
@@ -68,7 +68,7 @@ def pipeline(deployed: Pipeline) -> Iterator[Pipeline]:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A worker hands its tally to the process that reports."""
+    """A worker passes its tally to the process that reports."""
     if (output := getattr(session.config, "workeroutput", None)) is not None:
         output["tally"] = session.config.stash[TALLY].as_data()
 

@@ -1,4 +1,4 @@
-"""The deployed pipeline as a test sees it: faults to ask for, files to upload."""
+"""The deployed pipeline as a test sees it: faults to inject, files to upload."""
 
 import json
 import os
@@ -45,7 +45,7 @@ class Pipeline:
         return self.endpoint.url
 
     def client(self, service: str) -> Any:
-        """A boto3 client that no fault meets and nobody counts."""
+        """A boto3 client whose calls get no faults and are not counted."""
         if service not in self._clients:
             new_client: Any = boto3.client
             self._clients[service] = new_client(
@@ -81,7 +81,7 @@ class Pipeline:
     # Faults
 
     def fault(self, operation: str, *, containing: str = "", times: int | None = 1, **what: Any) -> None:
-        """Ask for a fault, as local/embedded/faults.py describes it (`from` is `first` here).
+        """Inject a fault, as local/embedded/faults.py describes it (`from` is `first` here).
 
         It comes after those that were asked for before; all of them count from one again.
         """
@@ -90,17 +90,17 @@ class Pipeline:
         self._put_rules()
 
     def heal(self) -> list[dict[str, Any]]:
-        """No faults from now on; held calls go on. Tells what the rules met."""
+        """Remove all faults; held calls continue. Returns what the rules matched."""
         self._rules = []
         return self._put_rules()
 
     def faults(self) -> list[dict[str, Any]]:
-        """The rules with what they met so far."""
+        """The rules with their matches so far."""
         return list(self._ask("faults"))
 
     @contextmanager
     def held(self, operation: str, containing: str = "", times: int | None = 1) -> Iterator[None]:
-        """While entered, the first such calls wait; afterwards there are no faults at all."""
+        """While entered, the first such calls wait; afterwards there are no faults."""
         self.fault(operation, containing=containing, times=times, delay=RUN_SECONDS)
         try:
             yield
@@ -108,12 +108,12 @@ class Pipeline:
             self.heal()
 
     def until_met(self, number: int = 1) -> None:
-        """Wait until the newest rule has applied so often."""
+        """Wait until the newest rule has applied that many times."""
         eventually(lambda: self.faults()[-1]["applied"] >= number, RUN_SECONDS)
 
     @contextmanager
     def quotas(self, limits: dict[str, int]) -> Iterator[None]:
-        """While entered, an account with these quotas, by the names that Service Quotas gives them."""
+        """While entered, the account has these quotas, by their names in Service Quotas."""
         self._ask("quotas", limits)
         try:
             yield
@@ -122,7 +122,7 @@ class Pipeline:
 
     @contextmanager
     def concurrency(self, executions: int, *functions: str) -> Iterator[None]:
-        """While entered, each of these functions, by logical id, is at work so often at a time at most."""
+        """While entered, each of these functions, by logical id, runs at most so many times at once."""
         client, names = self.client("lambda"), [self.stack[function] for function in functions]
         for name in names:
             client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=executions)
@@ -163,12 +163,12 @@ class Pipeline:
         return run
 
     def delete(self, key: str, **version: str) -> None:
-        """Somebody deletes an object, or the `VersionId` of it."""
+        """Delete an object, or its version `VersionId`."""
         self.client("s3").delete_object(Bucket=self.stack["BucketName"], Key=key, **version)
         self.tally.faults["a file changed"] += 1
 
     def deliver_again(self, run: Run, number: int = 1) -> list[str]:
-        """Deliver the event of an upload again; EventBridge would name the executions as it likes."""
+        """Deliver the event of an upload again, under execution names of its own, as EventBridge does."""
         (first, *_) = eventually(lambda: self.executions_of(run))
         event = self.describe(first)["input"]
         machine = self.stack["StateMachineArn"]
@@ -181,7 +181,7 @@ class Pipeline:
     # Functions and processes
 
     def invoke(self, function: str, event: dict[str, Any], *, asynchronously: bool = False) -> str:
-        """Deliver an event to a function, by its logical id; what it answers, or how it failed."""
+        """Deliver an event to a function, by its logical id; returns its response or its error."""
 
         def answer() -> str | None:
             found = self.client("lambda").invoke(
@@ -190,13 +190,13 @@ class Pipeline:
                 Payload=json.dumps(event),
             )
             text = str(found["Payload"].read().decode())
-            # The emulator may hand an event to a process that a test has just killed.
+            # The emulator may pass an event to a process that a test has just killed.
             return None if "Runtime.HandlerError" in text else text or "{}"
 
         return str(eventually(answer))
 
     def sweep(self) -> dict[str, int]:
-        """Let the sweep do its round, as its schedule does; what it found to do."""
+        """Run the sweep, as its schedule does; returns what it did."""
         done = json.loads(self.invoke("SweepFunction", {"source": "aws.scheduler"}))
         assert "errorType" not in done, done
         return dict(done)
@@ -205,7 +205,7 @@ class Pipeline:
     def crash(
         self, function: str, *, before: str = "", after: str = "", containing: str = "", first: int = 1
     ) -> Iterator[None]:
-        """A function, by its logical id, is killed right before or after such a call.
+        """Kill a function, by its logical id, right before or after such a call.
 
         The call has to come of what is done while this is entered; leaving it waits for that.
         """
@@ -222,7 +222,7 @@ class Pipeline:
         self._kill(lambda: processes("cwd", str(self.work), f"ministack-lambda-{self.stack[function]}-"))
 
     def kill_job(self, name: str) -> None:
-        """Wait until a job whose name contains this runs, and kill it."""
+        """Wait until a job whose name contains this is running, and kill it."""
 
         def one_job() -> list[int]:
             found = self._jobs(name)
@@ -231,13 +231,13 @@ class Pipeline:
         self._kill(one_job)
 
     def reclaim_instance(self, training_job: str, seconds: float = 0.0) -> None:
-        """Take away the spot instance of a training job; there is another one after so many seconds."""
+        """Reclaim the spot instance of a training job; another one is available after `seconds`."""
         self._ask("reclaim", {"training_job": training_job, "seconds": seconds})
         self.tally.killed += 1
 
     @contextmanager
     def withheld(self, rule: str) -> Iterator[None]:
-        """While entered, nothing comes of the events of a rule, by its logical id."""
+        """While entered, the events of a rule, by its logical id, are not delivered."""
         events, name = self.client("events"), self.stack[rule].rpartition("/")[2]
         events.disable_rule(Name=name)
         try:
@@ -261,27 +261,27 @@ class Pipeline:
         self.tally.killed += len(victims)
 
     def functions_running(self) -> int:
-        """How many invocations are under way."""
+        """The number of running invocations."""
         return int(self._ask("functions")["running"])
 
     def until_functions_end(self) -> None:
-        """Wait until no function is at work: after its mail, it still has to note that it was sent."""
+        """Wait until no function is running: after its mail, it still has to record that it was sent."""
         eventually_none(self.functions_running, RUN_SECONDS)
 
-    # What there is
+    # State of the stack
 
     def describe(self, execution_arn: str) -> dict[str, Any]:
         return dict(self.client("stepfunctions").describe_execution(executionArn=execution_arn))
 
-    def was_told(self, execution_arn: str) -> bool:
-        """Whether a function has noted that it told the execution's end, or that nobody needs to hear of it."""
+    def was_reported(self, execution_arn: str) -> bool:
+        """Whether a function has recorded that the execution's end was reported, or need not be."""
         found = self.describe(execution_arn)
         return "sent_at" in self.item(
             f"told#{execution_arn}#{found['status']}#{found.get('redriveCount', 0)}"
         )
 
     def item(self, pk: str) -> dict[str, Any]:
-        """An item of the table, empty if it is not there."""
+        """An item of the table, empty if it does not exist."""
         found = self.client("dynamodb").get_item(
             TableName=self.stack["TableName"], Key={"pk": {"S": pk}}, ConsistentRead=True
         )
@@ -309,7 +309,7 @@ class Pipeline:
             return list(self._mails)
 
     def permissions(self) -> list[dict[str, Any]]:
-        """Every different question that any policy was asked so far, with the answer."""
+        """Every distinct policy decision so far, with the answer."""
         return list(self._ask("permissions"))
 
     def messages(self, queue: str) -> list[str]:
@@ -318,7 +318,7 @@ class Pipeline:
         return [message["Body"] for message in found.get("Messages", [])]
 
     def objects(self, prefix: str) -> dict[str, str]:
-        """Keys and hashes of what lies in the bucket."""
+        """Keys and hashes of the objects in the bucket."""
         pages = (
             self.client("s3")
             .get_paginator("list_objects_v2")
@@ -341,7 +341,7 @@ class Pipeline:
 
     @contextmanager
     def definition(self, state: str, **changes: Any) -> Iterator[None]:
-        """While entered, executions start with fields of a state changed: shorter limits, say."""
+        """While entered, executions start with changed fields of a state, such as shorter limits."""
         machine, client = self.stack["StateMachineArn"], self.client("stepfunctions")
         original = client.describe_state_machine(stateMachineArn=machine)["definition"]
         changed = json.loads(original)
@@ -353,7 +353,7 @@ class Pipeline:
             client.update_state_machine(stateMachineArn=machine, definition=original)
 
     def settle(self) -> None:
-        """Add what became of a test's uploads to the tally. Fails if that must not be.
+        """Add the outcome of a test's uploads to the tally. Fails if the outcome is not allowed.
 
         Waits until no function is at work: one of its calls would meet the next test's faults.
         """
@@ -365,7 +365,7 @@ class Pipeline:
         assert self.tally.problems == known
 
     def settle_mails(self) -> None:
-        """Look again at all uploads so far, for mails that came after their test. Fails on one too many."""
+        """Check all uploads so far again, for mails that arrived after their test. Fails on an extra one."""
         mails = self.mails()
         for run in self._settled:
             run.settle_mails(self.tally, mails)
@@ -387,7 +387,7 @@ def processes(what: str, *texts: str) -> list[int]:
 
 
 def container_of(pid: int) -> tuple[Path, ...]:
-    """What the processes of one job share: their mounts, or where there are no namespaces, their folder."""
+    """What the processes of one job share: their mounts or, without namespaces, their folder."""
     try:
         return tuple(Path(f"/proc/{pid}/{link}").readlink() for link in ("ns/mnt", "cwd"))
     except OSError:

@@ -1,4 +1,4 @@
-"""One uploaded file, and everything that the pipeline made of it."""
+"""One uploaded file, and everything that the pipeline did with it."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ _LINK = re.compile(r"^http://\S+/review/\S+$", re.MULTILINE)
 
 
 class Run:
-    """One uploaded version of a file, and everything that the pipeline made of it."""
+    """One uploaded version of a file, and everything that the pipeline did with it."""
 
     def __init__(self, pipeline: Pipeline, key: str, version_id: str) -> None:
         self.pipeline = pipeline
         self.key = key
         self.version_id = version_id
-        # Set by a test in which a mail goes out twice, because that is better than not at all.
+        # Set by a test in which a mail is sent twice, which is better than not at all.
         self.expects_a_mail_twice = False
 
     @cached_property
     def arn(self) -> str:
-        """The execution that claimed the upload, or, when nobody could, the first about it."""
+        """The execution that claimed the upload or, if none could, the first one about it."""
         return str(eventually(self._find, RUN_SECONDS))
 
     @cached_property
@@ -42,11 +42,11 @@ class Run:
         return f"mpg-{moment}-{hashlib.sha256(self.arn.encode()).hexdigest()[:8]}"
 
     def ends(self, seconds: float = RUN_SECONDS) -> Ending:
-        """Wait for the end of the execution, or until it waits for an approval that was asked for."""
+        """Wait for the end of the execution, or until it waits for a requested approval."""
         return eventually(self._ending, seconds)  # type: ignore[no-any-return]
 
     def is_over(self, seconds: float = RUN_SECONDS) -> Ending:
-        """Wait for the end of the execution, with nobody asked or somebody having decided."""
+        """Wait for the end of the execution, because nobody is asked or somebody has decided."""
         return eventually(lambda: self._ending(or_waits=False), seconds)  # type: ignore[no-any-return]
 
     def approve(self) -> Ending:
@@ -90,13 +90,13 @@ class Run:
         )
 
     def redrive(self) -> Ending:
-        """Redrive the execution, and wait for where it gets to."""
+        """Redrive the execution, and wait for its end or its request for approval."""
         before = len(self.questions())
         self.pipeline.client("stepfunctions").redrive_execution(executionArn=self.arn)
         return eventually(lambda: self._ending(asked_before=before), RUN_SECONDS)  # type: ignore[no-any-return]
 
     def end_event(self) -> dict[str, Any]:
-        """The event with which Step Functions tells the end of the execution."""
+        """Step Functions' event about the end of the execution."""
         found = self.pipeline.describe(self.arn)
         names = ("executionArn", "stateMachineArn", "name", "status", "input", "output", "error", "cause")
         detail = {name: found.get(name) for name in names} | {
@@ -110,7 +110,7 @@ class Run:
         }
 
     def decision_event(self) -> dict[str, Any]:
-        """The event with which SageMaker tells that the package was decided."""
+        """SageMaker's event about the decision on the package."""
         (package,) = self.packages()
         found = self.pipeline.client("sagemaker").describe_model_package(ModelPackageName=package)
         names = ("ModelPackageArn", "ModelPackageGroupName", "ModelApprovalStatus")
@@ -138,7 +138,7 @@ class Run:
         return [event for page in pages for event in page["events"]]
 
     def claim(self) -> dict[str, Any]:
-        """The item with which an execution claimed the upload; empty before."""
+        """The item with which an execution claimed the upload; empty before that."""
         return self.pipeline.item(f"upload#{self.pipeline.stack['BucketName']}/{self.key}#{self.version_id}")
 
     def until_in(self, state: str) -> None:
@@ -156,15 +156,17 @@ class Run:
         return [mail for mail in asked if mail.subject.startswith("Reminder")]
 
     def endings(self, mails: list[Mail] | None = None) -> list[Mail]:
-        """The mails that told how any of its executions ended, among these or in the mailbox."""
+        """The mails about the end of any of its executions, among these or in the mailbox."""
         return self._mails("NotificationTopic", self.pipeline.executions_of(self), mails)
 
-    def told(self) -> Mail:
-        """Wait until who tells the end of each of its executions has noted that and ended; the newest mail.
+    def reported(self) -> Mail:
+        """Wait until the end of each of its executions is reported and recorded; returns the newest mail.
 
         That there is no second mail shows nothing while the event of another execution's end is under way.
         """
-        eventually(lambda: all(map(self.pipeline.was_told, self.pipeline.executions_of(self))), RUN_SECONDS)
+        eventually(
+            lambda: all(map(self.pipeline.was_reported, self.pipeline.executions_of(self))), RUN_SECONDS
+        )
         self.pipeline.until_functions_end()
         return self.endings()[-1]
 
@@ -211,11 +213,11 @@ class Run:
 
     @cached_property
     def redrives(self) -> int:
-        """How often the execution had been redriven when this was first asked."""
+        """The number of redrives of the execution when this is first called."""
         return [event["type"] for event in self.history()].count("ExecutionRedriven")
 
     def settle(self, tally: Tally) -> None:
-        """Count this upload as lost or doubled, if it is."""
+        """Count this upload as lost or duplicated, if it is."""
         executions = self.pipeline.executions_of(self)
         if not executions or not self._ending():
             tally.lost.add(self.key)
@@ -227,7 +229,7 @@ class Run:
         self.settle_mails(tally, self.pipeline.mails())
 
     def settle_mails(self, tally: Tally, mails: list[Mail]) -> None:
-        """Count this upload if one of its mails went out twice. May be called again, for mails that come late."""
+        """Count this upload if one of its mails was sent twice. May be called again, for late mails."""
         expected = 1 + self.redrives
         kinds = (self.questions(mails), self.reminders(mails), self.endings(mails))
         if max(map(len, kinds)) > expected:

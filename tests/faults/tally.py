@@ -1,4 +1,4 @@
-"""What is told of a run, and what a whole session adds up to."""
+"""What people hear about a run, and the totals of a whole session."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Mail:
-    """A mail as somebody got it."""
+    """A mail as received."""
 
     topic: str
     subject: str
@@ -16,7 +16,7 @@ class Mail:
 
 @dataclass(frozen=True)
 class Ending:
-    """Where an execution got to: `pending` is the approval that somebody was asked for."""
+    """The outcome of an execution; `pending` means that approval was requested."""
 
     outcome: str
     error: str
@@ -26,7 +26,7 @@ class Ending:
 
 @dataclass
 class Tally:
-    """What the whole session did to the pipeline, and what the pipeline made of it."""
+    """The faults of a whole session, and how the pipeline handled them."""
 
     uploads: int = 0
     events: int = 0
@@ -35,7 +35,7 @@ class Tally:
     lost: set[str] = field(default_factory=set)
     doubled: set[str] = field(default_factory=set)
     mails_doubled: set[str] = field(default_factory=set)
-    # A mail that went out in the instant in which its sender was killed cannot be known of: a test expects these.
+    # A mail sent in the instant in which its sender is killed cannot be recorded: a test expects these.
     mails_doubled_knowingly: set[str] = field(default_factory=set)
 
     def as_data(self) -> dict[str, Any]:
@@ -60,6 +60,6 @@ class Tally:
 
     @property
     def problems(self) -> list[str]:
-        """What must not be, for a person to read."""
+        """The violations, for a person to read."""
         found = {"lost": self.lost, "doubled": self.doubled, "mails doubled": self.mails_doubled}
         return [f"{what}: {key[:100]}" for what, keys in found.items() for key in sorted(keys)]

@@ -1,4 +1,4 @@
-"""Whatever call fails for a while, the run gets through; whatever fails for good is told and can be redriven."""
+"""A run survives any call that fails for a while; a call that fails for good is reported, and a redrive resumes."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,11 +11,11 @@ from tests.faults.pipeline import Pipeline
 from tests.faults.run import RUN_SECONDS
 
 CAN_BE_LOST = [*LAMBDAS, *JOBS]
-# What happens to the first call of each kind. A task's own call is not lost: Step Functions is no client of ours.
+# The fault of the first call of each kind. A task's own call is not lost: AWS makes those.
 ONCE: dict[str, Callable[[Call], dict[str, Any]]] = {
     "throttled": lambda call: {"error": call.throttled},
     "broken": lambda call: {"error": call.broken, "status": 500},
-    # A mail whose answer is lost goes out again: see test_functions.py.
+    # A mail whose response is lost is sent again: see test_functions.py.
     "lost": lambda call: {
         "drop": "after" if CAN_BE_LOST.index(call) % 2 and call.operation != "sns:Publish" else "before"
     },
@@ -28,7 +28,7 @@ def test_the_table_of_calls_has_every_call_of_a_run(pipeline: Pipeline) -> None:
     run.ends()
     assert run.approve_by_mail() == 200
     assert run.is_over().outcome == "approved"
-    run.told()
+    run.reported()
     (watched,) = pipeline.heal()
     requests = watched["requests"]
     unknown = [request for request in requests if not any(call.matches(request) for call in CALLS)]
@@ -37,7 +37,7 @@ def test_the_table_of_calls_has_every_call_of_a_run(pipeline: Pipeline) -> None:
 
 
 @pytest.mark.parametrize("fault", ONCE)
-def test_a_run_gets_through_when_the_first_call_of_every_kind_fails(pipeline: Pipeline, fault: str) -> None:
+def test_a_run_succeeds_when_the_first_call_of_every_kind_fails(pipeline: Pipeline, fault: str) -> None:
     for call in CALLS:
         if fault != "lost" or call in CAN_BE_LOST:
             pipeline.fault(call.operation, containing=call.containing, **ONCE[fault](call))
@@ -45,16 +45,16 @@ def test_a_run_gets_through_when_the_first_call_of_every_kind_fails(pipeline: Pi
     assert run.ends().outcome == "pending"
     assert run.approve_by_mail() == 200
     assert run.is_over().outcome == "approved"
-    run.told()
+    run.reported()
     unused = [f"{rule['operation']} {rule['containing']}" for rule in pipeline.heal() if not rule["applied"]]
     assert unused == []
     assert (len(run.packages()), len(run.questions()), len(run.endings())) == (1, 1, 1)
 
 
-def test_whatever_task_fails_for_good_is_told_and_a_redrive_repeats_nothing(pipeline: Pipeline) -> None:
+def test_a_task_that_fails_for_good_is_reported_and_a_redrive_repeats_nothing(pipeline: Pipeline) -> None:
     run, ending = None, None
     for number, (state, call) in enumerate(TASKS.items(), 1):
-        # Not throttling: a function that Lambda has no room for is waited for, for hours.
+        # Not throttling: the state machine waits for hours while Lambda has no concurrency left.
         pipeline.fault(call.operation, containing=call.containing, error=call.broken, status=500, times=None)
         if run is None:
             run = pipeline.upload()
@@ -73,8 +73,8 @@ def test_whatever_task_fails_for_good_is_told_and_a_redrive_repeats_nothing(pipe
     assert (len(run.packages()), len(run.questions())) == (1, 1)
 
 
-def test_whatever_call_of_a_function_fails_for_good_is_told_and_a_redrive_goes_on(pipeline: Pipeline) -> None:
-    # How often each state tries again is shown in tests/statemachine, and above.
+def test_a_function_call_that_fails_for_good_is_reported_and_a_redrive_resumes(pipeline: Pipeline) -> None:
+    # tests/statemachine, and the tests above, show how often each state retries.
     with (
         pipeline.definition("Check upload", Retry=[]),
         pipeline.definition("Keep model", Retry=[]),
@@ -83,8 +83,8 @@ def test_whatever_call_of_a_function_fails_for_good_is_told_and_a_redrive_goes_o
         refuse(pipeline, next(iter(WAITED_FOR)))
         run = pipeline.upload()
         assert run.ends().outcome == "failed"
-        # Whoever redrives before the end is told knows of it.
-        run.told()
+        # A person who redrives before the end is reported already knows about it.
+        run.reported()
     for redrives, (call, state) in enumerate(WAITED_FOR.items(), 1):
         pipeline.heal()
         refuse(pipeline, call)
@@ -106,10 +106,10 @@ def refuse(pipeline: Pipeline, call: Call) -> None:
     pipeline.fault(call.operation, containing=call.containing, error="AccessDenied", status=403, times=None)
 
 
-def test_calls_that_are_carried_out_and_yet_answer_an_error_are_repeated_without_harm(
+def test_calls_that_succeed_but_return_an_error_are_repeated_without_harm(
     pipeline: Pipeline,
 ) -> None:
-    # All but the question: its mail would go out twice, see test_functions.py.
+    # All except the request for approval, whose mail would be sent twice: see test_functions.py.
     for state, call in TASKS.items():
         if state != "Ask for approval":
             pipeline.fault(
@@ -127,9 +127,7 @@ def test_calls_that_are_carried_out_and_yet_answer_an_error_are_repeated_without
 
 
 @pytest.mark.parametrize("step", ["preprocess", "evaluate"])
-def test_the_job_of_an_attempt_that_was_given_up_is_stopped_by_the_sweep(
-    pipeline: Pipeline, step: str
-) -> None:
+def test_the_job_of_an_abandoned_attempt_is_stopped_by_the_sweep(pipeline: Pipeline, step: str) -> None:
     pipeline.fault(
         "sagemaker:CreateProcessingJob",
         containing=f"-{step}-",
@@ -151,7 +149,7 @@ def test_the_job_of_an_attempt_that_was_given_up_is_stopped_by_the_sweep(
 
 
 @pytest.mark.parametrize("operation", ["logs:CreateLogStream", "logs:PutLogEvents"], ids=str)
-def test_a_run_gets_through_though_its_jobs_can_tell_nobody_what_they_do(
+def test_a_run_succeeds_although_its_jobs_cannot_log_or_send_events(
     pipeline: Pipeline, operation: str
 ) -> None:
     pipeline.fault(operation, error="InternalFailure", status=500, times=None)

@@ -12,7 +12,7 @@ def test_a_file_changed_between_its_check_and_its_job_is_not_used(pipeline: Pipe
     assert_refused(run, "Preprocess", "cars.csv was changed after it was written")
 
 
-def test_data_changed_after_they_were_prepared_are_found_before_the_model_is_evaluated(
+def test_data_changed_after_preparation_are_detected_before_the_model_is_evaluated(
     pipeline: Pipeline,
 ) -> None:
     with pipeline.held("sagemaker:CreateHyperParameterTuningJob"):
@@ -23,7 +23,7 @@ def test_data_changed_after_they_were_prepared_are_found_before_the_model_is_eva
     assert_refused(run, "Evaluate", "prepared/train/train.csv was changed after it was written")
 
 
-def test_files_put_beside_the_prepared_ones_are_found_before_the_model_is_evaluated(
+def test_files_added_beside_the_prepared_ones_are_detected_before_the_model_is_evaluated(
     pipeline: Pipeline,
 ) -> None:
     with pipeline.held("sagemaker:CreateHyperParameterTuningJob"):
@@ -38,7 +38,7 @@ def test_files_put_beside_the_prepared_ones_are_found_before_the_model_is_evalua
     assert run.redrive().outcome == "pending"
 
 
-def test_a_file_beside_the_training_data_only_while_models_train_trains_none(pipeline: Pipeline) -> None:
+def test_no_model_trains_on_a_file_beside_the_training_data_while_models_train(pipeline: Pipeline) -> None:
     with pipeline.held("sagemaker:CreateHyperParameterTuningJob"):
         run = pipeline.upload()
         pipeline.until_met()
@@ -53,7 +53,7 @@ def test_a_file_beside_the_training_data_only_while_models_train_trains_none(pip
     assert run.ends().outcome == "pending"
 
 
-def test_a_file_put_beside_the_batch_is_not_predicted(pipeline: Pipeline) -> None:
+def test_a_file_added_beside_the_batch_is_not_predicted(pipeline: Pipeline) -> None:
     with pipeline.held("sagemaker:CreateTransformJob"):
         run = pipeline.upload()
         pipeline.until_met()
@@ -65,7 +65,7 @@ def test_a_file_put_beside_the_batch_is_not_predicted(pipeline: Pipeline) -> Non
     assert b"stranger" not in get(pipeline, predictions)
 
 
-def test_a_file_inside_of_the_trained_model_is_not_taken_for_it(pipeline: Pipeline) -> None:
+def test_a_file_inside_the_trained_model_is_not_mistaken_for_it(pipeline: Pipeline) -> None:
     with pipeline.held("sagemaker:CreateProcessingJob", "-evaluate-"):
         run = pipeline.upload()
         pipeline.until_met()
@@ -78,7 +78,7 @@ def test_a_file_inside_of_the_trained_model_is_not_taken_for_it(pipeline: Pipeli
     assert run.redrive().outcome == "pending"
 
 
-def test_another_model_in_the_place_of_the_evaluated_one_is_not_kept_and_the_right_one_can_be_restored(
+def test_another_model_in_place_of_the_evaluated_one_is_not_kept_and_the_right_one_can_be_restored(
     pipeline: Pipeline,
 ) -> None:
     earlier = pipeline.upload()
@@ -117,7 +117,7 @@ def test_a_kept_model_changed_before_it_is_served_is_not_served(pipeline: Pipeli
     assert_refused(run, "Batch transform", "its files are not those that were evaluated")
 
 
-def test_figures_changed_after_they_were_registered_are_not_put_before_anybody(pipeline: Pipeline) -> None:
+def test_figures_changed_after_registration_are_shown_to_nobody(pipeline: Pipeline) -> None:
     with pipeline.held("lambda:Invoke", "RequestApproval"):
         run = pipeline.upload()
         pipeline.until_met()
@@ -126,24 +126,24 @@ def test_figures_changed_after_they_were_registered_are_not_put_before_anybody(p
         put(pipeline, place, registered.replace(b'"value": ', b'"value": 0.', 1))
     ending = run.ends()
     assert (ending.outcome, ending.error, run.questions()) == ("failed", "ArtifactRefused", [])
-    assert f"{place} was changed after it was registered" in run.told().text
+    assert f"{place} was changed after it was registered" in run.reported().text
     put(pipeline, place, registered)
     assert run.redrive().outcome == "pending"
     assert len(run.packages()) == 1
 
 
-def test_a_model_changed_after_it_was_registered_cannot_be_approved_but_rejected(pipeline: Pipeline) -> None:
+def test_a_model_changed_after_registration_can_only_be_rejected(pipeline: Pipeline) -> None:
     run = pipeline.upload()
     assert run.ends().outcome == "pending"
     place = f"models/{run.run_id}/model.tar.gz"
-    put(pipeline, place, get(pipeline, place))  # The same bytes, but nobody vouches for them.
+    put(pipeline, place, get(pipeline, place))  # The same bytes, but not the registered version.
     assert run.approve_by_mail() == 422
     assert run.ends().outcome == "pending"
     assert run.reject_by_mail("changed") == 200
     assert run.is_over().outcome == "rejected"
 
 
-def test_a_model_deleted_after_it_was_registered_cannot_be_approved_but_rejected(pipeline: Pipeline) -> None:
+def test_a_model_deleted_after_registration_can_only_be_rejected(pipeline: Pipeline) -> None:
     run = pipeline.upload()
     assert run.ends().outcome == "pending"
     pipeline.delete(f"models/{run.run_id}/model.tar.gz")
@@ -165,7 +165,7 @@ def test_a_champion_changed_since_it_was_registered_is_not_compared(pipeline: Pi
         put(pipeline, place, evaluated)
 
 
-def test_a_champion_whose_model_was_deleted_stops_no_run_and_people_are_told(pipeline: Pipeline) -> None:
+def test_a_champion_whose_model_was_deleted_stops_no_run_and_is_reported(pipeline: Pipeline) -> None:
     champion = approved(pipeline)
     place = f"models/{champion.run_id}/model.tar.gz"
     evaluated = get(pipeline, place)
@@ -181,7 +181,7 @@ def test_a_champion_whose_model_was_deleted_stops_no_run_and_people_are_told(pip
         put(pipeline, place, evaluated)
 
 
-# Every second car, so that another model comes of it.
+# Every second car, which gives a different model.
 OTHER_DATA = "    cars = cars[::2]\n"
 
 
@@ -210,9 +210,9 @@ def put(pipeline: Pipeline, key: str, content: bytes) -> None:
 
 
 def assert_refused(run: Run, state: str, said: str) -> str:
-    """The run ends here, says so to people, and registered nothing; returns the error's name."""
+    """The run ends here, a mail reports it, and nothing is registered; returns the error's name."""
     ending = run.ends()
     assert (ending.outcome, run.entered()[-1]) == ("failed", state)
-    assert said in run.told().text
+    assert said in run.reported().text
     assert run.packages() == []
     return ending.error

@@ -46,7 +46,7 @@ def test_keeping_a_model_may_crash_at_any_moment(pipeline: Pipeline, when: str) 
     ],
     ids=lambda moment: " ".join(str(part) for item in moment.items() for part in item),
 )
-def test_asking_may_crash_at_any_moment_before_the_mail_and_asks_once(
+def test_a_request_for_approval_may_crash_at_any_moment_before_the_mail_and_asks_once(
     pipeline: Pipeline, moment: dict[str, Any]
 ) -> None:
     with pipeline.crash("RequestApprovalFunction", **moment):
@@ -69,7 +69,7 @@ def test_a_crash_in_the_instant_after_the_mail_asks_again_and_the_newest_link_de
     run.expects_a_mail_twice = True
 
 
-def test_a_lost_answer_of_sns_means_one_mail_too_many_and_not_one_too_few(pipeline: Pipeline) -> None:
+def test_a_lost_response_of_sns_means_one_mail_too_many_and_not_one_too_few(pipeline: Pipeline) -> None:
     pipeline.fault("sns:Publish", containing="ApprovalTopic", drop="after")
     pipeline.fault("sns:Publish", containing="NotificationTopic", drop="after")
     run = pipeline.upload()
@@ -111,11 +111,11 @@ def test_a_decision_is_not_lost_when_the_review_page_crashes(
         ("dynamodb:GetItem", "link#", 503, ("decision", "approve")),
         ("dynamodb:GetItem", "package#", 503, ("decision", "approve")),
         ("dynamodb:UpdateItem", "package#", 503, ("decision", "approve")),
-        # The decision is recorded then, and the page offers to finish it.
+        # The decision is recorded then, and the page offers to retry.
         ("sagemaker:UpdateModelPackage", "", 200, ("finish", "yes")),
     ],
 )
-def test_a_reviewer_decides_once_more_when_a_call_of_the_page_had_failed(
+def test_a_reviewer_can_decide_again_after_a_call_of_the_page_failed(
     pipeline: Pipeline, operation: str, containing: str, status: int, button: tuple[str, str]
 ) -> None:
     run = pipeline.upload()
@@ -129,7 +129,7 @@ def test_a_reviewer_decides_once_more_when_a_call_of_the_page_had_failed(
     assert run.is_over().outcome == "approved"
 
 
-def test_the_page_comes_without_the_predictions_when_s3_does_not_answer(pipeline: Pipeline) -> None:
+def test_the_page_appears_without_the_predictions_when_s3_does_not_answer(pipeline: Pipeline) -> None:
     run = pipeline.upload()
     run.ends()
     with pipeline.held("s3:GetObject", "/predictions/", times=None):
@@ -148,7 +148,7 @@ def test_a_page_whose_record_does_not_answer_says_to_try_again(pipeline: Pipelin
     assert run.is_over().outcome == "approved"
 
 
-def test_one_call_of_the_page_that_hangs_is_tried_again(pipeline: Pipeline) -> None:
+def test_one_call_of_the_page_that_hangs_is_retried(pipeline: Pipeline) -> None:
     run = pipeline.upload()
     run.ends()
     with pipeline.held("dynamodb:GetItem", "link#"):
@@ -166,7 +166,7 @@ def test_one_call_of_the_page_that_hangs_is_tried_again(pipeline: Pipeline) -> N
     ],
     ids=str,
 )
-def test_resuming_may_crash_at_any_moment_when_its_event_comes_again(
+def test_resuming_may_crash_at_any_moment_when_its_event_is_redelivered(
     pipeline: Pipeline, moment: dict[str, Any]
 ) -> None:
     run = pipeline.upload()
@@ -175,11 +175,11 @@ def test_resuming_may_crash_at_any_moment_when_its_event_comes_again(
         run.decide("Approved")
     pipeline.invoke("ResumePipelineFunction", run.decision_event())
     assert run.is_over().outcome == "approved"
-    run.told()
+    run.reported()
     assert len(run.endings()) == 1
 
 
-def test_a_decision_in_sagemaker_while_the_page_records_another_one_is_what_all_say(
+def test_a_decision_in_sagemaker_while_the_page_records_another_one_counts_everywhere(
     pipeline: Pipeline,
 ) -> None:
     run = pipeline.upload()
@@ -196,12 +196,12 @@ def test_a_decision_in_sagemaker_while_the_page_records_another_one_is_what_all_
         "rejected",
         "approved by Ada on the review page",
     )
-    assert "approved by Ada on the review page" in run.told().text
+    assert "approved by Ada on the review page" in run.reported().text
     assert pipeline.item(f"package#{run.packages()[0]}")["status"] == {"S": "REJECTED"}
     assert "The model is rejected." in run.open_link().text
 
 
-def test_a_page_that_writes_after_the_run_went_on_with_another_decision_is_noted_and_told(
+def test_a_page_that_writes_after_the_run_resumed_with_another_decision_is_recorded_and_mailed(
     pipeline: Pipeline,
 ) -> None:
     run = pipeline.upload()
@@ -216,5 +216,5 @@ def test_a_page_that_writes_after_the_run_went_on_with_another_decision_is_noted
     package = f"package#{run.packages()[0]}"
     eventually(lambda: "changed_to" in pipeline.item(package))
     assert "The model is approved." in run.open_link().text
-    told = [mail.subject.partition(":")[0] for mail in pipeline.mails() if run.run_id in mail.text]
-    assert told[-2:] == ["Rejected", "Changed to approved"]
+    subjects = [mail.subject.partition(":")[0] for mail in pipeline.mails() if run.run_id in mail.text]
+    assert subjects[-2:] == ["Rejected", "Changed to approved"]

@@ -1,4 +1,4 @@
-"""Functions that handle events crash or fail for good: what they do is done all the same, and as good as once."""
+"""Functions that handle events crash or fail for good: their work is still done, and practically once."""
 
 import json
 import time
@@ -27,7 +27,7 @@ SLOW = "import time; time.sleep(600)"
     ],
     ids=str,
 )
-def test_telling_may_crash_at_any_moment_when_its_event_comes_again_a_minute_later(
+def test_a_notification_may_crash_at_any_moment_when_its_event_is_redelivered_a_minute_later(
     pipeline: Pipeline, moment: dict[str, Any], mails: int
 ) -> None:
     with pipeline.crash("NotifyFunction", **moment):
@@ -41,18 +41,18 @@ def test_telling_may_crash_at_any_moment_when_its_event_comes_again_a_minute_lat
     run.expects_a_mail_twice = mails == 2
 
 
-def test_whoever_told_is_at_work_until_it_has_noted_that(pipeline: Pipeline) -> None:
+def test_a_sender_keeps_its_claim_until_it_has_recorded_the_mail(pipeline: Pipeline) -> None:
     with pipeline.held("dynamodb:UpdateItem", "told#"):
         run = refused(pipeline)
         eventually(run.endings)
-        # The function that stops jobs hears of the end as well, and is done soon.
+        # The function that stops jobs gets the event of the end as well, and finishes soon.
         eventually(lambda: pipeline.functions_running() == 1)
     pipeline.until_functions_end()
     assert pipeline.invoke("NotifyFunction", run.end_event()) == '{"mailed": false}'
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_stopping_jobs_may_crash_when_its_event_comes_again(pipeline: Pipeline, moment: str) -> None:
+def test_stopping_jobs_may_crash_when_its_event_is_redelivered(pipeline: Pipeline, moment: str) -> None:
     moments: dict[str, Any] = {moment: "sagemaker:StopProcessingJob"}
     with pipeline.script("preprocess.py", SLOW), pipeline.crash("StopJobsFunction", **moments):
         run = pipeline.upload()
@@ -64,7 +64,7 @@ def test_stopping_jobs_may_crash_when_its_event_comes_again(pipeline: Pipeline, 
 
 
 @pytest.mark.parametrize(("moment", "mails"), [("before", 1), ("after", 2)])
-def test_a_sweep_may_crash_while_it_tells_an_end(pipeline: Pipeline, moment: str, mails: int) -> None:
+def test_a_sweep_may_crash_while_it_reports_an_end(pipeline: Pipeline, moment: str, mails: int) -> None:
     with pipeline.withheld("NotifyFunctionRunEnded"):
         run = refused(pipeline)
         crash_a_sweep(pipeline, {moment: "sns:Publish"})
@@ -76,7 +76,7 @@ def test_a_sweep_may_crash_while_it_tells_an_end(pipeline: Pipeline, moment: str
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
-def test_a_sweep_may_crash_while_it_hands_a_decision_on(pipeline: Pipeline, moment: str) -> None:
+def test_a_sweep_may_crash_while_it_passes_a_decision_on(pipeline: Pipeline, moment: str) -> None:
     run = pipeline.upload()
     run.ends()
     with pipeline.withheld("ResumePipelineFunctionPackageDecided"):
@@ -84,7 +84,7 @@ def test_a_sweep_may_crash_while_it_hands_a_decision_on(pipeline: Pipeline, mome
         crash_a_sweep(pipeline, {moment: "states:SendTaskSuccess"})
         pipeline.sweep()
     assert run.is_over().outcome == "approved"
-    run.told()
+    run.reported()
     assert len(run.endings()) == 1
 
 
@@ -92,7 +92,7 @@ def test_a_sweep_may_crash_while_it_hands_a_decision_on(pipeline: Pipeline, mome
     ("moment", "reminders"),
     [
         ({"before": "dynamodb:PutItem", "containing": "#REMINDER#"}, 1),
-        # After a call is before the next one.
+        # After one call means before the next one.
         ({"after": "dynamodb:PutItem", "containing": "#REMINDER#"}, 1),
         ({"after": "dynamodb:PutItem", "containing": "link#"}, 1),
         ({"after": "dynamodb:UpdateItem", "containing": "announced_link"}, 1),
@@ -128,14 +128,14 @@ def crash_a_sweep(pipeline: Pipeline, moment: dict[str, Any]) -> None:
 
 
 def test_a_mail_that_fails_twice_is_sent_at_the_third_attempt(pipeline: Pipeline) -> None:
-    run = told_asynchronously(pipeline, failures=2)
-    run.told()
+    run = ended_with_asynchronous_delivery(pipeline, failures=2)
+    run.reported()
     assert pipeline.faults()[0]["seen"] == 3
     assert (len(run.endings()), letters_about(run)) == (1, [])
 
 
 def test_a_mail_that_cannot_be_sent_ends_in_the_dead_letter_queue(pipeline: Pipeline) -> None:
-    run = told_asynchronously(pipeline, failures=None)
+    run = ended_with_asynchronous_delivery(pipeline, failures=None)
     (letter,) = eventually(lambda: letters_about(run))
     assert letter["requestPayload"] == run.end_event()
     assert run.endings() == []
@@ -143,7 +143,7 @@ def test_a_mail_that_cannot_be_sent_ends_in_the_dead_letter_queue(pipeline: Pipe
     assert pipeline.invoke("NotifyFunction", letter["requestPayload"]) == '{"mailed": true}'
 
 
-def test_a_decision_that_cannot_be_handed_on_ends_in_the_dead_letter_queue_and_the_sweep_hands_it_on(
+def test_a_decision_that_cannot_be_passed_on_ends_in_the_dead_letter_queue_and_the_sweep_passes_it_on(
     pipeline: Pipeline,
 ) -> None:
     run = pipeline.upload()
@@ -159,7 +159,7 @@ def test_a_decision_that_cannot_be_handed_on_ends_in_the_dead_letter_queue_and_t
 
 
 def letters_about(run: Run) -> list[dict[str, Any]]:
-    """What of this run is in the dead-letter queue of events."""
+    """The messages about this run in the dead-letter queue of events."""
     return [json.loads(body) for body in run.pipeline.messages("EventDeadLetters") if run.arn in body]
 
 
@@ -169,9 +169,9 @@ def refused(pipeline: Pipeline) -> Run:
     return run
 
 
-def told_asynchronously(pipeline: Pipeline, failures: int | None) -> Run:
-    """A run whose end is told as EventBridge does it on AWS, while SNS refuses so many times."""
-    # Not an error that the function's own client tries again: that has its test elsewhere.
+def ended_with_asynchronous_delivery(pipeline: Pipeline, failures: int | None) -> Run:
+    """A run whose end is delivered as by EventBridge on AWS, while SNS refuses so many times."""
+    # Not an error that the function's own client retries; another test covers that.
     fault: dict[str, Any] = {"containing": "NotificationTopic", "error": "AuthorizationError", "status": 403}
     pipeline.fault("sns:Publish", times=None, **fault)
     run = refused(pipeline)
@@ -184,12 +184,12 @@ def told_asynchronously(pipeline: Pipeline, failures: int | None) -> Run:
 
 
 def end_of(run: Run) -> str:
-    """Under which name the end of a refused run is told."""
+    """The name of the claim on reporting the end of a refused run."""
     return f"told#{run.arn}#FAILED#0"
 
 
 def a_minute_passes(pipeline: Pipeline, pk: str) -> None:
-    """Let the claim on telling this lapse, if somebody holds it."""
+    """Let the claim on this report lapse, if somebody holds it."""
     if pipeline.item(pk):
         pipeline.client("dynamodb").update_item(
             TableName=pipeline.stack["TableName"],
@@ -200,7 +200,7 @@ def a_minute_passes(pipeline: Pipeline, pk: str) -> None:
 
 
 def time_runs_out(pipeline: Pipeline, run: Run) -> str:
-    """Leave an hour of six days to decide; under which name the reminder of that is told."""
+    """Leave one hour of six days to decide; returns the name of the claim on the reminder."""
     (package,) = run.packages()
     asked, until = datetime.now(UTC) - timedelta(days=6), int(time.time()) + 3600
     pipeline.client("dynamodb").update_item(

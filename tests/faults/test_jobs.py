@@ -1,4 +1,4 @@
-"""Jobs die in every way that jobs die; the run says so, and a redrive takes it up again."""
+"""Jobs die in every possible way; the run reports it, and a redrive resumes it."""
 
 import json
 from typing import Any
@@ -12,7 +12,7 @@ from tests.faults.tally import Ending
 
 SLOW = "import time; time.sleep(600)"
 EMPTY = "import sys; sys.exit(0)"
-# Bit by bit, so that it is seen before the whole machine is out of memory.
+# Bit by bit, so that it is noticed before the whole machine is out of memory.
 GREEDY = """
 import time
 hoard = []
@@ -27,7 +27,7 @@ def test_a_killed_processing_job_fails_the_run_and_can_be_redriven(pipeline: Pip
         run = pipeline.upload()
         pipeline.kill_job(f"{run.run_id}-preprocess-")
         assert failed_job(run.ends())["FailureReason"].endswith("exit code: 137")
-    assert "exit code: 137" in run.told().text
+    assert "exit code: 137" in run.reported().text
     assert_redrive_completes(run, "Preprocess")
 
 
@@ -39,7 +39,7 @@ def test_a_killed_trial_does_not_fail_the_tuning(pipeline: Pipeline) -> None:
     assert {reason[-14:] for reason in reasons} == {"exit code: 137"}
 
 
-def test_a_trial_whose_spot_instance_is_reclaimed_begins_anew_and_the_run_gets_through(
+def test_a_trial_whose_spot_instance_is_reclaimed_restarts_and_the_run_succeeds(
     pipeline: Pipeline,
 ) -> None:
     run, trial = reclaimed(pipeline, seconds=0.1, wait_seconds=600)
@@ -71,8 +71,8 @@ def test_when_all_trials_fail_the_mail_has_the_reason_of_the_first(pipeline: Pip
     run = pipeline.upload()
     assert "No training job succeeded" in failed_job(run.ends())["FailureReason"]
     assert set(run.trials().values()) == {"Failed"}
-    assert "-0-001-" in run.told().text
-    assert "Artifact upload failed" in run.told().text
+    assert "-0-001-" in run.reported().text
+    assert "Artifact upload failed" in run.reported().text
     pipeline.heal()
     assert_redrive_completes(run, "Tune")
 
@@ -87,7 +87,7 @@ def test_a_job_out_of_memory_says_so(pipeline: Pipeline) -> None:
     ):
         run = pipeline.upload()
         assert "more memory" in failed_job(run.ends())["FailureReason"]
-    assert "more memory" in run.told().text
+    assert "more memory" in run.reported().text
 
 
 def test_a_job_over_its_time_limit_is_ended_and_leaves_no_process(pipeline: Pipeline) -> None:
@@ -98,12 +98,12 @@ def test_a_job_over_its_time_limit_is_ended_and_leaves_no_process(pipeline: Pipe
     ):
         run = pipeline.upload()
         assert failed_job(run.ends())["ProcessingJobStatus"] == "Stopped"
-    run.told()
+    run.reported()
     assert pipeline.running_jobs(run) == []
 
 
 @pytest.mark.parametrize("artifact", ["not an archive", "cut off"])
-def test_a_corrupt_model_is_found_before_it_is_used(pipeline: Pipeline, artifact: str) -> None:
+def test_a_corrupt_model_is_detected_before_it_is_used(pipeline: Pipeline, artifact: str) -> None:
     with pipeline.held("sagemaker:CreateProcessingJob", containing="-evaluate-"):
         run = pipeline.upload()
         pipeline.until_met()
@@ -143,7 +143,7 @@ def test_a_corrupt_bundle_fails_the_transform(pipeline: Pipeline) -> None:
         ("evaluate.py", "Keep model", "evaluation.json is missing"),
     ],
 )
-def test_a_job_that_ends_well_but_wrote_nothing_fails_the_run(
+def test_a_job_that_succeeds_but_wrote_nothing_fails_the_run(
     pipeline: Pipeline, script: str, state: str, said: str
 ) -> None:
     with pipeline.script(script, EMPTY):
@@ -151,7 +151,7 @@ def test_a_job_that_ends_well_but_wrote_nothing_fails_the_run(
         ending = run.ends()
     assert (ending.outcome, run.entered()[-1]) == ("failed", state)
     assert said in ending.cause or "NoSuchKey" in ending.error
-    run.told()
+    run.reported()
     assert run.packages() == []
 
 
@@ -179,7 +179,7 @@ def test_a_job_that_cannot_read_its_input_or_write_its_output_fails_and_can_be_r
     pipeline.fault(operation, containing=containing, error="AccessDenied", status=403, times=None)
     run = pipeline.upload()
     assert said in failed_job(run.ends())["FailureReason"]
-    assert said in run.told().text
+    assert said in run.reported().text
     pipeline.heal()
     assert_redrive_completes(run, state)
 
@@ -191,7 +191,7 @@ def failed_job(ending: Ending) -> dict[str, Any]:
 
 
 def assert_redrive_completes(run: Run, state: str) -> None:
-    """The run goes on with this state; what was done before is not done again."""
+    """The run resumes at this state; what was done before is not repeated."""
     assert run.redrive().outcome == "pending"
     assert {name: run.entered().count(name) for name in TASKS} == {
         name: 1 + (name == state) for name in TASKS
@@ -233,7 +233,7 @@ def best_trial(run: Run) -> str:
 
 
 def many_rows(copies: int = 60) -> bytes:
-    """The sample so many times over, each copy a little heavier: trials that take a second."""
+    """Many copies of the sample, each with slightly heavier cars, for trials that take a second."""
     header, *rows = SAMPLE.decode().splitlines()
     weight = header.split(",").index("weight")
     lines = [header]

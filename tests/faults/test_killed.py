@@ -1,4 +1,4 @@
-"""The embedded AWS itself dies in the middle of a run: nothing is left over, and the next start says so."""
+"""The embedded AWS itself dies in the middle of a run: nothing is left, and the next start says so."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Many uploads at once, in an account whose quotas have no room for them: all get their turn."""
+"""Many simultaneous uploads, in an account without enough quota: all get their turn."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def test_many_uploads_at_once_wait_for_the_quota_and_all_end_as_they_should(pipe
         assert {run.ends(SECONDS).outcome for run in runs} == {"pending"}
         assert {ending.outcome for ending in people.map(Run.approve, runs)} == {"approved"}
     for run in runs:
-        run.told()
+        run.reported()
     assert len({run.arn for run in runs}) == UPLOADS
     assert len({package for run in runs for package in run.packages()}) == UPLOADS
     assert all((len(run.questions()), len(run.endings())) == (1, 1) for run in runs)
@@ -54,7 +54,7 @@ def test_ten_runs_side_by_side_leave_each_others_files_alone(pipeline: Pipeline)
 
 
 def smallest_quotas(pipeline: Pipeline) -> dict[str, int]:
-    """What `make deploy` asks of an account: a new one often has nothing, and this is just enough for one run."""
+    """The quotas that `make deploy` requires: just enough for one run, and more than a new account often has."""
     (stack,) = pipeline.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
     parameters = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
     return {need.name: need.needed for need in needs(parameters) if need.service == "sagemaker"}
@@ -67,7 +67,7 @@ def failures(run: Run) -> list[str]:
 
 
 def uploaded_rows(run: Run) -> int:
-    """How many rows the run says it was given."""
+    """The number of uploaded rows that the run reports."""
     body = run.pipeline.client("s3").get_object(
         Bucket=run.pipeline.stack["BucketName"], Key=f"runs/{run.run_id}/prepared/summary.json"
     )["Body"]

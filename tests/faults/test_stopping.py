@@ -1,4 +1,4 @@
-"""Executions stopped by hand, and taken up again."""
+"""Executions stopped by hand, and resumed."""
 
 import pytest
 
@@ -15,12 +15,14 @@ if os.environ.get("SAGEMAKER_BATCH") == "true":
     time.sleep(600)
 """
 
-# Those that leave something behind when they are stopped: a claim, a job, a question.
+# Those that leave something behind when they are stopped: a claim, a job, a request for approval.
 REDRIVEN = {"Claim upload", "Preprocess", "Tune", "Batch transform", "Ask for approval"}
 
 
-def test_runs_stopped_in_each_state_are_told_go_no_further_and_can_be_redriven(pipeline: Pipeline) -> None:
-    # Each call is held once, so that of as many runs as there are tasks one is caught in each.
+def test_runs_stopped_in_each_state_are_reported_do_not_continue_and_can_be_redriven(
+    pipeline: Pipeline,
+) -> None:
+    # Each call is held once, so that one run is caught in each task.
     for call in TASKS.values():
         pipeline.fault(call.operation, containing=call.containing, delay=RUN_SECONDS)
     runs = [pipeline.upload() for _ in TASKS]
@@ -32,8 +34,8 @@ def test_runs_stopped_in_each_state_are_told_go_no_further_and_can_be_redriven(p
     pipeline.heal()
     for run, state in stopped_in.items():
         assert run.ends().outcome == "aborted", state
-        assert run.told().subject.startswith("Stopped"), state
-    # The calls that were held are answered by now; nothing may come of that.
+        assert run.reported().subject.startswith("Stopped"), state
+    # The held calls are answered by now; that must have no effect.
     assert {run: run.entered()[-1] for run in runs} == stopped_in
     assert all(len(run.endings()) == 1 for run in runs)
     assert {status for run in runs for status in run.jobs().values()} <= {"Completed", "Stopped"}
@@ -77,15 +79,15 @@ def test_a_transform_that_takes_too_long_fails_the_run_and_is_stopped(pipeline: 
         ending = run.ends()
         assert (ending.outcome, ending.error) == ("failed", "States.Timeout")
         eventually(lambda: run.jobs()[f"{run.run_id}-predict-0-0"] == "Stopped")
-    assert "took longer than it may" in run.told().text
+    assert "took longer than it may" in run.reported().text
     assert run.packages() == []
 
 
-def test_a_decision_about_a_run_that_was_stopped_is_recorded_and_told(pipeline: Pipeline) -> None:
+def test_a_decision_about_a_stopped_run_is_recorded_and_mailed(pipeline: Pipeline) -> None:
     run = pipeline.upload()
     run.ends()
     run.stop()
-    assert run.told().subject.startswith("Stopped")
+    assert run.reported().subject.startswith("Stopped")
     run.decide("Approved")
     late = eventually(lambda: [mail for mail in pipeline.mails() if _is_late(mail.subject, run.run_id)])
     assert len(late) == 1

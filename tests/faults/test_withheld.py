@@ -1,4 +1,4 @@
-"""AWS sends its events on best effort: what no event told, the sweep finds, once."""
+"""AWS delivers events on a best-effort basis; the sweep reconciles what no event reported, once."""
 
 from tests.conftest import eventually
 from tests.faults.pipeline import Pipeline
@@ -6,7 +6,7 @@ from tests.faults.pipeline import Pipeline
 SLOW = "import time; time.sleep(600)"
 
 
-def test_an_end_that_no_event_told_is_told_by_the_sweep_once(pipeline: Pipeline) -> None:
+def test_an_end_that_no_event_reported_is_reported_by_the_sweep_once(pipeline: Pipeline) -> None:
     with pipeline.withheld("NotifyFunctionRunEnded"):
         run = pipeline.upload("cars.csv", b"nothing that can be used")
         assert run.ends().error == "UploadRefused"
@@ -17,7 +17,7 @@ def test_an_end_that_no_event_told_is_told_by_the_sweep_once(pipeline: Pipeline)
     assert len(run.endings()) == 1
 
 
-def test_a_decision_that_no_event_told_is_handed_on_by_the_sweep_once(pipeline: Pipeline) -> None:
+def test_a_decision_that_no_event_reported_is_passed_on_by_the_sweep_once(pipeline: Pipeline) -> None:
     run = pipeline.upload()
     run.ends()
     with pipeline.withheld("ResumePipelineFunctionPackageDecided"):
@@ -25,11 +25,11 @@ def test_a_decision_that_no_event_told_is_handed_on_by_the_sweep_once(pipeline: 
         pipeline.sweep()
         assert run.is_over().outcome == "approved"
     assert pipeline.sweep().get("decision", 0) == 0
-    run.told()
+    run.reported()
     assert len(run.endings()) == 1
 
 
-def test_a_job_whose_runs_end_no_event_told_is_stopped_by_the_sweep(pipeline: Pipeline) -> None:
+def test_an_orphaned_job_whose_runs_end_no_event_reported_is_stopped_by_the_sweep(pipeline: Pipeline) -> None:
     with pipeline.withheld("StopJobsFunctionRunEndedBadly"), pipeline.script("preprocess.py", SLOW):
         run = pipeline.upload()
         eventually(lambda: pipeline.running_jobs(run), 60)

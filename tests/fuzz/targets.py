@@ -154,7 +154,7 @@ def _events(_: ExitStack) -> Judge:
     from tests.unit.security import test_hostile_events as events
 
     tests: list[Any] = [
-        events.test_any_cause_is_told_in_words_even_when_it_is_cut_off,
+        events.test_any_cause_is_reported_in_words_even_if_truncated,
         events.test_any_key_cause_error_and_comment_makes_a_clean_mail,
     ]
     return lambda data: [test.hypothesis.fuzz_one_input(data) for test in tests]

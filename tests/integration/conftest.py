@@ -1,4 +1,4 @@
-"""What can only be run on Linux is not collected elsewhere: the Lambda runtime's emulator is a Linux program."""
+"""Linux-only tests are not collected elsewhere: the Lambda runtime's emulator is a Linux program."""
 
 import sys
 

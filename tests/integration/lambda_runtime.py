@@ -24,14 +24,14 @@ BINARY = Path(str(distribution("aws-sam-cli").locate_file(_NAME)))
 
 
 class Build:
-    """What `sam build` made of the template."""
+    """The result of `sam build`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._template = json.loads((folder / "template.json").read_text(encoding="utf-8"))
 
     def find_function(self, module: str) -> tuple[Path, str]:
-        """Folder and handler of the function whose handler lies in this module."""
+        """Folder and handler of the function whose handler is in this module."""
         for resource in self._template["Resources"].values():
             properties = resource["Properties"]
             if resource["Type"] == "AWS::Serverless::Function" and properties["Handler"].startswith(
@@ -54,14 +54,14 @@ class Runtime:
         self._log = log
 
     def invoke(self, event: Any) -> Any:
-        """What the function returned, or `{"errorType", "errorMessage", ...}` of what it raised."""
+        """The function's return value, or `{"errorType", "errorMessage", ...}` of its exception."""
         request = urllib.request.Request(self._url, json.dumps(event).encode(), method="POST")
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
     @property
     def log(self) -> str:
-        """What the function and the emulator have printed."""
+        """The output of the function and the emulator."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
 
@@ -100,7 +100,7 @@ def _answers(port: int) -> bool:
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
-    # The emulator's session holds the runtime as well.
+    # The emulator's session contains the runtime as well.
     with suppress(ProcessLookupError):
         os.killpg(process.pid, 9)
     process.wait(timeout=10)

@@ -1,4 +1,4 @@
-"""`make deploy` as a person meets it: the questions of the first time, a change, the end; on the embedded AWS."""
+"""`make deploy` as a person uses it, on the embedded AWS: the first questions, a change, the removal."""
 
 import shutil
 import subprocess
@@ -66,7 +66,7 @@ def test_a_stack_is_deployed_by_answering_then_changed_without_questions_then_de
     assert said.index("needs a y") < said.index("Setting default arguments")
     first = deployed_parameters(aws)
     assert first.items() >= ADDRESSES.items()
-    # And then a parameter is changed where the answers were kept
+    # And then a parameter is changed where the answers were stored
     kept = terminal.project / "samconfig.toml"
     changed = kept.read_text(encoding="utf-8").replace('MaxTrials=\\"10\\"', 'MaxTrials=\\"5\\"')
     kept.write_text(changed, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Tearing a stack down on the embedded AWS, where it was deployed by the SAM CLI."""
+"""Tearing down a stack on the embedded AWS that the SAM CLI deployed."""
 
 import os
 import subprocess
@@ -43,7 +43,7 @@ def built() -> str:
 
 @pytest.fixture
 def deploy(aws: Aws, built: str) -> Callable[[str], dict[str, str]]:
-    """Deploys a stack of a name; gives its outputs."""
+    """Deploys a stack with a name; returns its outputs."""
 
     def deploy_stack(name: str) -> dict[str, str]:
         aws.client("s3").create_bucket(Bucket=ARTIFACTS)
@@ -74,7 +74,7 @@ def as_a_person(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def another_teams_things(aws: Aws) -> Iterator[Callable[[], tuple[list[str], list[str]]]]:
-    """Called: what of somebody else's is there."""
+    """A function that returns somebody else's existing resources."""
     s3, sagemaker = aws.client("s3"), aws.client("sagemaker")
     s3.create_bucket(Bucket=OTHERS)
     sagemaker.create_model_package_group(ModelPackageGroupName=OTHERS)
@@ -92,7 +92,7 @@ def groups(aws: Aws) -> list[str]:
 
 
 def remains(aws: Aws, name: str) -> list[str]:
-    """Whatever of a stack is still there."""
+    """The remaining resources of a stack."""
     buckets = [bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]]
     tables = aws.client("dynamodb").list_tables()["TableNames"]
     machines = [m["name"] for m in aws.client("stepfunctions").list_state_machines()["stateMachines"]]
@@ -114,10 +114,10 @@ def in_progress(aws: Aws) -> list[str]:
     return [job["ProcessingJobName"] for job in jobs["ProcessingJobSummaries"]]
 
 
-def test_everything_of_a_stack_goes_and_nothing_of_anybody_else(
+def test_everything_of_a_stack_is_deleted_and_nothing_else(
     aws: Aws, deploy: Callable[[str], dict[str, str]], another_teams_things: Callable[[], Any]
 ) -> None:
-    # Given a stack with a run under way, old versions of files and a deleted file
+    # Given a stack with an active run, old versions of files and a deleted file
     outputs = deploy("mpg-doomed")
     s3, bucket = aws.client("s3"), outputs["BucketName"]
     s3.put_object(Bucket=bucket, Key="notes.txt", Body=b"1")
@@ -138,7 +138,7 @@ def test_everything_of_a_stack_goes_and_nothing_of_anybody_else(
         destroy.run("mpg-doomed", None, yes=True)
 
 
-def test_nothing_goes_before_the_stacks_name_is_typed(
+def test_nothing_is_deleted_before_the_stacks_name_is_typed(
     aws: Aws,
     deploy: Callable[[str], dict[str, str]],
     monkeypatch: pytest.MonkeyPatch,
@@ -158,7 +158,7 @@ def test_nothing_goes_before_the_stacks_name_is_typed(
     assert remains(aws, "mpg-spared") == []
 
 
-def test_what_a_deleted_stack_left_behind_can_still_be_destroyed(
+def test_the_leftovers_of_a_deleted_stack_can_still_be_destroyed(
     aws: Aws, deploy: Callable[[str], dict[str, str]]
 ) -> None:
     # Given a stack that somebody deleted without this tool

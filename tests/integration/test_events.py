@@ -1,4 +1,4 @@
-"""Every event of `events/` does what it should to the built function, in AWS's own runtime.
+"""Every event in `events/` has the right effect on the built function, in AWS's own runtime.
 
 The functions are what `sam build` made, run by the Lambda Runtime Interface Emulator and the Python runtime
 client, against the embedded AWS. Linux only: elsewhere the emulator does not run and this file is not collected.
@@ -34,7 +34,7 @@ SKLEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1
 EVENTS = sorted((ROOT / "events").glob("*.json"))
 SAMPLE = (ROOT / "data" / "auto-mpg.csv").read_bytes()
 BROKEN = SAMPLE.replace(b",130", b",many", 1)
-# Keeps the token of an execution that waits for it, and is at work until the item is gone.
+# Keeps the token of an execution that waits for it, and runs until the item is gone.
 KEEPER = """
 import boto3, time
 
@@ -49,7 +49,7 @@ def handler(event, context):
 
 @dataclass(frozen=True)
 class Stage:
-    """The embedded AWS with what the functions need, and the functions."""
+    """The embedded AWS with everything that the functions need, and the functions."""
 
     aws: Aws
     bucket: str
@@ -60,7 +60,7 @@ class Stage:
     runtimes: Callable[[str], Runtime]
 
     def invoke(self, name: str, changes: dict[str, str] | None = None) -> Any:
-        """Send an event to its function; `changes` are texts in the event to put others for."""
+        """Send an event to its function; `changes` are replacements of texts in the event."""
         text = (ROOT / "events" / f"{name}.json").read_text(encoding="utf-8")
         for old, new in {"mpg-pipeline-bucket": self.bucket, **(changes or {})}.items():
             text = text.replace(old, new)
@@ -70,7 +70,7 @@ class Stage:
         return str(self.aws.client("s3").put_object(Bucket=self.bucket, Key=key, Body=body)["VersionId"])
 
     def keep(self, run_id: str, champion: bool) -> str:
-        """Put model and evaluation where a run's are kept; returns the digest of the evaluation."""
+        """Store a model and an evaluation where a run's are kept; returns the digest of the evaluation."""
         digests = {**EVALUATION["digests"], "model": digest(b"a model")}
         changes = {"digests": digests} if champion else {"digests": digests, "champion": None}
         evaluation = json.dumps({**EVALUATION, **changes}).encode()
@@ -92,7 +92,7 @@ class Stage:
 
     @contextmanager
     def scheduled(self, **request: Any) -> Iterator[tuple[str, str]]:
-        """The same; while entered, the function that got the request is at work."""
+        """The same; while entered, the function that received the request is running."""
         states = self.aws.client("stepfunctions")
         started = states.start_execution(stateMachineArn=self.machine, input=json.dumps(request))
         arn = str(started["executionArn"])
@@ -105,22 +105,22 @@ class Stage:
             table.delete_item(TableName=self.table, Key=key)
 
     def end(self, name: str) -> dict[str, str]:
-        """Let an execution end as an event tells it; the change that makes the event one about it."""
+        """Let an execution end as an event reports; returns the change that makes the event about it."""
         states = self.aws.client("stepfunctions")
-        told = json.loads((ROOT / "events" / f"{name}.json").read_text(encoding="utf-8"))["detail"]
-        if told["status"] == "TIMED_OUT":
-            arn = self._time_out(told["input"])
+        detail = json.loads((ROOT / "events" / f"{name}.json").read_text(encoding="utf-8"))["detail"]
+        if detail["status"] == "TIMED_OUT":
+            arn = self._time_out(detail["input"])
         else:
-            arn, token = self.wait_for_a_token(**json.loads(told["input"]))
-            failure = {field: told[field] for field in ("error", "cause") if told[field]}
-            if told["status"] == "SUCCEEDED":
-                states.send_task_success(taskToken=token, output=told["output"])
-            elif told["status"] == "FAILED":
+            arn, token = self.wait_for_a_token(**json.loads(detail["input"]))
+            failure = {field: detail[field] for field in ("error", "cause") if detail[field]}
+            if detail["status"] == "SUCCEEDED":
+                states.send_task_success(taskToken=token, output=detail["output"])
+            elif detail["status"] == "FAILED":
                 states.send_task_failure(taskToken=token, **failure)
             else:
                 states.stop_execution(executionArn=arn, **failure)
-        eventually(lambda: states.describe_execution(executionArn=arn)["status"] == told["status"])
-        return {told["executionArn"]: arn}
+        eventually(lambda: states.describe_execution(executionArn=arn)["status"] == detail["status"])
+        return {detail["executionArn"]: arn}
 
     def _time_out(self, execution_input: str) -> str:
         states, wait = self.aws.client("stepfunctions"), {"Type": "Wait", "Seconds": 100, "End": True}
@@ -150,7 +150,7 @@ class Stage:
         return str(made["ModelPackageArn"])
 
     def start_job(self, name: str) -> str:
-        """A processing job that works until somebody stops it."""
+        """A processing job that runs until somebody stops it."""
         self.aws.client("s3").put_object(
             Bucket=self.bucket, Key="code/main.py", Body=b"import time\ntime.sleep(600)\n"
         )
@@ -242,7 +242,7 @@ def test_there_is_a_test_for_every_event_and_an_event_for_every_function() -> No
 
 @pytest.mark.parametrize(
     ("event", "checked", "rows"),
-    # The last line of a head may be cut off, so it does not count.
+    # The last line of a head may be truncated, so it does not count.
     [("check_upload-accepted", "whole", 398), ("check_upload-head", "head", 397)],
 )
 def test_a_good_upload_is_kept(stage: Stage, event: str, checked: str, rows: int) -> None:
@@ -298,13 +298,13 @@ def test_what_was_evaluated_is_kept_and_what_was_changed_is_refused(stage: Stage
         )
         assert model["Body"].read() == b"a model"
         stage.upload(f"{folder}/model.tar.gz", b"another")
-        refused = stage.invoke("keep_model-changed", told)
+        refused = stage.invoke("keep_model-changed", changes)
     assert refused["errorType"] == "ArtifactRefused"
     assert refused["errorMessage"].startswith(f"{folder}/model.tar.gz was changed")
 
 
 @pytest.mark.parametrize("event", ["request_approval-first-model", "request_approval-with-champion"])
-def test_people_are_asked_by_mail(stage: Stage, event: str) -> None:
+def test_approvers_are_asked_by_mail(stage: Stage, event: str) -> None:
     before = len(stage.mails())
     asked = ask(stage, event)
     (mail,) = stage.mails()[before:]
@@ -312,7 +312,7 @@ def test_people_are_asked_by_mail(stage: Stage, event: str) -> None:
     assert asked.package_arn in mail["text"]
 
 
-def test_nobody_is_asked_with_an_event_that_is_made_up(stage: Stage, asked: Asked) -> None:
+def test_nobody_is_asked_because_of_a_forged_event(stage: Stage, asked: Asked) -> None:
     before = len(stage.mails())
     arn, _ = stage.wait_for_a_token()
     given = json.loads((ROOT / "events" / "request_approval-first-model.json").read_text(encoding="utf-8"))
@@ -331,14 +331,14 @@ def test_the_page_is_shown_and_nothing_changes(stage: Stage, asked: Asked) -> No
     assert stage.package(asked.package_arn)["ModelApprovalStatus"] == "PendingManualApproval"
 
 
-def test_a_link_that_is_not_known_opens_nothing(stage: Stage) -> None:
+def test_an_unknown_link_opens_nothing(stage: Stage) -> None:
     assert stage.invoke("review-unknown-link")["statusCode"] == 404
 
 
 @pytest.mark.parametrize(
     ("event", "status"), [("review-post-undecided", 422), ("review-post-cross-site", 403)]
 )
-def test_what_nobody_decided_on_the_page_decides_nothing(
+def test_a_request_that_decides_nothing_on_the_page_changes_nothing(
     stage: Stage, asked: Asked, event: str, status: int
 ) -> None:
     assert stage.invoke(event, asked.changes)["statusCode"] == status
@@ -372,7 +372,7 @@ def test_a_decision_on_the_page_resumes_the_execution_by_the_packages_event(
     assert (output["decision"], output["reviewer"]) == (decision, "Ada Lovelace")
 
 
-def test_a_package_that_still_waits_resumes_nothing(stage: Stage) -> None:
+def test_a_pending_package_resumes_nothing(stage: Stage) -> None:
     assert stage.invoke("resume_pipeline-pending") == {"settled": "no decision"}
 
 
@@ -394,7 +394,7 @@ def test_a_package_that_still_waits_resumes_nothing(stage: Stage) -> None:
         ("notify-aborted", "Stopped: the run of"),
     ],
 )
-def test_an_end_is_told_once(stage: Stage, event: str, subject: str) -> None:
+def test_an_end_is_reported_once(stage: Stage, event: str, subject: str) -> None:
     execution = stage.end(event)
     before = len(stage.mails())
     assert stage.invoke(event, execution) == {"mailed": True}
@@ -411,7 +411,7 @@ def test_a_duplicate_upload_event_is_told_to_nobody(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("event", ["stop_jobs-aborted", "stop_jobs-timed-out"])
-def test_a_job_of_a_run_that_ended_badly_is_stopped(stage: Stage, event: str) -> None:
+def test_a_job_of_an_unsuccessful_run_is_stopped(stage: Stage, event: str) -> None:
     states, given = (
         stage.aws.client("stepfunctions"),
         json.loads((ROOT / "events" / f"{event}.json").read_text()),
@@ -433,7 +433,7 @@ def test_a_job_of_a_run_that_ended_badly_is_stopped(stage: Stage, event: str) ->
     )
 
 
-def test_the_sweep_makes_up_for_events_that_never_came(stage: Stage, asked: Asked) -> None:
+def test_the_sweep_reconciles_events_that_never_arrived(stage: Stage, asked: Asked) -> None:
     stage.aws.client("sagemaker").update_model_package(
         ModelPackageArn=asked.package_arn, ModelApprovalStatus="Approved"
     )
@@ -446,10 +446,12 @@ def test_the_sweep_makes_up_for_events_that_never_came(stage: Stage, asked: Aske
     before = len(stage.mails())
     done = stage.invoke("sweep-scheduled")
     assert (done["decision"], done["job"]) == (1, 1), done
-    # Executions of other tests have ended here too, and no event told of any.
-    told = stage.mails()[before:]
-    assert len(told) == done["end"]
-    assert [mail["subject"] for mail in told if orphaned in mail["text"]] == ["Stopped: the run of an upload"]
+    # Executions of other tests have ended here too, and no event reported them.
+    mails = stage.mails()[before:]
+    assert len(mails) == done["end"]
+    assert [mail["subject"] for mail in mails if orphaned in mail["text"]] == [
+        "Stopped: the run of an upload"
+    ]
     waiting = states.describe_execution
     eventually(lambda: waiting(executionArn=asked.execution_arn)["status"] == "SUCCEEDED")
     assert stage.invoke("sweep-scheduled").keys() <= {"end"}
@@ -458,7 +460,7 @@ def test_the_sweep_makes_up_for_events_that_never_came(stage: Stage, asked: Aske
     assert job_status["ProcessingJobStatus"] in ("Stopping", "Stopped")
 
 
-def test_the_functions_say_nothing_of_x_ray_where_there_is_none(stage: Stage) -> None:
+def test_the_functions_do_not_mention_x_ray_where_there_is_none(stage: Stage) -> None:
     stage.invoke("notify-already-processed", stage.end("notify-already-processed"))
     log = stage.runtimes("notify").log
     assert '"message":"run ended"' in log
@@ -470,7 +472,7 @@ def digest(content: bytes) -> str:
 
 
 def run_id(execution_arn: str, started: datetime) -> str:
-    """As the state machine makes it."""
+    """As the state machine creates it."""
     digest = hashlib.sha256(execution_arn.encode()).hexdigest()
     return f"mpg-{started.astimezone(UTC):%Y%m%d-%H%M}-{digest[:8]}"
 
@@ -494,7 +496,7 @@ def _resources(aws: Aws) -> Json:
 
 
 def _machine(aws: Aws, name: str) -> str:
-    """A state machine that does nothing but wait for a task token's result."""
+    """A state machine that only waits for a task token's result."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as package:
         package.writestr("keeper.py", KEEPER)
@@ -506,8 +508,8 @@ def _machine(aws: Aws, name: str) -> str:
         Code={"ZipFile": archive.getvalue()},
         Timeout=60,
     )
-    told = "'task_token': $states.context.Task.Token, 'execution_arn': $states.context.Execution.Id"
-    payload = f"{{% $merge([$states.input, {{'table': '{name}', {told}}}]) %}}"
+    fields = "'task_token': $states.context.Task.Token, 'execution_arn': $states.context.Execution.Id"
+    payload = f"{{% $merge([$states.input, {{'table': '{name}', {fields}}}]) %}}"
     wait = {
         "Type": "Task",
         "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",

@@ -1,4 +1,4 @@
-"""`make preflight` on the embedded AWS: what that can show is shown, what it cannot is said, and nothing is left."""
+"""`make preflight` on the embedded AWS confirms what it can, reports what it cannot, and leaves nothing."""
 
 import re
 import subprocess
@@ -38,13 +38,13 @@ def said(aws: Aws) -> str:
     return preflight(aws, "--yes")
 
 
-def test_every_assumption_is_looked_at(said: str) -> None:
+def test_every_assumption_is_checked(said: str) -> None:
     checks = (*reading.CHECKS, *making.CHECKS, *serving.CHECKS)
     assert list(verdicts(said)) == [check.assumption for check in checks]
     assert said.count("    seen: ") == said.count("    by hand: ") == len(checks)
 
 
-def test_what_the_embedded_aws_does_as_aws_is_seen(said: str) -> None:
+def test_assumptions_that_hold_in_the_embedded_aws_are_confirmed(said: str) -> None:
     seen = {assumption for assumption, verdict in verdicts(said).items() if verdict == "ok"}
     for words in (
         "InvalidRequest",
@@ -57,26 +57,26 @@ def test_what_the_embedded_aws_does_as_aws_is_seen(said: str) -> None:
         assert any(words in assumption for assumption in seen), (words, said)
 
 
-def test_what_it_cannot_show_is_said(said: str) -> None:
+def test_assumptions_that_it_cannot_show_are_reported_as_such(said: str) -> None:
     unseen = {assumption for assumption, verdict in verdicts(said).items() if verdict == "cannot tell"}
     for words in ("Step Functions accepts every field", "The two images", "X-Ray"):
         assert any(words in assumption for assumption in unseen), (words, said)
 
 
-def test_nothing_of_it_is_left(aws: Aws, said: str) -> None:
+def test_nothing_of_its_stack_is_left(aws: Aws, said: str) -> None:
     assert NAME in said
     assert list(left(aws)) == []
 
 
 @pytest.mark.parametrize(("arguments", "answers"), [(["--read-only"], ""), ([], "n\n")])
-def test_without_a_yes_nothing_is_made(aws: Aws, arguments: list[str], answers: str) -> None:
+def test_without_a_yes_nothing_is_created(aws: Aws, arguments: list[str], answers: str) -> None:
     said = preflight(aws, *arguments, answers=answers)
     assert list(verdicts(said)) == [check.assumption for check in reading.CHECKS]
     assert f"Creating {NAME}" not in said
 
 
 def left(aws: Aws) -> Iterator[Any]:
-    """What is there whose name begins with the stack's."""
+    """Existing resources whose names begin with the stack's."""
     sagemaker = aws.client("sagemaker")
     yield from (b for b in aws.client("s3").list_buckets()["Buckets"] if b["Name"].startswith(NAME))
     yield from (r for r in aws.client("iam").list_roles()["Roles"] if r["RoleName"].startswith(NAME))

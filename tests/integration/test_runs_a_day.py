@@ -17,7 +17,7 @@ COUNTED = ("Count run", "Too many runs today")
 
 @pytest.fixture(scope="module")
 def machine(aws: Aws) -> str:
-    """The pipeline's own states from `Count run` on, and nothing behind them."""
+    """The pipeline's own states from `Count run` on, without the later ones."""
     dynamodb: Any = aws.client("dynamodb")
     dynamodb.create_table(
         TableName=TABLE,
@@ -37,7 +37,7 @@ def machine(aws: Aws) -> str:
     return str(made["stateMachineArn"])
 
 
-def test_as_many_runs_as_the_limit_says_go_on_whoever_comes_first(aws: Aws, machine: str) -> None:
+def test_exactly_as_many_runs_as_the_limit_allows_continue(aws: Aws, machine: str) -> None:
     states: Any = aws.client("stepfunctions")
     runs = [states.start_execution(stateMachineArn=machine)["executionArn"] for _ in range(3 * LIMIT)]
     ended = [eventually(lambda arn=arn: _ended(states, arn)) for arn in runs]

@@ -8,7 +8,7 @@ from tests.statemachine.machine import TASKS
 
 @pytest.fixture(scope="session", autouse=True)
 def step_functions(tmp_path_factory: pytest.TempPathFactory) -> None:
-    # ministack reads the environment when it is imported; nobody else in this process should see it.
+    # ministack reads the environment on import; nothing else in this process should see it.
     with pytest.MonkeyPatch.context() as environment:
         for name, value in seams.settings(1, tmp_path_factory.mktemp("ministack"), "secret").items():
             environment.setenv(name, value)

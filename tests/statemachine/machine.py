@@ -1,4 +1,4 @@
-"""Runs the real definition on the embedded Step Functions, its tasks answered by fakes."""
+"""Runs the real definition on the embedded Step Functions, with fakes for its tasks."""
 
 import copy
 import json
@@ -143,19 +143,19 @@ def kept(value: float, name: str = "auto_mpg") -> dict[str, Any]:
 
 
 def failed_job(reason: str) -> TaskError:
-    """What a .sync task raises when its job fails."""
+    """The error of a .sync task whose job fails."""
     return TaskError("States.TaskFailed", json.dumps({"FailureReason": reason, "Status": "Failed"}))
 
 
 def raised(error: str, message: str) -> TaskError:
-    """What a Lambda task raises when the function does."""
+    """The error of a Lambda task whose function raises."""
     cause = {"errorMessage": message, "errorType": error, "stackTrace": ["  File app.py"]}
     return TaskError(error, json.dumps(cause))
 
 
 Answer = Any | TaskError | Callable[[TaskCall], Any]
 
-# What every task answers on a good day.
+# The responses of all tasks in a successful run.
 GOOD_DAY: Mapping[str, Answer] = {
     "Claim upload": {},
     "Count run": {},
@@ -205,13 +205,13 @@ GOOD_DAY: Mapping[str, Answer] = {
 
 @dataclass
 class FakeTasks:
-    """Answers each task by its state's name; a list gives one answer an attempt, its last one from then on."""
+    """Answers each task by its state's name; a list has one answer per attempt and repeats its last one."""
 
     answers: Mapping[str, Answer] = field(default_factory=dict)
     calls: list[TaskCall] = field(default_factory=list)
 
     def answer(self, answers: Mapping[str, Answer]) -> None:
-        """Forget what was, and answer like this where it is not as on a good day."""
+        """Reset, and use these answers instead of those of a successful run."""
         self.answers, self.calls = {**GOOD_DAY, **answers}, []
 
     def call(self, call: TaskCall) -> Any:
@@ -228,7 +228,7 @@ class FakeTasks:
         return answer(call) if callable(answer) else answer
 
 
-# The one that the embedded Step Functions asks, in this process.
+# The instance that the embedded Step Functions uses in this process.
 TASKS = FakeTasks()
 
 
@@ -245,7 +245,7 @@ class Ending:
 
     @staticmethod
     def of(record: Mapping[str, Any]) -> "Ending":
-        """What the record of an execution that ended says."""
+        """The result from the record of an ended execution."""
         events = [
             event["stateEnteredEventDetails"]
             for event in record["events"]
@@ -261,7 +261,7 @@ class Ending:
         )
 
     def arguments(self, state: str, attempt: int = 0) -> Any:
-        """What the state's task was called with."""
+        """The arguments of the state's task."""
         return [call.arguments for call in self.calls if call.state == state][attempt]
 
 
@@ -272,7 +272,7 @@ def run(
     substitutions: Mapping[str, str] | None = None,
     name: str = EXECUTION_NAME,
 ) -> Ending:
-    """Run the pipeline with these answers in place of the good day's."""
+    """Run the pipeline with these answers instead of the successful ones."""
     TASKS.answer(answers or {})
     definition = rendered({**SUBSTITUTIONS, **(substitutions or {})})
     record = seams.run_execution(definition, name, json.dumps(event or upload_event()), ROLE)
@@ -282,7 +282,7 @@ def run(
 def redrive(
     answers: Mapping[str, Answer] | None = None, *, count: int = 1, name: str = EXECUTION_NAME
 ) -> Ending:
-    """Redrive the execution that `run` made last, with these answers in place of the good day's."""
+    """Redrive the last execution of `run`, with these answers instead of the successful ones."""
     TASKS.answer(answers or {})
     return Ending.of(
         seams.redrive_execution(f"arn:aws:states:us-east-1:000000000000:execution:pipeline:{name}", count)
@@ -290,5 +290,5 @@ def redrive(
 
 
 def rendered(substitutions: Mapping[str, str]) -> str:
-    """The definition as CloudFormation hands it to Step Functions; every substitution must be known."""
+    """The definition as CloudFormation passes it to Step Functions; every substitution must be known."""
     return re.sub(r"\$\{(\w+)\}", lambda found: substitutions[found.group(1)], DEFINITION)

@@ -1,4 +1,4 @@
-"""Whatever an upload is called, and whatever parameters the template allows, SageMaker takes what it is asked for."""
+"""Whatever an upload's name and the template's parameters, SageMaker accepts the requests."""
 
 import json
 import re
@@ -19,7 +19,7 @@ HOSTILE = [
     "{% $states.context.Task.Token %}", "${BucketName}", "<script>", "\x1b[2J", "\r\nBcc: x", "\u202e", "\U0001f697",
     "\u2028", "\x85", "\0", "s3://other/x", "x#y", "x?versionId=y", "=1+1", '"', "\\", "\ufffe",
 ]  # fmt: skip
-# What S3 takes: UTF-8, 1,024 bytes; what starts a run: incoming/*.csv.
+# S3 accepts UTF-8, up to 1,024 bytes; incoming/*.csv starts a run.
 KEYS = (
     (
         st.text(st.characters(exclude_categories=["Cs"]))
@@ -53,7 +53,7 @@ def requests_for(
 
 @given(KEYS, VERSIONS, st.integers(0, 5 << 40), PARAMETERS)
 @settings(max_examples=30)
-def test_sagemaker_takes_the_requests_of_any_upload(
+def test_sagemaker_accepts_the_requests_of_any_upload(
     key: str, version: str, size: int, parameters: dict[str, str]
 ) -> None:
     ending, requests = requests_for(key, version, size, parameters)
@@ -69,21 +69,21 @@ def test_sagemaker_takes_the_requests_of_any_upload(
 
 @given(KEYS, VERSIONS)
 @settings(max_examples=30)
-def test_a_key_is_in_no_request_but_as_what_messages_call_the_file(key: str, version: str) -> None:
-    """So it can lead no job to another folder, object or argument."""
+def test_a_key_is_in_requests_only_as_the_files_name_in_messages(key: str, version: str) -> None:
+    """It can therefore lead no job to another folder, object or argument."""
     _, plain = requests_for("incoming/cars.csv", "1", 1, {})
     _, hostile = requests_for(key, version, 1, {})
-    told = hostile[0][1]["AppSpecification"]["ContainerArguments"].pop()
+    name = hostile[0][1]["AppSpecification"]["ContainerArguments"].pop()
     assert plain[0][1]["AppSpecification"]["ContainerArguments"].pop() == "incoming/cars.csv"
     assert hostile == plain
-    # It cannot be taken for an option, and SageMaker counts no more than 256 of Java's characters.
-    assert told.startswith("incoming/")
-    assert len(told.encode("utf-16-le")) <= 2 * 256
-    assert not re.search(r"[\n\r\u0085\u2028\u2029]", told)
+    # It cannot be mistaken for an option, and SageMaker counts at most 256 of Java's characters.
+    assert name.startswith("incoming/")
+    assert len(name.encode("utf-16-le")) <= 2 * 256
+    assert not re.search(r"[\n\r\u0085\u2028\u2029]", name)
 
 
-def test_what_the_definition_puts_into_a_jobs_arguments_is_only_the_key() -> None:
-    """Whoever adds another part of the event to a request sees this fail, and adds it to the tests above."""
+def test_the_definition_puts_only_the_key_into_a_jobs_arguments() -> None:
+    """This fails for anyone who adds another part of the event to a request, and must add it to the tests above."""
     definition = json.loads((Path(__file__).parents[2] / "statemachine/pipeline.asl.json").read_text())
     preprocess = json.dumps(definition["States"]["Preprocess"]["Arguments"])
     assert set(re.findall(r"\$upload\.(\w+)", preprocess)) == {"key"}
@@ -99,5 +99,5 @@ def test_what_the_definition_puts_into_a_jobs_arguments_is_only_the_key() -> Non
 
 
 @pytest.mark.parametrize("name", ["MaxTrials", "MaxParallelTrials", "UseSpot", "ProcessingInstanceType"])
-def test_the_parameters_that_are_tried_are_parameters_of_the_template(name: str) -> None:
+def test_the_tested_parameters_are_parameters_of_the_template(name: str) -> None:
     assert f"\n  {name}:\n    Type: " in (Path(__file__).parents[2] / "template.yaml").read_text()

@@ -58,7 +58,7 @@ def test_a_good_file_goes_through_every_step_to_the_approved_model() -> None:
     assert ending.states == [*GOOD_DAY_STATES, "Model approved"]
 
 
-def test_the_output_tells_what_people_are_told() -> None:
+def test_the_output_has_what_the_mail_reports() -> None:
     output = run().output
     assert output["outcome"] == "approved"
     assert output["run_id"].startswith("mpg-20261120-1200-")
@@ -72,14 +72,14 @@ def test_the_output_tells_what_people_are_told() -> None:
     assert output["decision"]["reviewer"] == "Ada"
 
 
-def test_a_rejection_ends_the_execution_well_with_the_decision() -> None:
+def test_a_rejection_ends_the_execution_successfully_with_the_decision() -> None:
     ending = run({"Ask for approval": {"decision": "rejected", "reviewer": "Ada", "comment": "too few rows"}})
     assert (ending.status, ending.states[-1]) == ("SUCCEEDED", "Model rejected")
     assert ending.output["outcome"] == "rejected"
     assert ending.output["decision"]["comment"] == "too few rows"
 
 
-def test_nobody_answering_ends_the_execution_well_as_expired() -> None:
+def test_without_an_answer_the_execution_ends_successfully_as_expired() -> None:
     ending = run({"Ask for approval": TaskError("States.Timeout", "")})
     assert (ending.status, ending.states[-1]) == ("SUCCEEDED", "Approval expired")
     assert ending.output["outcome"] == "expired"
@@ -90,7 +90,7 @@ def test_a_decision_that_is_neither_fails() -> None:
     assert (ending.status, ending.error) == ("FAILED", "States.NoChoiceMatched")
 
 
-def test_an_event_that_came_before_starts_nothing() -> None:
+def test_a_duplicate_event_starts_nothing() -> None:
     ending = run(
         {
             "Claim upload": TaskError(
@@ -123,7 +123,7 @@ def test_a_champion_is_measured_on_the_same_rows() -> None:
 
 
 def versions(newest_first: list[str]) -> Callable[[TaskCall], Any]:
-    """Lists versions with these approval statuses, as the local SageMaker does: a page first, its filter then."""
+    """Lists versions with these approval statuses like the local SageMaker: takes a page, then filters it."""
     table = list(reversed(newest_first))
     records = [
         Record(

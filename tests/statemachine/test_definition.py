@@ -1,4 +1,4 @@
-"""What can be read off the definition itself."""
+"""Properties of the definition itself."""
 
 import json
 import re
@@ -18,12 +18,12 @@ def test_the_rendered_definition_is_lint_free() -> None:
     assert Linter.validate(rendered(SUBSTITUTIONS), Config([], False, True)) == []
 
 
-def test_every_substitution_stands_inside_quotes_so_that_the_file_stays_json() -> None:
+def test_every_substitution_is_inside_quotes_so_that_the_file_stays_json() -> None:
     outside = re.sub(r'"(?:[^"\\]|\\.)*"', '""', DEFINITION)
     assert "${" not in outside
 
 
-def test_the_substitutions_are_the_ones_that_are_known() -> None:
+def test_the_substitutions_are_the_known_ones() -> None:
     assert set(re.findall(r"\$\{(\w+)\}", DEFINITION)) == set(SUBSTITUTIONS)
 
 
@@ -37,7 +37,7 @@ def test_every_task_has_a_time_limit_and_retries(name: str) -> None:
     assert TASKS[name]["Retry"]
 
 
-def test_only_what_leads_somewhere_is_caught() -> None:
+def test_only_errors_with_a_final_outcome_are_caught() -> None:
     # An execution that ended in a Fail state cannot be redriven: it would enter the Fail state again.
     caught = {
         (name, error, catcher["Next"])
@@ -54,7 +54,7 @@ def test_only_what_leads_somewhere_is_caught() -> None:
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_every_retry_that_waits_has_jitter_and_a_longest_wait(name: str) -> None:
+def test_every_retry_has_jitter_and_a_maximum_wait(name: str) -> None:
     for retrier in TASKS[name]["Retry"]:
         if retrier.get("MaxAttempts") != 0:
             assert retrier["JitterStrategy"] == "FULL"

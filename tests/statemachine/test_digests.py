@@ -1,4 +1,4 @@
-"""What a step wrote is told to the next one past the bucket, so that it can refuse what was changed since."""
+"""Digests passed in the state, where the bucket's writers cannot change them, reveal changed files."""
 
 from typing import Any
 
@@ -8,32 +8,32 @@ CHAMPION_FOUND = {"Find champion": {"ModelPackageSummaryList": [{"ModelPackageAr
 
 
 def option(request: Any, name: str) -> str:
-    """What a processing job is given for a command line option."""
+    """The value of a processing job's command line option."""
     arguments = request["AppSpecification"]["ContainerArguments"]
     return str(arguments[arguments.index(name) + 1])
 
 
-def test_each_step_is_told_the_digest_of_what_the_one_before_wrote() -> None:
+def test_each_step_gets_the_digest_of_the_previous_steps_output() -> None:
     ending = run()
     assert option(ending.arguments("Preprocess"), "--upload-digest") == DIGESTS["upload"]
     assert option(ending.arguments("Evaluate"), "--prepared-digest") == PREPARED_DIGEST
     assert ending.arguments("Keep model")["Payload"]["evaluation_digest"] == EVALUATION_DIGEST
 
 
-def test_a_job_that_tells_no_digest_vouches_for_nothing() -> None:
+def test_without_a_reported_digest_the_next_step_gets_none() -> None:
     silent = {"ProcessingJobName": "job", "ProcessingJobStatus": "Completed"}
     ending = run({"Read prepared digest": silent, "Read evaluation digest": silent})
     assert option(ending.arguments("Evaluate"), "--prepared-digest") == "none"
     assert ending.arguments("Keep model")["Payload"]["evaluation_digest"] == "none"
 
 
-def test_the_digest_is_that_of_the_very_job_that_ran() -> None:
+def test_the_digest_is_that_of_the_job_that_ran() -> None:
     ending = run()
     for job, reading in (("preprocess", "Read prepared digest"), ("evaluate", "Read evaluation digest")):
         assert ending.arguments(reading) == {"ProcessingJobName": job}
 
 
-def test_what_is_registered_is_what_the_batch_was_predicted_with_and_carries_its_digests() -> None:
+def test_the_registered_model_is_the_one_that_predicted_the_batch_and_carries_its_digests() -> None:
     ending = run()
     package = ending.arguments("Register model")
     container = ending.arguments("Create model")["PrimaryContainer"]

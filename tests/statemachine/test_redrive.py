@@ -1,4 +1,4 @@
-"""A failed execution goes on where it failed, and repeats nothing that was done."""
+"""A failed execution resumes where it failed, and repeats nothing that succeeded."""
 
 import pytest
 
@@ -13,7 +13,7 @@ TASKS = [name for name in GOOD_DAY_STATES if not name.endswith("?")]
 
 
 @pytest.mark.parametrize("failing", TASKS)
-def test_a_redrive_goes_on_with_the_task_that_failed(failing: str) -> None:
+def test_a_redrive_resumes_at_the_task_that_failed(failing: str) -> None:
     assert (
         run({failing: TaskError("States.Timeout" if failing == "Preprocess" else "Broken", "x")}).status
         == "FAILED"
@@ -45,7 +45,7 @@ def test_a_redrive_asks_again_with_a_new_token_and_without_registering_again() -
     assert "Register model" not in [call.state for call in second.calls]
 
 
-def test_a_second_redrive_counts_on() -> None:
+def test_a_second_redrive_continues_the_count() -> None:
     run({"Tune": failed_job("no capacity")})
     redrive({"Tune": failed_job("no capacity")})
     assert (

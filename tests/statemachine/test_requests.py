@@ -1,4 +1,4 @@
-"""What the state machine asks SageMaker for is what SageMaker takes."""
+"""SageMaker accepts every request of the state machine."""
 
 import re
 from typing import Any
@@ -11,7 +11,7 @@ from tests.statemachine.machine import CHAMPION, GOOD_DAY, Ending, redrive, run,
 
 KEY = "arn:aws:kms:us-east-1:000000000000:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 CHAMPION_FOUND = {"Find champion": {"ModelPackageSummaryList": [{"ModelPackageArn": CHAMPION}]}}
-# The longest key that S3 takes, in the widest characters.
+# The longest key that S3 accepts, in the widest characters.
 LONG_KEY = "incoming/" + "ü" * 505 + ".csv"
 
 
@@ -52,14 +52,14 @@ def test_every_request_satisfies_the_service_model(ending: Ending) -> None:
 @pytest.mark.parametrize(
     "key", ["incoming/two\nlines.csv", "incoming/" + "\N{AUTOMOBILE}" * 250 + ".csv", "incoming/a\u2028b.csv"]
 )
-def test_a_file_may_have_any_name_that_s3_takes(key: str) -> None:
+def test_a_file_may_have_any_name_that_s3_accepts(key: str) -> None:
     request = run(event=upload_event(key=key)).arguments("Preprocess")
     check_request("CreateProcessingJob", request)
     # SageMaker counts as Java does, and refuses arguments over 256 characters or with line ends.
     assert len(request["AppSpecification"]["ContainerArguments"][-1].encode("utf-16-le")) <= 2 * 256
 
 
-def test_with_spot_the_tuning_job_says_how_long_it_waits() -> None:
+def test_with_spot_the_tuning_job_has_a_maximum_wait() -> None:
     request = run(substitutions={"UseSpot": "true"}).arguments("Tune")
     check_request("CreateHyperParameterTuningJob", request)
     definition = request["TrainingJobDefinition"]
@@ -74,7 +74,7 @@ def test_without_spot_the_tuning_job_does_not_wait(ending: Ending) -> None:
 
 
 def key_fields(value: Any, path: str = "") -> dict[str, str]:
-    """Where a request names a key."""
+    """The places where a request names a key."""
     inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     found = {path: value} if path.endswith("KmsKeyId") else {}
     for name, item in inner:
@@ -125,7 +125,7 @@ def test_the_claim_is_the_version_and_a_retry_of_it_is_no_duplicate(ending: Endi
     assert claim["Item"]["execution_arn"] == claim["ExpressionAttributeValues"][":me"]
 
 
-def test_names_tell_the_attempt() -> None:
+def test_names_contain_the_attempt() -> None:
     throttled = TaskError("SageMaker.ResourceLimitExceededException", "quota")
     ending = run(
         {
@@ -160,7 +160,7 @@ def test_two_executions_of_the_same_minute_have_different_names() -> None:
     assert re.fullmatch(r"mpg-20261120-1200-[0-9a-f]{8}", first.output["run_id"])
 
 
-def test_registering_again_meets_the_same_package(ending: Ending) -> None:
+def test_registering_again_returns_the_same_package(ending: Ending) -> None:
     throttled = TaskError("SageMaker.SageMakerException", "Rate exceeded")
     again = run({"Register model": [throttled, {"ModelPackageArn": CHAMPION}]})
     tokens = {call.arguments["ClientToken"] for call in again.calls if call.state == "Register model"}

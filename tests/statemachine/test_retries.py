@@ -1,4 +1,4 @@
-"""What is tried again, how often, and what is not."""
+"""What is retried, how often, and what is not."""
 
 import pytest
 
@@ -47,7 +47,7 @@ def attempts(ending: Ending, state: str) -> int:
         ("Ask for approval", CRASHED),
     ],
 )
-def test_a_passing_fault_is_tried_again(state: str, error: TaskError) -> None:
+def test_a_transient_fault_is_retried(state: str, error: TaskError) -> None:
     ending = run(
         {
             "Find champion": {"ModelPackageSummaryList": [{"ModelPackageArn": CHAMPION}]},
@@ -86,19 +86,19 @@ def test_a_passing_fault_is_tried_again(state: str, error: TaskError) -> None:
         ("Ask for approval", CRASHED, 7),
     ],
 )
-def test_it_gives_up_after_the_attempts_that_make_sense(state: str, error: TaskError, expected: int) -> None:
+def test_it_gives_up_after_a_sensible_number_of_attempts(state: str, error: TaskError, expected: int) -> None:
     assert attempts(run({state: error}), state) == expected
 
 
 @pytest.mark.parametrize("state", RUNS_A_JOB)
-def test_being_throttled_now_and_then_does_not_end_the_wait_for_a_quota(state: str) -> None:
-    # A retrier counts over the state's whole life, so this takes both to their ends.
+def test_occasional_throttling_does_not_end_the_wait_for_a_quota(state: str) -> None:
+    # A retrier counts over the state's whole life, so this exhausts both.
     waiting = [*[NO_QUOTA] * 10, CREATE_THROTTLED] * 40
     assert run({state: [*waiting, GOOD_DAY[state]]}).output["outcome"] == "approved"
 
 
 @pytest.mark.parametrize("state", CALLS_A_FUNCTION)
-def test_waiting_for_a_function_leaves_the_tries_against_its_errors(state: str) -> None:
+def test_waiting_for_concurrency_does_not_use_up_the_retries_of_errors(state: str) -> None:
     waiting = [*[NO_CONCURRENCY] * 40, CRASHED] * 6
     assert run({state: [*waiting, GOOD_DAY[state]]}).output["outcome"] == "approved"
 

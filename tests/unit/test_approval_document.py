@@ -1,4 +1,4 @@
-"""docs/approval.md says which test shows what: those tests are there."""
+"""The tests that docs/approval.md names exist."""
 
 import re
 from pathlib import Path

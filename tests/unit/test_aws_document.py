@@ -1,4 +1,4 @@
-"""docs/aws.md says which test shows that the embedded AWS is as strict as AWS: those tests are there."""
+"""The tests that docs/aws.md names exist, which show that the embedded AWS is as strict as AWS."""
 
 import re
 

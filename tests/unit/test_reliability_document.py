@@ -1,4 +1,4 @@
-"""docs/reliability.md names every test of a fault, and none that is gone: a reader can run any line of it."""
+"""docs/reliability.md names every test of a fault and only existing tests, so a reader can run any line of it."""
 
 import ast
 import re

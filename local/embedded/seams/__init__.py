@@ -1,4 +1,4 @@
-"""The one folder that touches ministack's private names: where the services it lacks are let in."""
+"""The only folder that uses ministack's private names, to add the services that it lacks."""
 
 from local.embedded.seams.branches import install_branches
 from local.embedded.seams.credentials import install_function_urls, is_public, secret_of, unauthenticated

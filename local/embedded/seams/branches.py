@@ -1,4 +1,4 @@
-"""Map and Parallel: ministack's, with every state inside them run by our machine."""
+"""Map and Parallel: ministack's implementation, with every state inside them run by our machine."""
 
 import copy
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ _READS = {"listObjectsV2": "s3:ListBucket", "getObject": "s3:GetObject"}
 
 
 def install_branches(integrations: Integrations, questions: Questions) -> None:
-    """Let branches and iterations go through our machine, and Retry and Catch follow its rules there."""
+    """Run branches and iterations in our machine, so that Retry and Catch follow its rules there."""
     from ministack.services import stepfunctions
 
     def run_sub_machine(
         states: Mapping[str, Any], start_at: str, input_data: Any, execution: dict[str, Any], ctx: Any
     ) -> Any:
-        # A context of its own: branches run side by side, and each has its state, token and variables.
+        # A separate context: branches run concurrently, each with its own state, token and variables.
         branch = MinistackExecution.branch(execution, copy.deepcopy(ctx), start_at, input_data)
         try:
             return walk(states, branch, integrations)
@@ -55,7 +55,7 @@ def _let_parallel_speak_jsonata() -> None:
 
 
 def _check_distributed(questions: Questions) -> None:
-    """Refuse what ministack's distributed Map would leave out, and read S3 only where the role may."""
+    """Refuse what ministack's distributed Map would ignore, and read S3 only where the role may."""
     from ministack import app
     from ministack.services import stepfunctions
 

@@ -1,4 +1,4 @@
-"""Whose signature the emulator is asked to believe, and what it serves without one."""
+"""Whose signatures the emulator accepts, and what it serves without one."""
 
 import os
 import uuid
@@ -17,18 +17,18 @@ def secret_of(access_key: str, token: str) -> str:
     from ministack.core import iam_evaluator
 
     unknown = Refused("UnrecognizedClientException", "The security token included in the request is invalid.")
-    # The emulator also takes every account's number for the root of that account.
+    # The emulator also accepts every account number as the root of that account.
     if iam_evaluator.is_root_access_key(access_key) and access_key != os.environ["AWS_ACCESS_KEY_ID"]:
         raise unknown
     found = iam_evaluator.resolve_credential(access_key, _ACCOUNT, token)
     if isinstance(found, iam_evaluator.ResolvedCredential):
         return str(found.secret_access_key)
-    # To AWS the key of a session is no key at all without the token.
+    # On AWS, the key of a session is invalid without the token.
     raise unknown if found.code == "InvalidToken" and not token else Refused(found.code, found.message)
 
 
 def is_public(scope: Mapping[str, Any]) -> bool:
-    """Whether everybody may send this request: to a Function URL, or CloudFormation's ResponseURL."""
+    """Whether anybody may send this request: to a Function URL, or to CloudFormation's ResponseURL."""
     from ministack import app
 
     host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
@@ -46,7 +46,7 @@ def unauthenticated(code: str, message: str, scope: Mapping[str, Any]) -> tuple[
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     query = parse_qs(scope["query_string"].decode("latin-1"))
     is_form = headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
-    # The service is named in the signature. Those that take forms say the same words without one.
+    # The signature names the service. Services that take forms use the same words without a signature.
     unnamed = is_form and "authorization" not in headers
     service = "sts" if unnamed else router.detect_service(scope["method"], scope["path"], headers, query)
     failed = iam_evaluator.AuthError(code, message)
@@ -56,9 +56,9 @@ def unauthenticated(code: str, message: str, scope: Mapping[str, Any]) -> tuple[
 
 
 def install_function_urls() -> None:
-    """Let the host of a Function URL answer for its function alone, whatever the path.
+    """Let the host of a Function URL answer only for its function, whatever the path.
 
-    Some services of the emulator look at the path only, and would answer there to anybody.
+    Some services of the emulator check only the path, and would answer anybody there.
     """
     from ministack import app
 
@@ -85,7 +85,7 @@ def install_function_urls() -> None:
         answer = await app._handle_lambda_url_request(
             headers["host"], path, method, headers, body, query_params
         )
-        # Never on to the other services, whatever comes.
+        # Never passed on to the other services.
         return answer or (403, {}, b"")
 
     async def pre_body(method: str, path: str, headers: dict[str, str], *rest: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What travels between services: versions in S3's events, the names of errors, mails."""
+"""Data that passes between services: versions in S3's events, the names of errors, mails."""
 
 import json
 import threading
@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.embedded.mailbox import Mailbox
-from local.embedded.seams.names import TELLS_ERROR
+from local.embedded.seams.names import ERROR_REPORT
 
 
 def install_version_ids() -> None:
-    """Tell EventBridge the version of an object that was put, as S3 does for a bucket with versioning."""
+    """Pass the version of a new object to EventBridge, as S3 does for a bucket with versioning."""
     from ministack.services import eventbridge, s3
 
     original_fire, original_dispatch = s3._fire_s3_event, eventbridge._dispatch_event
-    # ministack knows the version where it fires an event, in a thread of its own, but does not pass it on.
+    # ministack knows the version when it fires an event, in a separate thread, but does not pass it on.
     firing = threading.local()
 
     def fire(*args: Any, version_id: str | None = None, **kwargs: Any) -> None:
@@ -33,7 +33,7 @@ def install_version_ids() -> None:
 
 
 def install_execution_names() -> None:
-    """Name what an event starts as EventBridge does: too long for the name of a job, with an underscore."""
+    """Name executions as EventBridge does: too long for the name of a job, with an underscore."""
     from ministack.services import eventbridge, stepfunctions
 
     def dispatch(arn: str, payload: str) -> None:
@@ -49,8 +49,8 @@ def install_error_types() -> None:
     from ministack.core import lambda_runtime
     from ministack.services import lambda_svc
 
-    named = '"error_type": type(e).__name__, ' + TELLS_ERROR
-    lambda_runtime._PYTHON_WORKER_SCRIPT = lambda_runtime._PYTHON_WORKER_SCRIPT.replace(TELLS_ERROR, named)
+    named = '"error_type": type(e).__name__, ' + ERROR_REPORT
+    lambda_runtime._PYTHON_WORKER_SCRIPT = lambda_runtime._PYTHON_WORKER_SCRIPT.replace(ERROR_REPORT, named)
     original_invoke, original_execute = lambda_runtime.Worker.invoke, lambda_svc._execute_function_warm
     last = threading.local()
 
@@ -71,7 +71,7 @@ def install_error_types() -> None:
 
 
 def install_mailbox(mailbox: Mailbox) -> None:
-    """Let the e-mail subscribers of every topic find their mail in `mailbox`, the confirmation first."""
+    """Deliver the mail for the e-mail subscribers of every topic to `mailbox`, the confirmation first."""
     from ministack.services import sns
 
     original_fanout, original_subscribe = sns._fanout, sns._subscribe
@@ -94,8 +94,8 @@ def install_mailbox(mailbox: Mailbox) -> None:
                 topic_arn=topic_arn,
                 subject="AWS Notification - Subscription Confirmation",
                 text=f"You have chosen to subscribe to the topic:\n{topic_arn}\n\n"
-                "On AWS this mail carries a link that must be opened before anything else is sent.\n"
-                "Here the subscription has confirmed itself.\n",
+                "On AWS, this mail has a link that must be opened before any other mail is sent.\n"
+                "Here, the subscription is already confirmed.\n",
             )
         return answer
 

@@ -1,4 +1,4 @@
-"""How a bucket, a topic and a table are encrypted: CloudFormation in the emulator leaves it out."""
+"""The encryption of a bucket, a topic and a table, which the emulator's CloudFormation ignores."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,7 +8,7 @@ _ALGORITHM = "x-amz-server-side-encryption"
 
 
 def install_encryption() -> None:
-    """Let CloudFormation keep the encryption that a template asks for, where a Describe or Get shows it."""
+    """Let CloudFormation keep a template's encryption settings, where a Describe or Get shows them."""
     from ministack.services import dynamodb, s3, sns
 
     def bucket(name: str, properties: Mapping[str, Any]) -> None:
@@ -42,9 +42,9 @@ def _with_key_of_s3(resolve: Callable[[Any, str], Any]) -> Callable[[Any, str], 
 
 
 def after_deployment(kind: str, then: Callable[[str, Mapping[str, Any]], None]) -> None:
-    """Call `then` with physical id and properties whenever a resource of this kind was created or updated.
+    """Call `then` with physical id and properties whenever a resource of this kind is created or updated.
 
-    What `then` raises fails the deployment.
+    An exception from `then` fails the deployment.
     """
     from ministack.services.cloudformation import provisioners
 

@@ -1,4 +1,4 @@
-"""Step Functions: executions run by our machine, redriven from where they failed, told with every status."""
+"""Step Functions: executions run by our machine, redriven where they failed, reported at every status."""
 
 import json
 import threading
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.embedded.machine import run_machine
-from local.embedded.seams.journey import MinistackExecution, records_of_tokens, tell_status
+from local.embedded.seams.journey import MinistackExecution, publish_status, records_of_tokens
 from local.embedded.tasks import Integrations
 
 
@@ -42,7 +42,7 @@ def _uploaded_key(event: Any) -> str:
 
 
 def install_machine(integrations: Integrations) -> None:
-    """Run executions by `local.embedded.machine`, their tasks by `integrations`; add RedriveExecution."""
+    """Run executions with `local.embedded.machine`, their tasks with `integrations`; add RedriveExecution."""
     from ministack.services import stepfunctions
 
     original_handle = stepfunctions.handle_request
@@ -73,11 +73,11 @@ def install_machine(integrations: Integrations) -> None:
         return _with_redrives(answer) if action in {"DescribeExecution", "ListExecutions"} else answer
 
     stepfunctions._run_execution, stepfunctions.handle_request = run, handle
-    stepfunctions._emit_execution_status_event = tell_status
+    stepfunctions._emit_execution_status_event = publish_status
 
 
 def _with_redrives(answer: tuple[int, dict[str, str], bytes]) -> tuple[int, dict[str, str], bytes]:
-    """An answer about executions, with the redrives that ministack does not know of."""
+    """A response about executions, with the redrives that ministack does not know."""
     from ministack.services import stepfunctions
 
     status, headers, body = answer
@@ -89,7 +89,7 @@ def _with_redrives(answer: tuple[int, dict[str, str], bytes]) -> tuple[int, dict
 
 
 def json_object(body: bytes | str | None) -> dict[str, Any]:
-    """A request's or answer's body, an input or an output; empty when it is no JSON object."""
+    """The body of a request or response, an input or an output; empty if it is not a JSON object."""
     try:
         found = json.loads(body or b"{}")
     except ValueError:
@@ -98,7 +98,7 @@ def json_object(body: bytes | str | None) -> dict[str, Any]:
 
 
 def _definition(record: dict[str, Any]) -> dict[str, Any]:
-    """The definition that the execution started with: a redrive uses it too, whatever was deployed since."""
+    """The definition with which the execution started; a redrive uses it too, whatever was deployed since."""
     from ministack.services import stepfunctions
 
     if "definition" not in record:
@@ -122,7 +122,7 @@ def _redrive(execution_arn: str) -> tuple[int, dict[str, str], bytes]:
     stepfunctions._add_event(
         record, "ExecutionRedriven", {"executionRedrivenEventDetails": {"redriveCount": count}}
     )
-    tell_status(record)
+    publish_status(record)
     threading.Thread(target=stepfunctions._run_execution, args=(execution_arn,), daemon=True).start()
     body = json.dumps({"redriveDate": stepfunctions._iso_to_epoch_ms(moment) / 1000}).encode()
     return 200, {"Content-Type": "application/x-amz-json-1.0"}, body
@@ -136,7 +136,7 @@ def _error(code: str, message: str) -> tuple[int, dict[str, str], bytes]:
 def run_execution(definition: str, name: str, state_input: str, role_arn: str) -> Mapping[str, Any]:
     """Run a definition to its end in this thread, and return ministack's record of the execution.
 
-    Without a server: what the tasks do is up to the integrations that were installed. The same name again,
+    It needs no server: the installed integrations run the tasks. The same name again,
     after a failure, redrives.
     """
     from ministack.services import stepfunctions
@@ -163,7 +163,7 @@ def run_execution(definition: str, name: str, state_input: str, role_arn: str) -
 
 
 def redrive_execution(execution_arn: str, count: int = 1) -> Mapping[str, Any]:
-    """Take an execution of `run_execution` up again where it ended, in this thread."""
+    """Resume an execution of `run_execution` where it ended, in this thread."""
     from ministack.services import stepfunctions
 
     record: dict[str, Any] = stepfunctions._executions[execution_arn]

@@ -1,6 +1,6 @@
-"""What services hand to each other inside the emulator: policies and keys are asked as AWS asks them then.
+"""Calls between services inside the emulator, checked against policies and keys as on AWS.
 
-EventBridge calls its targets and keeps what it cannot deliver, Lambda keeps events on which a function
+EventBridge calls its targets and keeps undelivered events, Lambda keeps events on which a function
 failed, CloudWatch publishes alarms.
 """
 
@@ -19,7 +19,7 @@ _EVENTS, _CLOUDWATCH = "events.amazonaws.com", "cloudwatch.amazonaws.com"
 
 
 def install_handovers(questions: Questions) -> None:
-    """Ask before each of them."""
+    """Check permissions before each of them."""
     from ministack import app
 
     if app.AUTH:
@@ -72,13 +72,13 @@ def _may_deliver(target: Mapping[str, Any], rule: Mapping[str, Any], questions: 
 
 
 def _keep_undelivered(queue_arn: str, target_arn: str, rule_arn: str, event: Any) -> None:
-    """Put an event that EventBridge may not deliver into a queue. AWS does not try that again either.
+    """Put an event that EventBridge may not deliver into a queue. AWS does not retry this either.
 
     https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html
     """
     from ministack.services import eventbridge, sqs
 
-    told = {
+    attributes = {
         "RULE_ARN": rule_arn,
         "TARGET_ARN": target_arn,
         "ERROR_CODE": "NO_PERMISSIONS",
@@ -88,7 +88,7 @@ def _keep_undelivered(queue_arn: str, target_arn: str, rule_arn: str, event: Any
         "QueueUrl": queue_arn.rpartition(":")[2],
         "MessageBody": json.dumps(eventbridge._pattern_event_view(event).event_with_detail()),
         "MessageAttributes": {
-            name: {"DataType": "String", "StringValue": value} for name, value in told.items()
+            name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
         },
     }
     sqs._act_send_message(message, "")

@@ -1,4 +1,4 @@
-"""One execution on its way through the states: ministack's record of it, its callbacks, its events."""
+"""One running execution: ministack's record of it, its callbacks, its events."""
 
 import json
 import os
@@ -13,10 +13,10 @@ from local.embedded.tasks import Callback, Language, new_token
 
 
 class MinistackExecution:
-    """An execution in ministack's records, or one of its branches: all that its states need of it.
+    """An execution in ministack's records, or one of its branches, with everything that its states need.
 
     The position is the state to enter next, its input, and the variables. The record of an execution keeps
-    it, so that a redrive can go on from it.
+    it, so that a redrive can resume there.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class MinistackExecution:
 
     @classmethod
     def of(cls, record: dict[str, Any], definition: Mapping[str, Any]) -> "MinistackExecution":
-        """An execution, at its start or where it ended before it was redriven."""
+        """An execution, at its start or, after a redrive, where it ended."""
         from ministack.services import stepfunctions
 
         machine = stepfunctions._state_machines[record["stateMachineArn"]]
@@ -91,14 +91,14 @@ class MinistackExecution:
         self._end("FAILED", "ExecutionFailed", {"error": failure.error, "cause": failure.cause})
 
     def time_out(self) -> None:
-        """The machine's own TimeoutSeconds are over."""
+        """The execution has exceeded the machine's own TimeoutSeconds."""
         if self.is_running():
             self._end("TIMED_OUT", "ExecutionTimedOut", {})
 
     def _end(self, status: str, event: str, details: Mapping[str, Any]) -> None:
         self._record.update(status=status, stopDate=self._states.now_iso())
         self.record(event, {f"{event[0].lower()}{event[1:]}EventDetails": dict(details)})
-        tell_status(self._record)
+        publish_status(self._record)
 
     def uses_jsonata(self, state: Mapping[str, Any]) -> bool:
         return bool(self._states._state_query_language(state, self.context) == "JSONata")
@@ -133,12 +133,12 @@ class MinistackExecution:
 
 
 def _still_runs(record: Mapping[str, Any], context: Mapping[str, Any]) -> Callable[[], bool]:
-    # Whoever walked before a redrive must not walk on because the execution runs again.
+    # A thread from before a redrive must not continue because the execution is running again.
     redrive = context["Execution"]["RedriveCount"]
     return lambda: record["status"] == "RUNNING" and record.get("redriveCount", 0) == redrive
 
 
-def tell_status(execution: Mapping[str, Any]) -> None:
+def publish_status(execution: Mapping[str, Any]) -> None:
     """Step Functions' event "Execution Status Change", with redrives and every status."""
     from ministack.services import eventbridge, stepfunctions
 
@@ -172,7 +172,7 @@ def tell_status(execution: Mapping[str, Any]) -> None:
     eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
 
 
-# Of every token that was ever given out, the execution that it belongs to.
+# Every task token ever issued, with its execution.
 records_of_tokens: dict[Any, Mapping[str, Any]] = {}
 
 

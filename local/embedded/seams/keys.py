@@ -1,8 +1,8 @@
-"""KMS: whoever touches what lies under a customer's key needs that key as well, as on AWS.
+"""KMS: access to data under a customer's key requires permission on that key as well, as on AWS.
 
-The emulator keeps keys with their policies, and forgets who uses them. Here every call that was allowed is
-followed by the questions that its service would ask KMS in the caller's name; services that act for
-themselves are asked of the key's policy.
+The emulator keeps keys with their policies, but does not check who uses them. Here, every allowed call is
+followed by the checks that its service would make with KMS on the caller's behalf. For services that act
+on their own, the key's policy is checked.
 """
 
 import logging
@@ -16,7 +16,7 @@ from local.embedded.seams.permissions import also_ask, policy_lets, role_may
 
 logger = logging.getLogger(__name__)
 
-# What a service asks KMS for, in the name of whoever calls it. Nobody here writes to S3 in parts.
+# The actions that a service requests from KMS on its caller's behalf. No multipart uploads are made here.
 # S3: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
 # SNS: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
 # SQS: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
@@ -42,9 +42,9 @@ _NEEDED_BY_LOGS = (
     _GENERATE,
     "kms:DescribeKey",
 )
-# The error with which a service passes on that KMS refused; AccessDenied where it has none of its own.
+# The error with which a service reports a refusal by KMS; AccessDenied if it has none of its own.
 _REFUSED = {"sns": "KMSAccessDenied", "sqs": "KMS.AccessDeniedException", "dynamodb": "AccessDeniedException"}
-# The name under which a service tells KMS what it encrypts.
+# The name under which a service passes KMS the encrypted resource.
 _ENCRYPTION_CONTEXT = {
     "s3": "aws:s3:arn",
     "sns": "aws:sns:topicArn",
@@ -55,7 +55,7 @@ _ENCRYPTION_CONTEXT = {
 
 @dataclass(frozen=True)
 class Use:
-    """One action on a key, and the conditions under which it is asked for."""
+    """One action on a key, and the conditions of its check."""
 
     action: str
     key: str
@@ -63,7 +63,7 @@ class Use:
 
 
 def install_keys(questions: Questions) -> None:
-    """Ask for a key whenever it is used."""
+    """Check permission on a key whenever it is used."""
     from ministack import app
 
     if app.AUTH:
@@ -72,7 +72,7 @@ def install_keys(questions: Questions) -> None:
 
 
 def role_may_grant(questions: Questions) -> Callable[[str, str], bool]:
-    """(role ARN, key ARN) -> whether SageMaker may make a grant on the key as the role, for a volume."""
+    """(role ARN, key ARN) -> whether SageMaker may create a grant on the key as the role, for a volume."""
 
     def may(role_arn: str, key: str) -> bool:
         from ministack import app
@@ -84,7 +84,7 @@ def role_may_grant(questions: Questions) -> Callable[[str, str], bool]:
 
 
 def uses(action: str, resource: str, headers: Mapping[str, str] | None = None) -> list[Use]:
-    """The uses of a key that an action on a resource leads to; none where no customer's key is involved."""
+    """The uses of a key by an action on a resource; none if no customer's key is involved."""
     needed = _NEEDED.get(action, ())
     key = _key_of(action, resource, headers or {}) if needed else ""
     service = action.partition(":")[0]
@@ -98,13 +98,13 @@ def _via(service: str) -> dict[str, str]:
 
 def _context(service: str, resource: str) -> dict[str, str]:
     name = _ENCRYPTION_CONTEXT.get(service)
-    # Under a bucket key it is the bucket, whatever the object.
+    # With a bucket key, it is the bucket, whatever the object.
     what = resource.partition("/")[0] if service == "s3" else resource
     return {f"kms:encryptioncontext:{name}".lower(): what} if name else {}
 
 
 def _key_of(action: str, resource: str, headers: Mapping[str, str]) -> str:
-    """What the resource is under: a key's ARN, an alias of a key that AWS manages, or "" for neither."""
+    """The key of the resource: a key's ARN, an alias of a key that AWS manages, or "" for neither."""
     from ministack.services import dynamodb, s3, sns, sqs
 
     match action.partition(":")[0]:
@@ -151,7 +151,7 @@ def _why(refused: Any, use: Use) -> str:
 
 
 def service_may_use(service: str, uses: list[Use], origin: Mapping[str, str], questions: Questions) -> bool:
-    """Whether the policy of the key lets the service in, for what it does by itself."""
+    """Whether the key's policy allows the service to use the key on its own behalf."""
     from ministack.services import kms
 
     for use in uses:
@@ -164,7 +164,7 @@ def service_may_use(service: str, uses: list[Use], origin: Mapping[str, str], qu
 
 
 def _ask_for_logs(questions: Questions) -> None:
-    """CloudWatch Logs refuses a key for a log group that its policy does not let it use."""
+    """CloudWatch Logs refuses a key for a log group unless the key's policy allows it."""
 
     def check(_: str, properties: Mapping[str, Any]) -> None:
         if key := properties.get("KmsKeyId"):

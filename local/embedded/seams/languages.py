@@ -8,7 +8,7 @@ from local.embedded.task_errors import TaskError
 
 
 class Jsonata:
-    """What a JSONata state says, for this input and with these variables."""
+    """Evaluates a JSONata state, with this input and these variables."""
 
     def __init__(self, state_input: Any, context: dict[str, Any]) -> None:
         self._input = state_input
@@ -39,14 +39,14 @@ class Jsonata:
     def assign(self, holder: Mapping[str, Any], *, result: Any = None, error: Any = None) -> None:
         from ministack.services import stepfunctions
 
-        # What holds it may be a Catch or a choice, which names no language of its own.
+        # The holder may be a Catch or a choice, which names no language of its own.
         spoken = {**holder, "QueryLanguage": "JSONata"}
         with as_task_error():
             stepfunctions._apply_state_assign(spoken, self._input, self._context, result, error)
 
 
 class JsonPath:
-    """What a JSONPath state says, for this input."""
+    """Evaluates a JSONPath state, with this input."""
 
     def __init__(self, state_input: Any, context: dict[str, Any]) -> None:
         self._input = state_input
@@ -86,7 +86,7 @@ class JsonPath:
             return float(states._resolve_path_or_ctx(state[f"{field}Path"], self._input, self._context))
 
     def step(self, state: Mapping[str, Any]) -> tuple[Any, str | None]:
-        """Run a Pass, Choice, Wait or Succeed state, or raise what a Fail state says."""
+        """Run a Pass, Choice, Wait or Succeed state, or raise a Fail state's error."""
         from ministack.services import stepfunctions as states
 
         run = {"Pass": states._execute_pass, "Choice": states._execute_choice, "Wait": states._execute_wait}
@@ -102,7 +102,7 @@ class JsonPath:
 
 @contextmanager
 def as_task_error() -> Iterator[None]:
-    """Turn ministack's own error of an execution into a TaskError."""
+    """Turn ministack's own execution error into a TaskError."""
     from ministack.services import stepfunctions
 
     try:

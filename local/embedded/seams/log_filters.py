@@ -1,4 +1,4 @@
-"""FilterLogEvents as CloudWatch Logs does it: by prefix, by a pattern that minds its case, page by page.
+"""FilterLogEvents as in CloudWatch Logs: by prefix, by a case-sensitive pattern, page by page.
 
 By https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html and
 .../logs/FilterAndPatternSyntaxForMetricFilters.html. The emulator ignores the prefix and the case.
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 MOST_EVENTS = 10_000
-# `?` makes a term optional, `-` excludes it; one with other characters than letters, digits and _ is quoted.
+# `?` makes a term optional, `-` excludes it; a term with characters other than letters, digits, _ is quoted.
 _TERM = re.compile(r'([?-]?)(?:"((?:[^"\\]|\\.)+)"|(\w+))(?:\s+|$)')
 
 
@@ -27,7 +27,7 @@ def matcher(pattern: str) -> Callable[[str], bool]:
     terms = _terms(pattern.strip())
     needed = [term for sign, term in terms if not sign]
     excluded = [term for sign, term in terms if sign == "-"]
-    # Beside other terms the optional ones do not count.
+    # Optional terms count only if there are no others.
     optional = [] if needed or excluded else [term for _, term in terms]
 
     def matches(message: str) -> bool:
@@ -44,7 +44,7 @@ def _terms(pattern: str) -> list[tuple[str, str]]:
     if pattern in ("", '""', '" "'):
         return []
     if pattern[0] in "{[%":
-        raise ValueError(f"The embedded AWS matches plain terms only, not the pattern {pattern}")
+        raise ValueError(f"The embedded AWS matches only plain terms, not the pattern {pattern}")
     terms, at = [], 0
     while at < len(pattern):
         found = _TERM.match(pattern, at)
@@ -80,7 +80,7 @@ def _start(token: str) -> int:
 
 
 def _names(logs: Any, data: dict[str, Any]) -> dict[str, list[str]]:
-    """The streams of a prefix; for none, one without a name: an empty list means all."""
+    """The streams of a prefix; if there are none, one without a name, because an empty list means all."""
     if (prefix := data.get("logStreamNamePrefix")) is None:
         return {}
     streams = logs._log_groups.get(logs._resolve_log_group_name(data), {}).get("streams", {})

@@ -1,6 +1,6 @@
-"""S3 tells that an object is missing only to who may list its bucket; to anybody else it says 403.
+"""S3 reports a missing object only to callers who may list its bucket; anybody else gets 403.
 
-By https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html. The emulator says 404 to everybody.
+By https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html. The emulator returns 404 to everybody.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ _READS = {"s3:GetObject", "s3:GetObjectVersion"}
 
 
 def install_missing() -> None:
-    """Ask whoever reads an object that is not there whether they may list its bucket."""
+    """Check whether a caller who reads a missing object may list its bucket."""
     from ministack import app
 
     if app.AUTH:
@@ -27,7 +27,7 @@ def _may_list(ask: Callable[..., Any], action: str, service: str, region: str, r
 
 
 def object_exists(arn: str) -> bool:
-    """Whether there is an object of this ARN."""
+    """Whether an object with this ARN exists."""
     from ministack.services import s3
 
     bucket, _, key = arn.rpartition(":::")[2].partition("/")

@@ -1,6 +1,6 @@
-"""ministack's private names that this folder uses, and the environment that ministack reads.
+"""ministack's private names that this folder uses, and ministack's environment variables.
 
-ministack is pinned. `check()` says, in one sentence a name, what a new version moved.
+ministack is pinned. `check()` reports, in one sentence per name, what a new version moved.
 """
 
 import importlib
@@ -13,11 +13,11 @@ from local.embedded.access import ROOT_ACCESS_KEY
 MINISTACK_VERSION = "1.5.33"
 
 
-# How the script of ministack's Python worker tells an error.
-TELLS_ERROR = '"error": str(e), "trace": '
+# How the script of ministack's Python worker reports an error.
+ERROR_REPORT = '"error": str(e), "trace": '
 
 
-# Module, name, and the parameters that this file relies on (None: no function).
+# Module, name, and the parameters on which this file relies (None: not a function).
 SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
     ("app", "AUTH", None),
     ("app", "app", ("scope", "receive", "send")),
@@ -188,7 +188,7 @@ SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
 
 
 def settings(port: int, folder: Path, secret: str, *, enforce_iam: bool = True) -> dict[str, str]:
-    """The environment that ministack and the functions it runs read."""
+    """The environment variables of ministack and the functions it runs."""
     return {
         "AUTH": "true" if enforce_iam else "false",
         "BIND_HOST": "127.0.0.1",
@@ -197,12 +197,12 @@ def settings(port: int, folder: Path, secret: str, *, enforce_iam: bool = True) 
         "MINISTACK_ACCOUNT_ID": "000000000000",
         "MINISTACK_REGION": "us-east-1",
         "LAMBDA_EXECUTOR": "local",
-        # A function must stay warm for as long as a person looks at a mail.
+        # A function must stay warm while a person reads a mail.
         "LAMBDA_WARM_TTL_SECONDS": "86400",
-        # Nothing here takes minutes to recover, so a retry waits a tenth of what it waits on AWS.
+        # Nothing here takes minutes to recover, so a retry waits a tenth of the time on AWS.
         "SFN_WAIT_SCALE": os.environ.get("SFN_WAIT_SCALE", "0.1"),
         "S3_PERSIST": "0",
-        # Doors that nobody asked for: MQTT on all interfaces, SFTP, and whatever Docker is on this machine.
+        # Unwanted services: MQTT on all interfaces, SFTP, and any Docker on this machine.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "DOCKER_HOST": f"unix://{folder}/no-docker.sock",
@@ -216,18 +216,18 @@ def settings(port: int, folder: Path, secret: str, *, enforce_iam: bool = True) 
 
 
 def configure(port: int, folder: Path, secret: str, *, enforce_iam: bool = True) -> None:
-    """Set what ministack reads when it is imported; call this before anything imports it."""
+    """Set the variables that ministack reads on import; call this before anything imports it."""
     os.environ.update(settings(port, folder, secret, enforce_iam=enforce_iam))
 
 
 def check() -> list[str]:
-    """What the installed ministack lacks of the names that this file uses, a sentence each."""
+    """The names that this file uses and the installed ministack lacks, a sentence each."""
     problems = []
     for module, name, parameters in SEAMS:
         try:
             found = getattr(importlib.import_module(f"ministack.{module}"), name)
         except (ImportError, AttributeError):
-            problems.append(f"ministack.{module}.{name} is gone: local/embedded/seams has to follow.")
+            problems.append(f"ministack.{module}.{name} is gone: local/embedded/seams must be adapted.")
             continue
         if parameters and not set(parameters) <= set(inspect.signature(found).parameters):
             problems.append(f"ministack.{module}.{name} no longer takes {', '.join(parameters)}.")
@@ -239,6 +239,6 @@ def check() -> list[str]:
 def _moved_text() -> list[str]:
     from ministack.core import lambda_runtime
 
-    if TELLS_ERROR in lambda_runtime._PYTHON_WORKER_SCRIPT:
+    if ERROR_REPORT in lambda_runtime._PYTHON_WORKER_SCRIPT:
         return []
-    return ["ministack's Python worker no longer tells an error as local/embedded/seams expects."]
+    return ["ministack's Python worker no longer reports an error as local/embedded/seams expects."]

@@ -1,4 +1,4 @@
-"""IAM: what the emulator enforces by itself, and what it is made to enforce besides."""
+"""IAM: what the emulator enforces by itself, and what is added here."""
 
 import hmac
 import os
@@ -16,7 +16,7 @@ SagemakerResource = Callable[[str, Mapping[str, Any], str, str], str]
 
 
 def install_iam(questions: Questions, sagemaker_resource: SagemakerResource) -> None:
-    """Let the emulator decide about SageMaker's actions and task tokens too, and keep what it was asked."""
+    """Let the emulator also decide about SageMaker's actions and task tokens, and keep the questions."""
     from ministack import app
     from ministack.core import iam_actions
 
@@ -25,15 +25,15 @@ def install_iam(questions: Questions, sagemaker_resource: SagemakerResource) -> 
     _keep_questions(questions)
     _check_function_roles(questions)
     _let_nobody_in_by_default()
-    # The bucket refuses what does not come by TLS. Nothing here leaves this machine, which stands for it.
+    # The bucket refuses requests without TLS. No request leaves this machine, so all count as TLS.
     pin = app.pin_request_origin
     app.pin_request_origin = lambda source_ip, secure_transport: pin(source_ip, True)
 
 
 def _let_nobody_in_by_default() -> None:
-    """Mend the policy of a topic that was given none: CloudFormation's here lets everybody publish.
+    """Fix the policy of a topic without one: the emulator's CloudFormation lets everybody publish.
 
-    On AWS it names the account that owns the topic, whose roles need a permission of their own all the same.
+    On AWS it names the account that owns the topic, whose roles still need a permission of their own.
     """
     from ministack.services import sns
 
@@ -65,7 +65,7 @@ def _name_resources(sagemaker_resource: SagemakerResource) -> None:
         if service == "sagemaker":
             return sagemaker_resource(action, json_object(body), region, account_id)
         if service == "states" and action.startswith("SendTask"):
-            # Known from the token itself on AWS, also when nobody waits for it any more.
+            # AWS knows it from the token itself, even after the wait has ended.
             record = records_of_tokens.get(json_object(body).get("taskToken"), {})
             return record.get("stateMachineArn", "*")
         return original(service, method, path, headers, body, query_params, region, account_id)
@@ -86,7 +86,7 @@ def _keep_questions(questions: Questions) -> None:
     def enforce(*args: Any, **kwargs: Any) -> Any:
         last.context = None
         denied = original_enforce(*args, **kwargs)
-        # Nothing is evaluated for the account's root and for whoever could not say who they are.
+        # Nothing is evaluated for the account's root and for unauthenticated callers.
         if ctx := last.context:
             keys = {name: value for name, value in ctx.service_context.items() if value is not None}
             questions.add(
@@ -100,8 +100,8 @@ def _keep_questions(questions: Questions) -> None:
 def also_ask(more: Callable[[Callable[..., Any], str, str, str, str], Any]) -> None:
     """Ask `more` about every call that is allowed so far.
 
-    It gets what asks about the same caller, and the call's action, service, region and resource; it returns
-    a refusal or None.
+    It receives a function that asks about the same caller, and the call's action, service, region and
+    resource; it returns a refusal or None.
     """
     from ministack.core import iam_evaluator
 
@@ -127,7 +127,7 @@ def also_ask(more: Callable[[Callable[..., Any], str, str, str, str], Any]) -> N
 def refusal(
     headers: Mapping[str, str], action: str, resource: str, context: Mapping[str, str] | None = None
 ) -> str | None:
-    """Why the caller of a request that was let in may not do this as well; None if they may."""
+    """Why the caller of an allowed request may not also do this; None if they may."""
     from ministack import app
     from ministack.core import iam_evaluator
 
@@ -152,8 +152,8 @@ _SIGNED_BY = re.compile(r"Credential=([^/]+)/")
 def role_credentials(service: str, questions: Questions) -> Callable[[str], Mapping[str, str]]:
     """Role ARN -> credentials with which `service` (such as states.amazonaws.com) acts as the role.
 
-    They do not expire, as those do not that a service renews by itself. Raises CannotAssume. Without
-    enforcement it is the account's root for every role.
+    They do not expire, just as a service renews its credentials by itself. Raises CannotAssume. Without
+    enforcement, every role is the account's root.
     """
 
     def credentials(role_arn: str) -> Mapping[str, str]:
@@ -168,11 +168,11 @@ def role_credentials(service: str, questions: Questions) -> Callable[[str], Mapp
 
 
 def _role_session(role_arn: str, name: str) -> dict[str, str]:
-    """Credentials of a session of the role, by the names of boto3's arguments: the same at each call."""
+    """Credentials of a session of the role, by the names of boto3's arguments; the same at each call."""
     from ministack.services import sts
 
     account, role = role_arn.split(":")[4], role_arn.rpartition("/")[2]
-    # Nobody who lacks the root's secret can tell what it will be.
+    # It cannot be predicted without the root's secret.
     root_secret = os.environ["AWS_SECRET_ACCESS_KEY"].encode()
     digest = hmac.new(root_secret, f"{role_arn} {name}".encode(), "sha512").hexdigest()
     session = {
@@ -227,7 +227,7 @@ def _service_question(service: str, ctx: Any, by: str, result: Any) -> Question:
 
 
 def _check_function_roles(questions: Questions) -> None:
-    """Give a function its role's credentials only when the role lets Lambda in."""
+    """Give a function its role's credentials only if the role trusts Lambda."""
     from ministack import app
     from ministack.core import lambda_runtime
 
@@ -237,7 +237,7 @@ def _check_function_roles(questions: Questions) -> None:
         if not app.AUTH:
             return original(config)  # type: ignore[no-any-return]
         check_trust("lambda.amazonaws.com", config["Role"], questions)
-        # The emulator's own follow from the function's name, which everybody can guess.
+        # The emulator derives its own from the function's name, which anybody can guess.
         session = _role_session(config["Role"], config["FunctionName"][:64])
         return {name.upper(): value for name, value in session.items()}
 
@@ -247,7 +247,7 @@ def _check_function_roles(questions: Questions) -> None:
 def policy_lets(
     service: str, action: str, resource: str, context: Mapping[str, str], policy: Any, questions: Questions
 ) -> bool:
-    """Whether a resource's own policy lets a service in, for what it does in its own name."""
+    """Whether a resource's own policy allows a service to act on its own behalf."""
     from ministack.core import iam_evaluator
 
     asked = _service_context(action, resource, context)
@@ -259,7 +259,7 @@ def policy_lets(
 def role_may(
     role_arn: str, action: str, resource: str, questions: Questions, context: Mapping[str, str] | None = None
 ) -> bool:
-    """Whether the role's own policies allow it, and a key's, for what a service does without a request."""
+    """Whether the role's own policies, and a key's, allow what a service does without a request."""
     from ministack.core import iam_evaluator
     from ministack.services import kms
 

@@ -1,4 +1,4 @@
-"""Services, resource types and answers that ministack lacks."""
+"""Services, resource types and responses that ministack lacks."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ def application() -> Callable[..., Awaitable[None]]:
 
 
 def functions_running() -> int:
-    """How many invocations of functions are under way."""
+    """The number of running function invocations."""
     from ministack.core import lambda_runtime
 
     return lambda_runtime.workers_in_use()  # type: ignore[no-any-return]
@@ -29,7 +29,7 @@ def install_warm_functions() -> None:
 
 
 def install_service(name: str, target_prefix: str, handler: Callable[..., Any]) -> None:
-    """Answer requests whose X-Amz-Target begins with `target_prefix` by `handler`."""
+    """Answer requests whose X-Amz-Target begins with `target_prefix` with `handler`."""
     from ministack import app
     from ministack.core import router
 
@@ -38,14 +38,14 @@ def install_service(name: str, target_prefix: str, handler: Callable[..., Any]) 
 
 
 def install_resource_type(name: str, handlers: Mapping[str, Callable[..., Any]]) -> None:
-    """Teach CloudFormation a resource type."""
+    """Add a resource type to CloudFormation."""
     from ministack.services.cloudformation import provisioners
 
     provisioners._RESOURCE_HANDLERS[name] = dict(handlers)
 
 
 def install_copy_checksums() -> None:
-    """Let CopyObject compute the checksum that it is asked for, and tell it, as S3 does."""
+    """Let CopyObject compute and return the requested checksum, as S3 does."""
     from ministack.services import s3
 
     original = s3._copy_object
@@ -54,7 +54,7 @@ def install_copy_checksums() -> None:
         asked = headers.get("x-amz-checksum-algorithm")
         if not asked:
             return original(bucket_name, dest_key, headers)
-        # ministack reads the name that this header has in PutObject.
+        # ministack reads the header under its name in PutObject.
         status, answered, body = original(
             bucket_name, dest_key, {**headers, "x-amz-sdk-checksum-algorithm": asked}
         )
@@ -70,7 +70,7 @@ def install_copy_checksums() -> None:
 
 
 def publish_events(entries: Sequence[Mapping[str, Any]]) -> None:
-    """Put events of a service that is not ministack's own, such as aws.sagemaker. No client may do so."""
+    """Put events of a service that is not part of ministack, such as aws.sagemaker. No client may do so."""
     from ministack.services import eventbridge
 
     eventbridge._put_events({"Entries": list(entries)}, allow_aws_source=True)

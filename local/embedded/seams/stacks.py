@@ -1,4 +1,4 @@
-"""What CloudFormation, and Lambda's layers behind it, do on AWS and not in the emulator.
+"""Behaviour of CloudFormation and Lambda's layers on AWS that the emulator lacks.
 
 By https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-s3-bucket.html,
 .../transform-aws-serverless.html and https://docs.aws.amazon.com/lambda/latest/api/API_ListLayerVersions.html.
@@ -40,7 +40,7 @@ def _delete_bucket(name: str, properties: Mapping[str, Any]) -> None:
 
 
 def _with_addresses_of_s3(original: Callable[..., Any]) -> Callable[..., Any]:
-    """The SAM CLI writes the address of S3 into templates, and reads only AWS's own out of them."""
+    """The SAM CLI writes the address of S3 into templates, but reads only AWS's own addresses from them."""
 
     def get_template(params: Mapping[str, Any]) -> Any:
         status, headers, body = original(params)

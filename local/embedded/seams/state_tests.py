@@ -1,4 +1,4 @@
-"""TestState and the refusal of definitions: what ministack answers by itself, answered by our machine."""
+"""TestState and the refusal of definitions, answered by our machine instead of ministack."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _ACCOUNT = "us-east-1:000000000000"
 
 
 def install_definition_checks() -> None:
-    """Refuse definitions with resources and fields that nobody knows, by the API and by CloudFormation."""
+    """Refuse definitions with unknown resources and fields, in the API and in CloudFormation."""
     from ministack.services import stepfunctions
 
     original = stepfunctions._validate_definition_jsonata
@@ -34,7 +34,7 @@ def install_definition_checks() -> None:
 
 
 def install_state_tests(integrations: Integrations) -> None:
-    """Let TestState run a state by our machine, under the role that it names."""
+    """Let TestState run a state in our machine, with the role that it names."""
     from ministack.services import stepfunctions
 
     original_handle = stepfunctions.handle_request
@@ -80,7 +80,7 @@ def _given(request: Mapping[str, Any], name: str) -> Any:
 
 
 def _chosen(definition: dict[str, Any], name: str | None) -> tuple[str, dict[str, Any]]:
-    """The state to test: a definition is one state, or a machine with states."""
+    """The state to test; a definition is either one state or a machine with states."""
     if "States" not in definition:
         return name or "State", definition
     chosen = name or definition["StartAt"]
@@ -114,7 +114,7 @@ def _context(
 def _inspected(
     state: Mapping[str, Any], state_input: Any, steps: MinistackExecution, seen: Mapping[str, Any]
 ) -> dict[str, str]:
-    """What the stages of a state made of its input."""
+    """The results of the stages of a state's input processing."""
     from ministack.services import stepfunctions as states
 
     found: dict[str, Any] = {"input": state_input}

@@ -1,7 +1,7 @@
-"""Which members of a request have an effect here, as data that has the shape of the requests.
+"""Which members of a request have an effect here, as data in the shape of the requests.
 
-A member that is not in these tables, such as one that a newer botocore brings, is refused like one that is
-marked so. Nothing can be accepted without an effect.
+A member that is not in these tables, such as one from a newer botocore, is refused like one that is
+marked as unsupported. No member can be accepted without an effect.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CHANGES: Mapping[str, Members] = {
     "CreateModelPackage": models.PACKAGE,
     "UpdateModelPackage": models.PACKAGE_UPDATE,
 }
-# What the actions that name, list, stop or tag something have; one of them means the same in each.
+# The members of the actions that name, list, stop or tag something; each has the same meaning in all of them.
 _OTHERS: Members = dict.fromkeys(
     (
         "HyperParameterTuningJobName",
@@ -52,12 +52,12 @@ _OTHERS: Members = dict.fromkeys(
 
 
 def members_of(action: str) -> Members:
-    """The table of an action that is served."""
+    """The table of a supported action."""
     return _CHANGES.get(action, _OTHERS)
 
 
 def refuse_unsupported(action: str, request: Json) -> None:
-    """Raise `ServiceError` for the first member of a request of valid shape that would have no effect."""
+    """Raise `ServiceError` for the first member of a validly shaped request that would have no effect."""
     _check(members_of(action), request, "")
 
 

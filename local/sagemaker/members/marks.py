@@ -1,4 +1,4 @@
-"""What can become of a member of a request."""
+"""The possible treatments of a request's member."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Union
 
 @dataclass(frozen=True)
 class Mark:
-    """What becomes of a member, whatever its value."""
+    """The treatment of a member, whatever its value."""
 
     meaning: str
 
 
 @dataclass(frozen=True)
 class Only:
-    """These values ask for what is done here anyway; any other is refused."""
+    """These values describe the behaviour here anyway; any other is refused."""
 
     values: tuple[str | int, ...]
 
 
-# By the names of members; inside of lists as inside of structures.
+# By the names of members, in lists as in structures.
 Members = Mapping[str, Union[Mark, Only, "Members"]]
 
-WORKS = Mark("has the effect that it has on AWS")
-SHOWN = Mark("is given back by Describe; on one machine there is nothing else to do with it")
+WORKS = Mark("has the same effect as on AWS")
+SHOWN = Mark("is returned by Describe; on one machine it has no other effect")
 REFUSED = Mark("is refused")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from local.sagemaker.members.marks import REFUSED, SHOWN, TAGS, WORKS, Members, only
 
 _CONTAINER: Members = {
-    # Tells several containers apart.
+    # Distinguishes several containers.
     "ContainerHostname": SHOWN,
     "Image": WORKS,
     "ImageConfig": {"RepositoryAccessMode": only("Platform"), "RepositoryAuthConfig": REFUSED},
@@ -22,7 +22,7 @@ _CONTAINER: Members = {
 _PACKAGE_CONTAINER: Members = {
     "ContainerHostname": SHOWN,
     "Image": WORKS,
-    # The digest and the tag of an image are not known here, so what a caller says of them cannot be compared.
+    # The digest and the tag of an image are unknown here, so a caller's values cannot be checked.
     "ImageDigest": REFUSED,
     "ModelDataUrl": WORKS,
     "ModelDataSource": REFUSED,

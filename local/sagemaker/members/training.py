@@ -29,7 +29,7 @@ _CHANNELS: Members = {
     "ContentType": WORKS,
     "CompressionType": only("None"),
     "RecordWrapperType": only("None"),
-    # FastFile shows a program the same files as File does.
+    # FastFile shows a program the same files as File.
     "InputMode": only("File", "FastFile"),
     "ShuffleConfig": REFUSED,
 }
@@ -46,7 +46,7 @@ _TRAINING_RESOURCES: Members = {
     "SelectedInstanceType": REFUSED,
     "SelectedInstanceCount": REFUSED,
 }
-# What a training job and the trials of a tuning job have in common.
+# Members that a training job and the trials of a tuning job have in common.
 _DEFINITION: Members = {
     "RoleArn": WORKS,
     "InputDataConfig": _CHANNELS,

@@ -1,7 +1,7 @@
-"""What SageMaker checks of a request besides its shape, and what this one cannot do.
+"""What SageMaker checks in a request besides its shape, and what the local one does not support.
 
-Texts that AWS is known to use are AWS's; the others say the same thing in its manner. `unsupported` marks
-what works in AWS and not here.
+Known texts of AWS are used verbatim; the others imitate its style. `unsupported` marks
+features that work in AWS but not here.
 """
 
 from __future__ import annotations
@@ -28,6 +28,6 @@ _RULES: dict[str, tuple[Rule, ...]] = {
 
 
 def check_rules(action: str, request: Json, store: Store) -> None:
-    """Raise `ServiceError` for the first rule that a request of valid shape breaks."""
+    """Raise `ServiceError` for the first rule that a validly shaped request breaks."""
     for rule in _RULES.get(action, ()):
         rule(request, store)

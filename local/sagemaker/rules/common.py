@@ -1,4 +1,4 @@
-"""What several requests have in common."""
+"""Rules that several requests share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from local.sagemaker.store import Store
 
 
 def refuse(condition: object, error: ServiceError) -> None:
-    """Raise the error if there is reason to."""
+    """Raise the error if the condition holds."""
     if condition:
         raise error
 
@@ -24,7 +24,7 @@ def role_is_of_this_account(request: Json, store: Store) -> None:
 
 
 def image_of(uri: str, store: Store) -> Image:
-    """The image of a URI; refuses one that cannot run here."""
+    """The image of a URI; refuses an image that cannot run here."""
     try:
         return find_image(uri, store.region)
     except UnknownImage as error:
@@ -35,7 +35,7 @@ def image_of(uri: str, store: Store) -> Image:
 
 
 def no_two(what: str, names: Iterable[str]) -> None:
-    """Refuse a name that is given twice; `what` says what it names."""
+    """Refuse duplicate names; `what` says what they name."""
     seen: set[str] = set()
     for name in names:
         refuse(name in seen, invalid(f"{what} must be unique; '{name}' is given more than once."))
@@ -43,6 +43,6 @@ def no_two(what: str, names: Iterable[str]) -> None:
 
 
 def one_instance(config: Json) -> None:
-    """An instance has to be asked for: one, as there is one machine."""
+    """A request must ask for exactly one instance, as there is one machine."""
     for name in ("InstanceType", "InstanceCount"):
         refuse(name not in config, unsupported(f"A job without {name} is"))

@@ -1,4 +1,4 @@
-"""Models: their transform jobs and their packages."""
+"""Models, their transform jobs and their packages."""
 
 from __future__ import annotations
 

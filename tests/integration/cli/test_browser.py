@@ -1,4 +1,4 @@
-"""The small browser against a real server: what is sent is what a review page checks."""
+"""The small browser against a real server: it sends everything that a review page checks."""
 
 import threading
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ FORM = (
 
 
 class Site(BaseHTTPRequestHandler):
-    """Shows a form, takes it, and leads on to a page that says thanks."""
+    """Shows a form, accepts it, and redirects to a page that says thanks."""
 
     seen: list[dict[str, Any]]
 
@@ -47,7 +47,7 @@ def site() -> Iterator[tuple[str, list[dict[str, Any]]]]:
     handler = type("ThisSite", (Site,), {"seen": []})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    # A name that the system's resolver need not know.
+    # A name that the system's resolver need not resolve.
     yield f"http://abc.lambda-url.us-east-1.localhost:{server.server_port}", handler.seen  # type: ignore[attr-defined]
     server.shutdown()
     server.server_close()
@@ -60,7 +60,7 @@ def test_a_link_is_opened_with_the_host_that_it_names(site: tuple[str, list[dict
     assert seen[0]["sec-fetch-site"] == "none"
 
 
-def test_a_form_is_posted_as_from_its_own_page_and_its_answer_followed(
+def test_a_form_is_posted_from_its_own_page_and_redirects_are_followed(
     site: tuple[str, list[dict[str, Any]]],
 ) -> None:
     url, seen = site

@@ -1,4 +1,4 @@
-"""What can be known of a session without starting the embedded AWS; the rest is in tests/e2e."""
+"""Tests of a session that need no embedded AWS; the rest is in tests/e2e."""
 
 import socket
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def test_a_free_port_is_the_preferred_one_unless_somebody_listens_there(taken: i
     assert free_port(taken) not in (0, taken)
 
 
-def test_a_port_that_was_asked_for_and_is_taken_is_told_before_anything_starts(
+def test_a_requested_port_that_is_taken_is_reported_before_anything_starts(
     taken: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("local.cli.build.Build.is_there", True)

@@ -1,4 +1,4 @@
-"""Who may use the embedded AWS: those who sign, with credentials that it gave them."""
+"""Who may use the embedded AWS: callers who sign with credentials that it issued."""
 
 import http.client
 import json
@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from tests.conftest import Aws
 
 ACCOUNT = "000000000000"
-# One call in each protocol, and what the service answers to an unknown key, a wrong secret, no signature and an
+# One call in each protocol, and the service's responses to an unknown key, a wrong secret, no signature and an
 # old date.
 UNKNOWN, WRONG = "UnrecognizedClientException", "InvalidSignatureException"
 MISSING = "MissingAuthenticationTokenException"
@@ -40,7 +40,7 @@ CALLS: dict[str, tuple[Callable[[Any], Any], str, str, str]] = {
 
 
 def client(aws: Aws, service: str, key: str = "", secret: str = "", token: str | None = None) -> Any:
-    """A client with these credentials; one that does not sign without any."""
+    """A client with these credentials; without any, it does not sign."""
     config = Config(retries={"total_max_attempts": 1}, signature_version=None if key else UNSIGNED)
     make: Any = boto3.client
     return make(
@@ -66,17 +66,17 @@ def refusal(call: Callable[[], Any]) -> str:
 
 
 @pytest.mark.parametrize("service", CALLS)
-def test_made_up_credentials_wrong_secrets_and_none_are_refused_in_the_words_of_the_service(
+def test_invented_wrong_and_missing_credentials_are_refused_in_the_words_of_the_service(
     aws: Aws, service: str
 ) -> None:
     call, *expected = CALLS[service]
     made_up = [("AKIAMADEUP", "made up"), ("test", "test"), ("", "")]
     assert [refusal(partial(call, client(aws, service, *given))) for given in made_up] == expected
-    # To the emulator an account's number was a key of that account's root.
+    # The emulator itself accepts an account's number as a key of that account's root.
     assert refusal(lambda: call(client(aws, service, ACCOUNT, "test"))) == expected[0]
 
 
-def test_a_clock_that_is_wrong_is_told(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrong_clock_is_reported(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     sign_as_of_2020(monkeypatch)
     assert refusal(lambda: aws.client("s3").list_buckets()) == "RequestTimeTooSkewed"
     assert refusal(lambda: aws.client("stepfunctions").list_state_machines()) == "InvalidSignatureException"
@@ -100,7 +100,7 @@ def session(aws: Aws) -> dict[str, str]:
     return {"key": given["AccessKeyId"], "secret": given["SecretAccessKey"], "token": given["SessionToken"]}
 
 
-def test_a_session_is_one_with_its_own_token_only(aws: Aws, session: dict[str, str]) -> None:
+def test_a_session_is_valid_only_with_its_own_token(aws: Aws, session: dict[str, str]) -> None:
     assert client(aws, "sts", **session).get_caller_identity()["Arn"].endswith(":assumed-role/visitor/me")
     for service, missing, wrong in (
         ("s3", "InvalidAccessKeyId", "InvalidToken"),
@@ -195,10 +195,10 @@ def test_every_kind_of_body_that_an_sdk_sends_to_s3_arrives(aws: Aws, bucket: st
         ("GET", "/iceberg/v1/config", b""),
     ],
 )
-def test_whoever_does_not_sign_gets_nothing(aws: Aws, method: str, path: str, body: bytes) -> None:
+def test_an_unsigned_request_gets_nothing(aws: Aws, method: str, path: str, body: bytes) -> None:
     form = {"Content_Type": "application/x-www-form-urlencoded"}
     assert fetch(aws, method, path, body, **form)[0] in (400, 403, 404)
-    # The host of a Function URL is open to everybody, for its function.
+    # The host of a Function URL is open to everybody, but only for its function.
     function_url = f"{'a' * 32}.lambda-url.us-east-1.localhost:{aws.port}"
     status, text = fetch(aws, method, path, body, Host=function_url, **form)
     assert status in (403, 404), text
@@ -218,7 +218,7 @@ def test_not_even_the_root_puts_events_of_aws(aws: Aws) -> None:
         assert "EventId" in answer["Entries"][1]
 
 
-def test_what_the_embedded_aws_writes_is_for_its_owner_alone(aws: Aws) -> None:
+def test_files_of_the_embedded_aws_are_readable_only_by_their_owner(aws: Aws) -> None:
     def open_to_others(path: Path) -> bool:
         return not path.is_symlink() and bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
 

@@ -1,4 +1,4 @@
-"""The harness itself: a fault looks to a client like the real thing, and is met exactly as often as it says."""
+"""The harness itself: to a client, a fault looks like the real thing, and it applies exactly as often as it says."""
 
 import json
 import urllib.error
@@ -57,7 +57,7 @@ def test_an_error_comes_in_the_protocol_of_its_service(aws: Aws, operation: str)
 
 
 @pytest.mark.parametrize("operation", CALLS)
-def test_a_connection_breaks_without_an_answer_and_the_client_tries_again(aws: Aws, operation: str) -> None:
+def test_a_connection_breaks_without_an_answer_and_the_client_retries(aws: Aws, operation: str) -> None:
     service, call = CALLS[operation]
     rules(aws, [{"operation": operation, "drop": "before"}])
     with pytest.raises(ConnectionClosedError):
@@ -65,7 +65,7 @@ def test_a_connection_breaks_without_an_answer_and_the_client_tries_again(aws: A
     call(aws.client(service))
 
 
-def test_a_connection_that_breaks_before_leaves_nothing_done_and_one_after_does(aws: Aws) -> None:
+def test_a_connection_that_breaks_before_a_call_prevents_it_and_one_after_does_not(aws: Aws) -> None:
     s3 = aws.client("s3")
     for drop, there in (("before", False), ("after", True)):
         rules(aws, [{"operation": "s3:PutObject", "drop": drop}])
@@ -75,7 +75,7 @@ def test_a_connection_that_breaks_before_leaves_nothing_done_and_one_after_does(
         assert ("Contents" in found) is there
 
 
-def test_the_nth_call_that_contains_some_words_is_met(aws: Aws) -> None:
+def test_the_nth_call_that_contains_some_words_is_matched(aws: Aws) -> None:
     s3 = aws.client("s3")
     rules(aws, [{"operation": "s3:Get*", "containing": "/a", "from": 2, "times": 2, "error": "SlowDown"}])
     s3.put_object(Bucket="harness", Key="b", Body=b"x")
@@ -89,7 +89,7 @@ def test_the_nth_call_that_contains_some_words_is_met(aws: Aws) -> None:
     assert outcomes == ["fine", "fine", "SlowDown", "SlowDown", "fine"]
 
 
-def test_the_first_rule_whose_turn_it_is_decides(aws: Aws) -> None:
+def test_the_first_matching_rule_decides(aws: Aws) -> None:
     rules(aws, [{"operation": "*", "error": "First"}, {"operation": "sns:*", "error": "Second"}])
     codes = []
     for _ in range(2):
@@ -99,7 +99,7 @@ def test_the_first_rule_whose_turn_it_is_decides(aws: Aws) -> None:
     assert codes == ["First", "Second"]
 
 
-def test_an_onlooker_meets_no_fault_and_is_not_counted(aws: Aws) -> None:
+def test_an_observer_gets_no_fault_and_is_not_counted(aws: Aws) -> None:
     rules(aws, [{"operation": "*", "times": None, "error": "Always"}])
     onlooker: Any = boto3.client(
         "sns",
@@ -118,7 +118,7 @@ def test_an_onlooker_meets_no_fault_and_is_not_counted(aws: Aws) -> None:
     "given",
     [[{"operation": "*", "eror": "typo"}], [{"operation": "*", "drop": "never"}], [{}], {"a": "b"}, "x"],
 )
-def test_a_rule_that_is_none_is_refused(aws: Aws, given: Any) -> None:
+def test_an_invalid_rule_is_refused(aws: Aws, given: Any) -> None:
     with pytest.raises(urllib.error.HTTPError) as raised:
         rules(aws, given)
     assert raised.value.code == 400
@@ -131,7 +131,7 @@ def test_a_web_page_cannot_set_rules(aws: Aws) -> None:
 
 
 def rules(aws: Aws, given: Any, content_type: str = "application/json") -> Any:
-    """Put these rules in force; the former ones, with what they met."""
+    """Set these rules; returns the previous ones with their matches."""
     url, body = f"{aws.pages}faults", json.dumps(given).encode()
     request = urllib.request.Request(url, body, {"Content-Type": content_type})
     with urllib.request.urlopen(request, timeout=30) as answer:

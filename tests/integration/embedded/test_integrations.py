@@ -33,7 +33,7 @@ def make_cars(event, context):
 
 @pytest.fixture(scope="module")
 def function(aws: Aws) -> Callable[[str], str]:
-    """The ARN of a function of CODE by its name, made anew."""
+    """The ARN of a function of CODE by its name, newly created."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as package:
         package.writestr("code_under_test.py", CODE)
@@ -62,7 +62,7 @@ def machine(aws: Aws, states: dict[str, Any], language: str = "JSONata", role: s
 
 
 def run(aws: Aws, states: dict[str, Any], language: str = "JSONata", given: Any = None, **more: Any) -> Any:
-    """Run a machine of these states; how it ended."""
+    """Run a machine of these states; returns how it ended."""
     arn = machine(aws, states, language, more.pop("role", ROLE))
     started = aws.client("stepfunctions").start_execution(
         stateMachineArn=arn, input=json.dumps({} if given is None else given), **more
@@ -113,8 +113,8 @@ class TestEachIntegration:
     def test_a_notification_is_published(self, aws: Aws, queue: str, language: str) -> None:
         topic = aws.client("sns").create_topic(Name=f"t{uuid.uuid4().hex}")["TopicArn"]
         aws.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn(aws, queue))
-        told = {"TopicArn": topic, "Message": "hello"}
-        output(run(aws, task("arn:aws:states:::sns:publish", language, told), language))
+        published = {"TopicArn": topic, "Message": "hello"}
+        output(run(aws, task("arn:aws:states:::sns:publish", language, published), language))
         assert json.loads(message(aws, queue))["Message"] == "hello"
 
     def test_an_event_is_put(self, aws: Aws, queue: str, language: str) -> None:
@@ -296,7 +296,7 @@ def test_a_task_of_jsonpath_is_retried_caught_and_redriven(aws: Aws) -> None:
         ("arn:aws:states:::sqs:sendMessage", {"Body": "b"}, 'The field "Body" is not supported'),
     ],
 )  # fmt: skip
-def test_a_definition_with_what_nobody_knows_is_refused(
+def test_a_definition_with_unknown_resources_or_fields_is_refused(
     aws: Aws, resource: str, arguments: dict[str, Any], words: str
 ) -> None:
     states = aws.client("stepfunctions")
@@ -311,7 +311,7 @@ def test_a_definition_with_what_nobody_knows_is_refused(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_what_aws_has_and_the_embedded_aws_has_not_says_so(aws: Aws, language: str) -> None:
+def test_features_that_the_embedded_aws_lacks_are_reported_as_such(aws: Aws, language: str) -> None:
     found = run(aws, task("arn:aws:states:::glue:startJobRun.sync", language, {"JobName": "j"}), language)
     assert (found["error"], "not supported by the embedded AWS" in found["cause"]) == ("States.Runtime", True)
 
@@ -321,7 +321,7 @@ def test_assign_of_jsonpath_is_refused_rather_than_ignored(aws: Aws) -> None:
     assert run(aws, states, "JSONPath")["error"] == "States.Runtime"
 
 
-def test_the_history_tells_of_a_task_as_aws_does(aws: Aws) -> None:
+def test_the_history_describes_a_task_as_on_aws(aws: Aws) -> None:
     child = machine(aws, {"Pass": {"Type": "Pass", "End": True}})
     waited = task("arn:aws:states:::states:startExecution.sync:2", "JSONPath", {"StateMachineArn": child})
     waited["Only"]["TimeoutSeconds"] = 20
@@ -343,7 +343,7 @@ def test_the_history_tells_of_a_task_as_aws_does(aws: Aws) -> None:
 def test_a_machine_like_aws_own_sample_of_2018_trains_and_predicts(
     aws: Aws, function: Callable[[str], str]
 ) -> None:
-    """In JSONPath, with nothing in it that was made for this project: a function, a training job, a batch."""
+    """In JSONPath, with nothing specific to this project: a function, a training job, a batch."""
     bucket = f"b{uuid.uuid4().hex}"
     aws.client("s3").create_bucket(Bucket=bucket)
     resources = {"InstanceCount": 1, "InstanceType": "ml.m5.xlarge"}

@@ -1,4 +1,4 @@
-"""FilterLogEvents as CloudWatch Logs answers it, and X-Ray where no trace was sent."""
+"""FilterLogEvents as in CloudWatch Logs, and X-Ray without traces."""
 
 import time
 import uuid
@@ -55,7 +55,7 @@ def test_events_are_found_by_prefix_stream_and_terms(
     assert messages(filtered(**asked)) == found
 
 
-def test_more_events_than_a_page_holds_come_on_the_next_ones(filtered: Filter) -> None:
+def test_more_events_than_fit_on_a_page_follow_on_the_next_ones(filtered: Filter) -> None:
     first = filtered(limit=3)
     second = filtered(limit=3, nextToken=first["nextToken"])
 
@@ -73,7 +73,7 @@ def test_more_events_than_a_page_holds_come_on_the_next_ones(filtered: Filter) -
         ({"nextToken": "x"}, "nextToken"),
     ],
 )
-def test_what_cannot_be_answered_is_refused(filtered: Filter, asked: dict[str, Any], reason: str) -> None:
+def test_an_unsupported_request_is_refused(filtered: Filter, asked: dict[str, Any], reason: str) -> None:
     with pytest.raises(ClientError, match=f"InvalidParameterException.*{reason}"):
         filtered(**asked)
 

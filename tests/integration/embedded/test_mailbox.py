@@ -12,7 +12,7 @@ def mails(aws: Aws, query: str = "") -> list[dict[str, str]]:
     return found
 
 
-def test_a_subscriber_confirms_by_itself_and_gets_what_is_published(aws: Aws) -> None:
+def test_a_subscriber_is_confirmed_automatically_and_gets_the_messages(aws: Aws) -> None:
     sns = aws.client("sns")
     topic = sns.create_topic(Name="mailbox-test")["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="ada@example.com")

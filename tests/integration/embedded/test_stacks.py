@@ -1,4 +1,4 @@
-"""What the SAM CLI needs for `sam sync` and `sam delete`, and what CloudFormation refuses to delete."""
+"""Support for `sam sync` and `sam delete`, and CloudFormation's refusal to delete non-empty buckets."""
 
 import io
 import json
@@ -35,7 +35,7 @@ def stack(aws: Aws) -> Iterator[str]:
 
 
 def ended(aws: Aws, stack: str) -> str:
-    """The stack's status once nothing is under way."""
+    """The stack's status once no operation is in progress."""
     describe = aws.client("cloudformation").describe_stacks
     status: str = eventually(
         lambda: (
@@ -56,7 +56,7 @@ def create(aws: Aws, stack: str, resources: Json) -> str:
     return str(created["StackId"])
 
 
-def test_a_bucket_that_is_not_empty_stays_and_its_stack_ends_as_delete_failed(aws: Aws, stack: str) -> None:
+def test_a_non_empty_bucket_stays_and_its_stack_ends_as_delete_failed(aws: Aws, stack: str) -> None:
     name = f"full-{uuid.uuid4().hex[:8]}"
     create(aws, stack, {"Full": {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": name}}})
     s3, cloudformation = aws.client("s3"), aws.client("cloudformation")

@@ -17,7 +17,7 @@ ALL = ["States.ALL"]
 
 
 def tried(aws: Aws, definition: dict[str, Any], given: Any = None, **more: Any) -> dict[str, Any]:
-    # What the exported AWS_DISABLE_HOST_PREFIX_INJECTION does.
+    # The effect of the exported AWS_DISABLE_HOST_PREFIX_INJECTION.
     client = aws.client("stepfunctions", inject_host_prefix=False)
     asked = {"definition": json.dumps(definition), "roleArn": ROLE, "input": json.dumps(given or {}), **more}
     found: dict[str, Any] = client.test_state(**asked)
@@ -57,7 +57,7 @@ def test_a_plain_state(aws: Aws, definition: dict[str, Any], given: Any, found: 
     assert tried(aws, definition, given) == found
 
 
-def test_a_task_is_carried_out_and_its_stages_are_shown(aws: Aws) -> None:
+def test_a_task_is_executed_and_its_stages_are_shown(aws: Aws) -> None:
     aws.client("s3").create_bucket(Bucket=f"b{uuid.uuid4().hex}")
     state = {
         **LIST,
@@ -85,13 +85,13 @@ def test_a_task_is_carried_out_and_its_stages_are_shown(aws: Aws) -> None:
         ({"Catch": [{"ErrorEquals": ALL, "Next": "Caught"}]}, "CAUGHT_ERROR"),
     ],
 )
-def test_a_task_that_fails_says_what_comes_of_it(aws: Aws, more: dict[str, Any], status: str) -> None:
+def test_a_failed_task_reports_the_consequence(aws: Aws, more: dict[str, Any], status: str) -> None:
     found = tried(aws, {**NO_BUCKET, **more})
     assert (found["status"], found["error"]) == (status, "S3.S3Exception")
     assert found.get("nextState") == ("Caught" if status == "CAUGHT_ERROR" else None)
 
 
-def test_a_mock_answers_in_the_resources_place(aws: Aws) -> None:
+def test_a_mock_answers_in_place_of_the_resource(aws: Aws) -> None:
     waiting = {**LIST, "Resource": "arn:aws:states:::sagemaker:createTrainingJob.sync"}
     assert json.loads(tried(aws, waiting, mock={"result": '{"n": 1}'})["output"]) == {"n": 1}
     failed = tried(aws, waiting, mock={"errorOutput": {"error": "Broken", "cause": "x"}})
@@ -106,12 +106,12 @@ def test_a_mock_answers_in_the_resources_place(aws: Aws) -> None:
         ({**LIST, "Resource": "arn:aws:states:::sagemaker:createTrainingJob.sync"}, "waits for nothing"),
     ],
 )
-def test_what_cannot_be_tested_is_refused(aws: Aws, definition: dict[str, Any], words: str) -> None:
+def test_a_state_that_cannot_be_tested_is_refused(aws: Aws, definition: dict[str, Any], words: str) -> None:
     with pytest.raises(ClientError, match=words):
         tried(aws, definition)
 
 
-def test_a_task_is_carried_out_under_the_role_that_is_named(aws: Aws) -> None:
+def test_a_task_is_executed_with_the_named_role(aws: Aws) -> None:
     trust = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     role = aws.client("iam").create_role(RoleName=f"r{uuid.uuid4().hex}", AssumeRolePolicyDocument=policy)

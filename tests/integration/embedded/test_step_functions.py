@@ -1,4 +1,4 @@
-"""The embedded Step Functions does with Lambda functions and jobs what AWS does."""
+"""The embedded Step Functions handles Lambda functions and jobs as AWS does."""
 
 import io
 import json
@@ -125,14 +125,14 @@ def test_a_token_carries_a_failure_back(aws: Aws, functions: Callable[[str], str
     assert (found["error"], found["cause"]) == ("Declined", "no")
 
 
-def test_a_token_that_nobody_uses_times_out_after_a_limit_that_is_an_expression(
+def test_an_unused_token_times_out_after_a_limit_that_is_an_expression(
     aws: Aws, functions: Callable[[str], str]
 ) -> None:
     task = invoke(functions("stay_silent"), callback=True, TimeoutSeconds="{% $states.input.limit %}")
     assert ending(aws, start(aws, task, {"limit": 1}))["error"] == "States.Timeout"
 
 
-def test_a_stopped_execution_lets_go_of_its_task(aws: Aws, functions: Callable[[str], str]) -> None:
+def test_a_stopped_execution_releases_its_task(aws: Aws, functions: Callable[[str], str]) -> None:
     arn = start(aws, invoke(functions("stay_silent"), callback=True))
     states = aws.client("stepfunctions")
     eventually(
@@ -162,7 +162,7 @@ def test_a_computed_field_that_the_integration_does_not_know_fails_the_execution
     assert f"'{field}'" in found["cause"]
 
 
-def test_what_the_service_refuses_has_the_name_that_aws_gives_it(aws: Aws) -> None:
+def test_a_refusal_of_the_service_has_the_error_name_of_aws(aws: Aws) -> None:
     task = {
         "Resource": "arn:aws:states:::sagemaker:createModel",
         "Arguments": {"ModelName": "no_underscores", "ExecutionRoleArn": ROLE},
@@ -172,7 +172,7 @@ def test_what_the_service_refuses_has_the_name_that_aws_gives_it(aws: Aws) -> No
     assert "modelName" in found["cause"]
 
 
-def test_an_object_comes_as_text(aws: Aws) -> None:
+def test_an_object_is_returned_as_text(aws: Aws) -> None:
     storage = aws.client("s3")
     storage.create_bucket(Bucket="texts")
     storage.put_object(Bucket="texts", Key="a.json", Body=b'{"mse": 8.5}')
@@ -184,7 +184,7 @@ def test_an_object_comes_as_text(aws: Aws) -> None:
     assert ending(aws, start(aws, task))["output"] == "8.5"
 
 
-def test_an_object_that_is_not_there_is_named_as_aws_names_it(aws: Aws) -> None:
+def test_a_missing_object_has_the_error_name_of_aws(aws: Aws) -> None:
     aws.client("s3").create_bucket(Bucket="empty")
     task = {"Resource": "arn:aws:states:::aws-sdk:s3:getObject", "Arguments": {"Bucket": "empty", "Key": "a"}}
     assert ending(aws, start(aws, task))["error"] == "S3.NoSuchKeyException"
@@ -249,9 +249,7 @@ def test_the_machines_own_time_limit_ends_the_execution(aws: Aws, functions: Cal
     assert ending(aws, started["executionArn"])["status"] == "TIMED_OUT"
 
 
-def test_a_token_is_good_for_nothing_once_its_task_has_timed_out(
-    aws: Aws, functions: Callable[[str], str]
-) -> None:
+def test_a_token_is_useless_once_its_task_has_timed_out(aws: Aws, functions: Callable[[str], str]) -> None:
     execution_arn = start(aws, invoke(functions("stay_silent"), callback=True, TimeoutSeconds=1))
     assert ending(aws, execution_arn)["error"] == "States.Timeout"
     states = aws.client("stepfunctions")

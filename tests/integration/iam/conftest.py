@@ -1,4 +1,4 @@
-"""One deployed pipeline that was made to do everything once, and every question that its policies were asked."""
+"""One deployed pipeline that has done everything once, and every decision of its policies."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -36,7 +36,7 @@ def used() -> Iterator[Pipeline]:
 
 @pytest.fixture(scope="session")
 def asked(used: Pipeline) -> list[Asked]:
-    """Every different question that any policy was asked."""
+    """Every distinct policy decision."""
     return [Asked.from_json(entry) for entry in used.permissions()]
 
 
@@ -50,15 +50,15 @@ def _do_everything(pipeline: Pipeline) -> None:
     assert approved.ends().outcome == "pending"
     assert approved.approve_by_mail() == 200
     assert approved.is_over().outcome == "approved"
-    approved.told()
+    approved.reported()
     assert pipeline.upload(content=b"a,b\n1,2\n").is_over().error == "UploadRefused"
     deliver_into_the_queue(pipeline, content=b"a,b\n1,2\n")
     sound_alarm(pipeline)
     _stop_and_redrive(pipeline)
     _decide_at_odd_times(pipeline)
     _with_deleted_files(pipeline)
-    _all_trials_fail(pipeline).told()
-    _fails(pipeline, "/prepared/").told()
+    _all_trials_fail(pipeline).reported()
+    _fails(pipeline, "/prepared/").reported()
     _without_events(pipeline)
     _with_broken_mail(pipeline, approved)
 
@@ -66,18 +66,18 @@ def _do_everything(pipeline: Pipeline) -> None:
 def _stop_and_redrive(pipeline: Pipeline) -> None:
     for state, output in JOBS:
         run = _stopped_in(pipeline, state, output, lambda run: None)
-        run.told()
+        run.reported()
     again = run.redrive()
     assert again.outcome == "pending", again
     assert run.approve().outcome == "approved"
 
 
-# The states that wait for a job, and what the job writes: as long as it cannot, it works.
+# The states that wait for a job, and what the job writes: while it cannot write that, it keeps running.
 JOBS = (("Preprocess", "/prepared/"), ("Tune", "/tuning/"), ("Batch transform", "/predictions/"))
 
 
 def _stopped_in(pipeline: Pipeline, state: str, output: str, then: Callable[[Run], object]) -> Run:
-    """A run that was stopped in a state, and whose job of then was stopped by somebody else after `then`."""
+    """A run that was stopped in a state, and whose job was stopped by somebody else after `then`."""
     run = pipeline.upload()
     with pipeline.held("s3:PutObject", containing=output):
         run.until_in(state)
@@ -90,26 +90,26 @@ def _stopped_in(pipeline: Pipeline, state: str, output: str, then: Callable[[Run
 
 def _decide_at_odd_times(pipeline: Pipeline) -> None:
     early, gone, late, later = (pipeline.upload() for _ in range(4))
-    # While the function that asks is about to ask.
+    # While the function that requests approval is about to do so.
     pipeline.fault("sns:ListSubscriptionsByTopic", delay=60.0, times=None)
     for run in (early, gone, late, later):
         run.until_in("Ask for approval")
-    # Each has seen that its execution asks: one that was stopped before that is asked for by nobody.
+    # Each has already verified its execution's request; for a run stopped earlier, nobody would be asked.
     pipeline.until_met(4)
     _decide(pipeline, early)
     gone.stop()
     _decide(pipeline, gone)
     pipeline.heal()
     assert early.is_over().outcome == "approved"
-    # After nobody waits for it any more.
+    # After the execution has stopped waiting for it.
     for run in (late, later):
         assert run.ends().outcome == "pending"
         run.stop()
-        run.told()
+        run.reported()
     _decide(pipeline, late)
     eventually(lambda: _told_too_late(late))
     with _no_mail(pipeline):
-        # A rule that only watches: the claim on telling people is given back once sending has failed for good.
+        # A rule that only watches: the claim on the mail is released once sending has failed for good.
         pipeline.fault("dynamodb:DeleteItem", times=None)
         _decide(pipeline, later)
         eventually(lambda: pipeline.faults()[-1]["seen"])
@@ -130,7 +130,7 @@ def _decide(pipeline: Pipeline, run: Run, status: str = "Approved") -> None:
 
 
 def _with_deleted_files(pipeline: Pipeline) -> None:
-    """What a function is about to read is gone."""
+    """Delete what a function is about to read."""
     with pipeline.held("lambda:Invoke", "CheckUpload"):
         unchecked = pipeline.upload()
         pipeline.until_met()
@@ -166,7 +166,7 @@ def _fails(pipeline: Pipeline, output: str) -> Run:
 
 
 def _without_events(pipeline: Pipeline) -> None:
-    """The sweep finds what no event tells: a decision, an end, a job that nobody waits for."""
+    """The sweep finds what no event reported: a decision, an end, an orphaned job."""
     with _no_events(pipeline):
         rejected, unfinished = pipeline.upload(), pipeline.upload()
         assert {rejected.ends().outcome, unfinished.ends().outcome} == {"pending"}
@@ -183,7 +183,7 @@ def _without_events(pipeline: Pipeline) -> None:
         assert (rejected.is_over().outcome, unfinished.is_over().outcome) == ("rejected", "approved")
         pipeline.sweep()
         for run in (rejected, unfinished, failed, unprepared):
-            run.told()
+            run.reported()
 
 
 @contextmanager
@@ -197,9 +197,9 @@ def _no_mail(pipeline: Pipeline) -> Iterator[None]:
 
 
 def _with_broken_mail(pipeline: Pipeline, run: Run) -> None:
-    """A mail is sent once; one that cannot be sent is tried again, and in the end kept as a dead letter."""
+    """A mail is sent once; one that cannot be sent is retried and finally kept as a dead letter."""
     pipeline.invoke("NotifyFunction", _event_of(pipeline, run))
-    _forget_what_was_told(pipeline, run)
+    _forget_reports(pipeline, run)
     pipeline.fault("sns:Publish", error="InternalError", times=None)
     pipeline.fault("dynamodb:Scan", error="InternalServerError", times=None)
     pipeline.invoke("NotifyFunction", _event_of(pipeline, run), asynchronously=True)
@@ -208,7 +208,7 @@ def _with_broken_mail(pipeline: Pipeline, run: Run) -> None:
     letters: set[str] = set()
 
     def all_came() -> bool:
-        # One that is not deleted comes again after a while.
+        # A message that is not deleted is redelivered after a while.
         letters.update(pipeline.messages("EventDeadLetters"))
         return len(letters) >= 4
 
@@ -217,7 +217,7 @@ def _with_broken_mail(pipeline: Pipeline, run: Run) -> None:
 
 
 def _event_of(pipeline: Pipeline, run: Run) -> dict[str, Any]:
-    """The event of an end, as it is when input and output are too long for it."""
+    """The event of an end whose input and output are too long for it."""
     found = pipeline.describe(run.arn)
     detail = {name: found[name] for name in ("executionArn", "stateMachineArn", "name", "status")}
     left_out = {"input": None, "output": None, "startDate": 0, "stopDate": 1}
@@ -230,7 +230,7 @@ def _event_of(pipeline: Pipeline, run: Run) -> dict[str, Any]:
     }
 
 
-def _forget_what_was_told(pipeline: Pipeline, run: Run) -> None:
+def _forget_reports(pipeline: Pipeline, run: Run) -> None:
     table = pipeline.stack["TableName"]
     found = pipeline.client("dynamodb").scan(TableName=table)["Items"]
     for item in found:
@@ -240,7 +240,7 @@ def _forget_what_was_told(pipeline: Pipeline, run: Run) -> None:
 
 @contextmanager
 def _no_events(pipeline: Pipeline) -> Iterator[None]:
-    """While entered, nobody hears of decisions and ends."""
+    """While entered, events of decisions and ends are not delivered."""
     events = pipeline.client("events")
     rules = [
         rule["Name"]

@@ -1,4 +1,4 @@
-"""A key of one's own: its policy as docs/aws.md has it, and services that come to it by that policy alone."""
+"""A key of your own: its policy as in docs/aws.md, and the services that use it through that policy alone."""
 
 import json
 import re
@@ -14,7 +14,7 @@ Statements = list[dict[str, Any]]
 
 
 def documented_policy() -> Statements:
-    """The statements of the section's JSON, its placeholders filled in."""
+    """The statements of the section's JSON, with placeholders filled in."""
     text = (ROOT / "docs" / "aws.md").read_text(encoding="utf-8")
     section = text.partition("\n## A key of your own")[2].partition("\n## ")[0]
     found = re.search(r"```json\n(.*?)```", section, re.DOTALL)

@@ -1,4 +1,4 @@
-"""Questions that policies were asked, asked again of the running server: signed requests, as the role."""
+"""Policy questions put again to the running server, as requests signed by the role."""
 
 import json
 import re
@@ -19,7 +19,7 @@ ACCOUNT = "arn:aws:iam::000000000000"
 _SERVICES = {"states": "stepfunctions", "iam": "sagemaker", "ecr": "sagemaker"}
 _KEY = {"pk": {"S": "live#"}}
 _TYPES = {"SupportedContentTypes": ["text/csv"], "SupportedResponseMIMETypes": ["text/csv"]}
-# How the services say that it is not allowed.
+# The services' error codes for a denied call.
 _REFUSALS = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
 
 Parameters = dict[str, Any]
@@ -39,15 +39,15 @@ def _log_group(arn: str) -> Parameters:
 
 
 def _registered(repository: str) -> Parameters:
-    """A package of an image of the repository. Not carried out: there is no image of this tag."""
+    """A package of an image of the repository. Not executed: there is no image with this tag."""
     _, _, _, region, account, name = repository.split(":")
     image = f"{account}.dkr.ecr.{region}.amazonaws.com/{_last(name)}:live"
     specification = {"Containers": [{"Image": image}], **_TYPES}
     return {"ModelPackageGroupName": "mpg-local", "InferenceSpecification": specification}
 
 
-# Action -> what of a request says on which resource it is. The rest may be missing or wrong: whether a caller
-# may do something is looked at first. Where the SDK's method has another name than the action, it comes with it.
+# Action -> the part of a request that names its resource. The rest may be missing or wrong, because permissions
+# are checked first. If the SDK's method has a name other than the action's, it is given as well.
 _REQUESTS: Mapping[str, Callable[[str], Parameters]] = {
     "dynamodb:DeleteItem": lambda arn: {"TableName": _last(arn), "Key": _KEY},
     "dynamodb:GetItem": lambda arn: {"TableName": _last(arn), "Key": _KEY},
@@ -64,7 +64,7 @@ _REQUESTS: Mapping[str, Callable[[str], Parameters]] = {
     "s3:GetObject": _object,
     "s3:GetObjectVersion": lambda arn: _object(arn) | {"VersionId": "live"},
     "s3:ListBucket": lambda arn: {"Bucket": _last(arn), "MaxKeys": 1},
-    # Not carried out: the digest is that of something else.
+    # Not executed: the digest does not match.
     "s3:PutObject": lambda arn: _object(arn) | {"Body": b"live", "ContentMD5": "AAAAAAAAAAAAAAAAAAAAAA=="},
     "sagemaker:CreateModelPackage": lambda arn: {"ModelPackageGroupName": arn.split("/")[1]},
     "sagemaker:DescribeModelPackage": lambda arn: {"ModelPackageName": arn},
@@ -91,7 +91,7 @@ _JOB = re.compile(r"sagemaker:(?:Create|Describe|Stop)(\w+)")
 
 
 class Live:
-    """Makes requests to the running server as the pipeline's roles."""
+    """Sends requests to the running server as the pipeline's roles."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
@@ -103,11 +103,11 @@ class Live:
         return self._pipeline.client("iam")
 
     def can_ask(self, question: Asked) -> bool:
-        """Whether it is about a request; what a service asks KMS for in a caller's name is none."""
+        """Whether the question is about a request; a service's check with KMS on a caller's behalf is not."""
         return not question.action.startswith("kms:")
 
     def refuses(self, question: Asked) -> bool:
-        """Whether the server answers a request with this action on this resource that it is not allowed."""
+        """Whether the server denies a request with this action on this resource."""
         method = _METHODS.get(question.action) or xform_name(question.action.partition(":")[2])
         client = self._client(question.role, question.action.partition(":")[0])
         try:
@@ -163,7 +163,7 @@ class Live:
         if question.action == "states:SendTaskSuccess":
             return {"taskToken": self._old_token, "output": "{}"}
         if question.action == "states:StartExecution":
-            # Not carried out: the name is taken.
+            # Not executed: the name is taken.
             return {"stateMachineArn": question.resource, "name": self._taken_name, "input": "{}"}
         if question.action == "sqs:SendMessage":
             queue = self._pipeline.client("sqs").get_queue_url(QueueName=_last(question.resource))
@@ -183,7 +183,7 @@ class Live:
 
     @cached_property
     def _old_token(self) -> str:
-        """A task token behind which nothing waits any more; it tells its state machine all the same."""
+        """A task token that nothing waits for any more; it still identifies its state machine."""
         items = self._pipeline.client("dynamodb").scan(TableName=self._pipeline.stack["TableName"])["Items"]
         return next(str(item["task_token"]["S"]) for item in items if "task_token" in item)
 
@@ -202,7 +202,7 @@ class Live:
         return self._clients[role, service]
 
     def _assume(self, role: str) -> dict[str, str]:
-        """Credentials of a role that trusts only a service: for a moment it trusts us."""
+        """Credentials of a role that trusts only a service; for a moment it trusts us."""
         trust = self.iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"]
         for_us = {"Effect": "Allow", "Principal": {"AWS": f"{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}
         self._trust(role, trust | {"Statement": [*trust["Statement"], for_us]})

@@ -1,4 +1,4 @@
-"""Policies as the emulator's own evaluator reads them, with one statement or with none taken out."""
+"""Policies as the emulator's own evaluator reads them, with at most one statement removed."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ JOBS = "every job's role"
 
 @dataclass(frozen=True)
 class Asked:
-    """A question that a policy was asked while the pipeline ran, and the answer."""
+    """A policy question that came up while the pipeline ran, and the answer."""
 
     role: str
     principal: str
@@ -34,14 +34,14 @@ class Asked:
         return cls(**{name: entry[name] for name in cls.__dataclass_fields__})
 
     def is_answered(self, statements: list[dict[str, Any]]) -> bool:
-        """Whether these statements, of the asking role's policies or else of the resource's own one, allow it."""
+        """Whether these statements, of the asking role's policies or of the resource's own one, allow it."""
         if self.by != "identity":
             return self.is_let_in(statements)
         parsed = iam_evaluator.parse_policy_document({"Version": "2012-10-17", "Statement": statements})
         return bool(iam_evaluator.evaluate(self._context, [parsed]).decision == "Allow")
 
     def is_let_in(self, statements: list[dict[str, Any]]) -> bool:
-        """Whether these statements of the resource's own policy let whoever asks in."""
+        """Whether these statements of the resource's own policy allow the caller."""
         document = {"Version": "2012-10-17", "Statement": statements}
         service = None if self.by == "identity" else self.principal
         result = iam_evaluator.evaluate_resource_policy(document, self._context, service)
@@ -62,7 +62,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Unseen:
-    """A line of the table in docs/iam.md: what no test can see, and where AWS says that it is needed."""
+    """A line of the table in docs/iam.md: what no test can see, and the AWS page that requires it."""
 
     role: str
     statement: str

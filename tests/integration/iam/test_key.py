@@ -1,4 +1,4 @@
-"""With KmsKeyArn everything lies under the key, and nobody gets at it whom the policies do not let in."""
+"""With KmsKeyArn everything is encrypted with the key, and only callers that the policies allow can access it."""
 
 import json
 from typing import Any
@@ -30,7 +30,7 @@ def test_every_object_is_under_the_key(used: Pipeline) -> None:
     assert kinds == {"incoming", "code", "models", "input", "prepared", "tuning", "evaluation", "predictions"}
 
 
-def test_an_alarm_under_the_key_reaches_who_is_on_call(used: Pipeline) -> None:
+def test_an_alarm_under_the_key_reaches_the_person_on_call(used: Pipeline) -> None:
     mails = used.client("sns").list_subscriptions_by_topic(TopicArn=used.stack["AlarmTopicArn"])
     assert [each["Endpoint"] for each in mails["Subscriptions"]] == [ON_CALL]
     assert any("sounded by the test" in mail.text for mail in used.mails())
@@ -101,7 +101,7 @@ def test_a_transform_job_needs_the_key_as_the_role_of_its_model(used: Pipeline, 
     assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
 
 
-def test_a_log_group_is_refused_a_key_whose_policy_does_not_let_its_service_in(used: Pipeline) -> None:
+def test_a_log_group_cannot_use_a_key_whose_policy_excludes_its_service(used: Pipeline) -> None:
     kms = used.client("kms")
     others = [statement for statement in KEY_POLICY if statement["Sid"] != "LogGroups"]
     assert "is not allowed to be used with Arn" in log_group_refused(used, make_key(kms, others), "refused")
@@ -109,7 +109,7 @@ def test_a_log_group_is_refused_a_key_whose_policy_does_not_let_its_service_in(u
 
 
 def log_group_refused(used: Pipeline, key: str, name: str) -> str:
-    """Why a stack with one log group under the key failed; "" if it did not."""
+    """Why a stack with one log group under the key failed; "" if it succeeded."""
     cloudformation: Any = used.client("cloudformation")
     group = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": name, "KmsKeyId": key}}
     cloudformation.create_stack(StackName=name, TemplateBody=json.dumps({"Resources": {"Group": group}}))

@@ -1,4 +1,4 @@
-"""Each statement of each role is needed, and says so itself: without it, a call of the pipeline is refused.
+"""Each statement of each role is needed: without it, a call of the pipeline is refused.
 
 The pipeline runs once with the emulator's IAM enforced, through all that it can do. What its policies were
 asked is then asked again of the same evaluator, with one statement taken out, and of the running server by
@@ -25,13 +25,13 @@ from tests.unit.template.iam import ROLES_OF_JOBS
 
 
 def _unseen_in(role: str, sid: str) -> set[str]:
-    """The actions of a statement that the table says nobody here sees."""
+    """The actions of a statement that, according to the table, nobody here sees."""
     fitting = [line for line in unseen() if line.statement == sid and line.role in (role, _group_of(role))]
     return set().union(*(line.actions for line in fitting))
 
 
 def _group_of(role: str) -> str:
-    """What the table calls all roles of this kind."""
+    """The table's name for all roles of this kind."""
     if role in ROLES_OF_JOBS:
         return JOBS
     return "" if role in ("StateMachineRole", "UploadRuleRole") else FUNCTIONS
@@ -77,7 +77,7 @@ def test_every_action_is_used_or_explained(name: str, used: Pipeline, asked: lis
     assert actions_of(statement) - needed == _unseen_in(role, sid)
 
 
-def test_no_line_of_the_table_is_about_something_that_is_gone() -> None:
+def test_every_line_of_the_table_is_about_an_existing_statement() -> None:
     def is_there(line: Unseen) -> bool:
         return any(
             line.statement == sid and line.role in (role, _group_of(role))

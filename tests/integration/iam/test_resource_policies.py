@@ -1,4 +1,4 @@
-"""Policies of resources: who else than a role is let in, or kept out; taken away, and asked with other callers."""
+"""Resource policies: whom else they allow or deny; tested by removing them and with other callers."""
 
 import json
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ OURS, SOMEBODY_ELSES = "111122223333", "999988887777"
 def decision(
     policy: Any, action: str, resource: str, principal: str = "*", tls: bool = True, **keys: str
 ) -> str:
-    """What the emulator's evaluator says of a resource's policy: `Allow`, `Deny` or `ImplicitDeny`.
+    """The emulator's decision on a resource's policy: `Allow`, `Deny` or `ImplicitDeny`.
 
     `principal` is a service such as events.amazonaws.com, an ARN, or anybody. `keys` are condition keys, `_` for `:`.
     """
@@ -42,7 +42,7 @@ def decision(
     return str(iam_evaluator.evaluate_resource_policy(policy, context, service).decision)
 
 
-# Roles: who may be them
+# Roles: who may assume them
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -82,7 +82,7 @@ def test_not_even_the_account_itself_may_be_a_role(role: str) -> None:
     ("action", "key"),
     [("s3:GetObject", "/incoming/a.csv"), ("s3:PutObject", "/incoming/a.csv"), ("s3:ListBucket", "")],
 )
-def test_the_bucket_refuses_what_does_not_come_by_tls(used: Pipeline, action: str, key: str) -> None:
+def test_the_bucket_refuses_requests_without_tls(used: Pipeline, action: str, key: str) -> None:
     bucket = used.stack["BucketName"]
     policy = json.loads(used.client("s3").get_bucket_policy(Bucket=bucket)["Policy"])
     resource = f"arn:aws:s3:::{bucket}{key}"
@@ -108,7 +108,7 @@ def test_an_upload_that_may_not_start_the_pipeline_is_kept_and_runs_when_uploade
 
 
 @pytest.mark.parametrize("queue", ["UploadDeadLetters", "EventDeadLetters"])
-def test_a_queue_takes_dead_letters_of_this_stacks_rules_only(used: Pipeline, queue: str) -> None:
+def test_a_queue_accepts_dead_letters_only_from_this_stacks_rules(used: Pipeline, queue: str) -> None:
     attributes = used.client("sqs").get_queue_attributes(QueueUrl=used.stack[queue], AttributeNames=["All"])
     policy = json.loads(attributes["Attributes"]["Policy"])
     (allowed,) = policy["Statement"]
@@ -127,7 +127,7 @@ def test_a_queue_takes_dead_letters_of_this_stacks_rules_only(used: Pipeline, qu
     assert not lets_in(rules[0], "sns")
 
 
-def test_without_its_policy_a_queue_takes_no_dead_letter(used: Pipeline, live: Live) -> None:
+def test_without_its_policy_a_queue_accepts_no_dead_letter(used: Pipeline, live: Live) -> None:
     before = refusals(used, "UploadDeadLetters")
     with live.without(used.stack["UploadRuleRole"], "StartPipeline"), no_policy(used, "UploadDeadLetters"):
         lost = used.upload()
@@ -146,7 +146,7 @@ def test_without_its_policy_a_queue_takes_no_dead_letter(used: Pipeline, live: L
         ("StopJobsFunction", "StopJobsFunctionRunEndedBadlyPermission"),
     ],
 )
-def test_an_end_that_eventbridge_may_not_tell_is_kept_and_told_by_the_sweep(
+def test_an_end_that_eventbridge_may_not_deliver_is_kept_and_reported_by_the_sweep(
     used: Pipeline, function: str, permission: str
 ) -> None:
     with no_permission(used, function, permission):
@@ -159,7 +159,7 @@ def test_an_end_that_eventbridge_may_not_tell_is_kept_and_told_by_the_sweep(
     assert len(run.endings()) == 1
 
 
-def test_anybody_may_call_the_review_page_through_its_url_and_in_no_other_way(used: Pipeline) -> None:
+def test_anybody_may_call_the_review_page_through_its_url_and_nobody_in_another_way(used: Pipeline) -> None:
     name = used.stack["ReviewFunction"]
     policy = json.loads(used.client("lambda").get_policy(FunctionName=name)["Policy"])
     arn, url, invoke = policy["Statement"][0]["Resource"], "lambda:InvokeFunctionUrl", "lambda:InvokeFunction"
@@ -186,7 +186,7 @@ def dead_letter(pipeline: Pipeline, queue: str, about: str) -> dict[str, Any]:
 
 
 def refusals(pipeline: Pipeline, queue: str) -> int:
-    """How often EventBridge was not let into a queue."""
+    """How often EventBridge was denied access to a queue."""
     name = pipeline.stack[queue].rpartition("/")[2]
     asked = pipeline.permissions()
     return sum(

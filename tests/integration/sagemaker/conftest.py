@@ -1,4 +1,4 @@
-"""A bucket of the embedded AWS with a processing script, training data, and names that nobody has used."""
+"""A bucket of the embedded AWS with a processing script, training data, and unused names."""
 
 import itertools
 import random
@@ -92,7 +92,7 @@ class Bench:
         }
 
     def definition(self) -> Json:
-        """What a training job and the trials of a tuning job have in common."""
+        """The members that a training job and the trials of a tuning job have in common."""
         source = {"S3DataType": "S3Prefix", "S3DataDistributionType": "FullyReplicated"}
         return {
             "AlgorithmSpecification": {"TrainingImage": XGBOOST, "TrainingInputMode": "File"},

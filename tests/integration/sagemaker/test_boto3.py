@@ -33,7 +33,7 @@ def test_a_processing_job_transforms_an_object_in_s3(bench: Bench) -> None:
     assert bench.read("prepared/train.csv") == bench.read("data/train/train.csv").upper()
 
 
-def test_a_processing_job_that_fails_says_why_and_logs_what_it_printed(bench: Bench) -> None:
+def test_a_processing_job_that_fails_says_why_and_logs_its_output(bench: Bench) -> None:
     request = bench.processing("fail")
     bench.sagemaker.create_processing_job(**request)
     name = request["ProcessingJobName"]
@@ -52,7 +52,7 @@ def test_a_processing_job_that_fails_says_why_and_logs_what_it_printed(bench: Be
     assert events[0]["message"] == "mode fail source /opt/ml/processing/input/data"
 
 
-def test_a_processing_job_whose_time_is_up_is_stopped(bench: Bench) -> None:
+def test_a_processing_job_that_exceeds_its_time_limit_is_stopped(bench: Bench) -> None:
     request = bench.processing("sleep", seconds=1)
     bench.sagemaker.create_processing_job(**request)
     described = bench.ended(
@@ -119,7 +119,7 @@ def test_a_training_job_that_is_stopped_ends_early(bench: Bench) -> None:
     assert (described["TrainingJobStatus"], described["SecondaryStatus"]) == ("Stopped", "Stopped")
 
 
-def test_a_training_job_whose_time_is_up_says_so(bench: Bench) -> None:
+def test_a_training_job_that_exceeds_its_time_limit_says_so(bench: Bench) -> None:
     request = bench.training(rounds=1_000_000) | {"StoppingCondition": {"MaxRuntimeInSeconds": 1}}
     bench.sagemaker.create_training_job(**request)
     described = bench.ended(
@@ -230,7 +230,7 @@ def test_a_model_that_cannot_read_its_input_fails_the_job(bench: Bench, served_m
     assert "could not convert string to float" in described["FailureReason"]
 
 
-def test_an_approval_reaches_whoever_listens_for_it(bench: Bench) -> None:
+def test_an_approval_reaches_its_event_rule(bench: Bench) -> None:
     group = bench.name()
     events, sqs = bench.aws.client("events"), bench.aws.client("sqs")
     queue = sqs.create_queue(QueueName=group)["QueueUrl"]
@@ -302,7 +302,7 @@ def test_errors_are_the_exceptions_of_the_client(bench: Bench, trained: Json) ->
 
 
 @pytest.mark.parametrize("call", ["invoke_endpoint", "invoke_endpoint_async"])
-def test_an_endpoint_that_is_not_there_is_not_found(bench: Bench, call: str) -> None:
+def test_a_missing_endpoint_is_not_found(bench: Bench, call: str) -> None:
     runtime = bench.aws.client("sagemaker-runtime")
     body = {"InputLocation": "s3://bucket/in"} if call.endswith("async") else {"Body": b"1,2"}
     with pytest.raises(ClientError) as refused:

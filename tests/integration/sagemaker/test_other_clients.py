@@ -154,7 +154,7 @@ def test_sagemakers_library_approves_a_model(bench: Bench, session: boto3.Sessio
     group = bench.name()
     resources.ModelPackageGroup.create(model_package_group_name=group, session=session, region=REGION)
     bench.s3.put_object(Bucket=bench.bucket, Key="approved/model.tar.gz", Body=b"a model")
-    # Its own ModelPackage.create reads a member from the response that SageMaker's API does not have.
+    # Its own ModelPackage.create reads a member of the response that SageMaker's API does not have.
     created = bench.sagemaker.create_model_package(
         ModelPackageGroupName=group,
         InferenceSpecification={

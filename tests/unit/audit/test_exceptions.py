@@ -1,4 +1,4 @@
-"""Whatever a security check is told to leave alone has its reason beside it."""
+"""Every exception from a security check has its reason beside it."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What is installed is what was locked, byte for byte."""
+"""The installed packages are exactly the locked ones, byte for byte."""
 
 import re
 import tomllib
@@ -20,7 +20,7 @@ LOCKS = [
 
 
 def requirements(lock: str) -> list[str]:
-    """Each requirement in one line, its hashes included."""
+    """Each requirement on one line, including its hashes."""
     joined = (ROOT / lock).read_text(encoding="utf-8").replace("\\\n", "")
     return [line for line in joined.splitlines() if line.strip() and not line.lstrip().startswith("#")]
 
@@ -60,7 +60,7 @@ def test_the_functions_carry_no_file_that_is_not_locked_for_the_tests(lock: str)
 
 
 def test_one_dependency_at_most_pins_the_sdk() -> None:
-    """Two that pin other patch versions, as the SAM CLI and ministack do, make `pip install .` impossible."""
+    """Two packages that pin different patch versions, like the SAM CLI and ministack, break `pip install .`."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     asked = [re.split(r"[^\w-]", dependency)[0] for dependency in project["dependencies"]]
 
@@ -70,7 +70,7 @@ def test_one_dependency_at_most_pins_the_sdk() -> None:
 
 
 def requires(name: str) -> list[str]:
-    """What a package asks for; nothing for one that is for another platform."""
+    """The requirements of a package; none for a package of another platform."""
     with suppress(metadata.PackageNotFoundError):
         return metadata.requires(name) or []
     return []

@@ -1,4 +1,4 @@
-"""docs/security.md says which test shows what: those tests are there."""
+"""The tests that docs/security.md names exist."""
 
 import re
 

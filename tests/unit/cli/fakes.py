@@ -1,4 +1,4 @@
-"""Clients that behave as the AWS services do, as far as the command line uses them."""
+"""Clients that behave like the AWS services, as far as the command line uses them."""
 
 import io
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC).timestamp()
 
 
 class HistoryBook:
-    """An execution's history that a test writes and get_execution_history reads, page by page."""
+    """An execution's history that a test writes and get_execution_history reads page by page."""
 
     def __init__(self, page_size: int = 100) -> None:
         self.events: list[dict[str, Any]] = []

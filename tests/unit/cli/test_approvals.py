@@ -1,4 +1,4 @@
-"""`mpg approvals` tells who decided what, and nothing with which one could decide."""
+"""`mpg approvals` shows who decided what, and nothing that could be used to decide."""
 
 import json
 from typing import Any
@@ -43,7 +43,7 @@ REJECTED = {
 
 
 class Table:
-    """DynamoDB's scan, a page an item; keeps what was asked for."""
+    """DynamoDB's scan, one item per page; records its requests."""
 
     def __init__(self, *items: dict[str, Any]) -> None:
         self.items = items
@@ -80,7 +80,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> Table:
         ({**REJECTED, "status": "APPROVED"}, 0, "approved"),
     ],
 )
-def test_a_request_past_its_end_that_nobody_decided_has_expired(
+def test_an_undecided_request_past_its_deadline_has_expired(
     record: dict[str, Any], moment: float, status: str
 ) -> None:
     assert read_request(record, moment)["status"] == status
@@ -95,7 +95,7 @@ def test_a_line_of_the_table_says_who_when_from_where_and_why_in_short() -> None
     assert (cells["workload"], cells["measured"]) == ("auto_mpg", "mse 8.735")
 
 
-def test_a_line_says_what_somebody_made_of_the_package_later() -> None:
+def test_a_line_shows_a_later_change_of_the_package() -> None:
     changed = {**REJECTED, "changed_to": json.dumps({"verdict": "approved", "reviewer": "grace"})}
     assert dict(zip(HEADER, row(read_request(changed, 0)), strict=True))["status"] == "rejected, now approved"
     assert read_request({**REJECTED, "overruled": '{"verdict": "approved"}'}, 0)["overruled"] == {
@@ -103,7 +103,7 @@ def test_a_line_says_what_somebody_made_of_the_package_later() -> None:
     }
 
 
-def test_what_people_typed_cannot_command_the_terminal() -> None:
+def test_typed_text_cannot_control_the_terminal() -> None:
     hostile = {**REJECTED, "reviewer": "Ada\x1b[2J\u202e", "comment": "a\x07b"}
     assert all(cell.isprintable() for cell in row(read_request(hostile, 0)))
 

@@ -42,17 +42,17 @@ def test_only_the_button_that_was_pressed_is_sent(page: Page) -> None:
     assert sent == {"csrf": 'a"b', "reviewer": "Ann", "read": "on", "comment": "Good", "decision": "approve"}
 
 
-def test_what_the_form_has_no_field_for_is_not_sent(page: Page) -> None:
+def test_an_entry_without_a_field_in_the_form_is_not_sent(page: Page) -> None:
     form = page.form_with_button("decision", "reject")
     assert "nickname" not in form.filled({"nickname": "x"}, ("decision", "reject"))
 
 
-def test_a_button_that_does_not_submit_is_no_way_to_decide(page: Page) -> None:
+def test_a_button_that_does_not_submit_cannot_decide(page: Page) -> None:
     with pytest.raises(LookupError):
         page.form_with_button("help", "1")
 
 
-def test_a_page_without_the_button_says_what_it_shows_instead() -> None:
+def test_the_error_for_a_page_without_the_button_quotes_the_page() -> None:
     with pytest.raises(LookupError, match="already decided by Ann"):
         Page("http://x", 200, "<p>already decided by Ann</p>").form_with_button("decision", "approve")
 

@@ -33,7 +33,9 @@ def fill(build: Build) -> None:
     (app / "template.yaml").write_text("Resources: {Bucket: {Type: !Ref Kind}}")
 
 
-def test_without_the_sam_cli_it_is_said_how_to_get_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_sam_cli_the_error_says_how_to_get_it(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def missing(name: str) -> str:
         raise PackageNotFoundError(name)
 
@@ -54,7 +56,7 @@ def test_without_the_sam_cli_it_is_said_how_to_get_it(root: Path, monkeypatch: p
         "statemachine/c.json",
     ],
 )
-def test_a_change_in_anything_that_is_built_changes_the_fingerprint(root: Path, file: str) -> None:
+def test_a_change_of_any_input_changes_the_fingerprint(root: Path, file: str) -> None:
     before = fingerprint(root)
     (root / file).write_text("changed")
     assert fingerprint(root) != before
@@ -91,7 +93,7 @@ def test_an_interrupted_build_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_build_that_another_command_finished_meanwhile_is_kept(tmp_path: Path) -> None:
+def test_a_build_that_another_command_finished_in_the_meantime_is_kept(tmp_path: Path) -> None:
     build = Build("key", tmp_path)
     fill(build)
     other = tmp_path / "key" / "app"
@@ -102,7 +104,7 @@ def test_a_build_that_another_command_finished_meanwhile_is_kept(tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir()] == ["key"]
 
 
-def test_builds_that_nobody_can_be_deploying_any_more_go(tmp_path: Path) -> None:
+def test_builds_too_old_to_be_in_use_are_removed(tmp_path: Path) -> None:
     for age, name in enumerate(["previous", "older", "oldest"]):
         (tmp_path / name).mkdir()
         then = time.time() - 7200 * (age + 1)

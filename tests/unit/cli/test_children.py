@@ -1,4 +1,4 @@
-"""Real processes: what is at stake is what the operating system does with them."""
+"""Tests with real processes, because the operating system's behaviour matters."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from local.cli.project import ROOT
 
 SLEEP = "import time; time.sleep(60)"
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
-# A parent that does not end by SIGTERM, and its child in a session of its own, as a job of the embedded AWS is.
+# A parent that ignores SIGTERM, and its child in a separate session, like a job of the embedded AWS.
 FAMILY = f"""
 import signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -79,13 +79,13 @@ def test_stopping_twice_is_harmless(children: Children, tmp_path: Path) -> None:
     children.stop_all()
 
 
-def test_what_a_child_prints_is_in_its_log(children: Children, tmp_path: Path) -> None:
+def test_the_output_of_a_child_is_in_its_log(children: Children, tmp_path: Path) -> None:
     child = start(children, "import sys; print('out'); print('err', file=sys.stderr)", tmp_path / "log")
     child.wait(10)
     assert sorted((tmp_path / "log").read_text().split()) == ["err", "out"]
 
 
-def test_a_guarded_module_ends_when_its_starter_is_killed(tmp_path: Path) -> None:
+def test_a_guarded_module_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     module = tmp_path / "endless.py"
     module.write_text("import os, time; print(os.getpid(), flush=True); time.sleep(60)")
     log = tmp_path / "log"

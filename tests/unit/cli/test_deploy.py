@@ -14,7 +14,7 @@ from local.cli.problems import Trouble
 
 
 class FakeStack:
-    """A CloudFormation that takes a moment for an update, and refuses another one meanwhile."""
+    """A CloudFormation whose update takes a moment, during which it refuses another one."""
 
     def __init__(self) -> None:
         self.values = {"ApproverEmail": "a@example.com", "MseThreshold": "46.0"}
@@ -112,7 +112,7 @@ def test_the_same_threshold_changes_nothing(stack: FakeStack) -> None:
     assert stack.history == []
 
 
-def test_a_threshold_that_is_not_accepted_is_told(stack: FakeStack) -> None:
+def test_a_threshold_that_is_not_accepted_is_reported(stack: FakeStack) -> None:
     stack.refuses = "1"
     with (
         pytest.raises(Trouble, match="UPDATE_ROLLBACK_COMPLETE"),

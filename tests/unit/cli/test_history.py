@@ -11,7 +11,7 @@ def test_states_come_with_the_seconds_between_their_entry_and_their_exit() -> No
     assert History(book, "arn").updates() == [Entered("Preprocess"), Left("Preprocess", 2.5)]
 
 
-def test_only_what_is_new_is_told() -> None:
+def test_only_new_events_are_reported() -> None:
     book = HistoryBook()
     history = History(book, "arn")
     book.add("ExecutionStarted")
@@ -22,7 +22,7 @@ def test_only_what_is_new_is_told() -> None:
     assert history.updates() == [Left("A", 1.0)]
 
 
-def test_a_long_history_is_read_in_pages_and_told_in_order() -> None:
+def test_a_long_history_is_read_in_pages_and_reported_in_order() -> None:
     book = HistoryBook(page_size=3)
     names = [f"State {number}" for number in range(10)]
     for name in names:
@@ -44,7 +44,7 @@ def test_pages_that_hold_nothing_new_are_not_read_again() -> None:
     assert book.pages_read == 1
 
 
-def test_a_request_and_its_answer_are_told_with_their_content() -> None:
+def test_a_request_and_its_answer_are_reported_with_their_content() -> None:
     book = HistoryBook()
     book.add(
         "TaskScheduled", resource="createModel", resourceType="sagemaker", parameters='{"ModelName": "m"}'
@@ -84,7 +84,7 @@ def test_a_state_without_an_exit_ends_when_the_next_one_begins() -> None:
     assert History(book, "arn").updates() == [Entered("A"), Left("A", 2.0), Entered("B")]
 
 
-def test_a_good_end_comes_with_the_output() -> None:
+def test_a_successful_end_has_the_output() -> None:
     book = HistoryBook()
     book.add("ExecutionSucceeded", output=json.dumps({"outcome": "approved"}))
     assert History(book, "arn").updates() == [Ended("SUCCEEDED", {"outcome": "approved"}, "", "")]

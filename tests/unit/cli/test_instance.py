@@ -36,7 +36,7 @@ def test_nothing_is_left_after_release(path: Path) -> None:
     assert list(path.parent.iterdir()) == []
 
 
-def test_a_second_one_is_refused_and_told_about_the_first(path: Path) -> None:
+def test_a_second_instance_is_refused_and_learns_of_the_first(path: Path) -> None:
     instance, _ = Instance.claim(path)
     instance.write(note())
     with pytest.raises(AlreadyRunning) as refused:
@@ -62,7 +62,7 @@ def test_it_is_ready_once_the_note_has_a_port(path: Path) -> None:
     instance.release()
 
 
-def test_the_note_of_a_killed_process_is_stale_and_handed_to_the_next_one(path: Path) -> None:
+def test_the_note_of_a_killed_process_is_stale_and_passed_to_the_next_instance(path: Path) -> None:
     code = f"""
 import os, pathlib, signal
 from local.cli.instance import Instance, Note
@@ -80,7 +80,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     instance.release()
 
 
-def test_a_note_cut_off_in_the_middle_is_no_note(path: Path) -> None:
+def test_a_truncated_note_is_ignored(path: Path) -> None:
     path.parent.mkdir()
     path.write_text('{"pid": 1, "po')
     instance, stale = Instance.claim(path)
@@ -88,7 +88,7 @@ def test_a_note_cut_off_in_the_middle_is_no_note(path: Path) -> None:
     instance.release()
 
 
-def test_only_a_working_folder_of_ours_is_swept_up(tmp_path: Path) -> None:
+def test_only_our_own_working_folder_is_removed(tmp_path: Path) -> None:
     precious = tmp_path / "mpg-precious"
     precious.mkdir()
     assert not sweep_up(note(work=str(precious)))

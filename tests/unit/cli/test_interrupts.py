@@ -7,7 +7,7 @@ from local.cli.interrupts import Interrupted, Interrupts
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_raises_and_tells_the_exit_code_of_a_shell(signum: signal.Signals) -> None:
+def test_a_signal_raises_with_the_exit_code_of_a_shell(signum: signal.Signals) -> None:
     with Interrupts(), pytest.raises(Interrupted) as raised:
         os.kill(os.getpid(), signum)
     assert raised.value.exit_code == 128 + signum
@@ -27,7 +27,7 @@ def test_a_signal_waits_until_the_held_section_is_over() -> None:
     assert done == ["the rest of the section"]
 
 
-def test_a_held_section_within_a_held_section_does_not_let_go_early() -> None:
+def test_a_nested_held_section_does_not_release_signals_early() -> None:
     done = []
 
     def section(interrupts: Interrupts) -> None:
@@ -64,7 +64,7 @@ def test_a_signal_that_the_parent_ignores_stays_ignored() -> None:
         signal.signal(signal.SIGHUP, before)
 
 
-def test_the_former_handlers_come_back() -> None:
+def test_the_previous_handlers_are_restored() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with Interrupts():
         assert signal.getsignal(signal.SIGTERM) != before

@@ -48,7 +48,7 @@ sys.exit(", ".join(heavy) or 0)
         ["up", "--port", "0"],
     ],
 )
-def test_a_wrong_command_line_is_told_before_anything_starts(arguments: list[str]) -> None:
+def test_a_wrong_command_line_is_reported_before_anything_starts(arguments: list[str]) -> None:
     done = mpg(*arguments)
     assert done.returncode == 2
     assert done.stdout == ""
@@ -73,7 +73,7 @@ def test_a_file_that_no_workload_takes_is_refused_before_anything_starts(
 
 
 class FakeDrive:
-    """Takes the place of the run itself; `fails` is raised by the next one."""
+    """Replaces the run itself; the next run raises `fails`."""
 
     fails: BaseException | None = None
 
@@ -128,7 +128,7 @@ def test_without_json_everything_goes_to_stdout(
 @pytest.mark.parametrize(
     "error", [Trouble("the embedded AWS is gone", "Start it."), ZeroDivisionError("a bug")]
 )
-def test_whatever_fails_the_exit_code_and_the_json_object_say_so(
+def test_the_exit_code_and_the_json_object_report_any_failure(
     drive: type[FakeDrive], capsys: pytest.CaptureFixture[str], error: Exception
 ) -> None:
     drive.fails = error

@@ -9,7 +9,7 @@ from local.cli.outcome import Result
 @pytest.mark.parametrize(
     ("outcome", "exit_code"), [("approved", 0), ("rejected", 0), ("expired", 0), ("already_processed", 0)]
 )
-def test_a_good_end_is_told_by_the_output_of_the_execution(outcome: str, exit_code: int) -> None:
+def test_the_outcome_of_a_success_is_the_executions_output(outcome: str, exit_code: int) -> None:
     result = Result()
     result.take_end(Ended("SUCCEEDED", {"outcome": outcome}, "", ""))
     assert (result.outcome, result.exit_code, result.error) == (outcome, exit_code, None)
@@ -27,7 +27,9 @@ def test_a_good_end_is_told_by_the_output_of_the_execution(outcome: str, exit_co
         ("States.Runtime", "failed", 2),
     ],
 )
-def test_a_bad_end_is_told_by_its_error_name(error: str, outcome: str, exit_code: int) -> None:
+def test_the_outcome_of_a_failure_follows_from_its_error_name(
+    error: str, outcome: str, exit_code: int
+) -> None:
     result = Result()
     result.take_end(Ended("FAILED", {}, error, "because"))
     assert (result.outcome, result.exit_code, result.error, result.cause) == (
@@ -39,19 +41,19 @@ def test_a_bad_end_is_told_by_its_error_name(error: str, outcome: str, exit_code
 
 
 @pytest.mark.parametrize("status", ["ABORTED", "TIMED_OUT"])
-def test_an_end_without_an_error_name_is_told_by_its_status(status: str) -> None:
+def test_the_outcome_without_an_error_name_follows_from_the_status(status: str) -> None:
     result = Result()
     result.take_end(Ended(status, {}, "", ""))  # type: ignore[arg-type]
     assert (result.outcome, result.exit_code, result.error) == ("failed", 2, status)
 
 
-def test_a_success_that_says_nothing_is_a_failure() -> None:
+def test_a_success_without_an_output_counts_as_a_failure() -> None:
     result = Result()
     result.take_end(Ended("SUCCEEDED", {}, "", ""))
     assert result.exit_code == 2
 
 
-def test_an_open_question_is_what_was_asked_for() -> None:
+def test_a_request_left_open_on_purpose_is_a_success() -> None:
     assert Result(outcome="pending").exit_code == 0
 
 

@@ -34,14 +34,14 @@ def test_without_a_terminal_there_is_nothing_but_plain_ascii_lines() -> None:
     assert "\r" not in file.getvalue()
 
 
-def test_without_a_terminal_details_come_as_they_happen_and_once() -> None:
+def test_without_a_terminal_details_are_printed_once_as_they_happen() -> None:
     screen, file = plain()
     show_everything(screen)
     lines = [" ".join(line.split()) for line in file.getvalue().splitlines()]
     assert lines[2:5] == ["trial 1", "ok Tune 2.0 s best 3.1", "FAIL Evaluate 0.5 s"]
 
 
-def test_on_a_terminal_details_stay_below_their_step_and_the_cursor_comes_back() -> None:
+def test_on_a_terminal_details_stay_below_their_step_and_the_cursor_is_restored() -> None:
     file = io.StringIO()
     screen = Screen(Console(file=file, force_terminal=True, width=100, legacy_windows=False))
     show_everything(screen)
@@ -50,7 +50,7 @@ def test_on_a_terminal_details_stay_below_their_step_and_the_cursor_comes_back()
     assert shown.rindex("\x1b[?25h") > shown.rindex("\x1b[?25l")
 
 
-def test_what_others_wrote_is_no_markup() -> None:
+def test_text_from_others_is_not_markup() -> None:
     screen, file = plain()
     show_everything(screen)
     assert "[red]2[/red]" in file.getvalue()

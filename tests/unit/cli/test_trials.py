@@ -21,7 +21,7 @@ def job() -> TuningJob:
     return TuningJob()
 
 
-def test_each_trial_is_told_once_with_its_number_in_the_order_of_their_start(job: TuningJob) -> None:
+def test_each_trial_is_reported_once_numbered_in_order_of_start(job: TuningJob) -> None:
     trials = Trials(job, request())
     job.jobs = [training_job("a", "InProgress"), training_job("b", "Completed", 3.0)]
     assert [(trial.number, trial.name) for trial in trials.newly_finished()] == [(2, "b")]
@@ -31,7 +31,7 @@ def test_each_trial_is_told_once_with_its_number_in_the_order_of_their_start(job
 
 
 @pytest.mark.parametrize(("kind", "best"), [("Minimize", 2.0), ("Maximize", 5.0)])
-def test_the_best_is_what_the_job_looks_for(job: TuningJob, kind: str, best: float) -> None:
+def test_the_best_trial_follows_the_jobs_objective(job: TuningJob, kind: str, best: float) -> None:
     trials = Trials(job, request(kind))
     job.jobs = [training_job(str(value), "Completed", value) for value in (3.0, 2.0, 5.0)]
     trials.newly_finished()
@@ -46,14 +46,14 @@ def test_a_completed_trial_waits_for_its_objective(job: TuningJob) -> None:
     assert [trial.objective for trial in trials.newly_finished()] == [1.0]
 
 
-def test_on_the_last_call_a_trial_without_objective_is_told_as_it_is(job: TuningJob) -> None:
+def test_on_the_last_call_a_trial_without_an_objective_is_reported_anyway(job: TuningJob) -> None:
     trials = Trials(job, request())
     job.jobs = [training_job("a", "Completed")]
     assert [trial.objective for trial in trials.newly_finished(last_call=True)] == [None]
     assert trials.best is None
 
 
-def test_a_failed_trial_is_told_and_does_not_count_as_best(job: TuningJob) -> None:
+def test_a_failed_trial_is_reported_and_never_the_best(job: TuningJob) -> None:
     trials = Trials(job, request())
     job.jobs = [training_job("a", "Failed"), training_job("b", "Stopped", 2.5)]
     assert [trial.status for trial in trials.newly_finished()] == ["Failed", "Stopped"]

@@ -86,7 +86,7 @@ def test_executions_from_before_the_upload_are_not_looked_at(aws: FakeAws) -> No
         find()
 
 
-def test_an_upload_that_starts_nothing_is_told_with_a_way_out(aws: FakeAws) -> None:
+def test_an_upload_that_starts_nothing_is_reported_with_a_way_out(aws: FakeAws) -> None:
     with pytest.raises(Trouble, match=r"incoming/cars\.csv started no execution") as trouble:
         find()
     assert "dead-letter queue" in trouble.value.way_out

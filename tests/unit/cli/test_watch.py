@@ -24,7 +24,7 @@ EVALUATION = {
 
 
 class World:
-    """What the watch looks at: the history, the tuning job, the bucket, the mailbox."""
+    """The sources of the watch: the history, the tuning job, the bucket, the mailbox."""
 
     def __init__(self) -> None:
         self.book = HistoryBook()
@@ -96,25 +96,25 @@ def test_it_follows_until_the_mail_about_this_run_is_there(world: World) -> None
     assert watching(world).until_mail("approvals") == mine
 
 
-def test_a_mail_from_before_it_was_asked_is_not_taken_for_the_question(world: World) -> None:
+def test_an_earlier_mail_is_not_mistaken_for_the_request(world: World) -> None:
     world.post("approvals", f"Confirm your subscription, {ARN}")
     with pytest.raises(Trouble, match="Nothing happened"):
         watching(world).until_mail("approvals")
 
 
-def test_an_execution_that_ends_without_asking_is_told_as_such(world: World) -> None:
+def test_an_execution_that_ends_without_asking_is_reported_as_such(world: World) -> None:
     world.book.add("ExecutionFailed", error="UploadRefused", cause="line 3")
     assert watching(world).until_mail("approvals") == Ended("FAILED", {}, "UploadRefused", "line 3")
 
 
-def test_what_the_question_says_goes_into_the_result(world: World) -> None:
+def test_the_content_of_the_request_goes_into_the_result(world: World) -> None:
     world.ask()
     world.post("approvals", "Run: mpg-1")
     watching(world).until_mail("approvals")
     assert (world.result.model_package_arn, world.result.predictions_uri) == ("package", "s3://b/out")
 
 
-def test_the_figures_are_those_that_the_pipeline_goes_on_with(world: World) -> None:
+def test_the_figures_are_those_that_the_pipeline_uses(world: World) -> None:
     world.enter("Keep model")
     world.book.add("TaskSucceeded", resource="invoke", output=json.dumps({"Payload": EVALUATION}))
     world.book.add("ExecutionFailed", error="ModelQualityTooLow")
@@ -165,11 +165,11 @@ def test_the_seconds_of_each_state_go_into_the_result(world: World) -> None:
     assert world.result.seconds == {"Claim upload": 0.25}
 
 
-def test_a_run_in_which_nothing_happens_any_more_is_given_up_with_the_name_of_the_state(world: World) -> None:
+def test_a_run_without_progress_is_abandoned_with_the_name_of_the_state(world: World) -> None:
     world.enter("Evaluate")
     with pytest.raises(Trouble, match="Evaluate"):
         watching(world).until_end()
 
 
-def test_a_mail_that_never_comes_is_not_waited_for_forever(world: World) -> None:
+def test_the_wait_for_a_mail_that_never_arrives_ends(world: World) -> None:
     assert watching(world).wait_for_mail("endings") is None

@@ -1,4 +1,4 @@
-"""`make deploy`: what is asked and looked up before the first deployment, and what later ones leave out."""
+"""`make deploy`: questions and checks before the first deployment, which later ones skip."""
 
 import os
 from typing import Any
@@ -56,7 +56,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     return World(monkeypatch)
 
 
-def test_the_first_deployment_looks_at_the_quotas_and_asks(world: World) -> None:
+def test_the_first_deployment_checks_the_quotas_and_asks(world: World) -> None:
     assert command.deploy("default", None, skip_quotas=False) == 0
     assert world.looked_up == 1
     assert world.ran == [
@@ -65,7 +65,7 @@ def test_the_first_deployment_looks_at_the_quotas_and_asks(world: World) -> None
     ]
 
 
-def test_what_is_looked_up_is_looked_up_where_the_answers_say(world: World) -> None:
+def test_quotas_and_stack_are_checked_where_the_answers_say(world: World) -> None:
     world.missing, world.answers = ("ApproverEmail",), ["mine", "us-west-2"]
     command.deploy("default", None, skip_quotas=False)
     assert world.looked_at == [("mine", "us-west-2"), ("quotas for mine", "us-west-2")]
@@ -73,14 +73,14 @@ def test_what_is_looked_up_is_looked_up_where_the_answers_say(world: World) -> N
 
 
 @pytest.mark.parametrize("region", ["cn-north-1", "cn-northwest-1", "nowhere-1"])
-def test_a_region_that_is_not_offered_is_refused_before_anything_is_built(world: World, region: str) -> None:
+def test_an_unsupported_region_is_refused_before_anything_is_built(world: World, region: str) -> None:
     world.answers = ["", region]
     with pytest.raises(Trouble, match=f"does not support {region}"):
         command.deploy("default", None, skip_quotas=True)
     assert world.ran == []
 
 
-def test_an_answer_takes_its_line_and_leaves_the_next_one_to_sam() -> None:
+def test_an_answer_reads_its_line_and_leaves_the_next_one_to_sam() -> None:
     reading, writing = os.pipe()
     os.write(writing, b" mine \n\nfor SAM\n")
     os.close(writing)
@@ -99,12 +99,12 @@ def test_a_lacking_quota_stops_the_first_deployment(world: World) -> None:
     assert world.ran == []
 
 
-def test_the_look_at_the_quotas_can_be_left_out(world: World) -> None:
+def test_the_check_of_the_quotas_can_be_skipped(world: World) -> None:
     world.has_quotas = False
     assert command.deploy("default", None, skip_quotas=True) == 0
 
 
-def test_a_later_deployment_neither_looks_nor_asks(world: World) -> None:
+def test_a_later_deployment_neither_checks_nor_asks(world: World) -> None:
     world.status = "UPDATE_COMPLETE"
     command.deploy("production", "eu-west-3", skip_quotas=False)
     assert world.looked_up == 0

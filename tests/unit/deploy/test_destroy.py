@@ -1,4 +1,4 @@
-"""What can go wrong while a stack is being deleted."""
+"""Failures while a stack is being deleted."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,13 +13,13 @@ from deploy.problems import Trouble
 
 
 class CloudFormation:
-    """Goes through these states, one a look."""
+    """Passes through these states, one per request."""
 
     def __init__(self, *states: str) -> None:
         self._states = list(states)
 
     def delete_stack(self, StackName: str) -> None:  # noqa: N803 - as boto3 calls it
-        """Begins."""
+        """Starts the deletion."""
 
     def describe_stacks(self, StackName: str) -> dict[str, Any]:  # noqa: N803
         if not self._states:
@@ -58,7 +58,7 @@ def test_a_stack_that_is_gone_is_deleted() -> None:
     delete_stack(CloudFormation(), "id", no_pause)
 
 
-def test_cloudformations_reason_is_told() -> None:
+def test_cloudformations_reason_is_reported() -> None:
     with pytest.raises(Trouble, match="Table: in use"):
         delete_stack(CloudFormation("DELETE_IN_PROGRESS", "DELETE_FAILED"), "id", no_pause)
 
@@ -68,7 +68,7 @@ def test_a_deletion_that_takes_too_long_can_be_repeated() -> None:
         delete_stack(CloudFormation(*["DELETE_IN_PROGRESS"] * 9), "id", no_pause, seconds=0)
 
 
-def test_a_bucket_goes_with_more_versions_than_one_request_may_delete(s3: Any) -> None:
+def test_a_bucket_with_more_versions_than_one_request_may_delete_is_deleted(s3: Any) -> None:
     s3.create_bucket(Bucket="full")
     s3.put_bucket_versioning(Bucket="full", VersioningConfiguration={"Status": "Enabled"})
     for n in range(1005):
@@ -80,7 +80,7 @@ def test_a_bucket_goes_with_more_versions_than_one_request_may_delete(s3: Any) -
 
 
 class LateLogs:
-    """S3 that delivers another access log whenever the bucket is about to be deleted, so many times."""
+    """S3 that delivers another access log just before the bucket is deleted, a given number of times."""
 
     def __init__(self, s3: Any, times: int) -> None:
         self._s3 = s3
@@ -96,13 +96,13 @@ class LateLogs:
         return getattr(self._s3, name)
 
 
-def test_a_log_that_arrives_while_the_bucket_is_deleted_goes_with_it(s3: Any) -> None:
+def test_a_log_that_arrives_while_the_bucket_is_deleted_is_deleted_too(s3: Any) -> None:
     s3.create_bucket(Bucket="access-logs")
     assert delete_bucket(LateLogs(s3, times=2), "access-logs") == 2
     assert s3.list_buckets()["Buckets"] == []
 
 
-def test_a_bucket_that_never_gets_empty_is_told_of(s3: Any) -> None:
+def test_a_bucket_that_never_gets_empty_is_reported(s3: Any) -> None:
     s3.create_bucket(Bucket="access-logs")
     with pytest.raises(Trouble, match="access-logs receives new objects while it is emptied"):
         delete_bucket(LateLogs(s3, times=1000), "access-logs")
@@ -118,12 +118,12 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("typed", "agrees"), [("mpg", True), (" mpg ", True), ("yes", False), ("", False)])
-def test_only_the_stacks_name_agrees(monkeypatch: pytest.MonkeyPatch, typed: str, agrees: bool) -> None:
+def test_only_the_stacks_name_confirms(monkeypatch: pytest.MonkeyPatch, typed: str, agrees: bool) -> None:
     monkeypatch.setattr("builtins.input", lambda prompt: typed)
     assert agreed("mpg") is agrees
 
 
-def test_nobody_at_the_terminal_is_no_agreement(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_person_at_the_terminal_nothing_is_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
     def closed(prompt: str) -> str:
         raise EOFError
 

@@ -1,4 +1,4 @@
-"""Which jobs and models a destroyed stack takes with it."""
+"""Which jobs and models are stopped and deleted with a stack."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +19,7 @@ def role_arn(name: str) -> str:
 
 
 class SageMaker:
-    """Jobs that need two looks to stop, and models."""
+    """Jobs that take two polls to stop, and models."""
 
     def __init__(self) -> None:
         self.jobs: dict[tuple[str, str], dict[str, Any]] = {}
@@ -114,7 +114,7 @@ def test_a_job_of_the_stack_is_stopped_and_its_end_waited_for(sagemaker: SageMak
 
 
 @pytest.mark.parametrize("shape", ["ProcessingJob", "HyperParameterTuningJob", "TrainingJob", "TransformJob"])
-def test_a_job_of_the_stack_beside_it_goes_on(sagemaker: SageMaker, shape: str) -> None:
+def test_a_job_of_another_stack_keeps_running(sagemaker: SageMaker, shape: str) -> None:
     sagemaker.start(shape, "mpg-2", OTHERS)
     sagemaker.models["mpg-2-model"] = OTHERS
     assert stop_jobs(sagemaker, ALL_MINE, pause=no_pause) == 0
@@ -151,7 +151,7 @@ def test_a_job_that_does_not_stop_is_named_in_the_end(sagemaker: SageMaker) -> N
         stop_jobs(sagemaker, ALL_MINE, pause=no_pause, seconds=0.01)
 
 
-def test_models_of_the_stack_go_and_others_stay(sagemaker: SageMaker) -> None:
+def test_models_of_the_stack_are_deleted_and_others_stay(sagemaker: SageMaker) -> None:
     sagemaker.models = {"mpg-1-model-0-0": MINE, "mpg-2-model-0-0": OTHERS}
     assert delete_models(sagemaker, ALL_MINE) == 1
     assert sagemaker.models == {"mpg-2-model-0-0": OTHERS}

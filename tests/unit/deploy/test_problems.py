@@ -1,4 +1,4 @@
-"""Errors of the AWS SDK, said to a person."""
+"""Errors of the AWS SDK, explained to a person."""
 
 import pytest
 from botocore import exceptions as sdk

@@ -1,4 +1,4 @@
-"""The look at an account's quotas before the first deployment."""
+"""The check of an account's quotas before the first deployment."""
 
 import re
 from collections.abc import Iterator
@@ -94,7 +94,7 @@ def test_defaults_are_not_listed_when_the_account_answers_it_all() -> None:
     assert {operation for operation, _ in account.asked} == {"list_service_quotas"}
 
 
-def test_an_instance_type_that_the_region_does_not_know_is_lacking_and_said_so() -> None:
+def test_an_instance_type_unknown_in_the_region_is_reported_as_lacking() -> None:
     name = "ml.x9.large for training job usage"
     findings = check(Account(ENOUGH), [Need("sagemaker", name, 1)])
     text = "\n".join(report(findings, "eu-west-3"))
@@ -102,7 +102,7 @@ def test_an_instance_type_that_the_region_does_not_know_is_lacking_and_said_so()
     assert f"eu-west-3 has no quota named {name!r}" in text
 
 
-def test_the_table_says_what_is_needed_what_there_is_and_how_to_get_the_rest() -> None:
+def test_the_table_says_what_is_needed_what_exists_and_how_to_get_the_rest() -> None:
     findings = check(Account({**ENOUGH, TRAINING: 0.0}), needs(PARAMETERS))
     text = "\n".join(report(findings, "eu-west-3"))
     assert re.search(rf"^{re.escape(TRAINING)} +3  0  <- too little$", text, re.MULTILINE)

@@ -1,4 +1,4 @@
-"""What samconfig.toml and the template's defaults say will be deployed."""
+"""The settings of a deployment, from samconfig.toml and the template's defaults."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def test_an_environment_overrides_the_templates_defaults(tmp_path: Path) -> None
     assert settings.missing == ("Email",)
 
 
-def test_what_guided_has_written_is_read_too(tmp_path: Path) -> None:
+def test_a_file_written_by_guided_is_read_too(tmp_path: Path) -> None:
     samconfig = """
         [default.deploy.parameters]
         stack_name = "mine"
@@ -50,7 +50,7 @@ def test_what_guided_has_written_is_read_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("overrides", [["A=1", 'B="2 3"'], 'A="1" B="2 3"', "A=1 'B=2 3'"])
-def test_every_form_of_overrides_says_the_same(overrides: str | list[str]) -> None:
+def test_every_form_of_overrides_means_the_same(overrides: str | list[str]) -> None:
     assert read_overrides(overrides) == {"A": "1", "B": "2 3"}
 
 

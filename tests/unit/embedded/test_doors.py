@@ -1,4 +1,4 @@
-"""Web pages and foreign names stay outside; people who open the pages or a mailed link come in."""
+"""Web pages and foreign names are refused; people may open the pages or a mailed link."""
 
 import asyncio
 from typing import Any
@@ -15,7 +15,7 @@ FOLLOWED = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-f
 def answer(
     path: str = "/", headers: dict[str, str] | None = None, method: str = "GET", host: str = "127.0.0.1:4566"
 ) -> tuple[int, str]:
-    """The status of the answer, and the path that was seen within."""
+    """The status of the response, and the path that the application saw."""
     seen: list[str] = []
     statuses: list[int] = []
 
@@ -68,13 +68,13 @@ def test_this_machines_own_names_are_answered(host: str) -> None:
         ),
     ],
 )
-def test_a_foreign_name_is_not_answered_whatever_is_asked(host: str) -> None:
+def test_a_request_to_a_foreign_host_name_is_never_answered(host: str) -> None:
     for path in ("/", f"{PAGES}mails", PAGES):
         for method in ("GET", "HEAD", "POST"):
             assert answer(path, method=method, host=host) == (403, "")
 
 
-def test_two_names_are_not_answered() -> None:
+def test_a_request_with_two_host_names_is_not_answered() -> None:
     assert answer(headers={"host": "evil.example"}) == (403, "")
 
 
@@ -92,7 +92,7 @@ def test_two_names_are_not_answered() -> None:
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "OPTIONS"])
-def test_what_a_page_of_another_site_sends_is_refused(headers: dict[str, str], method: str) -> None:
+def test_a_request_from_a_page_of_another_site_is_refused(headers: dict[str, str], method: str) -> None:
     assert answer("/bucket/key", headers, method) == (403, "")
 
 
@@ -115,7 +115,7 @@ def test_a_frame_or_a_script_may_not(change: dict[str, str]) -> None:
     assert answer("/review/x", FOLLOWED, "POST", host=FUNCTION_URL) == (403, "")
 
 
-def test_the_pages_are_open_below_their_address_alone() -> None:
+def test_the_pages_are_open_only_below_their_address() -> None:
     assert answer(f"{PAGES}mails") == (200, "/_mpg/mails")
     for path in ("/_mpg/", "/_mpg/mails", "/_mpg/faults", PAGES[:-1], f"{PAGES[:-2]}0/mails", "/_mpg/é/"):
         assert answer(path) == (403, "")
@@ -128,7 +128,7 @@ def test_the_pages_are_open_below_their_address_alone() -> None:
         *("/_localstack/health", "/health", "/_aws/lambda-url/x/", "/_alb/x"),
     ],
 )
-def test_the_doors_of_the_emulator_are_shut(path: str) -> None:
+def test_the_emulators_own_endpoints_are_disabled(path: str) -> None:
     for host in ("127.0.0.1:4566", FUNCTION_URL):
         for method in ("GET", "POST"):
             assert answer(path, method=method, host=host) == (404, "")

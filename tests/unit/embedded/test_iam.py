@@ -1,4 +1,4 @@
-"""On which resource a call to SageMaker is: of a type that the Service Authorization Reference names for it."""
+"""A call to SageMaker is checked on a resource type that the Service Authorization Reference names for it."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ JOB = "arn:aws:sagemaker:us-east-1:000000000000:processing-job/mpg-1"
 ACTIONS = sorted(
     {action for role in iam.roles() for action in iam.actions(role) if action.startswith("sagemaker:")}
 )
-# What of a request says on which resource it is, where that is not the name of the kind in the action.
+# The part of a request that names the resource, where it is not the name of the kind in the action.
 REQUESTS: Mapping[str, Mapping[str, str]] = {
     "AddTags": {"ResourceArn": JOB},
     "CreateModelPackage": {"ModelPackageGroupName": "cars"},
@@ -33,7 +33,7 @@ def resource(action: str) -> str:
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_a_call_is_on_a_type_of_resource_that_aws_names_for_its_action(action: str) -> None:
+def test_a_call_is_checked_on_a_resource_type_that_aws_names_for_its_action(action: str) -> None:
     asked = resource(action)
     if types := resource_types(action):
         assert asked.split(":")[5].split("/")[0] in types
@@ -42,7 +42,7 @@ def test_a_call_is_on_a_type_of_resource_that_aws_names_for_its_action(action: s
 
 
 @pytest.mark.parametrize("action", ["CreateModelPackage", "ListModelPackages"])
-def test_what_is_done_with_a_group_is_done_with_its_packages(action: str) -> None:
+def test_an_action_on_a_group_is_checked_on_its_packages(action: str) -> None:
     group = "arn:aws:sagemaker:us-east-1:000000000000:model-package-group/cars"
     for named in ("cars", group):
         asked = sagemaker_resource(action, {"ModelPackageGroupName": named}, "us-east-1", "000000000000")

@@ -1,4 +1,4 @@
-"""Mails as people find them on a laptop."""
+"""Mails as people read them on a laptop."""
 
 from local.embedded.mailbox import Mailbox
 
@@ -19,7 +19,7 @@ def test_other_links_stay_as_they_are() -> None:
     assert box.mails()[0]["text"] == "https://console.aws.amazon.com/x"
 
 
-def test_mails_come_oldest_first_with_the_topic_they_came_by() -> None:
+def test_mails_are_listed_oldest_first_with_their_topic() -> None:
     box = Mailbox(1)
     for subject in ("first", "second"):
         box.deliver(to="a@example.com", topic_arn=TOPIC, subject=subject, text="")
@@ -29,7 +29,7 @@ def test_mails_come_oldest_first_with_the_topic_they_came_by() -> None:
     ]
 
 
-def test_a_mail_without_a_subject_gets_the_one_that_sns_writes() -> None:
+def test_a_mail_without_a_subject_gets_sns_default() -> None:
     box = Mailbox(1)
     box.deliver(to="a@example.com", topic_arn=TOPIC, subject="", text="x")
     assert box.mails()[0]["subject"] == "AWS Notification Message"

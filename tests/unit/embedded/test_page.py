@@ -39,7 +39,7 @@ def test_a_link_in_a_mail_can_be_clicked() -> None:
     assert url.replace("&", "&amp;") in page
 
 
-def test_what_others_wrote_is_shown_and_not_executed() -> None:
+def test_text_from_others_is_shown_and_not_executed() -> None:
     evil = '"><script>alert(1)</script>'
     page = render(
         [mail(subject=evil, text=f"{evil} http://x/{evil}", to=evil, topic=evil, sent_at=evil)],
@@ -54,7 +54,7 @@ def test_what_others_wrote_is_shown_and_not_executed() -> None:
     assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 8
 
 
-def test_the_newest_stands_first() -> None:
+def test_the_newest_comes_first() -> None:
     mails = [mail(subject="first mail"), mail(subject="second mail")]
     executions = [
         execution(name="early", started_at="2026-01-05T12:00:00Z"),
@@ -65,7 +65,7 @@ def test_the_newest_stands_first() -> None:
     assert page.index("late") < page.index("early")
 
 
-def test_an_execution_shows_its_outcome_when_it_has_one_and_its_status_until_then() -> None:
+def test_an_execution_shows_its_status_until_it_has_an_outcome() -> None:
     assert "RUNNING" in render([], [execution()])
     ended = render([], [execution(status="SUCCEEDED", outcome="approved")])
     assert "approved" in ended
@@ -73,5 +73,5 @@ def test_an_execution_shows_its_outcome_when_it_has_one_and_its_status_until_the
     assert "FAILED: TuningFailed" in render([], [execution(status="FAILED", error="TuningFailed")])
 
 
-def test_an_empty_page_says_how_to_begin() -> None:
+def test_an_empty_page_says_how_to_start() -> None:
     assert "incoming/" in render([], [])

@@ -1,4 +1,4 @@
-"""What the caller of CreateModelPackage needs besides, and what is refused although nobody is asked for it."""
+"""Additional permissions of CreateModelPackage's caller, and refusals that need no permission check."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ REQUEST = {
 
 @dataclass
 class Caller:
-    """Sends requests, and may do anything but `denied`; there are the objects `stored`."""
+    """Sends requests and may do anything except `denied`; the objects `stored` exist."""
 
     denied: str = ""
     stored: tuple[str, ...] = (MODEL,)
@@ -60,7 +60,7 @@ class Caller:
         return f"not authorized to perform: {action}" if action == self.denied else None
 
 
-def test_whoever_registers_a_model_reads_its_image_and_its_artifact() -> None:
+def test_registering_a_model_reads_its_image_and_its_artifact() -> None:
     caller = Caller()
     assert caller.send("CreateModelPackage", REQUEST) == {}
 
@@ -83,7 +83,7 @@ def test_without_one_of_these_rights_no_model_is_registered(action: str) -> None
     assert caller.made == []
 
 
-def test_a_model_that_is_not_there_is_not_registered() -> None:
+def test_a_missing_model_is_not_registered() -> None:
     caller = Caller(stored=())
 
     assert caller.send("CreateModelPackage", REQUEST) == {

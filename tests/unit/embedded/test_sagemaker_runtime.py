@@ -1,4 +1,4 @@
-"""REST calls that are signed for SageMaker."""
+"""REST calls signed for SageMaker."""
 
 import json
 
@@ -29,12 +29,12 @@ def test_no_endpoint_is_found(how: str) -> None:
     assert answered(f"/endpoints/My-Cars/{how}") == (400, "ValidationError", missing)
 
 
-def test_who_may_not_invoke_an_endpoint_does_not_learn_whether_it_is_there() -> None:
-    told = "no sagemaker:InvokeEndpoint arn:aws:sagemaker:eu-west-1:111122223333:endpoint/my-cars"
-    assert answered("/endpoints/My-Cars/invocations", "no") == (403, "AccessDeniedException", told)
+def test_a_caller_without_permission_does_not_learn_whether_an_endpoint_exists() -> None:
+    message = "no sagemaker:InvokeEndpoint arn:aws:sagemaker:eu-west-1:111122223333:endpoint/my-cars"
+    assert answered("/endpoints/My-Cars/invocations", "no") == (403, "AccessDeniedException", message)
 
 
 @pytest.mark.parametrize("path", ["/BatchPutMetrics", "/FeatureGroup/cars", "/endpointless"])
-def test_what_is_not_served_is_called_so(path: str) -> None:
-    told = f"POST {path} is not served by the local SageMaker."
-    assert answered(path) == (404, "UnknownOperationException", told)
+def test_an_unsupported_call_is_reported_as_such(path: str) -> None:
+    message = f"POST {path} is not served by the local SageMaker."
+    assert answered(path) == (404, "UnknownOperationException", message)

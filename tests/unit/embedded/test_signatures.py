@@ -1,4 +1,4 @@
-"""A request is let in when its sender signed all of it, with the right secret, just now."""
+"""A request is accepted if its sender signed all of it, with the right secret, just now."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,7 +28,7 @@ def secret_of(access_key: str, token: str) -> str:
 
 
 def received(signed: AWSRequest) -> Received:
-    """The request as it goes over the wire."""
+    """The request as sent over the wire."""
     wire: Any = signed.prepare()
     url = urlsplit(wire.url)
     headers = {"host": HOST, **{name.lower(): _text(value) for name, value in wire.headers.items()}}
@@ -78,7 +78,7 @@ EVERY_KIND = [call, put_object, presigned_object, presigned_call]
 
 
 def code_of(request: Received, now: datetime = NOW) -> str:
-    """Empty for a request that is let in."""
+    """The error code; empty for an accepted request."""
     try:
         verify(request, secret_of, now)
     except Refused as refused:
@@ -91,12 +91,12 @@ def with_header(request: Received, name: str, value: str) -> Received:
 
 
 @pytest.mark.parametrize("make", EVERY_KIND)
-def test_what_the_sdk_signs_is_let_in(make: Callable[[], Received]) -> None:
+def test_requests_that_the_sdk_signs_are_accepted(make: Callable[[], Received]) -> None:
     assert is_signed(make())
     assert code_of(make()) == ""
 
 
-def test_a_session_is_let_in_with_its_token_which_is_signed() -> None:
+def test_a_session_is_accepted_with_its_signed_token() -> None:
     session = Credentials("ASIASESSION", "of a session", "a token")
     request = signed_by(SigV4Auth, credentials=session)
     assert code_of(request) == ""
@@ -116,7 +116,7 @@ def test_a_session_is_let_in_with_its_token_which_is_signed() -> None:
         lambda request: with_header(request, "x-amz-copy-source", "/other/object"),
     ],
 )
-def test_whatever_is_changed_afterwards_is_refused(
+def test_a_request_changed_after_signing_is_refused(
     make: Callable[[], Received], change: Callable[[Received], Received]
 ) -> None:
     assert code_of(change(make())) == "SignatureDoesNotMatch"
@@ -125,7 +125,7 @@ def test_whatever_is_changed_afterwards_is_refused(
 def test_another_body_is_refused() -> None:
     assert code_of(replace(call(), body=b"{}")) == "SignatureDoesNotMatch"
     assert code_of(replace(put_object(), body=b"b,a")) == "XAmzContentSHA256Mismatch"
-    # Only S3 takes a body that is not hashed.
+    # Only S3 accepts a body that is not hashed.
     unhashed = call(X_Amz_Content_SHA256="UNSIGNED-PAYLOAD")
     assert code_of(unhashed) == "XAmzContentSHA256Mismatch"
 
@@ -138,11 +138,11 @@ def test_another_secret_is_refused() -> None:
     ("minutes", "code"),
     [(-16, "RequestTimeTooSkewed"), (-14, ""), (14, ""), (16, "RequestTimeTooSkewed")],
 )
-def test_a_signature_is_good_for_a_quarter_of_an_hour(minutes: int, code: str) -> None:
+def test_a_signature_is_valid_for_a_quarter_of_an_hour(minutes: int, code: str) -> None:
     assert code_of(call(), NOW + timedelta(minutes=minutes)) == code
 
 
-def test_a_presigned_url_is_good_for_as_long_as_it_says_and_seven_days_at_most() -> None:
+def test_a_presigned_url_is_valid_until_it_expires_and_seven_days_at_most() -> None:
     assert code_of(presigned_object(), NOW + timedelta(seconds=3599)) == ""
     assert code_of(presigned_object(), NOW + timedelta(seconds=3600)) == "RequestExpired"
 
@@ -152,13 +152,13 @@ def test_a_presigned_url_is_good_for_as_long_as_it_says_and_seven_days_at_most()
     assert code_of(signed_by(eight_days, "GET", service="s3")) == "RequestExpired"
 
 
-def test_the_date_of_the_credential_is_that_of_the_request() -> None:
+def test_the_date_of_the_credential_must_be_that_of_the_request() -> None:
     request = call()
     authorization = request.header("authorization").replace("/20261121/", "/20261120/")
     assert code_of(with_header(request, "authorization", authorization)) == "CredentialDateMismatch"
 
 
-def test_nothing_is_signed_twice() -> None:
+def test_a_request_signed_twice_is_refused() -> None:
     presigned = presigned_call()
     both = with_header(presigned, "authorization", call().header("authorization"))
     twice = replace(presigned, query=f"{presigned.query}&X-Amz-Credential=other")
@@ -177,7 +177,7 @@ def test_nothing_is_signed_twice() -> None:
         ),
     ],
 )
-def test_what_cannot_be_verified_is_refused(authorization: str, code: str) -> None:
+def test_a_signature_that_cannot_be_verified_is_refused(authorization: str, code: str) -> None:
     assert code_of(with_header(call(), "authorization", authorization)) == code
 
 
@@ -192,7 +192,7 @@ def test_the_old_signature_of_s3_is_refused() -> None:
     )
 
 
-def test_made_up_credentials_count_as_such_and_none_as_none() -> None:
+def test_invented_and_missing_credentials_are_distinguished() -> None:
     assert is_signed(Received("GET", "/", "X-Amz-Credential=test", (), b""))
     assert not is_signed(Received("POST", "/", "", (("content-type", "text/plain"),), b"Action=ListTopics"))
 
@@ -237,7 +237,7 @@ def chunked(body: bytes) -> str:
     return ""
 
 
-def test_a_body_that_is_signed_chunk_by_chunk_is_let_in_whole_and_unchanged_only() -> None:
+def test_a_body_signed_chunk_by_chunk_is_accepted_only_whole_and_unchanged() -> None:
     body = CHUNKED.body
     assert chunked(body) == ""
     last = body.rindex(b"0;chunk")

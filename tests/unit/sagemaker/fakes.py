@@ -27,7 +27,7 @@ XGBOOST = f"683313688378.dkr.ecr.{REGION}.amazonaws.com/sagemaker-xgboost:3.2-0"
 
 
 class FakeS3:
-    """Objects by bucket and key; lists two keys a page, so that paging is always met."""
+    """Objects by bucket and key; lists two keys per page, so that paging is always exercised."""
 
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str], bytes] = {}
@@ -106,7 +106,7 @@ class FakeEvents:
 
 
 class FakeAws:
-    """In place of `Clients`: the same services whatever the role."""
+    """Replaces `Clients`: the same services for every role."""
 
     def __init__(self) -> None:
         self.s3, self.logs, self.events = FakeS3(), FakeLogs(), FakeEvents()
@@ -122,7 +122,7 @@ class FakeAws:
 
 @dataclass
 class Running:
-    """What a fake program sees of its process."""
+    """A fake program's view of its process."""
 
     command: Command
     print: Callable[[str], None]
@@ -136,7 +136,7 @@ class Running:
 
     @property
     def root(self) -> Path:
-        """Where this machine has what the job sees as /opt/ml."""
+        """This machine's folder for the job's /opt/ml."""
         assert self.command.folder is not None
         return self.command.folder / "ml"
 
@@ -171,7 +171,7 @@ class FakeProcess:
 
 
 class FakeWorkers:
-    """In place of `WarmWorkers`: a program is a function, its exit code what it returns.
+    """Replaces `WarmWorkers`: a program is a function, and its return value is the exit code.
 
     TimeoutError stands for the time limit, MemoryError for the memory limit.
     """

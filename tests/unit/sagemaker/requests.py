@@ -1,4 +1,4 @@
-"""Requests that are in order; tests change one thing in them."""
+"""Valid requests; tests change one thing in them."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def test_items_arrive_in_order_and_in_batches() -> None:
     assert seen == [[0], [1, 2, 3], [4, 5]]
 
 
-def test_a_batch_that_cannot_be_delivered_does_not_hold_up_the_next() -> None:
+def test_an_undeliverable_batch_does_not_delay_the_next() -> None:
     seen: list[int] = []
     failed = threading.Event()
 
@@ -54,7 +54,7 @@ def logs(aws: FakeAws) -> Logs:
     return Logs(aws)  # type: ignore[arg-type]
 
 
-def test_a_group_and_a_stream_may_be_there_already(aws: FakeAws, logs: Logs) -> None:
+def test_a_group_and_a_stream_may_already_exist(aws: FakeAws, logs: Logs) -> None:
     aws.logs.create_log_stream(STREAM.group, "other")
     logs.write(STREAM, "line")
     logs.close()
@@ -71,7 +71,7 @@ def test_long_lines_are_split_and_empty_ones_kept(aws: FakeAws, logs: Logs) -> N
     assert [len(line) for line in lines] == [50_000, 50_000, 20_000, 1]
 
 
-def test_no_call_carries_more_than_cloudwatch_takes(
+def test_no_call_carries_more_than_cloudwatch_accepts(
     aws: FakeAws, logs: Logs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []

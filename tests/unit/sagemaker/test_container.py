@@ -13,7 +13,7 @@ def container(tmp_path: Path) -> Container:
     return Container(tmp_path / "job")
 
 
-def test_what_a_job_says_of_its_own_folder_is_said_as_in_a_container(container: Container) -> None:
+def test_a_jobs_message_names_its_folder_as_in_a_container(container: Container) -> None:
     assert container.there(f"no file {container.root}/model/x") == "no file /opt/ml/model/x"
 
 
@@ -38,7 +38,7 @@ def test_an_artifact_is_unpacked_into_the_model_folder(container: Container, tmp
     assert (container.root / "model/xgboost-model").read_bytes() == b"trees"
 
 
-def test_a_model_that_is_no_archive_fails_the_job(container: Container) -> None:
+def test_a_model_that_is_not_an_archive_fails_the_job(container: Container) -> None:
     with pytest.raises(JobFailed, match="ClientError: Failed to extract model data archive"):
         container.unpack_model(b"not an archive")
 
@@ -58,7 +58,7 @@ def test_a_message_is_its_first_kilobyte(container: Container) -> None:
     assert container.message("output/message") == "é" * 512
 
 
-def test_the_folder_is_removed_even_with_what_a_job_closed(container: Container) -> None:
+def test_the_folder_is_removed_even_with_folders_that_a_job_locked(container: Container) -> None:
     locked = container.root / "model/locked"
     locked.mkdir(parents=True)
     (locked / "file").touch()

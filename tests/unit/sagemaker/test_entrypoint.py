@@ -1,4 +1,4 @@
-"""Training jobs that run a program of their own, with metrics, checkpoints and more output than a model."""
+"""Training jobs that run a custom program, with metrics, checkpoints and further outputs."""
 
 import io
 import tarfile
@@ -57,7 +57,7 @@ def test_an_entrypoint_that_fails_fails_the_job(sagemaker: SageMaker, workers: F
     assert "ModelArtifacts" not in described
 
 
-def test_what_a_program_leaves_besides_its_model_is_uploaded_too(
+def test_files_that_a_program_leaves_besides_its_model_are_uploaded_too(
     sagemaker: SageMaker, workers: FakeWorkers, aws: FakeAws
 ) -> None:
     def program(running: Running) -> int:
@@ -109,7 +109,7 @@ def test_checkpoints_are_restored_and_kept(sagemaker: SageMaker, workers: FakeWo
     assert aws.s3.get("s3://bucket/checkpoints/epoch-2") == b"two"
 
 
-def test_a_spot_instance_that_is_taken_away_leaves_its_checkpoints_to_the_next(
+def test_a_reclaimed_spot_instance_leaves_its_checkpoints_to_the_next(
     sagemaker: SageMaker, workers: FakeWorkers
 ) -> None:
     begun = threading.Semaphore(0)
@@ -182,7 +182,7 @@ def test_checkpoints_and_continuous_outputs_are_uploaded_while_the_job_runs(
         ),
     ],
 )
-def test_what_would_have_no_effect_is_refused(sagemaker: SageMaker, request_: Json, message: str) -> None:
+def test_a_member_without_effect_is_refused(sagemaker: SageMaker, request_: Json, message: str) -> None:
     with pytest.raises(ServiceError) as refused:
         sagemaker.call("CreateTrainingJob", request_)
 

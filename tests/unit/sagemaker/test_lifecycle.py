@@ -1,4 +1,4 @@
-"""Jobs from Create to their end, with programs that are functions."""
+"""Jobs from Create to their end, with functions as programs."""
 
 import itertools
 import json
@@ -105,7 +105,7 @@ def test_an_isolated_job_has_neither_a_network_nor_credentials(
         assert "AWS_ACCESS_KEY_ID" not in running.command.env
 
 
-def test_describe_shows_the_request_and_what_was_left_out_of_it(sagemaker: SageMaker) -> None:
+def test_describe_shows_the_request_and_its_defaults(sagemaker: SageMaker) -> None:
     described = process(sagemaker, changed(PROCESSING, "StoppingCondition", None))
 
     assert described["ProcessingJobArn"] == f"{ARN}:processing-job/prepare"
@@ -114,7 +114,7 @@ def test_describe_shows_the_request_and_what_was_left_out_of_it(sagemaker: SageM
     assert described["ProcessingInputs"][0]["S3Input"]["S3DataDistributionType"] == "FullyReplicated"
 
 
-def test_a_failed_processing_job_says_what_its_program_left_as_its_message(
+def test_a_failed_processing_job_has_its_programs_exit_message(
     sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers
 ) -> None:
     def program(running: Running) -> int:
@@ -129,10 +129,10 @@ def test_a_failed_processing_job_says_what_its_program_left_as_its_message(
     assert described["ProcessingJobStatus"] == "Failed"
     assert described["FailureReason"] == "AlgorithmError: bad line in /opt/ml/processing/input, exit code: 1"
     assert described["ExitMessage"] == "bad line in /opt/ml/processing/input"
-    # No documented event has it, so Step Functions is not told of it either.
-    told = sagemaker.wait_for_event("processing", described["ProcessingJobName"])
-    assert (told["ProcessingJobStatus"], told["FailureReason"]) == ("Failed", described["FailureReason"])
-    assert "ExitMessage" not in told
+    # No documented event has it, so Step Functions does not get it either.
+    event = sagemaker.wait_for_event("processing", described["ProcessingJobName"])
+    assert (event["ProcessingJobStatus"], event["FailureReason"]) == ("Failed", described["FailureReason"])
+    assert "ExitMessage" not in event
     assert "prepared/half.csv" not in aws.s3.keys
 
 
@@ -144,7 +144,7 @@ def test_a_failed_processing_job_says_what_its_program_left_as_its_message(
         (["first", *["x" * 300] * 9, "the last"], f"xxx\n{'x' * 300}\n{'x' * 300}\nthe last, exit code: 1"),
     ],
 )
-def test_a_processing_job_that_left_no_message_failed_with_the_last_lines_of_its_log(
+def test_a_failed_processing_job_without_an_exit_message_has_the_last_lines_of_its_log(
     sagemaker: SageMaker, workers: FakeWorkers, lines: list[str], reason: str
 ) -> None:
     def program(running: Running) -> int:
@@ -161,7 +161,7 @@ def test_a_processing_job_that_left_no_message_failed_with_the_last_lines_of_its
     assert "ExitMessage" not in described
 
 
-def test_what_is_uploaded_continuously_is_there_after_a_failure_too(
+def test_continuous_outputs_survive_a_failure(
     sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers
 ) -> None:
     def program(running: Running) -> int:
@@ -177,7 +177,7 @@ def test_what_is_uploaded_continuously_is_there_after_a_failure_too(
     assert aws.s3.get("s3://bucket/prepared/half.csv") == b"a"
 
 
-def test_a_job_whose_input_is_not_there_fails_before_it_runs(
+def test_a_job_whose_input_is_missing_fails_before_it_runs(
     sagemaker: SageMaker, workers: FakeWorkers
 ) -> None:
     described = process(
@@ -190,7 +190,7 @@ def test_a_job_whose_input_is_not_there_fails_before_it_runs(
     assert workers.processes == []
 
 
-def test_a_job_that_takes_too_much_memory_fails(sagemaker: SageMaker, workers: FakeWorkers) -> None:
+def test_a_job_that_uses_too_much_memory_fails(sagemaker: SageMaker, workers: FakeWorkers) -> None:
     def program(running: Running) -> int:
         raise MemoryError
 
@@ -201,7 +201,9 @@ def test_a_job_that_takes_too_much_memory_fails(sagemaker: SageMaker, workers: F
     )
 
 
-def test_a_processing_job_whose_time_is_up_is_stopped(sagemaker: SageMaker, workers: FakeWorkers) -> None:
+def test_a_processing_job_that_exceeds_its_time_limit_is_stopped(
+    sagemaker: SageMaker, workers: FakeWorkers
+) -> None:
     def program(running: Running) -> int:
         raise TimeoutError
 
@@ -210,7 +212,7 @@ def test_a_processing_job_whose_time_is_up_is_stopped(sagemaker: SageMaker, work
     assert process(sagemaker)["ProcessingJobStatus"] == "Stopped"
 
 
-def test_a_mistake_in_the_server_ends_the_job_and_is_said(
+def test_a_bug_in_the_server_ends_the_job_and_is_reported(
     sagemaker: SageMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("local.sagemaker.processing.find_image", lambda *_: 1 / 0)
@@ -218,7 +220,7 @@ def test_a_mistake_in_the_server_ends_the_job_and_is_said(
     assert process(sagemaker)["FailureReason"] == "InternalServerError: ZeroDivisionError: division by zero"
 
 
-def test_a_mistake_at_the_very_end_ends_the_job_too(
+def test_a_bug_at_the_very_end_ends_the_job_too(
     sagemaker: SageMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("local.sagemaker.container.Container.message", lambda *_: 1 / 0)
@@ -234,7 +236,7 @@ def test_a_job_leaves_no_files_behind(sagemaker: SageMaker, tmp_path: Path) -> N
     assert list((tmp_path / "jobs").iterdir()) == []
 
 
-def test_what_a_job_prints_is_in_the_log_stream_of_its_name(
+def test_the_output_of_a_job_is_in_the_log_stream_of_its_name(
     sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers
 ) -> None:
     def program(running: Running) -> int:
@@ -329,7 +331,7 @@ def test_a_training_job_passes_through_its_secondary_statuses(
     assert "EndTime" not in transitions[-1]
 
 
-def test_a_failed_training_job_says_what_the_algorithm_left_as_its_failure(
+def test_a_failed_training_job_has_the_algorithms_failure_message(
     sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers
 ) -> None:
     def program(running: Running) -> int:
@@ -345,7 +347,7 @@ def test_a_failed_training_job_says_what_the_algorithm_left_as_its_failure(
     assert "ModelArtifacts" not in described
 
 
-def test_a_training_job_whose_time_is_up_keeps_what_it_has(
+def test_a_training_job_that_exceeds_its_time_limit_keeps_its_model(
     sagemaker: SageMaker, workers: FakeWorkers
 ) -> None:
     def program(running: Running) -> int:
@@ -469,7 +471,7 @@ def test_a_processing_job_that_is_stopped_says_so_in_its_events(
         ),
     ],
 )
-def test_a_job_that_is_there_or_not_is_refused_as_aws_does_it(
+def test_a_duplicate_or_missing_job_is_refused_in_the_words_of_aws(
     action: str, request_: Json, code: str, message: str, sagemaker: SageMaker
 ) -> None:
     process(sagemaker)
@@ -481,7 +483,7 @@ def test_a_job_that_is_there_or_not_is_refused_as_aws_does_it(
     assert (refused.value.code, refused.value.message) == (code, message)
 
 
-def test_a_job_that_runs_cannot_be_deleted_and_one_that_ended_frees_its_name(
+def test_a_running_job_cannot_be_deleted_and_an_ended_one_frees_its_name(
     sagemaker: SageMaker, workers: FakeWorkers
 ) -> None:
     started = threading.Event()
@@ -507,7 +509,7 @@ def test_waiting_longer_than_wanted_ends_with_a_timeout(sagemaker: SageMaker, wo
         sagemaker.wait("processing", "prepare", timeout=0.01)
 
 
-def test_closing_stops_what_runs_and_refuses_what_comes(sagemaker: SageMaker, workers: FakeWorkers) -> None:
+def test_closing_stops_running_jobs_and_refuses_new_ones(sagemaker: SageMaker, workers: FakeWorkers) -> None:
     started = threading.Event()
     workers.program = waiting(started)
     sagemaker.call("CreateProcessingJob", PROCESSING)
@@ -557,7 +559,7 @@ def test_a_quota_that_does_not_suffice_is_refused_in_the_words_of_aws(
     assert refused.value.message == LIMIT.format(usage=usage, limit=delta - 1, used=0, delta=delta)
 
 
-def test_a_quota_counts_what_runs_and_not_what_has_ended(
+def test_a_quota_counts_running_jobs_and_not_ended_ones(
     make_sagemaker: MakeSageMaker, workers: FakeWorkers
 ) -> None:
     sagemaker = make_sagemaker(**{"ml.m5.large for training job usage": 1})

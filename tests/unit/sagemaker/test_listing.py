@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every look at the clock is a second later than the one before."""
+    """Every reading of the clock is a second later than the previous one."""
     seconds = itertools.count(1000)
     monkeypatch.setattr("local.sagemaker.store.time", SimpleNamespace(time=lambda: float(next(seconds))))
 
@@ -50,7 +50,9 @@ def test_pages_follow_each_other_to_the_end(sagemaker: SageMaker, models: Models
     assert token == {"NextToken": None}
 
 
-def test_a_page_goes_on_where_it_was_although_items_come_and_go(sagemaker: SageMaker, models: Models) -> None:
+def test_pages_continue_where_they_were_although_items_come_and_go(
+    sagemaker: SageMaker, models: Models
+) -> None:
     first = sagemaker.call("ListModels", {"SortBy": "Name", "SortOrder": "Ascending"})
     sagemaker.call("DeleteModel", {"ModelName": "model-03"})
     sagemaker.call("CreateModel", MODEL | {"ModelName": "model-000"})
@@ -60,7 +62,7 @@ def test_a_page_goes_on_where_it_was_although_items_come_and_go(sagemaker: SageM
     ]
 
 
-def test_a_token_of_nobody_is_refused(models: Models) -> None:
+def test_an_unknown_token_is_refused(models: Models) -> None:
     with pytest.raises(ServiceError, match=r"Invalid pagination token"):
         models(NextToken="bm90aGluZw==")  # checkov:skip=CKV_SECRET_6: says "nothing"
 
@@ -83,7 +85,7 @@ def test_a_list_is_filtered_and_sorted_as_asked(request_: Json, names: list[str]
     ("filters", "sizes"),
     [({"NameContains": "model-0"}, [0, 5, 5]), ({"CreationTimeBefore": 1002.0}, [0, 0, 2])],
 )
-def test_a_page_is_filtered_after_it_was_taken(
+def test_a_page_is_filtered_after_it_is_taken(
     sagemaker: SageMaker, models: Models, filters: Json, sizes: list[int]
 ) -> None:
     found: list[int] = []

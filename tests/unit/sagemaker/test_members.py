@@ -29,7 +29,7 @@ def actions(sagemaker: SageMaker) -> list[str]:
 
 
 def undecided(shape: Any, known: Mark | Only | Members, path: str) -> Iterator[str]:
-    """Members of botocore's model that the table leaves open, below a structure that it does not refuse."""
+    """Members of botocore's model that the table does not cover, below a structure that it does not refuse."""
     while shape.type_name == "list":
         shape = shape.member
     if shape.type_name != "structure" or known in (REFUSED, SHOWN):
@@ -56,7 +56,7 @@ def invented(shape: Any, known: Mark | Only | Members, path: str) -> Iterator[st
                 yield from invented(shape.members[name], below, f"{path}.{name}")
 
 
-def test_every_member_of_every_action_is_decided_upon(actions: list[str]) -> None:
+def test_every_member_of_every_action_is_considered(actions: list[str]) -> None:
     open_questions = [
         path for action in actions for path in undecided(input_of(action), members_of(action), action)
     ]
@@ -64,7 +64,7 @@ def test_every_member_of_every_action_is_decided_upon(actions: list[str]) -> Non
     assert open_questions == []
 
 
-def test_the_tables_name_only_members_that_there_are(actions: list[str]) -> None:
+def test_the_tables_name_only_existing_members(actions: list[str]) -> None:
     changes = [action for action in actions if members_of(action) is not members_of("ListTags")]
 
     assert len(changes) == 8
@@ -195,7 +195,7 @@ def test_the_tables_name_only_members_that_there_are(actions: list[str]) -> None
         ("ListTrainingJobs", {"WarmPoolStatusEquals": "InUse"}, "WarmPoolStatusEquals is"),
     ],
 )
-def test_what_would_have_no_effect_is_refused_by_its_name(
+def test_a_member_without_effect_is_refused_by_its_name(
     sagemaker: SageMaker, action: str, request_: dict[str, Any], what: str
 ) -> None:
     with pytest.raises(ServiceError) as refused:
@@ -215,7 +215,7 @@ def test_a_member_of_a_newer_botocore_is_refused(
         sagemaker.call("CreateModel", MODEL | {"Warp": "9"})
 
 
-def test_what_is_done_here_anyway_may_be_said(sagemaker: SageMaker) -> None:
+def test_a_value_that_matches_the_behaviour_here_is_accepted(sagemaker: SageMaker) -> None:
     usual = {"Mode": "SingleModel", "ImageConfig": {"RepositoryAccessMode": "Platform"}}
     request = MODEL | {"PrimaryContainer": MODEL["PrimaryContainer"] | usual}
 

@@ -46,7 +46,7 @@ def test_splitting_a_line_loses_nothing(line: str) -> None:
     assert ",".join(split_fields(line)) == line
 
 
-def test_lines_may_end_in_any_way_and_empty_ones_are_no_records() -> None:
+def test_lines_may_have_any_line_end_and_empty_ones_are_no_records() -> None:
     assert split_lines(b"a\r\nb\n\nc") == [b"a", b"b", b"c"]
 
 

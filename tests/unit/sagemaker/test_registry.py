@@ -25,7 +25,7 @@ def describe(sagemaker: SageMaker, arn: str = ARN) -> dict[str, Any]:
 
 
 def details(sagemaker: SageMaker, aws: FakeAws) -> list[dict[str, Any]]:
-    """The events of model packages; closing sends what is still on its way."""
+    """The events of model packages; closing sends the pending ones."""
     sagemaker.close()
     kind = "SageMaker Model Package State Change"
     return [json.loads(entry["Detail"]) for entry in aws.events.entries if entry["DetailType"] == kind]
@@ -54,13 +54,13 @@ def test_an_image_has_the_same_digest_in_every_package(sagemaker: SageMaker, pac
     assert digests[0] == digests[1] != digests[2]
 
 
-def test_a_version_is_never_given_twice(sagemaker: SageMaker, package: str) -> None:
+def test_a_version_number_is_never_reused(sagemaker: SageMaker, package: str) -> None:
     sagemaker.call("DeleteModelPackage", {"ModelPackageName": package})
 
     assert sagemaker.call("CreateModelPackage", PACKAGE)["ModelPackageArn"].endswith("/group/2")
 
 
-def test_a_request_that_is_sent_again_makes_no_second_package(sagemaker: SageMaker, package: str) -> None:
+def test_a_repeated_request_creates_no_second_package(sagemaker: SageMaker, package: str) -> None:
     tokens = ("first", "second", "first")
     arns = [
         sagemaker.call("CreateModelPackage", PACKAGE | {"ClientToken": token})["ModelPackageArn"]
@@ -81,7 +81,9 @@ def test_any_approval_status_may_follow_any_other(
     assert describe(sagemaker)["ModelApprovalStatus"] == after
 
 
-def test_an_update_tells_which_fields_changed(sagemaker: SageMaker, package: str, aws: FakeAws) -> None:
+def test_the_event_of_an_update_names_the_changed_fields(
+    sagemaker: SageMaker, package: str, aws: FakeAws
+) -> None:
     update = {"ModelPackageArn": ARN, "ModelApprovalStatus": "Approved", "ApprovalDescription": "well done"}
     sagemaker.call("UpdateModelPackage", update)
 
@@ -94,7 +96,7 @@ def test_an_update_tells_which_fields_changed(sagemaker: SageMaker, package: str
     assert updated["CreationTime"].endswith("Z")
 
 
-def test_an_update_that_changes_nothing_tells_nothing(
+def test_an_update_that_changes_nothing_sends_no_event(
     sagemaker: SageMaker, package: str, aws: FakeAws
 ) -> None:
     sagemaker.call(
@@ -158,7 +160,7 @@ def test_a_batch_of_packages_is_described_with_an_error_for_each_that_is_missing
     }
 
 
-def test_a_model_is_made_only_from_an_approved_package(sagemaker: SageMaker, package: str) -> None:
+def test_a_model_is_created_only_from_an_approved_package(sagemaker: SageMaker, package: str) -> None:
     model = changed(MODEL, "PrimaryContainer", {"ModelPackageName": ARN})
     with pytest.raises(ServiceError, match="its approval status is PendingManualApproval"):
         sagemaker.call("CreateModel", model)
@@ -184,7 +186,7 @@ def test_a_model_is_made_only_from_an_approved_package(sagemaker: SageMaker, pac
         ),
     ],
 )
-def test_what_is_there_or_not_is_said_as_aws_says_it(
+def test_existing_and_missing_resources_are_reported_in_the_words_of_aws(
     action: str, request_: dict[str, Any], message: str, sagemaker: SageMaker, package: str
 ) -> None:
     with pytest.raises(ServiceError) as refused:
@@ -213,6 +215,6 @@ def test_tags_are_added_changed_listed_and_removed(sagemaker: SageMaker) -> None
     }
 
 
-def test_what_does_not_exist_has_no_tags(sagemaker: SageMaker) -> None:
+def test_a_missing_resource_has_no_tags(sagemaker: SageMaker) -> None:
     with pytest.raises(ServiceError, match="Could not find resource"):
         sagemaker.call("ListTags", {"ResourceArn": ARN})

@@ -1,4 +1,4 @@
-"""Refusals of requests whose shape is right."""
+"""Refusals of validly shaped requests."""
 
 from typing import Any
 
@@ -185,7 +185,7 @@ THREE = {"IntegerParameterRanges": [{"Name": "max_depth", "MinValue": "3", "MaxV
         ),
     ],
 )
-def test_what_sagemaker_would_refuse_and_what_is_not_served_is_said_at_once(
+def test_requests_that_sagemaker_refuses_or_this_one_lacks_are_refused_at_once(
     request_: dict[str, Any], message: str, sagemaker: SageMaker
 ) -> None:
     with pytest.raises(ServiceError) as refused:
@@ -212,7 +212,7 @@ def action_of(request: dict[str, Any]) -> str:
         ("CreateWonders", "CreateWonders is no action of SageMaker."),
     ],
 )
-def test_an_action_that_is_not_served_says_so(action: str, message: str, sagemaker: SageMaker) -> None:
+def test_an_unsupported_action_is_reported_as_such(action: str, message: str, sagemaker: SageMaker) -> None:
     with pytest.raises(ServiceError) as refused:
         sagemaker.call(action, {})
 

@@ -1,4 +1,4 @@
-"""Training on spot instances that are taken away, as AWS describes the lifecycle of managed spot training.
+"""Training on spot instances that are reclaimed, as AWS describes the lifecycle of managed spot training.
 
 https://docs.aws.amazon.com/sagemaker/latest/dg/model-managed-spot-training-status.html
 """
@@ -25,7 +25,7 @@ def data(aws: FakeAws) -> None:
 
 
 class Program:
-    """Leaves half a model and waits to be ended, so many times; then it leaves a whole one."""
+    """Leaves half a model and waits to be killed, a given number of times; then it leaves a whole one."""
 
     def __init__(self, interruptions: int) -> None:
         self.begun = threading.Semaphore(0)
@@ -60,7 +60,7 @@ def ended(sagemaker: SageMaker) -> tuple[str, list[str], dict[str, Any]]:
     return described["TrainingJobStatus"], transitions, described
 
 
-def test_a_job_whose_instance_is_reclaimed_begins_anew(
+def test_a_job_whose_instance_is_reclaimed_restarts(
     sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers
 ) -> None:
     program = start(sagemaker, workers, 600, interruptions=2)
@@ -91,7 +91,7 @@ def test_without_another_instance_in_time_the_job_is_stopped(
     assert "FailureReason" not in described
 
 
-def test_what_is_left_of_the_waiting_time_limits_the_next_attempt(
+def test_the_remaining_waiting_time_limits_the_next_attempt(
     sagemaker: SageMaker, workers: FakeWorkers
 ) -> None:
     program = start(sagemaker, workers, wait_seconds=600, interruptions=2)

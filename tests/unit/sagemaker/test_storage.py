@@ -39,7 +39,9 @@ def manifest(uri: str) -> Json:
         ("a/b.csv", "", "a/b.csv"),
     ],
 )
-def test_an_object_lies_where_its_key_goes_on_after_the_prefix(key: str, prefix: str, relative: str) -> None:
+def test_the_path_of_an_object_is_the_rest_of_its_key_after_the_prefix(
+    key: str, prefix: str, relative: str
+) -> None:
     assert relative_key(key, prefix) == relative
 
 
@@ -148,7 +150,7 @@ def test_a_name_is_appended_to_the_prefix_as_it_is(s3: FakeS3, storage: Storage)
         (b'[{"prefix": "s3://bucket/"}, "a", {"prefix": "s3://b/"}]', "after the prefix it must have"),
     ],
 )
-def test_what_is_no_manifest_fails_the_job(
+def test_an_invalid_manifest_fails_the_job(
     content: bytes, reason: str, s3: FakeS3, storage: Storage, tmp_path: Path
 ) -> None:
     s3.put("s3://bucket/m", content)
@@ -166,9 +168,7 @@ def test_a_manifest_is_one_object_and_no_prefix(s3: FakeS3, storage: Storage, tm
         storage.download(manifest("s3://bucket/in"), tmp_path)
 
 
-def test_an_object_that_a_manifest_names_and_that_is_not_there_fails_the_job(
-    s3: FakeS3, storage: Storage, tmp_path: Path
-) -> None:
+def test_a_missing_object_in_a_manifest_fails_the_job(s3: FakeS3, storage: Storage, tmp_path: Path) -> None:
     s3.put("s3://bucket/m", b'[{"prefix": "s3://bucket/"}, "a.csv"]')
     s3.put("s3://bucket/a.csv.more", b"x")
 
@@ -184,7 +184,7 @@ def test_a_name_that_leaves_the_folder_is_not_written(s3: FakeS3, storage: Stora
         storage.download(manifest("s3://bucket/m"), tmp_path / "folder")
 
 
-def test_what_is_kept_is_read_once_for_each_version(s3: FakeS3, storage: Storage, tmp_path: Path) -> None:
+def test_a_kept_object_is_read_once_per_version(s3: FakeS3, storage: Storage, tmp_path: Path) -> None:
     kept = Kept(tmp_path / "kept")
     s3.put("s3://bucket/in/a", b"first")
     storage.download(prefix("s3://bucket/in/"), tmp_path / "one", kept)

@@ -83,7 +83,7 @@ def test_the_log_begins_with_the_settings(sagemaker: SageMaker, aws: FakeAws, wo
     )
 
 
-def test_outputs_of_a_manifest_lie_beside_the_names_in_it(
+def test_outputs_of_a_manifest_are_stored_under_the_names_in_it(
     sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers
 ) -> None:
     workers.program = serve(sums)
@@ -120,7 +120,7 @@ def test_the_model_gets_its_environment_and_the_content_types(
     assert running.args[-3:] == ("text/csv", "text/csv", "connected")
 
 
-def test_a_models_own_environment_wins_over_the_images_and_its_isolation_is_told(
+def test_a_models_own_environment_overrides_the_images_and_its_isolation_is_described(
     sagemaker: SageMaker, workers: FakeWorkers
 ) -> None:
     workers.program = serve(sums)
@@ -145,7 +145,9 @@ def test_an_isolated_model_has_neither_a_network_nor_credentials(
     assert "AWS_ACCESS_KEY_ID" not in running.command.env
 
 
-def test_one_record_a_request_if_wanted(sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers) -> None:
+def test_each_request_has_one_record_if_requested(
+    sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers
+) -> None:
     bodies: list[bytes] = []
     workers.program = serve(lambda body: bodies.append(body) or sums(body))  # type: ignore[func-returns-value]
     transform(sagemaker, TRANSFORM | {"BatchStrategy": "SingleRecord"})
@@ -240,8 +242,8 @@ def test_a_model_that_refuses_fails_the_job_with_the_reason_that_it_gave(
 
     assert described["FailureReason"] == reason
     logs = aws.logs.lines.items()
-    told = [line for (_, name), lines in logs if name.endswith("/data-log") for line in lines]
-    assert told == [f"[sagemaker logs]: bucket/batch/deep/b.csv: {line}" for line in data_log]
+    logged = [line for (_, name), lines in logs if name.endswith("/data-log") for line in lines]
+    assert logged == [f"[sagemaker logs]: bucket/batch/deep/b.csv: {line}" for line in data_log]
 
 
 def test_compressed_objects_are_opened(sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers) -> None:

@@ -20,7 +20,7 @@ NAME = {"HyperParameterTuningJobName": "tune"}
 
 
 class FakeSearch:
-    """Suggests alpha 1, 2, 3, ... and remembers what it was told."""
+    """Suggests alpha 1, 2, 3, ... and records the results it receives."""
 
     def __init__(self) -> None:
         self.numbers = itertools.count(1)
@@ -114,11 +114,11 @@ def test_trials_are_training_jobs_of_the_tuning_job(
     workers.program = trial(lambda alpha: alpha)
     tuned = tune(sagemaker, TUNING | {"Tags": [{"Key": "team", "Value": "a"}]})
     arn = tuned["HyperParameterTuningJobArn"]
-    told = sagemaker.wait_for_event("tuning", "tune")
-    assert told["Tags"] == {"team": "a"}
-    assert told["CreationTime"] == int(tuned["CreationTime"] * 1000)
+    event = sagemaker.wait_for_event("tuning", "tune")
+    assert event["Tags"] == {"team": "a"}
+    assert event["CreationTime"] == int(tuned["CreationTime"] * 1000)
     best = tuned["BestTrainingJob"]["CreationTime"]
-    assert told["BestTrainingJob"]["CreationTime"] == int(best * 1000)
+    assert event["BestTrainingJob"]["CreationTime"] == int(best * 1000)
 
     summaries = trials(sagemaker)
     assert [each["TrainingJobName"][:9] for each in summaries] == [
@@ -216,7 +216,7 @@ def test_a_trial_that_prints_no_objective_does_not_count_as_a_success(
     assert described["ObjectiveStatusCounters"]["Failed"] == 4
 
 
-def test_a_trial_that_is_over_in_a_moment_is_not_stopped_early(
+def test_a_trial_of_a_moment_is_not_stopped_early(
     sagemaker: SageMaker, search: FakeSearch, workers: FakeWorkers
 ) -> None:
     def program(running: Running) -> int:
@@ -230,7 +230,7 @@ def test_a_trial_that_is_over_in_a_moment_is_not_stopped_early(
     assert described["TrainingJobStatusCounters"]["Completed"] == 4
 
 
-def test_a_hopeless_trial_is_stopped_early_if_wanted(
+def test_a_hopeless_trial_is_stopped_early_if_requested(
     sagemaker: SageMaker, search: FakeSearch, workers: FakeWorkers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tuning, "EARLY_STOPPING_AFTER_SECONDS", 0.0)
@@ -260,7 +260,7 @@ def test_a_trial_that_was_stopped_before_it_left_a_model_is_never_the_best(
     sagemaker: SageMaker, search: FakeSearch, workers: FakeWorkers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tuning, "EARLY_STOPPING_AFTER_SECONDS", 0.0)
-    # At its first iteration the last one is behind the others, and ahead of what they come to.
+    # At its first iteration, the last trial is behind the others, but ahead of their final values.
     curves = iter([["1.0", "9.0"], ["1.0", "9.0"], ["1.0", "9.0"], ["2.0"]])
 
     def program(running: Running) -> int:
@@ -308,7 +308,7 @@ def test_stopping_a_tuning_job_stops_its_trials(
     ]
 
 
-def test_a_tuning_job_whose_time_is_up_stops(
+def test_a_tuning_job_that_exceeds_its_time_limit_stops(
     sagemaker: SageMaker, search: FakeSearch, workers: FakeWorkers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def program(running: Running) -> int:

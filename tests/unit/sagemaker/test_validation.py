@@ -23,7 +23,7 @@ NAME_PATTERN = "[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
         ("CreateModelPackage", PACKAGE),
     ],
 )
-def test_a_request_in_order_passes_unchanged(action: str, request_: dict[str, Any]) -> None:
+def test_a_valid_request_passes_unchanged(action: str, request_: dict[str, Any]) -> None:
     assert check_request(action, request_) == request_
 
 
@@ -156,7 +156,7 @@ def test_a_request_in_order_passes_unchanged(action: str, request_: dict[str, An
         ),
     ],
 )
-def test_a_request_out_of_order_is_refused_in_the_words_of_aws(
+def test_an_invalid_request_is_refused_in_the_words_of_aws(
     action: str, request_: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ServiceError) as refused:
@@ -188,6 +188,6 @@ def test_a_timestamp_may_be_given_in_seconds_or_as_text(moment: Any) -> None:
     assert check_request("ListModels", {"CreationTimeAfter": moment}) == {"CreationTimeAfter": 1767225600.0}
 
 
-def test_a_text_that_is_no_time_is_refused() -> None:
+def test_a_text_that_is_not_a_time_is_refused() -> None:
     with pytest.raises(ServiceError, match="can not be converted to a Timestamp at 'creationTimeAfter'"):
         check_request("ListModels", {"CreationTimeAfter": "yesterday"})

@@ -1,4 +1,4 @@
-"""What attackers can reach, each attack on its own: files, names, archives, models, requests, events."""
+"""Attacks on everything an attacker can reach: files, names, archives, models, requests, events."""
 
 import sys
 from pathlib import Path

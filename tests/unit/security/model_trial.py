@@ -1,4 +1,4 @@
-"""Tries models, each in a process of its own: XGBoost ends its process at some that were tampered with.
+"""Tries models, each in a separate process: some tampered models crash XGBoost's process.
 
 A program, because a process that has computed with OpenMP cannot fork any more:
 
@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-# A job has an hour; the local one, what its request says.
+# A job has an hour; a local job has its request's time limit.
 SECONDS = 2.0
 ROW = "8,307,130,3504,12,70,1,x"
 VERDICTS = ("loaded", "refused")
@@ -27,7 +27,7 @@ ALLOWED = (*VERDICTS, "killed by signal", "ended at its time limit")
 
 
 class Trial:
-    """The program, started; a context manager."""
+    """The started program, as a context manager."""
 
     def __init__(self, model_folder: Path) -> None:
         command = [sys.executable, "-m", "tests.unit.security.model_trial", str(model_folder)]
@@ -47,7 +47,7 @@ class Trial:
         self._process.communicate(timeout=2 * SECONDS)
 
     def verdict(self, booster: Path) -> str:
-        """What became of one booster."""
+        """The outcome of one booster."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(f"{booster}\n")

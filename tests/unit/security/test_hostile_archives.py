@@ -1,4 +1,4 @@
-"""A model.tar.gz leads nowhere: not for the pipeline's own reader, and not for SageMaker's unpacking here.
+"""A model.tar.gz cannot escape its folder, neither in the pipeline's own reader nor in the local SageMaker.
 
 See tests/unit/processing/test_bundle.py for links, bombs and sparse files that the reader meets.
 """
@@ -21,12 +21,12 @@ from local.sagemaker.engines import archives
 from local.sagemaker.errors import JobFailed
 
 NAME = "xgboost-model"
-# What writes headers; not in the types.
+# Writes headers; missing in the type stubs.
 TAR: Any = tarfile
 
 
 def header(name: str, size: int, kind: bytes = tarfile.REGTYPE, target: str = "") -> bytes:
-    """A member's block, with any size: tarfile itself would write none that is negative."""
+    """A member's block with any size; tarfile itself would write no negative one."""
     member = tarfile.TarInfo(name)
     member.type, member.linkname = kind, target
     block = bytearray(member.tobuf(tarfile.GNU_FORMAT))
@@ -59,13 +59,13 @@ CLIMBING = {
     "a pipe": packed(header(NAME, 0, tarfile.FIFOTYPE)),
 }
 ENDLESS = packed(header("first", 0), header(NAME, -512))
-# tarfile gives a sparse file another size than the one that it has followed.
+# tarfile reports a size for a sparse file that differs from the one it skips.
 ENDLESS_SPARSE = packed(header("first", 0), header(NAME, -512, tarfile.GNUTYPE_SPARSE))
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Path]:
-    """A folder some levels deep; afterwards nothing may lie outside of it but a secret, as it was."""
+    """A folder some levels deep; afterwards only an unchanged secret may exist outside it."""
     (tmp_path / "secret").write_text("secret")
     deep = tmp_path / "a" / "b" / "job"
     deep.parent.mkdir(parents=True)
@@ -77,7 +77,7 @@ def place(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("attack", CLIMBING)
-def test_the_reader_takes_nothing_that_lies_or_leads_elsewhere(attack: str, place: Path) -> None:
+def test_the_reader_refuses_a_misleading_archive(attack: str, place: Path) -> None:
     place.mkdir()
     (place / "model.tar.gz").write_bytes(CLIMBING[attack])
     with pytest.raises(BadArchive):
@@ -138,7 +138,7 @@ def test_of_members_with_the_same_name_the_last_counts_as_it_does_when_tar_unpac
 
 
 def judge_archive(content: bytes) -> None:
-    """Any tar.gz is read or refused, and unpacked within its folder or refused. The fuzzer asks this, too."""
+    """Any tar.gz is read or refused, and unpacked within its folder or refused. The fuzzer checks this, too."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.tar.gz"
         path.write_bytes(content)

@@ -1,4 +1,4 @@
-"""What an upload, a model or a person can put into an event harms no Lambda: the mail goes out and is clean."""
+"""Content of an upload, a model or a person in an event harms no Lambda: the mail is sent and is clean."""
 
 import copy
 import json
@@ -58,7 +58,7 @@ def clean(text: str) -> bool:
 
 
 @given(CAUSES, st.integers(0, 200))
-def test_any_cause_is_told_in_words_even_when_it_is_cut_off(cause: str, end: int) -> None:
+def test_any_cause_is_reported_in_words_even_if_truncated(cause: str, end: int) -> None:
     for text in (cause, cause[:end]):
         assert clean(readable_cause(text))
         assert len(readable_cause(text)) <= 2000
@@ -127,10 +127,10 @@ def test_any_evaluation_and_predictions_are_shown_or_left_out(text: str) -> None
 
 
 @pytest.mark.parametrize("detail", [{}, {"status": "FAILED"}, None, "x"])
-def test_an_event_that_is_none_raises_and_so_ends_in_the_dead_letter_queue(
+def test_an_invalid_event_raises_and_ends_in_the_dead_letter_queue(
     world: World, detail: Any, context: Any
 ) -> None:
-    """Only EventBridge may call it; what it cannot read must not be lost."""
+    """Only EventBridge may call it; an event that it cannot read must not be lost."""
     with pytest.raises((KeyError, TypeError)):
         notify.handler({"detail": detail}, context)
     assert world.mails() == []

@@ -1,4 +1,4 @@
-"""A model that was tampered with is refused, or takes down the process that tried it and nothing else.
+"""A tampered model is refused, or crashes only the process that tried it.
 
 XGBoost trusts what it loads: some damaged models end its process, some let it compute for ever. So each is loaded in a
 job of its own, which has a time limit.
@@ -29,7 +29,7 @@ def model_folder(tmp_path: Path, prepared: Path, trained: Path) -> Path:
 
 
 def damaged(model: bytes, as_json: bytes) -> Iterator[bytes]:
-    """Models of which something is cut out, turned over, or made huge."""
+    """Models with a part that is removed, inverted or made huge."""
     for place in range(0, len(model), len(model) // 6):
         yield model[:place] + b"\xff" * 8 + model[place + 8 :]
         yield model[:place] + model[place + 64 :]

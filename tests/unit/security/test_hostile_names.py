@@ -1,4 +1,4 @@
-"""Names of cars and files are text: no spreadsheet, terminal, browser, mail or log does anything for them."""
+"""Names of cars and files are plain text to every spreadsheet, terminal, browser, mail and log."""
 
 import csv
 import io
@@ -42,7 +42,7 @@ TERMINAL = "\x1b]0;owned\x07\x1b[2J\x1b[31m\x9b1A\u202e\u2066\u200b\x08\x7f"
 
 
 def prepared(folder: Path, *names: str) -> list[list[str]]:
-    """The rows of batch.csv, which the predictions repeat, for cars to predict with these names."""
+    """The rows of batch.csv, which the predictions repeat, for unlabelled cars with these names."""
     folder.mkdir(exist_ok=True)
     stream = io.StringIO()
     cars = [["", 8, 307, 130, 3504, 12, 70, 1, name] for name in names]
@@ -71,7 +71,7 @@ def test_an_ordinary_name_stays_as_it_is(name: str, tmp_path: Path) -> None:
     assert prepared(tmp_path, name)[0][-1] == name
 
 
-def test_a_name_says_nothing_to_the_model(tmp_path: Path) -> None:
+def test_the_model_ignores_the_name(tmp_path: Path) -> None:
     [plain], [hostile] = prepared(tmp_path / "a", "x"), prepared(tmp_path / "b", "=1+1")
     assert plain[:-1] == hostile[:-1]
 
@@ -84,7 +84,7 @@ def test_a_car_name_is_printable_and_on_one_line(name: str) -> None:
     assert shown == " ".join(shown.split())
 
 
-def test_a_terminal_shows_what_others_wrote_and_obeys_none_of_it() -> None:
+def test_a_terminal_shows_text_from_others_and_obeys_none_of_it() -> None:
     file = io.StringIO()
     screen = Screen(
         Console(file=file, force_terminal=True, color_system=None, width=200, legacy_windows=False)
@@ -114,7 +114,7 @@ def test_a_name_of_a_hundred_thousand_letters_does_not_fill_the_terminal() -> No
     assert file.getvalue().rstrip().endswith("xxx...  17.50")
 
 
-def test_the_list_of_approvals_obeys_nothing_that_was_typed() -> None:
+def test_the_list_of_approvals_obeys_no_typed_text() -> None:
     request = dict.fromkeys(
         ["requested_at", "file", "run_id", "status", "decided_at", "reviewer", "via", "address", "comment"],
         f"x\n{TERMINAL}",
@@ -172,7 +172,7 @@ KEYS = [
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_a_refused_file_is_told_without_what_its_key_carries(
+def test_a_refused_file_is_reported_without_the_markup_in_its_key(
     key: str, world: World, log: io.StringIO, context: Any
 ) -> None:
     from handlers import check_upload, notify
@@ -182,7 +182,7 @@ def test_a_refused_file_is_told_without_what_its_key_carries(
     with pytest.raises(UploadRefused) as refused:
         check_upload.handler(sent, context)
     assert all(line.isprintable() for line in str(refused.value).split("\n"))
-    # A log line is one JSON object, whatever is in it.
+    # A log line is one JSON object, whatever its content.
     assert all(json.loads(line)["level"] == "INFO" for line in log.getvalue().splitlines())
     uploaded = json.loads(event("notify-upload-refused")["detail"]["input"])
     uploaded["detail"]["object"]["key"] = key

@@ -1,4 +1,4 @@
-"""Whatever is sent to the local SageMaker gets an answer of the service: a result or an error with a name."""
+"""Any request to the local SageMaker gets a response of the service: a result or a named error."""
 
 import asyncio
 import copy
@@ -68,7 +68,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 @st.composite
 def changed_requests(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
-    """An action, and a request that is in order but for one to four changes."""
+    """An action, and a request that is valid except for one to four changes."""
     action = draw(st.sampled_from(sorted(VALID)))
     request = copy.deepcopy(VALID[action])
     for _ in range(draw(st.integers(1, 4))):
@@ -112,21 +112,21 @@ class Local:
         self._handle: Handler = sagemaker_handler(self._sagemaker, everything)
 
     def judge(self, action: str, body: bytes) -> str:
-        """The error's name, "" for a good answer; fails for anything that SageMaker would not answer."""
+        """The error's name, "" for a success; fails for any response that SageMaker would not give."""
         sent = {"x-amz-target": f"SageMaker.{action}"}
         answered = asyncio.run(asyncio.wait_for(self._handle("POST", "/", sent, body, {}), 10))
         status, headers, answer = answered
         assert headers["Content-Type"] == "application/x-amz-json-1.1"
-        told = json.loads(answer)
+        error = json.loads(answer)
         if status == 200:
             return ""
         assert status == 400, answer
         assert re.fullmatch(
-            r"[A-Z]\w+(Exception|Failure|ResourceInUse|NotFound|Exceeded|InUse)", told["__type"]
+            r"[A-Z]\w+(Exception|Failure|ResourceInUse|NotFound|Exceeded|InUse)", error["__type"]
         )
-        assert told["message"]
-        assert "Traceback" not in told["message"]
-        return str(told["__type"])
+        assert error["message"]
+        assert "Traceback" not in error["message"]
+        return str(error["__type"])
 
     def close(self) -> None:
         self._sagemaker.close()
@@ -150,7 +150,7 @@ def sagemaker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
 )
 @example(("ListTrainingJobs", {"CreationTimeAfter": HUGE}))
 @example(("ListTrainingJobs", {"CreationTimeAfter": "0001-01-01"}))
-def test_a_request_out_of_order_gets_an_error_of_the_service(sagemaker: Local, sent: tuple[str, Any]) -> None:
+def test_an_invalid_request_gets_an_error_of_the_service(sagemaker: Local, sent: tuple[str, Any]) -> None:
     action, request = sent
     sagemaker.judge(action, json.dumps(request).encode())
 
@@ -173,7 +173,7 @@ def test_a_request_out_of_order_gets_an_error_of_the_service(sagemaker: Local, s
     ids=lambda body: repr(body[:6]),
 )
 @pytest.mark.parametrize("action", ["CreateProcessingJob", "ListModels", "Nonsense", "", "../x"])
-def test_a_body_that_is_no_request_gets_an_error_of_the_service(
+def test_a_body_that_is_not_a_request_gets_an_error_of_the_service(
     sagemaker: Local, action: str, body: bytes
 ) -> None:
     if (action, body) != ("ListModels", b""):

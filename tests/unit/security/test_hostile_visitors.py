@@ -1,4 +1,4 @@
-"""Whoever calls the review page without its link, or with anything but its form, reads a sentence and changes nothing.
+"""A visitor without the link, or with anything other than the form, gets a sentence and changes nothing.
 
 See tests/unit/functions/test_review.py for what the page does, tests/e2e/test_approval_attacks.py for browsers.
 """
@@ -30,7 +30,7 @@ PATHS = TEXTS | st.text("aZ09-_", min_size=43, max_size=43).map("/review/{}".for
 
 @st.composite
 def visits(draw: st.DrawFn) -> dict[str, Any]:
-    """An event as a Function URL makes of a request; AWS guarantees its frame, the visitor chooses the rest."""
+    """A Function URL's event for a request; AWS guarantees its frame, the visitor chooses the rest."""
     event = http(draw(st.sampled_from(["GET", "POST", "HEAD", "PUT", "DELETE", ""]) | TEXTS), draw(PATHS))
     event["headers"] = BROWSER | draw(st.dictionaries(NAMES, TEXTS, max_size=4))
     event["requestContext"]["http"] |= {"sourceIp": draw(TEXTS), "userAgent": draw(TEXTS)}
@@ -47,7 +47,7 @@ def visits(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def judge_visit(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """The answer to a visitor; it is a page or a way to one, and never an error of the function."""
+    """The response to a visitor, which is a page or a redirect, and never an error of the function."""
     answer: dict[str, Any] = review.handler(copy.deepcopy(event), context)
     assert answer["statusCode"] in {200, 303, 400, 403, 404, 405, 409, 410, 413, 415, 422}, event
     assert "Traceback" not in answer["body"]
@@ -76,7 +76,7 @@ def test_without_the_link_nothing_is_shown_and_nothing_decided(
 
 @given(visits(), st.sampled_from(["", "/"]))
 @same_world
-def test_with_the_link_only_the_form_decides_and_what_it_says_is_kept_clean(
+def test_with_the_link_only_the_form_decides_and_its_text_is_kept_clean(
     world: World, context: Any, event: dict[str, Any], end: str
 ) -> None:
     asked = ask(world)
@@ -93,7 +93,7 @@ def test_with_the_link_only_the_form_decides_and_what_it_says_is_kept_clean(
 
 
 @pytest.mark.parametrize("origin", ["http://[", "http://a\u2100b", "null", "", "://", "https://", "x"])
-def test_an_origin_that_is_none_is_another_site(asked: Asked, context: Any, origin: str) -> None:
+def test_an_invalid_origin_counts_as_another_site(asked: Asked, context: Any, origin: str) -> None:
     event = http("POST", asked.path, APPROVE, origin=origin, host="")
     assert judge_visit(event, context)["statusCode"] == 403
     assert asked.record.decision is None

@@ -1,4 +1,4 @@
-"""No code of the pipeline makes a program, or an object that acts, out of data.
+"""No code of the pipeline turns data into a program or an active object.
 
 Ruff's rules S (pyproject.toml) refuse pickle, marshal, shelve, eval, exec, yaml.load, shells and unsafe unpacking
 one by one; this is the short list of what the Lambdas and the jobs use at all.
@@ -39,7 +39,7 @@ STANDARD = {
     "shutil", "statistics", "sys", "tarfile", "tempfile", "textwrap", "time", "traceback", "types", "typing", "unicodedata", "urllib",
     "warnings", "xml", "zlib",
 }  # fmt: skip
-# Functions of those that run something, or read objects that do.
+# Functions of these modules that run something, or read objects that do.
 FORBIDDEN = {
     "eval", "exec", "compile", "__import__", "breakpoint", "system", "popen", "execv", "execvp", "spawnv", "fork",
     "extract", "extractall", "unpack_archive", "fromstring", "iterparse", "load_npz", "read_pickle", "to_pickle",

@@ -1,4 +1,4 @@
-"""A file too large to be checked whole beforehand is refused by the job, and that is told as a refusal."""
+"""The job refuses a file too large to be checked completely beforehand, and that is reported as a refusal."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ JOB = "mpg-20260301-0925-3fa85f64-preprocess-0-0"
 
 
 def exit_message(folder: Path, upload: bytes) -> str:
-    """What the job writes for people about an upload."""
+    """The job's message for people about an upload."""
     (folder / "upload.csv").write_bytes(upload)
     message = folder / "output" / "message"
     paths = ["--upload", folder / "upload.csv", "--output", folder / "prepared", "--exit-message", message]
@@ -31,29 +31,29 @@ def exit_message(folder: Path, upload: bytes) -> str:
 
 
 def cause(job: str = JOB) -> str:
-    """The `Cause` that Step Functions makes of a processing job that failed: nothing of its exit message."""
+    """Step Functions' `Cause` for a failed processing job, which lacks its exit message."""
     return json.dumps({"ProcessingJobName": job, "FailureReason": "AlgorithmError: , exit code: 1"})
 
 
 @pytest.fixture
 def refusal(tmp_path: Path, world: World) -> str:
-    """The exit message of a job that refuses an upload, which SageMaker's description has."""
+    """The exit message of a job that refuses an upload, from SageMaker's description."""
     message = exit_message(tmp_path, (ROOT / "data/auto-mpg.csv").read_bytes() + b"no,car\n")
     world.sagemaker.last_words = {"ExitMessage": message}
     return message
 
 
 def failed(cause: str) -> dict[str, Any]:
-    told = event("notify-failed")
-    told["detail"] |= {"error": "States.TaskFailed", "cause": cause}
-    return told
+    ending = event("notify-failed")
+    ending["detail"] |= {"error": "States.TaskFailed", "cause": cause}
+    return ending
 
 
-def test_the_mail_and_the_metrics_tell_a_refusal_and_no_failure(
+def test_the_mail_and_the_metrics_report_a_refusal_and_not_a_failure(
     refusal: str, world: World, context: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    told = ended(world, "notify-failed", error="States.TaskFailed", cause=cause())
-    notify.handler(told, context)
+    ending = ended(world, "notify-failed", error="States.TaskFailed", cause=cause())
+    notify.handler(ending, context)
     subject, text = world.mails(world.notification_topic)[-1]
     assert subject.startswith("Refused: ")
     assert "\nincoming/large.csv, line 400: has 2 fields; expected 9\n" in text
@@ -63,7 +63,7 @@ def test_the_mail_and_the_metrics_tell_a_refusal_and_no_failure(
     assert "PipelineFailed" not in metrics
 
 
-def test_the_command_line_tells_a_refusal(refusal: str) -> None:
+def test_the_command_line_reports_a_refusal(refusal: str) -> None:
     result = Result()
     result.take_end(Ended("FAILED", {}, "States.TaskFailed", cause()), refusal)
     assert (result.outcome, result.exit_code) == ("refused", 1)

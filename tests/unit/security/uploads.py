@@ -1,4 +1,4 @@
-"""What must hold for any bytes that somebody uploads. Tests and the fuzzer (tests/fuzz) ask it."""
+"""Properties of any uploaded bytes. Tests and the fuzzer (tests/fuzz) check them."""
 
 import io
 import tempfile
@@ -19,20 +19,20 @@ ONLY_THE_JOB_TELLS = "has too few rows with horsepower"
 
 
 def judge(upload: bytes, name: str = KEY) -> str:
-    """What is told of an upload, "" if it is accepted; fails unless everybody who reads it agrees."""
-    told = refusal(lambda: check_cars(io.BytesIO(upload), name))
-    assert told == refusal(lambda: read_cars(io.BytesIO(upload), name))
-    assert_fit_for_a_person(told)
+    """The message about an upload, "" if it is accepted; fails unless all readers agree."""
+    message = refusal(lambda: check_cars(io.BytesIO(upload), name))
+    assert message == refusal(lambda: read_cars(io.BytesIO(upload), name))
+    assert_fit_for_a_person(message)
     for size in (len(upload) // 3, len(upload) - 1):
-        _assert_head_agrees(upload[: max(size, 0)], name, told)
+        _assert_head_agrees(upload[: max(size, 0)], name, message)
     by_job = _prepare(upload, name)
-    if told or ONLY_THE_JOB_TELLS not in by_job:
-        assert by_job == told
-    return told
+    if message or ONLY_THE_JOB_TELLS not in by_job:
+        assert by_job == message
+    return message
 
 
 def refusal(read: Callable[[], object]) -> str:
-    """What reading tells a person; "" if it does not refuse."""
+    """The reader's message for a person; "" if it accepts the file."""
     try:
         read()
     except BadUpload as problem:
@@ -41,19 +41,19 @@ def refusal(read: Callable[[], object]) -> str:
 
 
 def assert_fit_for_a_person(message: str) -> None:
-    """At most a kilobyte, as an exit message holds, and nothing in it that a terminal or log would obey."""
+    """At most a kilobyte, the size of an exit message, and without anything that a terminal or log would obey."""
     assert len(message) < 1000
     assert all(line.isprintable() for line in message.split("\n")), message
 
 
-def _assert_head_agrees(head: bytes, name: str, told: str) -> None:
-    """The head of a good file is good; what is wrong in the head is what is wrong first in the whole file."""
+def _assert_head_agrees(head: bytes, name: str, message: str) -> None:
+    """The head of a good file is good; the first problem in the head is the first problem in the whole file."""
     of_head = refusal(lambda: check_cars(io.BytesIO(head), name, whole=False))
-    assert not of_head or of_head.split("\n")[0] == told.split("\n")[0]
+    assert not of_head or of_head.split("\n")[0] == message.split("\n")[0]
 
 
 def _prepare(upload: bytes, name: str) -> str:
-    """What the job says. What it prepared, the model's server must be able to read, car by car."""
+    """The job's message. The model's server must be able to read everything that it prepared, car by car."""
     with tempfile.TemporaryDirectory() as folder:
         path, output = Path(folder) / "upload.csv", Path(folder) / "prepared"
         path.write_bytes(upload)
@@ -63,4 +63,4 @@ def _prepare(upload: bytes, name: str) -> str:
         else:
             batch = (output / "batch" / "batch.csv").read_bytes()
             assert len(input_fn(batch, "text/csv")) == batch.count(b"\n")
-    return told
+    return message

@@ -1,4 +1,4 @@
-"""What the functions' code uses of its surroundings, read from the source: environment variables, AWS calls."""
+"""The environment variables and AWS calls of the functions' code, read from the source."""
 
 import ast
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def path_of(module: str) -> Path:
 
 
 def required_variables(handler: str) -> set[str]:
-    """Environment variables without which a handler's code raises KeyError: `os.environ["NAME"]`."""
+    """The environment variables that a handler's code requires: `os.environ["NAME"]`."""
     found = set()
     for node in _nodes(handler):
         match node:
@@ -40,7 +40,7 @@ def required_variables(handler: str) -> set[str]:
 
 
 def calls(handler: str) -> set[str]:
-    """The IAM actions that the AWS calls in a handler's modules are named after."""
+    """The IAM actions of the AWS calls in a handler's modules."""
     found = set()
     for node in _nodes(handler):
         match node:
@@ -63,7 +63,7 @@ def calls(handler: str) -> set[str]:
 
 
 def _action(service: str, operation: str) -> str:
-    # No actions of their own: CopyObject reads the source and puts the target, HeadObject is a way to read.
+    # These have no actions of their own: CopyObject reads the source and puts the target, HeadObject reads.
     names = {"copy_object": "put_object", "head_object": "get_object"}
     name = names.get(operation, operation).title().replace("_", "")
     return f"{_SERVICES.get(service, service)}:{name}"

@@ -47,18 +47,18 @@ def roles() -> set[str]:
 def allows(
     policy: list[dict[str, Any]], action: str, resource: str, context: Mapping[str, str] | None = None
 ) -> bool:
-    """Whether the statements allow it: some Allow that fits and no Deny that fits."""
+    """Whether the statements allow it: an Allow matches and no Deny does."""
     fitting = [s["Effect"] for s in policy if _fits(s, action, resource, context or {})]
     return "Allow" in fitting and "Deny" not in fitting
 
 
 def denies(policy: list[dict[str, Any]], action: str, resource: str, context: Mapping[str, str]) -> bool:
-    """Whether some Deny fits."""
+    """Whether some Deny matches."""
     return any(s["Effect"] == "Deny" and _fits(s, action, resource, context) for s in policy)
 
 
 def as_list(value: Any) -> list[Any]:
-    """IAM takes one thing or a list of them almost everywhere."""
+    """IAM accepts one value or a list almost everywhere."""
     return value if isinstance(value, list) else [value]
 
 

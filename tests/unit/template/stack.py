@@ -67,7 +67,7 @@ def aws_arn(service: str, rest: str, *, region: str = REGION, account: str = ACC
 
 
 def physical_id(logical_id: str) -> str:
-    """What a resource without a name of its own is called."""
+    """The generated name of an unnamed resource."""
     return f"{STACK}-{logical_id}-X1"
 
 
@@ -86,7 +86,7 @@ class Evaluator:
         self._parameters = {**defaults, **parameters}
 
     def evaluate(self, value: Any) -> Any:
-        """The value with every function in it evaluated; AWS::NoValue leaves its key or item out."""
+        """The value with every function in it evaluated; AWS::NoValue removes its key or item."""
         if isinstance(value, list):
             return [item for item in map(self.evaluate, value) if item is not None]
         if not isinstance(value, dict):

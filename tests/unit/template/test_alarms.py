@@ -1,4 +1,4 @@
-"""Trouble of the pipeline itself raises an alarm, what is no trouble does not, and somebody can hear it."""
+"""Problems of the pipeline itself raise an alarm, normal results do not, and alarms reach somebody."""
 
 import ast
 import json
@@ -16,7 +16,7 @@ DASHBOARD: dict[str, Any] = json.loads(properties("Dashboard")["DashboardBody"])
 
 
 def measured() -> set[str]:
-    """The metrics that the functions emit, as far as their names stand in the code."""
+    """The metrics that the functions emit, as far as their names are in the code."""
     found = set[str]()
     for path in code.FUNCTIONS.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -60,7 +60,7 @@ def test_nobody_is_subscribed_unless_an_address_was_given() -> None:
 
 
 @pytest.mark.parametrize("name", [n for n, alarm in ALARMS.items() if alarm["Namespace"] == "MpgPipeline"])
-def test_an_alarm_stands_on_a_metric_that_the_functions_emit_for_this_stack(name: str) -> None:
+def test_an_alarm_uses_a_metric_that_the_functions_emit_for_this_stack(name: str) -> None:
     assert ALARMS[name]["MetricName"] in measured()
     assert ALARMS[name]["Dimensions"] == [{"Name": "service", "Value": STACK}]
     services = {
@@ -74,7 +74,7 @@ def test_the_dashboard_shows_metrics_that_the_functions_emit() -> None:
     assert own_metrics_shown() <= measured()
 
 
-def test_the_dashboard_shows_what_became_of_every_run() -> None:
+def test_the_dashboard_shows_the_outcome_of_every_run() -> None:
     outcomes = {
         "RunApproved", "RunRejected", "RunExpired", "RunRefused", "RunOverLimit", "RunBelowThreshold", "RunStopped", "PipelineFailed",
     }  # fmt: skip
@@ -102,7 +102,7 @@ def test_every_dead_letter_queue_has_an_alarm() -> None:
 def test_an_upload_whose_event_could_not_even_be_kept_raises_an_alarm() -> None:
     alarm = ALARMS["UploadsLostAlarm"]
     assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Events", "InvocationsFailedToBeSentToDlq")
-    # The metric of a rule on another bus has that bus as a dimension too.
+    # The metric of a rule on another bus also has that bus as a dimension.
     assert alarm["Dimensions"] == [{"Name": "RuleName", "Value": "mpg-test-UploadRule-X1"}]
     assert "EventBusName" not in properties("UploadRule")
     # There is no such metric until an event is lost.
@@ -133,7 +133,7 @@ def test_errors_of_the_function_that_refuses_files_raise_no_alarm() -> None:
     assert len(on_errors) == 3
 
 
-def test_the_alarm_about_missing_sweeps_hears_silence() -> None:
+def test_the_alarm_about_missing_sweeps_treats_missing_data_as_breaching() -> None:
     alarm = ALARMS["SweepMissingAlarm"]
     assert alarm["TreatMissingData"] == "breaching"
     longest = template()["Parameters"]["SweepEveryMinutes"]["MaxValue"] * 60

@@ -24,15 +24,15 @@ def test_the_definition_is_json_after_the_substitution() -> None:
     assert "${" not in json.dumps(json.loads(filled))
 
 
-def test_the_machine_outlives_all_that_its_states_may_wait_for() -> None:
+def test_the_machine_outlives_all_waits_of_its_states() -> None:
     definition = json.loads(DEFINITION)
     longest = sum(longest_stay(state) for state in definition["States"].values() if "Retry" in state)
-    # A day to spare, for what Step Functions itself takes.
+    # A day of reserve for Step Functions' own overhead.
     assert definition["TimeoutSeconds"] >= longest + 86_400
 
 
 def longest_stay(task: dict[str, Any]) -> float:
-    """The seconds that a task can take, with every attempt and every wait as long as it may be."""
+    """The maximum seconds of a task, with every attempt and every wait as long as allowed."""
     limit: int | str = task["TimeoutSeconds"]
     retriers = [retrier for retrier in task["Retry"] if retrier["MaxAttempts"]]
     waits: float = sum(
@@ -41,10 +41,10 @@ def longest_stay(task: dict[str, Any]) -> float:
         for attempt in range(retrier["MaxAttempts"])
     )
     if not isinstance(limit, int):
-        # Running out of this time is not tried again.
+        # A timeout is not retried.
         days: int = template()["Parameters"]["ApprovalTimeoutDays"]["MaxValue"]
         return waits + days * 86_400
-    # What has a retrier of its own is refused at once.
+    # Errors with a retrier of their own are refused at once.
     again: int = sum(
         retrier["MaxAttempts"] for retrier in retriers if retrier["ErrorEquals"] == ["States.ALL"]
     )
@@ -52,7 +52,7 @@ def longest_stay(task: dict[str, Any]) -> float:
 
 
 def test_its_own_arn_is_the_one_that_policies_name() -> None:
-    # Policies spell the ARN out, with the stack's name, because a reference would be a circle.
+    # Policies spell out the ARN with the stack's name, because a reference would be circular.
     assert properties("PipelineStateMachine")["StateMachineName"] == STACK
 
 

@@ -1,4 +1,4 @@
-"""What starts the pipeline and what wakes its handlers: no event is missed silently, none starts an endless loop."""
+"""The events that start the pipeline and its handlers: none is missed silently, none causes an endless loop."""
 
 import json
 import re
@@ -121,16 +121,16 @@ def test_the_state_machine_writes_nowhere_that_starts_it() -> None:
 
 
 @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"])
-def test_every_end_of_an_execution_is_told(status: str) -> None:
+def test_every_end_of_an_execution_is_reported(status: str) -> None:
     assert pattern_matches(properties("NotifyFunctionRunEnded")["EventPattern"], execution_event(status))
 
 
 @pytest.mark.parametrize("status", ["RUNNING", "PENDING_REDRIVE"])
-def test_an_execution_that_goes_on_is_not_told_of(status: str) -> None:
+def test_a_running_execution_is_not_reported(status: str) -> None:
     assert not pattern_matches(properties("NotifyFunctionRunEnded")["EventPattern"], execution_event(status))
 
 
-def test_the_end_of_another_machines_execution_is_not_told() -> None:
+def test_the_end_of_another_machines_execution_is_not_reported() -> None:
     event = execution_event("FAILED")
     event["detail"]["stateMachineArn"] += "-of-somebody-else"
     assert not pattern_matches(properties("NotifyFunctionRunEnded")["EventPattern"], event)
@@ -170,7 +170,7 @@ def test_an_event_that_cannot_be_delivered_is_retried_for_a_day(rule: str) -> No
     assert target["RetryPolicy"] == {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86_400}
 
 
-def test_the_sweep_comes_regularly_and_its_next_turn_is_its_retry() -> None:
+def test_the_sweep_runs_regularly_and_the_next_one_is_its_retry() -> None:
     assert properties(SCHEDULE)["ScheduleExpression"] == "rate(15 minutes)"
     assert invoke_config("SweepFunction")["MaximumRetryAttempts"] == 0
     [target] = properties(SCHEDULE)["Targets"]
@@ -178,7 +178,7 @@ def test_the_sweep_comes_regularly_and_its_next_turn_is_its_retry() -> None:
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_an_event_that_was_given_up_is_kept(rule: str) -> None:
+def test_an_undeliverable_event_is_kept(rule: str) -> None:
     [target] = properties(rule)["Targets"]
     queue = target["DeadLetterConfig"]["Arn"]
     sent_by_the_rule = {"aws:SourceArn": aws_arn("events", f"rule/mpg-test-{rule}-X1")}
@@ -226,7 +226,7 @@ def test_an_event_on_which_a_function_keeps_failing_is_kept(function: str, tries
     assert config["MaximumRetryAttempts"] == tries - 1
 
 
-def test_every_function_that_events_call_keeps_what_it_fails_on() -> None:
+def test_every_function_that_events_call_keeps_events_on_which_it_fails() -> None:
     called = {target["Arn"] for rule in RULES for target in properties(rule)["Targets"]}
     functions = {
         name
@@ -240,12 +240,12 @@ def test_every_function_that_events_call_keeps_what_it_fails_on() -> None:
     ("status", "stops"),
     [("FAILED", True), ("ABORTED", True), ("TIMED_OUT", True), ("SUCCEEDED", False), ("RUNNING", False)],
 )
-def test_a_bad_end_stops_the_jobs(status: str, stops: bool) -> None:
+def test_an_unsuccessful_end_stops_the_jobs(status: str, stops: bool) -> None:
     pattern = properties("StopJobsFunctionRunEndedBadly")["EventPattern"]
     assert pattern_matches(pattern, execution_event(status)) is stops
 
 
-def test_dead_letters_are_kept_as_long_as_sqs_can_and_encrypted() -> None:
+def test_dead_letters_are_encrypted_and_kept_as_long_as_sqs_allows() -> None:
     for queue in of_type("AWS::SQS::Queue").values():
         assert queue == {"MessageRetentionPeriod": 14 * 86_400, "SqsManagedSseEnabled": True}
 

@@ -28,7 +28,7 @@ STOPS_OF_JOBS = {
 
 CALLS = {
     "CheckUpload": {
-        # GetObject answers 404 instead of 403 for a missing key only to who may list.
+        # GetObject returns 404 instead of 403 for a missing key only if the caller may list.
         ("s3:ListBucket", BUCKET),
         ("s3:GetObjectVersion", f"{BUCKET}/incoming/a + b%.csv"),
         ("s3:PutObject", f"{BUCKET}/runs/{RUN}/input/upload.any"),
@@ -74,7 +74,7 @@ CALLS = {
         ("states:SendTaskSuccess", MACHINE),
         ("states:DescribeExecution", EXECUTION),
         ("sns:Publish", READERS),
-        # Lambda writes the event there in the function's name when the function keeps failing.
+        # Lambda writes the event there as the function when the function keeps failing.
         ("sqs:SendMessage", DEAD_LETTERS),
     },
     "Notify": {
@@ -170,7 +170,7 @@ def test_jobs_of_others_cannot_be_stopped(role: str) -> None:
         assert not iam.allows(iam.statements(role), action, resource.replace(RUN, "somebody-elses"))
 
 
-def test_only_what_was_checked_comes_under_models_and_no_job_can_change_it() -> None:
+def test_only_checked_files_are_copied_to_models_and_no_job_can_change_them() -> None:
     for name in ("model.tar.gz", "evaluation.json"):
         kept = f"{BUCKET}/models/{RUN}/{name}"
         writers = {role for role in iam.roles() if iam.allows(iam.statements(role), "s3:PutObject", kept)}
@@ -188,7 +188,7 @@ def test_packages_of_other_groups_are_out_of_reach() -> None:
 
 # Calls in modules that a handler shares with another one, which it never reaches.
 NOT_REACHED = {
-    # Always of a version, which is an action of its own.
+    # Always of a version, which has a separate action.
     "CheckUpload": {"s3:GetObject"},
     "RequestApproval": {"sagemaker:UpdateModelPackage", "dynamodb:Scan", "s3:PutObject"},
     "Review": {"dynamodb:PutItem", "dynamodb:Scan", "s3:PutObject", "sns:Publish"},

@@ -1,4 +1,4 @@
-"""Every Lambda: logs that expire, traces, the environment that its code asks for, time limits that fit together."""
+"""Every Lambda: logs that expire, traces, the environment that its code needs, consistent time limits."""
 
 import ast
 import subprocess
@@ -63,7 +63,7 @@ def test_no_function_outlives_the_claim_on_telling_people() -> None:
 
 
 @pytest.mark.parametrize("name", HANDLERS)
-def test_a_call_that_hangs_once_leaves_its_function_time_to_try_again(name: str) -> None:
+def test_a_call_that_hangs_once_leaves_its_function_time_to_retry(name: str) -> None:
     assert seconds_of_a_hanging_call(name, attempts=2) < properties(name)["Timeout"]
 
 
@@ -71,20 +71,20 @@ def test_a_copy_that_hangs_once_leaves_the_check_time_to_try_again() -> None:
     assert 2 * constant("runs.uploads", "COPY_SECONDS") < properties("CheckUploadFunction")["Timeout"]
 
 
-def test_the_page_comes_though_sagemaker_and_s3_hang_for_good() -> None:
-    # One call to SageMaker, and two to S3 for what the page does without.
+def test_the_page_appears_even_if_sagemaker_and_s3_hang_for_good() -> None:
+    # One call to SageMaker, and two to S3 for content that the page can omit.
     assert 3 * seconds_of_a_hanging_call("ReviewFunction") < properties("ReviewFunction")["Timeout"]
 
 
 def seconds_of_a_hanging_call(name: str, attempts: int = 0) -> int:
-    """How long it takes at most, with so many attempts or with all of them."""
+    """The maximum duration, with this number of attempts or with all of them."""
     given = properties(name)["Environment"]["Variables"]
     attempts = attempts or int(given.get("CALL_ATTEMPTS", 4))
     # botocore's standard mode waits up to 1, 2, 4 ... seconds in between.
     return attempts * int(given.get("CALL_TIMEOUT_SECONDS", 10)) + (1 << attempts - 1) - 1
 
 
-def test_the_page_is_public_in_both_ways_that_lambda_asks_for() -> None:
+def test_the_page_is_public_in_both_ways_that_lambda_requires() -> None:
     permissions = [p for p in of_type("AWS::Lambda::Permission").values() if p["Principal"] == "*"]
     assert {p["Action"] for p in permissions} == {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"}
     by_url_only = [
@@ -100,11 +100,11 @@ def test_only_the_page_has_a_url() -> None:
     ]
 
 
-def test_no_concurrency_is_reserved_unless_asked_for() -> None:
+def test_no_concurrency_is_reserved_by_default() -> None:
     assert all("ReservedConcurrentExecutions" not in properties(name) for name in FUNCTIONS)
 
 
-def test_the_page_is_capped_when_asked_for() -> None:
+def test_the_page_is_capped_on_request() -> None:
     evaluator = Evaluator(transformed()["Resources"], {**EMAILS, "ReviewReservedConcurrency": "5"})
     page = evaluator.evaluate(transformed()["Resources"]["ReviewFunction"])
     assert page["Properties"]["ReservedConcurrentExecutions"] == "5"

@@ -1,4 +1,4 @@
-"""The container images of every region, against the list that the SageMaker SDK carries."""
+"""The container images of every region, compared with the SageMaker SDK's list."""
 
 import re
 from functools import cache
@@ -41,7 +41,7 @@ def image_uris() -> Any:
 
 
 def url_suffix(region: str) -> str:
-    """What the pseudo parameter AWS::URLSuffix is there."""
+    """The value of the pseudo parameter AWS::URLSuffix there."""
     [suffix] = [p["dnsSuffix"] for p in partitions() if re.match(p["regionRegex"], region)]
     return str(suffix)
 
@@ -52,7 +52,7 @@ def partitions() -> list[dict[str, Any]]:
     return found
 
 
-def test_the_table_has_every_region_of_the_sdk_but_those_that_lack_what_the_pipeline_needs(
+def test_the_table_has_every_region_of_the_sdk_except_those_that_lack_a_service(
     image_uris: Any,
 ) -> None:
     def regions(framework: str, version: str) -> set[str]:

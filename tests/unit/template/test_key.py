@@ -1,4 +1,4 @@
-"""What is encrypted under which key, with KmsKeyArn and without, and that every role may use what it touches."""
+"""What is encrypted with which key, with and without KmsKeyArn, and that every role may use the key it needs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from tests.unit.template import iam
 from tests.unit.template.stack import KEY, of_type, properties, stack
 
 AES256 = [{"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
-# Resource type -> the properties that say how it is encrypted, with a key and without.
+# Resource type -> the properties of its encryption, with and without a key.
 UNDER_KEY: Mapping[str, Mapping[str, Any]] = {
     "AWS::DynamoDB::Table": {
         "SSESpecification": {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": KEY},
@@ -26,7 +26,7 @@ WITHOUT_KEY: Mapping[str, Mapping[str, Any]] = {
 }
 RESOURCES = [(kind, name) for kind in UNDER_KEY for name in of_type(kind)]
 
-# What a service asks KMS for in the name of whoever calls this action.
+# The KMS actions that a service requests on behalf of this action's caller.
 ASKED_OF_KMS = {
     "s3:GetObject": {"kms:Decrypt"},
     "s3:GetObjectVersion": {"kms:Decrypt"},
@@ -38,7 +38,7 @@ ASKED_OF_KMS = {
         for name in ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Scan", "Query")
     },
 }
-# Neither reads nor writes what is encrypted.
+# Neither reads nor writes encrypted data.
 WITHOUT_CONTENT = {"s3:ListBucket", "sns:ListSubscriptionsByTopic"}
 OF_JOBS = {"kms:CreateGrant", "kms:Encrypt"}
 FUNCTIONS = {role for role in iam.roles() if "FunctionPolicy" in iam.managed_policies(role)}
@@ -49,7 +49,7 @@ def shown(resource: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, An
 
 
 def needed(role: str) -> set[tuple[str, str]]:
-    """(service, action on the key) for everything that a role does with what is encrypted."""
+    """(service, action on the key) for everything that a role does with encrypted data."""
     found = set()
     for action in iam.actions(role, KEY) - WITHOUT_CONTENT:
         service = action.partition(":")[0]
@@ -92,7 +92,7 @@ def test_access_logs_are_never_under_the_key_because_s3_would_not_deliver_them(k
     assert encryption["ServerSideEncryptionConfiguration"] == AES256
 
 
-def test_every_kind_of_resource_that_keeps_data_is_looked_at_here() -> None:
+def test_every_kind_of_resource_that_keeps_data_is_checked_here() -> None:
     kinds = {resource["Type"] for resource in stack().values()}
     keep_data = {kind for kind in kinds if kind.split("::")[1] in ("S3", "DynamoDB", "SNS", "SQS", "Logs")}
     assert keep_data - UNDER_KEY.keys() == {
@@ -109,7 +109,7 @@ def test_without_a_key_no_role_has_a_permission_on_keys(role: str) -> None:
 
 
 @pytest.mark.parametrize("role", sorted(iam.roles()))
-def test_a_role_may_use_the_key_for_everything_that_it_touches(role: str) -> None:
+def test_a_role_may_use_the_key_for_everything_that_it_accesses(role: str) -> None:
     for service, action in needed(role):
         via = {"kms:ViaService": f"{service}.us-east-1.amazonaws.com"}
         assert iam.allows(iam.statements(role, KEY), action, KEY, via), f"{action} by {service}"
@@ -153,7 +153,7 @@ def test_a_role_may_use_no_other_key_and_none_by_itself(role: str) -> None:
 
 
 @pytest.mark.parametrize("role", iam.ROLES_OF_JOBS)
-def test_jobs_get_grants_for_their_volumes_and_their_code_can_make_none(role: str) -> None:
+def test_jobs_get_grants_for_their_volumes_and_their_code_can_create_none(role: str) -> None:
     policy = iam.statements(role, KEY)
     assert iam.allows(policy, "kms:CreateGrant", KEY, {"kms:GrantIsForAWSResource": "true"})
     assert not iam.allows(policy, "kms:CreateGrant", KEY, {"kms:GrantIsForAWSResource": "false"})
@@ -161,5 +161,5 @@ def test_jobs_get_grants_for_their_volumes_and_their_code_can_make_none(role: st
 
 def test_the_definition_and_the_scripts_know_the_key() -> None:
     assert properties("PipelineStateMachine", KEY)["DefinitionSubstitutions"]["KmsKeyArn"] == KEY
-    # Another key brings the scripts into the bucket anew.
+    # Another key publishes the scripts again.
     assert properties("PublishedCode", KEY)["KmsKeyArn"] == KEY

@@ -99,7 +99,7 @@ def test_the_runbook_has_every_exception_that_leaves_a_function() -> None:
     assert {name for name in raised - {"Refused", "PublicError"} if f"`{name}`" not in ERRORS} == set()
 
 
-def test_no_alarm_is_in_the_runbook_that_is_not_there() -> None:
+def test_the_runbook_has_no_unknown_alarm() -> None:
     described = set(re.findall(r"^### ([a-z-]+)$", TEXT, re.MULTILINE))
     names = {
         alarm["AlarmName"].removeprefix("mpg-test-") for alarm in of_type("AWS::CloudWatch::Alarm").values()

@@ -1,4 +1,4 @@
-"""What a person may set, and that nonsense is refused before anything is created."""
+"""The parameters that a person may set; nonsense is refused before anything is created."""
 
 import re
 from functools import cache
@@ -14,7 +14,7 @@ INTERFACE = template()["Metadata"]["AWS::CloudFormation::Interface"]
 
 
 def accepts(name: str, value: str) -> bool:
-    """Whether CloudFormation takes the value for the parameter."""
+    """Whether CloudFormation accepts the value for the parameter."""
     declared = PARAMETERS[name]
     if "AllowedValues" in declared and value not in map(str, declared["AllowedValues"]):
         return False
@@ -31,7 +31,7 @@ def test_a_parameter_says_what_it_is_for_and_has_its_place_in_the_form(name: str
     assert [name in group["Parameters"] for group in INTERFACE["ParameterGroups"]].count(True) == 1
 
 
-def test_the_form_has_no_parameter_that_is_not_there() -> None:
+def test_the_form_has_no_unknown_parameter() -> None:
     grouped = {name for group in INTERFACE["ParameterGroups"] for name in group["Parameters"]}
     assert grouped == INTERFACE["ParameterLabels"].keys() == PARAMETERS.keys()
 
@@ -99,7 +99,7 @@ def test_a_sensible_value_is_accepted(name: str, value: str) -> None:
         ("LogRetentionDays", "2"),
         ("ExpireRunsAfterDays", "30"),
         ("KmsKeyArn", "1234abcd-12ab-34cd-56ef-1234567890ab"),
-        # IAM policies do not follow aliases.
+        # IAM policies do not resolve aliases.
         ("KmsKeyArn", "alias/pipeline"),
         ("KmsKeyArn", "arn:aws:kms:us-east-1:111122223333:alias/pipeline"),
         ("KmsKeyArn", "arn:aws:s3:us-east-1:111122223333:key/x"),
@@ -122,7 +122,7 @@ def environments() -> list[Settings]:
 
 
 @pytest.mark.parametrize("settings", environments(), ids=lambda settings: settings.environment)
-def test_an_environment_sets_parameters_that_are_there_to_values_that_are_accepted(
+def test_an_environment_sets_existing_parameters_to_accepted_values(
     settings: Settings,
 ) -> None:
     assert settings.parameters.keys() <= PARAMETERS.keys()

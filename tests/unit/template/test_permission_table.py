@@ -1,4 +1,4 @@
-"""The table of permissions in docs/aws.md says what the template grants, no more and no less."""
+"""The table of permissions in docs/aws.md lists exactly what the template grants."""
 
 import re
 

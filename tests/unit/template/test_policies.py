@@ -1,4 +1,4 @@
-"""What holds for every policy of the template, by the Service Authorization Reference (as cfn-lint ships it)."""
+"""Rules for every policy of the template, by the Service Authorization Reference (as cfn-lint ships it)."""
 
 import json
 from functools import cache
@@ -10,7 +10,7 @@ import pytest
 from tests.unit.template import iam
 from tests.unit.template.stack import KEY, of_type, properties
 
-# An action with a resource type that is given no resource nevertheless, and why.
+# Actions that support a resource type but are granted on "*", and why.
 UNLIMITED = {
     "cloudwatch:PutMetricData": "metrics are no resources; a condition limits the namespace",
 }
@@ -34,7 +34,7 @@ def resource_types(action: str) -> list[str]:
 
 
 @pytest.mark.parametrize("role", sorted(iam.roles()))
-def test_star_is_the_resource_only_of_actions_that_know_no_other(role: str) -> None:
+def test_star_is_the_resource_only_of_actions_that_support_no_other(role: str) -> None:
     for statement in iam.statements(role, KEY):
         if "*" in iam.as_list(statement["Resource"]):
             limitable = {action for action in iam.as_list(statement["Action"]) if resource_types(action)}

@@ -96,7 +96,7 @@ def processing(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def answers(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """What CloudFormation was answered."""
+    """The response to CloudFormation."""
     received: list[dict[str, Any]] = []
 
     def open_url(request: urllib.request.Request, timeout: float) -> io.BytesIO:
@@ -159,7 +159,7 @@ def test_another_number_for_a_gate_is_another_version_of_the_code(s3: Any) -> No
     assert publish.publish(EVENT) != publish.publish({**EVENT, "ResourceProperties": asked})
 
 
-def test_the_answer_is_what_cloudformation_waits_for(s3: Any, answers: list[dict[str, Any]]) -> None:
+def test_the_answer_has_the_form_that_cloudformation_expects(s3: Any, answers: list[dict[str, Any]]) -> None:
     publish.handler({**EVENT, "RequestType": "Update", "PhysicalResourceId": publish.PHYSICAL_ID}, None)
     [answer] = answers
     assert answer["Status"] == "SUCCESS"
@@ -219,7 +219,7 @@ def test_deleting_leaves_everything_for_the_runs_under_way(
     assert set(registry.groups) == GROUPS
 
 
-def test_a_failure_is_told_at_once_with_its_reason(answers: list[dict[str, Any]]) -> None:
+def test_a_failure_is_reported_at_once_with_its_reason(answers: list[dict[str, Any]]) -> None:
     with mock_aws():  # and no bucket
         publish.handler(EVENT, None)
     [answer] = answers

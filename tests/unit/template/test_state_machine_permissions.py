@@ -1,4 +1,4 @@
-"""The state machine's role allows what each of its Tasks needs on AWS, and its jobs' role what the jobs need.
+"""The state machine's role allows what each of its Tasks needs on AWS, and the jobs' roles what the jobs need.
 
 The emulator sees little of this: managed rules, tags, log delivery. What each integration needs is listed here as the
 Step Functions and SageMaker guides list it; docs/aws.md names the pages.
@@ -30,7 +30,7 @@ Call = tuple[str, str]
 
 
 def job_that_is_waited_for(kind: str, arn: str) -> list[Call]:
-    """Create, describe, stop when the execution is stopped, the tag, and the rule that tells of the end."""
+    """Create, describe, stop when the execution is stopped, tag, and the rule that reports the end."""
     rule = {"HyperParameterTuning": "Tuning"}.get(kind, kind)
     managed_rule = aws_arn("events", f"rule/StepFunctionsGetEventsForSageMaker{rule}JobsRule")
     return [
@@ -78,7 +78,7 @@ NEEDED_BY_TASK = {
     ],
 }
 
-# What Step Functions needs for itself, whatever the states are.
+# Step Functions' own needs, whatever the states are.
 NEEDED_ALWAYS = [
     *(
         (f"logs:{action}", "*")
@@ -179,7 +179,7 @@ def test_the_role_allows_what_step_functions_does_for_itself() -> None:
         assert iam.allows(iam.statements("StateMachineRole"), action, resource), action
 
 
-def test_the_role_allows_nothing_that_no_task_needs() -> None:
+def test_the_role_allows_only_what_a_task_needs() -> None:
     needed = {action for calls in (*NEEDED_BY_TASK.values(), NEEDED_ALWAYS) for action, _ in calls}
     assert iam.actions("StateMachineRole") == needed
 
@@ -211,7 +211,7 @@ def test_the_jobs_roles_can_be_passed_to_sagemaker_only() -> None:
     assert not iam.allows(policy, "iam:PassRole", admin, TO_SAGEMAKER)
 
 
-def test_each_job_runs_as_the_role_that_is_made_for_it() -> None:
+def test_each_job_runs_as_its_own_role() -> None:
     definition = json.loads((ROOT / "statemachine" / "pipeline.asl.json").read_text(encoding="utf-8"))
     assert dict(roles_named_in(definition["States"])) == {
         "Preprocess": "${PreprocessingRoleArn}",
@@ -222,9 +222,9 @@ def test_each_job_runs_as_the_role_that_is_made_for_it() -> None:
 
 
 def roles_named_in(states: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """The name of each state that says which role a job gets, and which."""
+    """Each state that passes a role to a job, with the role."""
     for name, state in states.items():
-        # What Tune trains with is put together in the state before it.
+        # The state before Tune assembles its training definition.
         for place in (state.get("Arguments", {}), state.get("Assign", {}).get("trainingJobDefinition", {})):
             for member in {"RoleArn", "ExecutionRoleArn"}.intersection(place):
                 yield name, place[member]
@@ -252,7 +252,7 @@ def test_a_job_reads_and_writes_its_own_files_and_no_others(
 
 @pytest.mark.parametrize("role", iam.ROLES_OF_JOBS)
 @pytest.mark.parametrize("folder", ["input", "prepared/train", "tuning", "evaluation", "predictions"])
-def test_a_folder_named_as_its_own_inside_of_another_is_not_a_jobs_to_write(role: str, folder: str) -> None:
+def test_a_job_cannot_write_to_a_folder_of_its_own_name_inside_another(role: str, folder: str) -> None:
     own = WRITTEN[role][0].split("/")[2]
     key = f"runs/{RUN}/{folder}/{own}/x"
     assert iam.allows(iam.statements(role), "s3:PutObject", f"{BUCKET}/{key}") == folder.startswith(own)

@@ -1,4 +1,4 @@
-"""What is kept for how long, and what a deleted stack leaves behind."""
+"""How long data is kept, and what a deleted stack leaves behind."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def test_uploads_models_and_scripts_never_expire(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", EXPIRING)
-def test_what_a_run_leaves_expires(key: str) -> None:
+def test_the_files_of_a_run_expire(key: str) -> None:
     assert expires(key)
 
 
@@ -45,7 +45,7 @@ def test_every_request_to_the_bucket_is_logged_into_another_one_that_forgets() -
     assert properties("PipelineBucket")["LoggingConfiguration"] == {
         "DestinationBucketName": "mpg-test-accesslogs-x1"
     }
-    # S3 delivers nothing into a bucket that logs itself, locks its objects or is under a customer's key.
+    # S3 delivers no logs into a bucket that logs itself, locks its objects or uses a customer's key.
     logs = properties("AccessLogs")
     assert not {"LoggingConfiguration", "ObjectLockEnabled"} & logs.keys()
     [rule] = logs["LifecycleConfiguration"]["Rules"]
