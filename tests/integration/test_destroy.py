@@ -182,7 +182,7 @@ def status(cloudformation: Any, stack_id: str) -> str:
     return str(cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]["StackStatus"])
 
 
-def test_a_region_without_the_stack_is_said_to_a_person(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_region_without_the_stack_is_reported(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["destroy", "--stack-name", "mpg-nowhere", "--yes", "--region", "eu-west-3"]
     with pytest.raises(SystemExit, match="2"):
         cli.main(arguments)

@@ -298,7 +298,7 @@ def test_what_was_evaluated_is_kept_and_what_was_changed_is_refused(stage: Stage
         )
         assert model["Body"].read() == b"a model"
         stage.upload(f"{folder}/model.tar.gz", b"another")
-        refused = stage.invoke("keep_model-changed", changes)
+        refused = stage.invoke("keep_model-changed", told)
     assert refused["errorType"] == "ArtifactRefused"
     assert refused["errorMessage"].startswith(f"{folder}/model.tar.gz was changed")
 

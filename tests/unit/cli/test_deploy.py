@@ -87,20 +87,20 @@ def test_no_parameter_of_ones_own_asks_nothing_of_the_stack(stack: FakeStack) ->
     assert stack.history == []
 
 
-def test_a_threshold_of_ones_own_comes_and_goes(stack: FakeStack) -> None:
+def test_an_own_threshold_is_set_and_restored(stack: FakeStack) -> None:
     with own_limit(1.0) as before:
         assert before == {"MseThreshold": "46.0"}
         assert stack.values["MseThreshold"] == "1"
     assert stack.values["MseThreshold"] == "46.0"
 
 
-def test_the_former_threshold_comes_back_when_the_run_fails(stack: FakeStack) -> None:
+def test_the_previous_threshold_is_restored_when_the_run_fails(stack: FakeStack) -> None:
     with pytest.raises(ZeroDivisionError), own_limit(1.0):
         raise ZeroDivisionError
     assert stack.values["MseThreshold"] == "46.0"
 
 
-def test_the_former_threshold_comes_back_when_the_change_was_interrupted_under_way(stack: FakeStack) -> None:
+def test_the_previous_threshold_is_restored_when_the_change_is_interrupted(stack: FakeStack) -> None:
     with pytest.raises(KeyboardInterrupt), own_limit(1.0):
         stack.be_busy_and_interrupt()
     assert stack.values["MseThreshold"] == "46.0"

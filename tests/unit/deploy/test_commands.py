@@ -88,7 +88,7 @@ def test_the_exit_code_says_whether_all_is_as_it_should_be(
     assert mpg(command).exit_code == code
 
 
-def test_the_environment_decides_which_quotas_are_looked_up(calls: list[tuple[Any, ...]]) -> None:
+def test_the_environment_decides_which_quotas_are_checked(calls: list[tuple[Any, ...]]) -> None:
     mpg("quotas", "--config-env", "staging", "--region", "eu-west-3")
     [(_, settings, region)] = calls
     assert isinstance(settings, Settings)

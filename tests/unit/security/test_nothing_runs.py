@@ -69,7 +69,7 @@ def test_nothing_is_imported_that_unpickles_or_starts_programs(script: Path) -> 
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.relative_to(ROOT).as_posix())
-def test_nothing_is_called_that_runs_what_it_is_given(script: Path) -> None:
+def test_nothing_is_called_that_executes_its_input(script: Path) -> None:
     names = set(called(ast.parse(script.read_text())))
     # re.compile is the only compile; numpy's own load can unpickle.
     if "import re" in script.read_text():

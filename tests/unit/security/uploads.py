@@ -57,8 +57,8 @@ def _prepare(upload: bytes, name: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path, output = Path(folder) / "upload.csv", Path(folder) / "prepared"
         path.write_bytes(upload)
-        told = refusal(lambda: preprocess(CARS, path, file_digest(path), output, "s3://b/p/", name))
-        if told:
+        message = refusal(lambda: preprocess(CARS, path, file_digest(path), output, "s3://b/p/", name))
+        if message:
             assert not output.exists()
         else:
             batch = (output / "batch" / "batch.csv").read_bytes()

@@ -55,7 +55,7 @@ def test_handlers_share_one_package_so_that_sam_builds_it_once() -> None:
     assert all("CodeUri" not in written[name]["Properties"] for name in HANDLERS)
 
 
-def test_no_function_outlives_the_claim_on_telling_people() -> None:
+def test_no_function_outlives_the_claim_on_a_mail() -> None:
     claim_seconds = constant("shared.once", "CLAIM_SECONDS")
     for name in HANDLERS:
         if "shared.once" in code.modules_of(properties(name)["Handler"].rpartition(".")[0]):
@@ -67,7 +67,7 @@ def test_a_call_that_hangs_once_leaves_its_function_time_to_retry(name: str) -> 
     assert seconds_of_a_hanging_call(name, attempts=2) < properties(name)["Timeout"]
 
 
-def test_a_copy_that_hangs_once_leaves_the_check_time_to_try_again() -> None:
+def test_a_copy_that_hangs_once_leaves_the_check_time_to_retry() -> None:
     assert 2 * constant("runs.uploads", "COPY_SECONDS") < properties("CheckUploadFunction")["Timeout"]
 
 

@@ -187,9 +187,7 @@ def test_a_changed_script_gets_a_new_prefix_and_the_old_one_stays(s3: Any, proce
     assert len(keys(s3)) == 2 * count
 
 
-def test_the_same_scripts_get_the_same_prefix_whatever_else_lies_beside_them(
-    s3: Any, processing: Path
-) -> None:
+def test_the_same_scripts_get_the_same_prefix_whatever_other_files_exist(s3: Any, processing: Path) -> None:
     before = publish.publish(EVENT, processing)
     (processing / "auto_mpg" / "__pycache__").mkdir(exist_ok=True)
     (processing / "auto_mpg" / "__pycache__" / "preprocess.cpython-313.pyc").write_bytes(b"\0")
@@ -208,7 +206,7 @@ def test_a_renamed_script_is_a_change() -> None:
     )
 
 
-def test_deleting_leaves_everything_for_the_runs_under_way(
+def test_deleting_leaves_everything_for_active_runs(
     s3: Any, answers: list[dict[str, Any]], registry: ModelRegistry
 ) -> None:
     publish.handler(EVENT, None)

@@ -41,7 +41,7 @@ def test_uploads_models_and_approvals_outlive_the_stack(name: str) -> None:
     assert resource["UpdateReplacePolicy"] == "Retain"
 
 
-def test_every_request_to_the_bucket_is_logged_into_another_one_that_forgets() -> None:
+def test_every_request_to_the_bucket_is_logged_in_another_bucket_whose_logs_expire() -> None:
     assert properties("PipelineBucket")["LoggingConfiguration"] == {
         "DestinationBucketName": "mpg-test-accesslogs-x1"
     }
