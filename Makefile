@@ -1,6 +1,6 @@
 # `make run` is the way in. Each target sets up what it needs; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test lint audit audit-lock fuzz bench lock deploy preflight destroy clean
+.PHONY: help setup run up test quick lint pytorch audit audit-lock fuzz bench lock deploy preflight destroy clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # The environment of samconfig.toml that deploy and destroy are about.
@@ -14,7 +14,7 @@ AUDIT := .audit
 AUDIT_SYNCED := $(AUDIT)/synced
 # A file that it cannot read is a failure, and it sends nothing, whatever key it finds in the environment.
 CHECKOV := CKV_PARSE_ERROR_FAIL=true BC_API_KEY= $(AUDIT)/bin/checkov --config-file audit/checkov.yaml
-LOCKS := requirements.lock requirements-audit.lock requirements-uv.lock functions/requirements.txt
+LOCKS := requirements.lock requirements-audit.lock requirements-uv.lock requirements-pytorch.lock functions/requirements.txt processing/requirements.txt
 
 COMPILE := $(BIN)/uv pip compile --no-config --universal --generate-hashes --quiet --custom-compile-command "make lock" \
 	$(addprefix --upgrade-package=,$(UPGRADE))
@@ -33,14 +33,18 @@ run: $(SYNCED) ## Send the sample file through the whole pipeline, on this machi
 up: $(SYNCED) ## Start the embedded AWS with the pipeline deployed, until Ctrl-C
 	@$(BIN)/mpg up
 
-test: lint ## Check style and types, run all tests, the quick ones first
-	@$(BIN)/pytest -n $(WORKERS) tests/unit tests/statemachine
+test: $(SYNCED) ## Check style and types, run all tests, the quick ones first
+	@$(MAKE) --no-print-directory --jobs=2 lint quick
 	@$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder tests/integration tests/e2e tests/faults
 
+# They never wait, so more workers than cores would only import everything once more each.
+quick: $(SYNCED)
+	@$(BIN)/pytest -n auto --maxprocesses $(WORKERS) tests/unit tests/statemachine
+
 lint: $(SYNCED) ## Check style, types and the template
-	@$(BIN)/ruff check
+	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
-	@$(BIN)/mypy
+	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/cfn-lint
 
 audit: lint $(AUDIT_SYNCED) ## Look for security mistakes in template, code, workflows and locks
@@ -58,6 +62,9 @@ audit-lock: $(AUDIT_SYNCED) ## Look up known vulnerabilities of what is locked, 
 	@for lock in $(LOCKS); do echo "$$lock"; $(AUDIT)/bin/pip-audit --strict --require-hashes --disable-pip \
 		--progress-spinner off --requirement "$$lock" || exit 1; done
 
+pytorch: $(SYNCED) ## Install PyTorch for its images now; the first job that needs it would (Linux: 5.7 GB)
+	@$(BIN)/python -m local.sagemaker.engines.environments pytorch
+
 fuzz: $(SYNCED) ## Fuzz what reads uploads, models, requests and events, for three minutes each (Linux, x86-64)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --group fuzz
 	@$(BIN)/python -m tests.fuzz
@@ -69,6 +76,8 @@ lock: $(SYNCED) ## Resolve the locks anew; UPGRADE=<package> takes its newest re
 	@$(COMPILE) pyproject.toml --override requirements-overrides.txt --group sam --group dev --output-file requirements.lock
 	@$(COMPILE) --group audit --output-file requirements-audit.lock
 	@$(COMPILE) --group uv --output-file requirements-uv.lock
+	@$(COMPILE) --no-deps --group publish --output-file processing/requirements.txt
+	@$(COMPILE) --group pytorch --output-file requirements-pytorch.lock
 
 deploy: $(SYNCED) ## Deploy to your AWS account, after checking its quotas
 	@$(BIN)/mpg deploy --config-env $(ENV)

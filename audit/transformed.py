@@ -6,6 +6,7 @@
 
 import json
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ TEMPLATE = Path(__file__).parents[1] / "template.yaml"
 REGION = "us-east-1"
 
 
+@cache
 def written(path: Path = TEMPLATE) -> dict[str, Any]:
     """The template as written, short intrinsic functions in their long form."""
     template: dict[str, Any] = yaml_parse(path.read_text(encoding="utf-8"))

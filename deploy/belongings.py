@@ -11,9 +11,9 @@ Clients = Callable[[str], Any]
 _RETAINED = {
     "AWS::S3::Bucket": "buckets",
     "AWS::DynamoDB::Table": "tables",
-    "AWS::SageMaker::ModelPackageGroup": "groups",
 }
-
+# What the deployment puts on each model package group that it makes (processing/publish.py).
+STACK_TAG = "stack"
 
 _MISSING = {
     "NoSuchBucket",
@@ -56,7 +56,8 @@ def find_belongings(clients: Clients, stack_name: str) -> Belongings:
     cloudformation = clients("cloudformation")
     stack = _live_stack(cloudformation, stack_name)
     if stack is None:
-        return Belongings(None, retained=_existing(clients, _left_behind(cloudformation, stack_name)))
+        left_behind = _left_behind(cloudformation, stack_name)
+        return Belongings(None, retained=_existing(clients, left_behind, stack_name))
     stack_id = str(stack["StackId"])
     resources = [
         resource
@@ -75,7 +76,7 @@ def find_belongings(clients: Clients, stack_name: str) -> Belongings:
             for resource in resources
             if resource["ResourceType"] == "AWS::IAM::Role"
         ),
-        retained=_existing(clients, resources),
+        retained=_existing(clients, resources, stack_name),
     )
 
 
@@ -116,22 +117,38 @@ def _resources(cloudformation: Any, stack_id: str) -> Iterator[Mapping[str, Any]
         yield from page["StackResourceSummaries"]
 
 
-def _existing(clients: Clients, resources: Iterable[Mapping[str, Any]]) -> Retained:
-    """The retained resources among those that still exist."""
+def _existing(clients: Clients, resources: Iterable[Mapping[str, Any]], stack_name: str) -> Retained:
+    """The retained ones among the resources that are still there, and the stack's model package groups."""
     found: dict[str, list[str]] = {kind: [] for kind in _RETAINED.values()}
     for resource in resources:
         kind = _RETAINED.get(resource["ResourceType"])
         name = str(resource.get("PhysicalResourceId", "")).rpartition("/")[2]
         if kind and name not in found[kind] and _is_there(clients, kind, name):
             found[kind].append(name)
-    return Retained(**{kind: tuple(names) for kind, names in found.items()})
+    return Retained(tuple(found["buckets"]), tuple(found["tables"]), _groups(clients, stack_name))
+
+
+def _groups(clients: Clients, stack_name: str) -> tuple[str, ...]:
+    """The model package groups with the stack's tag; another stack's may have a name that begins alike."""
+    sagemaker = clients("sagemaker")
+    pages = sagemaker.get_paginator("list_model_package_groups").paginate(NameContains=f"{stack_name}-")
+    groups = [group for page in pages for group in page["ModelPackageGroupSummaryList"]]
+    return tuple(
+        group["ModelPackageGroupName"]
+        for group in groups
+        if {"Key": STACK_TAG, "Value": stack_name} in _tags(sagemaker, group["ModelPackageGroupArn"])
+    )
+
+
+def _tags(sagemaker: Any, arn: str) -> list[Mapping[str, str]]:
+    pages = sagemaker.get_paginator("list_tags").paginate(ResourceArn=arn)
+    return [tag for page in pages for tag in page["Tags"]]
 
 
 def _is_there(clients: Clients, kind: str, name: str) -> bool:
     look = {
         "buckets": lambda: clients("s3").head_bucket(Bucket=name),
         "tables": lambda: clients("dynamodb").describe_table(TableName=name),
-        "groups": lambda: clients("sagemaker").describe_model_package_group(ModelPackageGroupName=name),
     }
     try:
         look[kind]()

@@ -1,7 +1,8 @@
-"""The Lambda of a CloudFormation custom resource: puts the scripts of its package where the jobs fetch them.
+"""The Lambda of a CloudFormation custom resource: publishes the workloads of its own package.
 
-A deployment so brings its scripts along. The folder in the bucket is named by their content, and nothing in
-it is ever changed or deleted: runs under way keep the code that they started with.
+It puts their code where the jobs fetch it, and makes a model package group for each. The folder in the bucket
+is named by its content, and nothing in it is ever changed or deleted: runs under way keep the code that they
+started with.
 """
 
 import hashlib
@@ -14,19 +15,33 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.exceptions import ClientError
+
+from common.workload import FILE
+from workload_files import BadWorkload, Settings, read_workloads
 
 # CloudFormation deletes the resource behind an id that changes.
 PHYSICAL_ID = "processing-code"
+# `deploy.destroy` finds the groups of a stack by it.
+STACK_TAG = "stack"
 _FOLDER = Path(__file__).parent
+_CONTENT_TYPES = {".py": "text/x-python", ".json": "application/json"}
 _LONGEST_REASON = 1000
+_LONGEST_GROUP_NAME = 63
 
 _log = logging.getLogger(__name__)
+
+
+class Unpublishable(Exception):
+    """The deployment cannot go on; the message is for the person who deploys."""
 
 
 def handler(event: Mapping[str, Any], context: object) -> None:
     """Publish on Create and Update, do nothing on Delete, and always answer: CloudFormation waits for it."""
     try:
-        data = {} if event["RequestType"] == "Delete" else {"CodePrefix": publish(os.environ["BUCKET_NAME"])}
+        data = {} if event["RequestType"] == "Delete" else publish(event)
+    except (BadWorkload, Unpublishable) as problem:
+        _answer(event, "FAILED", reason=str(problem))
     except Exception as error:
         _log.exception("publishing failed")
         _answer(event, "FAILED", reason=f"{type(error).__name__}: {error}")
@@ -34,34 +49,94 @@ def handler(event: Mapping[str, Any], context: object) -> None:
         _answer(event, "SUCCESS", data=data)
 
 
-def publish(bucket: str, folder: Path = _FOLDER) -> str:
-    """Copy the scripts of a folder into the bucket; returns their prefix, `code/<hash>/`."""
-    scripts = read_scripts(folder)
-    prefix = f"code/{content_hash(scripts)}/"
+def publish(event: Mapping[str, Any], folder: Path = _FOLDER) -> dict[str, str]:
+    """Publish the workloads of a folder for the stack that asks; returns the custom resource's attributes.
+
+    The event's properties are `Parameters` (values for gates), `DefaultWorkload` and
+    `ModelPackageGroupPrefix`. Raises BadWorkload and Unpublishable.
+    """
+    asked = event["ResourceProperties"]
+    workloads = read_workloads(folder, asked["Parameters"])
+    default = asked["DefaultWorkload"]
+    if default not in workloads:
+        raise Unpublishable(
+            f"DefaultWorkload: there is no workload {default}; there are {', '.join(workloads)}"
+        )
+    stack = event["StackId"].split("/")[1]
+    for name, settings in workloads.items():
+        make_group(group_name(asked["ModelPackageGroupPrefix"], name), settings["description"], stack)
+    return {"CodePrefix": publish_code(os.environ["BUCKET_NAME"], read_code(folder, workloads))}
+
+
+def publish_code(bucket: str, files: Mapping[str, bytes]) -> str:
+    """Put the files into the bucket; returns their prefix, `code/<hash>/`."""
+    prefix = f"code/{content_hash(files)}/"
     client = boto3.client("s3")
-    for name, content in scripts.items():
+    for name, content in files.items():
         client.put_object(
             Bucket=bucket,
             Key=prefix + name,
             Body=content,
-            ContentType="text/x-python",
+            ContentType=_CONTENT_TYPES[Path(name).suffix],
             ChecksumAlgorithm="SHA256",
         )
     return prefix
 
 
-def read_scripts(folder: Path) -> dict[str, bytes]:
-    """The scripts by file name, this one left out: no job runs it."""
-    paths = (path for path in sorted(folder.glob("*.py")) if path.name != Path(__file__).name)
-    return {path.name: path.read_bytes() for path in paths}
+def read_code(folder: Path, workloads: Mapping[str, Settings]) -> dict[str, bytes]:
+    """What jobs need of the folder, by path: run.py, common/, and the workloads with these settings."""
+    paths = [folder / "run.py"]
+    for package in ("common", *workloads):
+        paths += [path for path in (folder / package).rglob("*") if path.suffix in _CONTENT_TYPES]
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(paths)}
+    settings = {f"{name}/{FILE}": json.dumps(found, indent=2).encode() for name, found in workloads.items()}
+    return files | settings
 
 
-def content_hash(scripts: Mapping[str, bytes]) -> str:
-    """16 hex digits that change with any script's name or content."""
+def content_hash(files: Mapping[str, bytes]) -> str:
+    """16 hex digits that change with any file's name or content."""
     digest = hashlib.sha256()
-    for name, content in sorted(scripts.items()):
+    for name, content in sorted(files.items()):
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()[:16]
+
+
+def group_name(prefix: str, workload: str) -> str:
+    """The name of a workload's model package group. Raises Unpublishable if SageMaker takes none so long."""
+    name = f"{prefix}-{workload.replace('_', '-')}"
+    if len(name) > _LONGEST_GROUP_NAME:
+        raise Unpublishable(
+            f"the model package group {name} would have more than {_LONGEST_GROUP_NAME} characters, the most "
+            "that SageMaker takes; give the stack or the workload a shorter name"
+        )
+    return name
+
+
+def make_group(name: str, description: str, stack: str) -> None:
+    """Make a model package group that belongs to the stack, unless it has it. Raises Unpublishable."""
+    client = boto3.client("sagemaker")
+    try:
+        client.create_model_package_group(
+            ModelPackageGroupName=name,
+            ModelPackageGroupDescription=description,
+            Tags=[{"Key": STACK_TAG, "Value": stack}],
+        )
+    except ClientError as error:
+        if "already exists" not in error.response["Error"].get("Message", ""):
+            raise
+        if _owner(client, name) != stack:
+            raise Unpublishable(
+                f"the model package group {name} is there and belongs to no stack {stack}; delete it, tag it "
+                f"{STACK_TAG}={stack} to hand it over, or give the stack another name"
+            ) from None
+
+
+def _owner(client: Any, group: str) -> str:
+    """The stack that made a group, also one that was deleted since; empty if none did."""
+    arn = client.describe_model_package_group(ModelPackageGroupName=group)["ModelPackageGroupArn"]
+    pages = client.get_paginator("list_tags").paginate(ResourceArn=arn)
+    tags = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+    return str(tags.get(STACK_TAG, ""))
 
 
 def _answer(

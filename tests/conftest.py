@@ -41,16 +41,27 @@ def pytest_configure() -> None:
 
 
 # What takes longest starts first, so that no worker is left with it while the others have nothing to do.
-_LONGEST_FIRST = ("tests/integration/iam/", "tests/faults/", "tests/e2e/")
-# Its deployment serves all its files, and is the most expensive one.
-_ONE_WORKER = "tests/integration/iam/"
+_LONGEST_FIRST = (
+    "tests/integration/iam/",
+    "tests/e2e/test_approval",
+    "tests/e2e/test_run",
+    "tests/faults/",
+    "tests/e2e/",
+    "tests/integration/test_",
+)
+# A deployment takes as long as many tests: each of these has one for all its files,
+_ONE_WORKER = ("tests/integration/iam/", "tests/e2e/")
+# but for those that do without.
+_BY_ITSELF = ("tests/e2e/test_interrupts.py", "tests/e2e/test_web_pages_in_chromium.py")
 
 
 class FilePerWorker(LoadFileScheduling):  # type: ignore[misc]
-    """Gives a worker a file at a time: its tests share what was set up for them."""
+    """Gives a worker a file at a time, or a folder: its tests share what was set up for them."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return _ONE_WORKER if nodeid.startswith(_ONE_WORKER) else nodeid.partition("::")[0]
+        file = nodeid.partition("::")[0]
+        folder = next((folder for folder in _ONE_WORKER if file.startswith(folder)), file)
+        return file if file in _BY_ITSELF else folder
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilePerWorker:
@@ -59,7 +70,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilePerWorke
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: [not item.nodeid.startswith(folder) for folder in _LONGEST_FIRST])
+        items.sort(key=lambda item: _rank(item.nodeid))
+
+
+def _rank(nodeid: str) -> int:
+    ranks = (rank for rank, start in enumerate(_LONGEST_FIRST) if nodeid.startswith(start))
+    return next(ranks, len(_LONGEST_FIRST))
 
 
 @dataclass(frozen=True)
@@ -177,9 +193,9 @@ def eventually_none(left: Any, seconds: float = 30.0) -> None:
 
 
 def looks(seconds: float) -> Iterator[None]:
-    """A moment to look, again and again until the time is over: soon at first, then four times a second."""
+    """A moment to look, again and again until the time is over: soon at first, then twice a second."""
     deadline, pause = time.monotonic() + seconds, 0.01
     while time.monotonic() < deadline:
         yield
         time.sleep(pause)
-        pause = min(1.3 * pause, 0.25)
+        pause = min(1.3 * pause, 0.5)

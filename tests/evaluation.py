@@ -15,7 +15,7 @@ EVALUATION: dict[str, Any] = {
             "better": "lower",
         },
         {
-            "name": "error_deviation",
+            "name": "residual_standard_deviation",
             "label": "Standard deviation of the errors",
             "value": 2.9107,
             "unit": "miles per gallon",

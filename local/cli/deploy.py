@@ -22,7 +22,7 @@ def command(template: Path, parameters: Mapping[str, str]) -> list[str]:
     own = ["--parameter-overrides", *overrides(parameters)] if parameters else []
     return [
         *("sam", "deploy", "--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local"),
-        *("--template-file", str(template), "--no-progressbar"),
+        *("--template-file", str(template), "--use-json", "--no-progressbar"),
         *own,
     ]
 

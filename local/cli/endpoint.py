@@ -77,12 +77,19 @@ class Endpoint:
         """A boto3 client, made once for each service."""
         return _client(self, service)
 
-    def mails(self) -> list[Mail]:
-        """Everything in the mailbox, oldest first."""
+    def mails(self, after: int = 0) -> list[Mail]:
+        """Everything in the mailbox after so many mails, oldest first."""
+        return [_mail(entry) for entry in self._page(f"mails?after={after}")]
+
+    def notes(self) -> list[str]:
+        """What the local SageMaker has said about this machine, oldest first."""
+        return [str(note) for note in self._page("notes")]
+
+    def _page(self, name: str) -> Any:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
-            connection.request("GET", f"{pages(self.secret)}mails")
-            return [_mail(entry) for entry in json.loads(connection.getresponse().read())]
+            connection.request("GET", f"{pages(self.secret)}{name}")
+            return json.loads(connection.getresponse().read())
         finally:
             connection.close()
 

@@ -17,6 +17,7 @@ POLL_SECONDS = 0.1
 # Longer than any step of a normal local run; a hung step must not hang the terminal for good.
 SILENCE_SECONDS = 900.0
 MAIL_SECONDS = 20.0
+NOTE_SECONDS = 1.0
 
 
 class Watch:
@@ -30,6 +31,8 @@ class Watch:
         self._screen = screen
         self._trials: Trials | None = None
         self._state = ""
+        self._notes = len(endpoint.notes())
+        self._next_note = 0.0
         self.asked = False
         """Whether the execution waits for a person, or did."""
         self.tuned: list[str] = []
@@ -86,7 +89,18 @@ class Watch:
         for update in updates:
             self._take(update)
         self._show_trials()
+        self._show_notes()
         return updates
+
+    def _show_notes(self) -> None:
+        """What the machine says of the jobs that AWS would not, such as what it installs for them."""
+        if time.monotonic() < self._next_note:
+            return
+        self._next_note = time.monotonic() + NOTE_SECONDS
+        notes = self._endpoint.notes()
+        for note in notes[self._notes :]:
+            self._screen.detail(note)
+        self._notes = len(notes)
 
     def _take(self, update: Update) -> None:
         match update:

@@ -48,7 +48,7 @@ class Mailbox:
                 )
             )
 
-    def mails(self) -> list[dict[str, Any]]:
-        """Every mail as a JSON object, oldest first."""
+    def mails(self, after: int = 0) -> list[dict[str, Any]]:
+        """Every mail after the one with this id (0: all) as a JSON object, oldest first."""
         with self._lock:
-            return [asdict(mail) for mail in self._mails]
+            return [asdict(mail) for mail in self._mails[after:]]

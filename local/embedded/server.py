@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import re
 import signal
 import socket
 from collections.abc import Callable, Mapping
@@ -79,6 +80,7 @@ def build(
     seams.install_service("sagemaker", "SageMaker.", sagemaker_handler(sagemaker, permissions))
     seams.install_resource_type("AWS::SageMaker::ModelPackageGroup", model_package_group_handlers(sagemaker))
     seams.install_function_urls()
+    seams.install_warm_functions()
     seams.install_version_ids()
     seams.install_execution_names()
     seams.install_copy_checksums()
@@ -94,27 +96,39 @@ def build(
     seams.install_branches(integrations, questions)
     seams.install_definition_checks()
     seams.install_state_tests(integrations)
-    application = with_faults(with_pages(seams.application(), mailbox, questions), limits, sagemaker.reclaim)
+    application = with_faults(
+        with_pages(seams.application(), mailbox, questions, sagemaker.notes), limits, sagemaker.reclaim
+    )
     if enforce_iam:
         application = with_signatures(application, seams.secret_of, seams.is_public, seams.unauthenticated)
     return EmbeddedAws(with_doors(port, pages(secret), application), sagemaker, mailbox)
 
 
-def with_pages(aws: Application, mailbox: Mailbox, questions: Questions) -> Application:
+def with_pages(
+    aws: Application, mailbox: Mailbox, questions: Questions, notes: Callable[[], list[str]]
+) -> Application:
     """`aws`, and the pages under /_mpg/ for people and for the command line."""
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/_mpg/"):
-            await _answer(scope["path"], mailbox, questions, send)
+            await _answer(scope, mailbox, questions, notes, send)
         else:
             await aws(scope, receive, send)
 
     return application
 
 
-async def _answer(path: str, mailbox: Mailbox, questions: Questions, send: Any) -> None:
+async def _answer(
+    scope: Any, mailbox: Mailbox, questions: Questions, notes: Callable[[], list[str]], send: Any
+) -> None:
+    path = scope["path"]
     if path == "/_mpg/mails":
-        await answer_text(send, 200, "application/json", json.dumps(mailbox.mails()))
+        # A client that polls asks only for new mails.
+        known = re.fullmatch(rb"after=(\d{1,9})", scope["query_string"])
+        mails = mailbox.mails(int(known[1]) if known else 0)
+        await answer_text(send, 200, "application/json", json.dumps(mails))
+    elif path == "/_mpg/notes":
+        await answer_text(send, 200, "application/json", json.dumps(notes()))
     elif path == "/_mpg/permissions":
         await answer_text(send, 200, "application/json", json.dumps(questions.as_json()))
     elif path == "/_mpg/functions":

@@ -13,10 +13,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from local.sagemaker.engines.archives import BadArchive, unpack
 from local.sagemaker.errors import JobFailed
 
-# Unpacked. The disk of a job's instance is larger; the one of this machine may not be.
-LARGEST_MODEL = 1 << 30
 _ML = "/opt/ml"
 
 
@@ -69,39 +68,13 @@ class Container:
         model = self.root / "model"
         model.mkdir(parents=True, exist_ok=True)
         try:
-            with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
-                _refuse_bomb(tar)
-                _write_files(tar, model)
-        except Exception as error:  # tarfile and gzip have no end of errors for a hostile archive
+            unpack(io.BytesIO(archive), model)
+        except BadArchive as error:
             raise JobFailed(f"ClientError: Failed to extract model data archive: {error}") from error
 
     def remove(self) -> None:
         """Delete the folder with everything in it, also what a job made read-only."""
         shutil.rmtree(self.folder, onerror=_make_writable)
-
-
-def _refuse_bomb(tar: tarfile.TarFile) -> None:
-    """Look at every size before anything is written. A negative one leads back, again and again."""
-    unpacked, before = 0, -1
-    for member in tar:
-        unpacked += member.size
-        if member.size < 0 or member.offset <= before or unpacked > LARGEST_MODEL:
-            raise tarfile.ReadError(f"{member.name} has {member.size} bytes")
-        before = member.offset
-
-
-def _write_files(tar: tarfile.TarFile, folder: Path) -> None:
-    """Plain files only. Python's own filter for that came with 3.11.4, and Debian 12 has 3.11.2."""
-    for member in tar:
-        if member.isdir():
-            continue
-        target = (folder / member.name).resolve()
-        content = tar.extractfile(member) if member.isreg() else None
-        if content is None or not target.is_relative_to(folder):
-            raise tarfile.ReadError(f"{member.name} is no file inside of the model's folder")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with content, target.open("wb") as file:
-            shutil.copyfileobj(content, file)
 
 
 def _make_writable(function: Any, path: str, _: Any) -> None:

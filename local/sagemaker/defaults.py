@@ -39,8 +39,9 @@ def with_defaults(action: str, request: Json) -> Json:
             _fill(each.get("S3Input", {}), _S3_INPUT)
         for each in filled.get("ProcessingOutputConfig", {}).get("Outputs", []):
             each.setdefault("AppManaged", False)
-    if "CheckpointConfig" in filled:
-        _fill(filled["CheckpointConfig"], {"LocalPath": "/opt/ml/checkpoints"})
+    for definition in (filled, filled.get("TrainingJobDefinition", {})):
+        if "CheckpointConfig" in definition:
+            _fill(definition["CheckpointConfig"], {"LocalPath": "/opt/ml/checkpoints"})
     if "TrainingJobDefinition" in filled:
         _fill(filled["TrainingJobDefinition"], _DEFAULTS["CreateTrainingJob"])
     for definition in (filled, filled.get("TrainingJobDefinition", {})):

@@ -13,11 +13,14 @@ from pathlib import Path
 
 from local.sagemaker.clients import Clients
 from local.sagemaker.container import Container
-from local.sagemaker.engines.processes import Command, Exit, Process, WarmWorkers
+from local.sagemaker.engines.environments import ENVIRONMENTS, EnvironmentMissing, make
+from local.sagemaker.engines.images import Image
+from local.sagemaker.engines.processes import Command, Exit, Process, Python, WarmWorkers
 from local.sagemaker.errors import InstanceReclaimed, JobFailed, JobStopped
 from local.sagemaker.events import Events
 from local.sagemaker.kinds import Json, memory_of
 from local.sagemaker.logs import Logs, Stream
+from local.sagemaker.notes import Notes
 from local.sagemaker.storage import Storage
 from local.sagemaker.store import Record, Store
 
@@ -39,6 +42,7 @@ class Backend:
     logs: Logs
     events: Events
     folder: Path
+    notes: Notes
 
 
 class Job:
@@ -87,6 +91,11 @@ class Job:
         """Write a line to the job's log stream, or to the one whose name goes on with `part`."""
         self.backend.logs.write(replace(self._stream, name=self._stream.name + part), line)
 
+    def say(self, line: str) -> None:
+        """Tell a person something that AWS would not: in the job's log, and as a note of this machine."""
+        self.log(line)
+        self.backend.notes.add(line)
+
     def failure(self, begin: str, said: str, end: str = "") -> JobFailed:
         """The end of a job whose program failed. Its reason is what the program said, or else the last lines
         that it printed, between what SageMaker says."""
@@ -120,25 +129,28 @@ class Job:
         argv: tuple[str, ...],
         env: Mapping[str, str],
         *,
-        hidden_modules: frozenset[str] = frozenset(),
+        image: Image,
         instance_type: str,
         timeout: float | None,
         isolated: bool = False,
     ) -> Exit:
-        """Run the job's program to its end; ``isolated``, without a network.
+        """Run the job's program in an image, to its end; ``isolated``, without a network.
 
-        Raises `JobStopped`, `InstanceReclaimed` or, out of memory, `JobFailed`.
+        Raises `JobStopped`, `InstanceReclaimed` or, out of memory or without the image's libraries,
+        `JobFailed`.
         """
         self.check()
+        python = self._python(image)
         # Without a network there is nobody to show credentials to, and SageMaker gives none.
         own = {} if isolated else self.backend.clients.environment(self.role_arn)
         command = Command(
             argv=argv,
             env={"HOME": "/root", **own, **env},
             cwd=Path("/opt/ml"),
-            hidden_modules=hidden_modules,
+            hidden_modules=image.hidden_modules,
             folder=self.container.folder,
             network=not isolated,
+            python=python,
         )
         self._process = self.backend.workers.spawn(
             command, on_line=self._take_line, timeout=timeout, memory_bytes=memory_of(instance_type)
@@ -156,6 +168,19 @@ class Job:
                 f"or reduce the size of job data processed on an instance., exit code: {KILLED}"
             )
         return ended
+
+    def _python(self, image: Image) -> Python | None:
+        """The interpreter with the image's libraries, None for this one; making it may take minutes."""
+        if image.warning:
+            self.say(image.warning)
+        if not image.environment:
+            return None
+        try:
+            return make(ENVIRONMENTS[image.environment], self.say, self.check)
+        except EnvironmentMissing as missing:
+            for line in missing.details.splitlines():
+                self.log(line)
+            raise JobFailed(f"ClientError: {missing}") from missing
 
     def _end_process(self) -> None:
         process = self._process

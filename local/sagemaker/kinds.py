@@ -146,6 +146,14 @@ JOBS = {kind.name: kind for kind in (PROCESSING, TRAINING, TUNING, TRANSFORM)}
 KINDS = (*JOBS.values(), MODEL, PACKAGE_GROUP, PACKAGE)
 
 
+def instances_of(definition: Json) -> Json:
+    """What a training job, or the trials of a tuning job, run on: a `ResourceConfig` under either name."""
+    config: Json = definition.get("ResourceConfig") or definition.get(
+        "HyperParameterTuningResourceConfig", {}
+    )
+    return config
+
+
 def memory_of(instance_type: str) -> int | None:
     """Bytes of memory of an instance type's size class; None where the family is not known."""
     _, family, size = [*instance_type.split("."), "", ""][:3]

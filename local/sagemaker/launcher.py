@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from local.sagemaker import processing, training
 from local.sagemaker.errors import ServiceError, invalid
 from local.sagemaker.jobs import Backend, Job, Work, carry_out
-from local.sagemaker.kinds import MODEL, PROCESSING, TRAINING, TRANSFORM, TUNING, Json, Kind
+from local.sagemaker.kinds import MODEL, PROCESSING, TRAINING, TRANSFORM, TUNING, Json, Kind, instances_of
 from local.sagemaker.quotas import check_quota
 from local.sagemaker.registry import Registry
-from local.sagemaker.storage import Kept
+from local.sagemaker.storage import Kept, join_uri
 from local.sagemaker.store import Record
 from local.sagemaker.tags import tags_of
 from local.sagemaker.training import Metrics, training_work
@@ -133,6 +133,10 @@ class Launcher:
         definition = tuning.fields["TrainingJobDefinition"]
         name = f"{tuning.record.key}-{trial['Number']:03}-{secrets.token_hex(4)}"
         fields = definition | trial | training.first_fields() | {"TrainingJobName": name}
+        fields["ResourceConfig"] = instances_of(definition)
+        if checkpoints := definition.get("CheckpointConfig"):
+            own = join_uri(checkpoints["S3Uri"], name)
+            fields["CheckpointConfig"] = checkpoints | {"S3Uri": own}
         work = training_work(metrics, kept)
         return self._launch(TRAINING, name, fields, tuning.record.tags, tuning.role_arn, work)
 

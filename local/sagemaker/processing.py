@@ -57,7 +57,7 @@ def _run_program(job: Job) -> None:
     ended = job.run(
         (*specification["ContainerEntrypoint"], *specification.get("ContainerArguments", ())),
         {"PROCESSING_JOB_NAME": job.record.key, **fields.get("Environment", {})},
-        hidden_modules=image.hidden_modules,
+        image=image,
         instance_type=cluster["InstanceType"],
         timeout=fields["StoppingCondition"]["MaxRuntimeInSeconds"],
         isolated=fields.get("NetworkConfig", {}).get("EnableNetworkIsolation", False),

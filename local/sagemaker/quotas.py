@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from local.sagemaker.errors import ServiceError
-from local.sagemaker.kinds import JOBS, PROCESSING, TRANSFORM, TUNING, Json, Kind
+from local.sagemaker.kinds import JOBS, PROCESSING, TRANSFORM, TUNING, Json, Kind, instances_of
 from local.sagemaker.store import Store
 
 
@@ -18,7 +18,7 @@ def usage(kind: Kind, fields: Json) -> tuple[str, int]:
         config = fields["TransformResources"]
         return f"{config['InstanceType']} for transform job usage", config["InstanceCount"]
     definition = fields["TrainingJobDefinition"] if kind is TUNING else fields
-    config = definition["ResourceConfig"]
+    config = instances_of(definition)
     spot = "spot " if definition.get("EnableManagedSpotTraining") else ""
     jobs = 1
     if kind is TUNING:

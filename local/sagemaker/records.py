@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from local.sagemaker.errors import JobFailed
 
@@ -90,11 +92,46 @@ def select(records: Iterable[bytes], path: str) -> list[bytes]:
     return [",".join(chosen(split_fields(record.decode()))).encode() for record in records]
 
 
-def join(inputs: list[bytes], results: list[bytes], name: str) -> list[bytes]:
+def is_json(content_type: str) -> bool:
+    """Whether the records of a content type are JSON, one a line."""
+    return re.match(r"application/json(lines)?\b", content_type) is not None
+
+
+def join_csv(inputs: list[bytes], results: list[bytes], name: str) -> list[bytes]:
     """Each input record followed by its result. Raises `JobFailed` unless there is one result for each."""
+    _one_for_each(inputs, results, name)
+    return [record + b"," + result for record, result in zip(inputs, results, strict=True)]
+
+
+def join_json(inputs: list[bytes], results: list[bytes], name: str) -> list[bytes]:
+    """Each input object with its result under `SageMakerOutput`; one that is no object is put under
+    `SageMakerInput`. Raises `JobFailed` unless there is one result for each, and all are JSON.
+
+    (JoinSource in "DataProcessing", Amazon SageMaker API reference.)
+    """
+    _one_for_each(inputs, results, name)
+    joined = []
+    for record, result in zip(inputs, results, strict=True):
+        given, answer = _parsed(record, f"a record of {name}"), _parsed(result, "an answer of the model")
+        whole = given if isinstance(given, dict) else {"SageMakerInput": given}
+        text = json.dumps(whole | {"SageMakerOutput": answer}, ensure_ascii=False, separators=(",", ":"))
+        joined.append(text.encode())
+    return joined
+
+
+def _one_for_each(inputs: list[bytes], results: list[bytes], name: str) -> None:
     if len(inputs) != len(results):
         raise JobFailed(
             "ClientError: See job logs for more information: "
             f"{name} has {len(inputs)} records, but the model returned {len(results)}; they cannot be joined"
         )
-    return [record + b"," + result for record, result in zip(inputs, results, strict=True)]
+
+
+def _parsed(line: bytes, what: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        shown = line[:80].decode(errors="replace")
+        raise JobFailed(
+            f"ClientError: See job logs for more information: {what} is no JSON: {shown}"
+        ) from None

@@ -19,6 +19,7 @@ from local.sagemaker.launcher import Launcher
 from local.sagemaker.listing import LISTS, list_page
 from local.sagemaker.logs import Logs
 from local.sagemaker.members import refuse_unsupported
+from local.sagemaker.notes import Notes
 from local.sagemaker.registry import Registry
 from local.sagemaker.rules import check_rules
 from local.sagemaker.store import Record, Store
@@ -62,7 +63,7 @@ class SageMaker:
         clients = Clients(endpoint_url, region, credentials)
         events = Events(publish, self._store)
         folder.mkdir(parents=True, exist_ok=True)
-        self._backend = Backend(self._store, WarmWorkers(), clients, Logs(clients), events, folder)
+        self._backend = Backend(self._store, WarmWorkers(), clients, Logs(clients), events, folder, Notes())
         registry = Registry(self._store, events)
         self._launcher = Launcher(self._backend, registry, quotas)
         self._actions = self._all_actions(registry, Tags(self._store))
@@ -104,6 +105,10 @@ class SageMaker:
         if not self._store.wait_until(lambda: record.ended, timeout):
             raise TimeoutError(f"{record.kind.label} {name} is still {record.status} after {timeout} seconds")
         return record
+
+    def notes(self) -> list[str]:
+        """What a person should know of the jobs so far that AWS would not say, oldest first."""
+        return self._backend.notes.texts()
 
     def reclaim(self, training_job: str, seconds: float = 0.0) -> None:
         """Take the spot instance of a training job away; there is another one after so many seconds.

@@ -10,13 +10,15 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from local.sagemaker.engines.images import find_image
+from local.sagemaker.engines.images import Image, Program, find_image
+from local.sagemaker.engines.toolkit.settings import decode
 from local.sagemaker.errors import InstanceReclaimed, JobStopped
 from local.sagemaker.jobs import Job, Work, exit_code
 from local.sagemaker.kinds import Json
 from local.sagemaker.mirror import Mirror
 from local.sagemaker.patterns import java_pattern
 from local.sagemaker.storage import Kept, join_uri
+from local.sagemaker.submitted import archive_of
 
 _MESSAGES = {
     "Starting": "Starting the training job",
@@ -162,12 +164,25 @@ def _checkpoints(job: Job, config: Json) -> Mirror:
     return Mirror(job.storage, folder, config["S3Uri"])
 
 
-def _program(job: Job) -> tuple[str, ...]:
-    """The request's own entrypoint, or else the algorithm that the image is known for."""
-    algorithm = job.fields["AlgorithmSpecification"]
+def _program(job: Job, image: Image) -> Program:
+    """The request's own entrypoint, or else the image's: for a script if there is one."""
+    fields = job.fields
+    algorithm = fields["AlgorithmSpecification"]
     if "ContainerEntrypoint" in algorithm:
         return (*algorithm["ContainerEntrypoint"], *algorithm.get("ContainerArguments", ()))
-    return "-m", "local.sagemaker.engines.xgboost_algorithm", "/opt/ml"
+    if image.algorithm and not names_script(fields):
+        return image.algorithm
+    isolated = fields.get("EnableNetworkIsolation", False)
+    submitted = decode(fields.get("HyperParameters", {})).get("sagemaker_submit_directory", "")
+    archive = "" if isolated else archive_of(job, str(submitted))
+    return (*(image.script or ()), "/opt/ml", archive, "isolated" if isolated else "connected")
+
+
+def names_script(definition: Json) -> bool:
+    """Whether a training job, or the trials of a tuning job, run a script of the request (script mode)."""
+    named = (definition.get(name, {}) for name in ("HyperParameters", "StaticHyperParameters"))
+    variables = definition.get("Environment", {})
+    return any("sagemaker_program" in each for each in named) or "SAGEMAKER_PROGRAM" in variables
 
 
 def _run_algorithm(job: Job) -> None:
@@ -175,9 +190,9 @@ def _run_algorithm(job: Job) -> None:
     image = find_image(fields["AlgorithmSpecification"]["TrainingImage"], job.backend.store.region)
     names = {"TRAINING_JOB_NAME": job.record.key, "TRAINING_JOB_ARN": job.record.arn}
     ended = job.run(
-        _program(job),
+        _program(job, image),
         names | fields.get("Environment", {}),
-        hidden_modules=image.hidden_modules,
+        image=image,
         instance_type=fields["ResourceConfig"].get("InstanceType", ""),
         timeout=min(fields["StoppingCondition"]["MaxRuntimeInSeconds"], _wait_left(job)),
         isolated=fields.get("EnableNetworkIsolation", False),

@@ -11,8 +11,9 @@ from local.sagemaker.engines.images import find_image
 from local.sagemaker.errors import JobFailed
 from local.sagemaker.jobs import Job, Work
 from local.sagemaker.kinds import Json
-from local.sagemaker.records import Batching, join, select, split_lines
+from local.sagemaker.records import Batching, is_json, join_csv, join_json, select, split_lines
 from local.sagemaker.storage import S3Object, join_uri
+from local.sagemaker.submitted import archive_of
 
 _NO_PING = (
     "AlgorithmError: Model container failed to respond to ping. "
@@ -84,10 +85,11 @@ def _serve(job: Job, container: Json, inputs: list[Input], *, isolated: bool) ->
     image = find_image(container["Image"], job.backend.store.region)
     source = job.fields["TransformInput"]
     own = container.get("Environment", {}) | job.fields.get("Environment", {})
+    if not isolated and (archive := archive_of(job, own.get("SAGEMAKER_SUBMIT_DIRECTORY", ""))):
+        own = own | {"SAGEMAKER_SUBMIT_DIRECTORY": archive}
     ended = job.run(
         (
-            "-m",
-            "local.sagemaker.engines.serving",
+            *(image.server or ()),
             "/opt/ml",
             str(job.container.folder / "requests"),
             str(job.container.folder / "responses"),
@@ -95,8 +97,8 @@ def _serve(job: Job, container: Json, inputs: list[Input], *, isolated: bool) ->
             job.fields["TransformOutput"].get("Accept", ""),
             "isolated" if isolated else "connected",
         ),
-        {**image.environment, "SAGEMAKER_BATCH": "true", **own},
-        hidden_modules=image.hidden_modules,
+        {**image.variables, "SAGEMAKER_BATCH": "true", **own},
+        image=image,
         instance_type=job.fields["TransformResources"]["InstanceType"],
         timeout=None,
         isolated=isolated,
@@ -132,7 +134,8 @@ def _output(job: Job, each: Input) -> bytes:
     lines = [line for response in responses for line in split_lines(response)]
     processing = job.fields["DataProcessing"]
     if processing["JoinSource"] == "Input":
-        lines = join(each.records, lines, each.source.key)
+        joined = join_json if is_json(job.fields["TransformInput"].get("ContentType", "")) else join_csv
+        lines = joined(each.records, lines, each.source.key)
     return b"".join(line + b"\n" for line in select(lines, processing["OutputFilter"]))
 
 

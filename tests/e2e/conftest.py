@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from local.cli.deploy import set_parameter
 from tests.e2e.chromium import ARGUMENTS, find_chromium
-from tests.e2e.up import Asked, Up, ask, running
+from tests.e2e.up import TRIALS, Asked, Up, ask, running
 
 CHROMIUM = find_chromium()
 NEED_CHROMIUM = ["test_approval_in_chromium.py", "test_web_pages_in_chromium.py"]
@@ -32,8 +33,9 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """`mpg up`, once for all tests of a session."""
+    """`mpg up`, once for all tests of a session, with few trials: most tests only need a model."""
     with running(tmp_path_factory.mktemp("up")) as started:
+        set_parameter(started.endpoint, "MaxTrials", TRIALS)
         yield started
 
 

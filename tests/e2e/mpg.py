@@ -9,10 +9,11 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from local.cli.endpoint import Endpoint, endpoint_of
 from local.cli.instance import read_running
+from tests.builds import give_build
 
 ROOT = Path(__file__).parents[2]
 MPG = [sys.executable, "-m", "local.cli.main"]
@@ -27,10 +28,13 @@ class Place:
     temporary: Path
 
     @classmethod
-    def under(cls, folder: Path) -> "Place":
+    def under(cls, folder: Path, *, built: bool = True) -> Self:
+        """A new place; `built`: with the build of the application that all tests share."""
         place = cls(folder / "state", folder / "tmp")
         place.state.mkdir()
         place.temporary.mkdir()
+        if built:
+            give_build(place.state)
         return place
 
     @property

@@ -14,11 +14,6 @@ from tests.e2e.mpg import Place, listens, wait_for
 NOTHING: dict[str, list[str]] = {"processes": [], "temporary files": [], "unfinished state": []}
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place.under(tmp_path)
-
-
 @pytest.mark.parametrize(
     ("moment", "signum"),
     [
@@ -31,9 +26,9 @@ def place(tmp_path: Path) -> Place:
     ],
 )
 def test_an_interrupted_run_leaves_nothing(
-    place: Place, tmp_path: Path, moment: str | None, signum: signal.Signals
+    tmp_path: Path, moment: str | None, signum: signal.Signals
 ) -> None:
-    log = tmp_path / "log"
+    place, log = Place.under(tmp_path, built=moment not in (None, "building")), tmp_path / "log"
     process = place.start("run", log=log)
     try:
         if moment == "building":

@@ -2,13 +2,23 @@
 
 import gzip
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from local.cli.deploy import set_parameter
 from tests.e2e.mpg import listens
-from tests.e2e.up import SAMPLE, Up
+from tests.e2e.up import SAMPLE, TRIALS, Up
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _all_trials(up: Up) -> Iterator[None]:
+    """As many trials as without parameters."""
+    set_parameter(up.endpoint, "MaxTrials", "10")
+    yield
+    set_parameter(up.endpoint, "MaxTrials", TRIALS)
 
 
 @pytest.fixture(scope="module")

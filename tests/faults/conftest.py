@@ -1,25 +1,20 @@
 """One `mpg up` for the session, its waiting shortened; every test leaves it without faults."""
 
-import os
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from local.cli.build import Build, fingerprint
 from local.cli.deploy import set_parameter
-from tests.conftest import ROOT, free_port
+from tests.conftest import free_port
 from tests.e2e.mpg import Place, wait_for
+from tests.e2e.up import TRIALS
 from tests.faults.pipeline import Pipeline
 from tests.faults.tally import Tally
 
 TALLY = pytest.StashKey[Tally]()
 # What a state waits before it tries again, in parts of what it would wait on AWS: 30 seconds become 0.15.
 WAIT_SCALE = "0.005"
-# Enough to choose among; each trial more is a tenth of a second in every test.
-TRIALS = "3"
 
 
 class QuickPlace(Place):
@@ -28,19 +23,6 @@ class QuickPlace(Place):
     @property
     def environment(self) -> dict[str, str]:
         return {**super().environment, "SFN_WAIT_SCALE": WAIT_SCALE}
-
-    @classmethod
-    def with_build(cls, folder: Path, builds: Path) -> "QuickPlace":
-        """A place that has the build of the application already, if it is among these."""
-        place = cls(folder / "state", folder / "tmp")
-        place.temporary.mkdir()
-        place.state.mkdir()
-        build = Build(fingerprint(), builds)
-        if build.is_there:
-            # A built template names the state machine's file relative to where it lies.
-            (folder / "statemachine").symlink_to(ROOT / "statemachine")
-            shutil.copytree(build.folder, place.state / "build" / build.folder.name)
-        return place
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -54,8 +36,7 @@ def tally(pytestconfig: pytest.Config) -> Tally:
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> QuickPlace:
-    builds = Path(os.environ.get("MPG_STATE_FOLDER") or ROOT / ".mpg") / "build"
-    return QuickPlace.with_build(tmp_path_factory.mktemp("faults"), builds)
+    return QuickPlace.under(tmp_path_factory.mktemp("faults"))
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,6 +35,8 @@ class Pipeline:
         self.runs: list[Run] = []
         self._settled: list[Run] = []
         self._rules: list[dict[str, Any]] = []
+        self._mails: list[Mail] = []
+        self._mails_lock = threading.Lock()
         self._clients: dict[str, Any] = {}
         self._uploads_of: dict[str, tuple[str, str]] = {}
 
@@ -216,7 +219,7 @@ class Pipeline:
             self.heal()
 
     def _kill_function(self, function: str) -> None:
-        self._kill(lambda: processes("cmdline", str(self.work), f"ministack-lambda-{self.stack[function]}-"))
+        self._kill(lambda: processes("cwd", str(self.work), f"ministack-lambda-{self.stack[function]}-"))
 
     def kill_job(self, name: str) -> None:
         """Wait until a job whose name contains this runs, and kill it."""
@@ -300,7 +303,10 @@ class Pipeline:
 
     def mails(self) -> list[Mail]:
         """Everything in the mailbox, oldest first."""
-        return [Mail(mail["topic"], mail["subject"], mail["text"]) for mail in self._ask("mails")]
+        with self._mails_lock:
+            new = self._ask(f"mails?after={len(self._mails)}")
+            self._mails += [Mail(mail["topic"], mail["subject"], mail["text"]) for mail in new]
+            return list(self._mails)
 
     def permissions(self) -> list[dict[str, Any]]:
         """Every different question that any policy was asked so far, with the answer."""

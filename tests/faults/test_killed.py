@@ -43,8 +43,8 @@ class Started:
 
 
 @pytest.fixture
-def killed_place(place: QuickPlace, tmp_path: Path) -> QuickPlace:
-    return QuickPlace.with_build(tmp_path, place.state / "build")
+def killed_place(tmp_path: Path) -> QuickPlace:
+    return QuickPlace.under(tmp_path)
 
 
 @pytest.fixture

@@ -16,9 +16,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
-from samtranslator.yaml_helper import yaml_parse
-
-from tests.conftest import ROOT, eventually, free_port
+from tests.conftest import eventually, free_port
 
 _MACHINES = {"x86_64": "x86_64", "aarch64": "arm64"}
 _NAME = f"samcli/local/rapid/aws-lambda-rie-{_MACHINES[platform.machine()]}"
@@ -30,7 +28,7 @@ class Build:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._template = yaml_parse((folder / "template.yaml").read_text(encoding="utf-8"))
+        self._template = json.loads((folder / "template.json").read_text(encoding="utf-8"))
 
     def find_function(self, module: str) -> tuple[Path, str]:
         """Folder and handler of the function whose handler lies in this module."""
@@ -46,21 +44,6 @@ class Build:
     def layers(self) -> list[Path]:
         """The Python folders of the layers."""
         return [path.resolve() for path in self.folder.glob("*/python")]
-
-
-def build(folder: Path) -> Build:
-    """Run `sam build` into the folder, leaving nothing in the project."""
-    tools = str(Path(sys.executable).parent)
-    subprocess.run(
-        [f"{tools}/sam", "build", "--build-dir", str(folder)],
-        cwd=ROOT,
-        env={**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "SAM_CLI_TELEMETRY": "0"},
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    return Build(folder)
 
 
 class Runtime:

@@ -20,9 +20,10 @@ from typing import Any, cast
 
 import pytest
 
+from tests.builds import shared_build
 from tests.conftest import ROOT, Aws, eventually
 from tests.evaluation import DRAWN, EVALUATION
-from tests.integration.lambda_runtime import Build, Runtime, build, run
+from tests.integration.lambda_runtime import Build, Runtime, run
 
 Json = dict[str, Any]
 ROLE = "arn:aws:iam::000000000000:role/test"
@@ -186,8 +187,8 @@ class Asked:
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Build:
-    return build(tmp_path_factory.mktemp("build"))
+def built() -> Build:
+    return Build(shared_build().template.parent)
 
 
 @pytest.fixture(scope="module")

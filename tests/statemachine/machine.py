@@ -1,7 +1,9 @@
 """Runs the real definition on the embedded Step Functions, its tasks answered by fakes."""
 
+import copy
 import json
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +15,16 @@ from local.embedded.task_errors import TaskError
 from local.embedded.tasks import TaskCall
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "processing"))
+
+from workload_files import read_workloads  # noqa: E402 - it lies flat in processing/, as in its package
+
 DEFINITION = (ROOT / "statemachine/pipeline.asl.json").read_text()
 # As EventBridge names an execution: two UUIDs, 73 characters, an underscore.
 EXECUTION_NAME = "0a1b2c3d-1111-2222-3333-444455556666_0a1b2c3d-7777-8888-9999-aaaabbbbcccc"
 ROLE = "arn:aws:iam::000000000000:role/mpg-pipeline-StateMachineRole"
-PACKAGE = "arn:aws:sagemaker:us-east-1:000000000000:model-package/mpg-pipeline/1"
-CHAMPION = "arn:aws:sagemaker:us-east-1:000000000000:model-package/mpg-pipeline/7"
+PACKAGE = "arn:aws:sagemaker:us-east-1:000000000000:model-package/mpg-pipeline-auto-mpg/1"
+CHAMPION = "arn:aws:sagemaker:us-east-1:000000000000:model-package/mpg-pipeline-auto-mpg/7"
 BUCKET = "mpg-pipeline-bucket"
 
 SUBSTITUTIONS = {
@@ -34,18 +40,46 @@ SUBSTITUTIONS = {
     "ModelRoleArn": "arn:aws:iam::000000000000:role/mpg-pipeline-ModelRole",
     "ScikitLearnImageUri": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3",
     "XGBoostImageUri": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0",
+    "PyTorchTrainingImageUri": "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6.0-cpu-py312-ubuntu22.04-sagemaker",
+    "PyTorchInferenceImageUri": "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-inference:2.6.0-cpu-py312-ubuntu22.04-sagemaker",
     "ProcessingInstanceType": "ml.m5.large",
     "TrainingInstanceType": "ml.m5.large",
     "TransformInstanceType": "ml.m5.large",
     "MaxRunsPerDay": "100",
     "MaxTrials": "10",
     "MaxParallelTrials": "3",
-    "MseThreshold": "46.0",
+    "DefaultWorkload": "auto_mpg",
     "ApprovalTimeoutSeconds": "604800",
     "UseSpot": "false",
-    "ModelPackageGroupName": "mpg-pipeline",
+    "ModelPackageGroupPrefix": "mpg-pipeline",
     "KmsKeyArn": "",
 }
+
+
+# As the deployment publishes them, with the template's defaults.
+WORKLOADS = read_workloads(ROOT / "processing", {"MseThreshold": "46.0"})
+
+
+def workload(name: str = "auto_mpg", **changes: Any) -> dict[str, Any]:
+    """What the state `Load workload` finds: a published workload.json with changes; None takes a field out."""
+    settings = copy.deepcopy(WORKLOADS[name])
+    for place, change in changes.items():
+        changed = {**settings[place], **change}
+        settings[place] = {field: value for field, value in changed.items() if value is not None}
+    return {"Body": json.dumps(settings)}
+
+
+# A script of the workload trains; a model must be better than a number, not below it.
+SCRIPT_MODE = workload(
+    training={
+        "image": "pytorch-training",
+        "program": "auto_mpg/train.py",
+        "metric_definitions": [{"Name": "validation:score", "Regex": "score=([0-9.]+)"}],
+        "checkpoints": True,
+    },
+    tuning={"objective": {"Type": "Maximize", "MetricName": "validation:score"}},
+    gate={"at_most": None, "at_least": 0.95},
+)
 
 
 def upload_event(
@@ -86,16 +120,23 @@ DIGESTS = {
 PREPARED_DIGEST, EVALUATION_DIGEST = f"sha256:{5:064x}", f"sha256:{6:064x}"
 
 
-def kept(mse: float) -> dict[str, Any]:
-    """What is answered when a model with this test error is kept: its evaluation."""
+def kept(value: float, name: str = "auto_mpg") -> dict[str, Any]:
+    """What is answered when a model with this value of its gate's metric is kept: its evaluation."""
+    metric = WORKLOADS[name]["gate"]["metric"]
     evaluation = {
-        "regression_metrics": {
-            "mse": {"value": mse, "standard_deviation": 2.9},
-            "rmse": {"value": mse**0.5, "standard_deviation": 2.9},
-        },
-        "baseline": {"mse": 60.8},
+        "workload": name,
+        "title": WORKLOADS[name]["title"],
+        "metrics": [
+            {"name": "another", "label": "Another metric", "value": 1.0, "unit": "", "better": "lower"},
+            {"name": metric, "label": "The metric", "value": value, "unit": "", "better": "lower"},
+        ],
+        "gate": {"metric": metric, "at_most": 46.0, "passed": value <= 46.0},
+        "baseline": {"label": "a simple guess", "value": 60.8},
         "champion": None,
+        "champion_problem": "",
         "rows": {"train": 278, "validation": 60, "test": 60, "batch": 60},
+        "warnings": [],
+        "batch_columns": ["a", "prediction"],
         "digests": DIGESTS,
     }
     return {"StatusCode": 200, "Payload": evaluation}
@@ -118,7 +159,11 @@ Answer = Any | TaskError | Callable[[TaskCall], Any]
 GOOD_DAY: Mapping[str, Answer] = {
     "Claim upload": {},
     "Count run": {},
-    "Check upload": {"StatusCode": 200, "Payload": {"rows": 398, "digest": DIGESTS["upload"]}},
+    "Check upload": {
+        "StatusCode": 200,
+        "Payload": {"rows": 398, "digest": DIGESTS["upload"], "workload": "auto_mpg", "suffix": ".csv"},
+    },
+    "Load workload": workload(),
     "Preprocess": {"ProcessingJobName": "preprocess", "ProcessingJobStatus": "Completed"},
     "Read prepared digest": {"ProcessingJobName": "preprocess", "ExitMessage": PREPARED_DIGEST},
     "Tune": {

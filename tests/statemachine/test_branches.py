@@ -10,13 +10,25 @@ from local.embedded.tasks import TaskCall
 from local.sagemaker.kinds import PACKAGE as PACKAGE_KIND
 from local.sagemaker.listing import list_page
 from local.sagemaker.store import Record
-from tests.statemachine.machine import BUCKET, CHAMPION, PACKAGE, Answer, failed_job, kept, raised, run
+from tests.statemachine.machine import (
+    BUCKET,
+    CHAMPION,
+    PACKAGE,
+    SCRIPT_MODE,
+    Answer,
+    failed_job,
+    kept,
+    raised,
+    run,
+    workload,
+)
 
 GOOD_DAY_STATES = [
     "Claim upload",
     "Are runs limited?",
     "Count run",
     "Check upload",
+    "Load workload",
     "Preprocess",
     "Read prepared digest",
     "Tune",
@@ -26,7 +38,7 @@ GOOD_DAY_STATES = [
     "Evaluate",
     "Read evaluation digest",
     "Keep model",
-    "Is MSE within the threshold?",
+    "Is the model good enough?",
     "Create model",
     "Batch transform",
     "Register model",
@@ -51,9 +63,8 @@ def test_the_output_tells_what_people_are_told() -> None:
     assert output["outcome"] == "approved"
     assert output["run_id"].startswith("mpg-20261120-1200-")
     assert output["upload"]["key"] == "incoming/cars.csv"
-    assert output["evaluation"]["regression_metrics"]["mse"]["value"] == 8.7
-    assert "test_predictions" not in output["evaluation"]
-    assert output["threshold"] == 46
+    assert output["workload"] == output["evaluation"]["workload"] == "auto_mpg"
+    assert output["evaluation"] == kept(8.7)["Payload"]
     assert output["trials"] == 10
     assert output["best_hyperparameters"] == {"alpha": "0.2", "lambda": "3.1", "eta": "0.2"}
     assert output["model_package_arn"] == PACKAGE
@@ -117,11 +128,11 @@ def versions(newest_first: list[str]) -> Callable[[TaskCall], Any]:
     records = [
         Record(
             PACKAGE_KIND,
-            f"mpg-pipeline/{number}",
+            f"mpg-pipeline-auto-mpg/{number}",
             CHAMPION.replace("/7", f"/{number}"),
             {
                 "ModelPackageArn": CHAMPION.replace("/7", f"/{number}"),
-                "ModelPackageGroupName": "mpg-pipeline",
+                "ModelPackageGroupName": "mpg-pipeline-auto-mpg",
                 "ModelPackageVersion": number,
                 "ModelApprovalStatus": status,
                 "CreationTime": float(number),
@@ -182,7 +193,7 @@ def test_a_champion_whose_model_is_not_kept_is_named_but_is_no_input(specificati
 
 
 @pytest.mark.parametrize(
-    ("mse", "state"),
+    ("value", "state"),
     [
         (45.999, "Model approved"),
         (46.0, "Model approved"),
@@ -190,21 +201,41 @@ def test_a_champion_whose_model_is_not_kept_is_named_but_is_no_input(specificati
         (1e9, "Model quality too low"),
     ],
 )
-def test_the_threshold_itself_is_good_enough(mse: float, state: str) -> None:
-    assert run({"Keep model": kept(mse)}).states[-1] == state
+def test_a_gate_of_at_most_lets_its_own_number_through(value: float, state: str) -> None:
+    assert run({"Keep model": kept(value)}).states[-1] == state
+
+
+@pytest.mark.parametrize(
+    ("value", "state"),
+    [(0.951, "Model approved"), (0.95, "Model approved"), (0.949, "Model quality too low"), (-1.0, "Model quality too low")],
+)  # fmt: skip
+def test_a_gate_of_at_least_lets_its_own_number_through(value: float, state: str) -> None:
+    assert run({"Keep model": kept(value), "Load workload": SCRIPT_MODE}).states[-1] == state
 
 
 def test_a_weak_model_ends_with_both_numbers_and_is_not_registered() -> None:
     ending = run({"Keep model": kept(50.125)})
     assert (ending.status, ending.error) == ("FAILED", "ModelQualityTooLow")
-    assert ending.cause == "The mean squared error on the test set is 50.125, above the threshold of 46."
+    assert ending.cause == "The metric on the test set is 50.125, above the 46 that the gate allows."
     assert "Register model" not in ending.states
 
 
-def test_a_higher_threshold_lets_the_same_model_through() -> None:
-    ending = run({"Keep model": kept(50.125)}, substitutions={"MseThreshold": "60.5"})
+def test_a_weak_model_can_also_be_below_its_gate() -> None:
+    ending = run({"Keep model": kept(0.93333), "Load workload": SCRIPT_MODE})
+    assert ending.cause == "The metric on the test set is 0.9333, below the 0.95 that the gate asks for."
+
+
+def test_another_gate_lets_the_same_model_through() -> None:
+    ending = run({"Keep model": kept(50.125), "Load workload": workload(gate={"at_most": 60.5})})
     assert ending.output["outcome"] == "approved"
-    assert ending.output["threshold"] == 60.5
+
+
+@pytest.mark.parametrize("metrics", [[], [{"name": "another", "label": "Another metric", "value": 1.0}]])
+def test_a_model_whose_gate_was_not_measured_is_not_registered(metrics: list[Any]) -> None:
+    unmeasured = {"Payload": {**kept(1.0)["Payload"], "metrics": metrics}}
+    ending = run({"Keep model": unmeasured})
+    assert ending.status == "FAILED"
+    assert "Register model" not in ending.states
 
 
 QUOTED = 'incoming/cars.csv, line 14: horsepower is "abc"; expected a number or "?"'
@@ -238,6 +269,7 @@ def test_without_a_limit_no_run_is_counted() -> None:
         ("Claim upload", TaskError("DynamoDB.ResourceNotFoundException", "no table")),
         ("Count run", TaskError("DynamoDB.ThrottlingException", "slow down")),
         ("Check upload", raised("KeyError", "'bucket'")),
+        ("Load workload", TaskError("S3.NoSuchKeyException", "The specified key does not exist.")),
         ("Preprocess", failed_job("AlgorithmError: too few rows, exit code: 1")),
         ("Preprocess", TaskError("States.Timeout", "")),
         ("Tune", failed_job("All training jobs failed")),

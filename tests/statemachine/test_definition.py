@@ -71,5 +71,5 @@ def test_a_task_waits_longer_than_its_job_may_run(name: str, task: dict[str, Any
 
 def test_every_state_name_is_sentence_case_and_short_enough() -> None:
     for name in MACHINE["States"]:
-        assert re.fullmatch(r"[A-Z][^A-Z]*(MSE[^A-Z]*)?\??", name), name
+        assert re.fullmatch(r"[A-Z][^A-Z]*\??", name), name
         assert len(name) <= 80

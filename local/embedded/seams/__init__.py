@@ -30,6 +30,7 @@ from local.embedded.seams.services import (
     install_copy_checksums,
     install_resource_type,
     install_service,
+    install_warm_functions,
     publish_events,
 )
 from local.embedded.seams.stacks import install_stack_rules
@@ -64,6 +65,7 @@ __all__ = [
     "install_stack_rules",
     "install_state_tests",
     "install_version_ids",
+    "install_warm_functions",
     "is_public",
     "object_exists",
     "offer_task",

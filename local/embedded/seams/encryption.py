@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from xml.sax.saxutils import escape
 
+_ALGORITHM = "x-amz-server-side-encryption"
+
 
 def install_encryption() -> None:
     """Let CloudFormation keep the encryption that a template asks for, where a Describe or Get shows it."""
@@ -21,9 +23,22 @@ def install_encryption() -> None:
         given["Enabled"] = given.pop("SSEEnabled", False)
         dynamodb._tables[name]["SSEDescription"] = dynamodb._sse_description_from_spec(given)
 
+    s3._resolve_sse_write_headers = _with_key_of_s3(s3._resolve_sse_write_headers)
     after_deployment("AWS::S3::Bucket", bucket)
     after_deployment("AWS::SNS::Topic", topic)
     after_deployment("AWS::DynamoDB::Table", table)
+
+
+def _with_key_of_s3(resolve: Callable[[Any, str], Any]) -> Callable[[Any, str], Any]:
+    """Take writes under "aws:kms" that name no key, as SageMaker's library sends them: AWS has one for S3."""
+
+    def resolved(headers: Any, bucket_name: str) -> Any:
+        algorithm = headers.get(_ALGORITHM, "")
+        if algorithm == "aws:kms" and not headers.get(f"{_ALGORITHM}-aws-kms-key-id"):
+            return {_ALGORITHM: algorithm}, None
+        return resolve(headers, bucket_name)
+
+    return resolved
 
 
 def after_deployment(kind: str, then: Callable[[str, Mapping[str, Any]], None]) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from local.embedded import function_processes
+
 
 def application() -> Callable[..., Awaitable[None]]:
     """ministack's ASGI application."""
@@ -16,6 +18,14 @@ def functions_running() -> int:
     from ministack.core import lambda_runtime
 
     return lambda_runtime.workers_in_use()  # type: ignore[no-any-return]
+
+
+def install_warm_functions() -> None:
+    """Start Python functions in forks of a warm interpreter, where the system can."""
+    from ministack.core import lambda_runtime
+
+    if function_processes.SUPPORTED:
+        lambda_runtime.subprocess = function_processes.WarmSubprocess(function_processes.FunctionProcesses())
 
 
 def install_service(name: str, target_prefix: str, handler: Callable[..., Any]) -> None:

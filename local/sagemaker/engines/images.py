@@ -1,35 +1,25 @@
-"""Which of AWS's images a URI means, and what a job in it can import."""
+"""AWS's images that can run here: a row for each says what it has and which programs do its work."""
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
-Kind = Literal["xgboost", "scikit-learn"]
+# Arguments of ``Command.argv``; more may follow them.
+Program = tuple[str, ...]
 
-# Repository -> kind and the version that the local libraries stand for (docs: "Docker Registry Paths and
-# Example Code", Amazon SageMaker AI developer guide).
-KNOWN: dict[str, tuple[Kind, str]] = {
-    "sagemaker-xgboost": ("xgboost", "3.2-0"),
-    "sagemaker-scikit-learn": ("scikit-learn", "1.9-0"),
-}
-_TAG_SUFFIX = re.compile(r"(-cpu)?(-py3)?$")
 _URI = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?"
     r"/(?P<repository>[a-z0-9._/-]+):(?P<tag>[\w.-]+)"
 )
+_CPU = r"(-cpu)?(-py3)?"
 # What is installed here and in none of AWS's images: this project, its emulator and its tools.
 _NOT_IN_ANY_IMAGE = frozenset(
     {"hypothesis", "local", "ministack", "moto", "mypy", "playwright", "pytest", "samcli", "samtranslator"}
 )
-# ENV in the images' Dockerfiles (aws/deep-learning-containers, docker/xgboost and docker/sklearn/1.9-0).
-_SERVING_MODULE = {
-    "xgboost": "sagemaker_xgboost_container.serving:main",
-    "scikit-learn": "sagemaker_sklearn_container.serving:main",
-}
-_HIDDEN = {"xgboost": _NOT_IN_ANY_IMAGE, "scikit-learn": _NOT_IN_ANY_IMAGE | {"xgboost"}}
+_ENGINES = "local.sagemaker.engines"
 
 
 class UnknownImage(ValueError):
@@ -38,13 +28,90 @@ class UnknownImage(ValueError):
 
 @dataclass(frozen=True)
 class Image:
-    """An image that can run here. ``hidden_modules`` go into ``Command.hidden_modules``; ``environment`` is
-    what a container that serves has, unless its model says otherwise."""
+    """An image that can run here.
 
-    kind: Kind
+    A tag is ``version`` or one of ``older``, with what ``suffix`` matches after it; ``environment`` names the
+    interpreter that has the image's libraries (``environments``), empty for this one. ``algorithm`` trains
+    without a script, ``script`` runs one, ``server`` serves a model; None where the image cannot.
+    ``hidden_modules`` go into ``Command.hidden_modules``, ``variables`` are those of its Dockerfile.
+    """
+
+    repository: str
     version: str
-    hidden_modules: frozenset[str]
-    environment: Mapping[str, str]
+    older: frozenset[str] = frozenset()
+    suffix: str = ""
+    environment: str = ""
+    algorithm: Program | None = None
+    script: Program | None = None
+    server: Program | None = None
+    hidden_modules: frozenset[str] = _NOT_IN_ANY_IMAGE
+    variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    # The version that a request named.
+    asked: str = ""
+
+    @property
+    def warning(self) -> str:
+        """What a person should know about the version that runs; empty if it is the one asked for."""
+        if self.asked in ("", self.version):
+            return ""
+        return (
+            f"{self.repository}:{self.asked} is not available locally: {self.repository}:{self.version} runs "
+            "in its place, whose libraries are newer."
+        )
+
+
+# Versions: "Docker Registry Paths and Example Code", Amazon SageMaker AI developer guide. Variables and
+# programs: the images' Dockerfiles and toolkits (aws/deep-learning-containers, aws/sagemaker-*-container).
+_PYTORCH = "2.6.0"
+# The SDK asks for the short ones. A number after the long ones is that of a patch.
+_PYTORCH_SUFFIX = (
+    r"(-[cg]pu-py312|(-cpu-py312-ubuntu22\.04|-gpu-py312-cu124-ubuntu22\.04)-sagemaker(-v1\.\d+)?)"
+)
+IMAGES = (
+    Image(
+        "sagemaker-xgboost",
+        "3.2-0",
+        frozenset(
+            {"0.90-1", "0.90-2", "1.0-1", "1.2-1", "1.2-2", "1.3-1", "1.5-1", "1.7-1", "3.0-5"},
+        ),
+        suffix=_CPU,
+        algorithm=("-m", f"{_ENGINES}.xgboost_algorithm", "/opt/ml"),
+        script=("-m", f"{_ENGINES}.toolkit", "sagemaker_containers"),
+        server=("-m", f"{_ENGINES}.serving", "gunicorn"),
+        variables={
+            "SAGEMAKER_SERVING_MODULE": "sagemaker_xgboost_container.serving:main",
+            "SM_MODEL_DIR": "/opt/ml/model",
+        },
+    ),
+    Image(
+        "sagemaker-scikit-learn",
+        "1.9-0",
+        frozenset({"0.20.0", "0.23-1", "1.0-1", "1.2-1", "1.4-2", "1.4-2-py312"}),
+        suffix=_CPU,
+        script=("-m", f"{_ENGINES}.toolkit", "sagemaker_training"),
+        server=("-m", f"{_ENGINES}.serving", "gunicorn"),
+        hidden_modules=_NOT_IN_ANY_IMAGE | {"xgboost"},
+        variables={
+            "SAGEMAKER_SERVING_MODULE": "sagemaker_sklearn_container.serving:main",
+            "SM_MODEL_DIR": "/opt/ml/model",
+        },
+    ),
+    Image(
+        "pytorch-training",
+        _PYTORCH,
+        suffix=_PYTORCH_SUFFIX,
+        environment="pytorch",
+        script=("-m", f"{_ENGINES}.toolkit", "sagemaker_pytorch_training"),
+    ),
+    Image(
+        "pytorch-inference",
+        _PYTORCH,
+        suffix=_PYTORCH_SUFFIX,
+        environment="pytorch",
+        server=("-m", f"{_ENGINES}.serving", "torchserve"),
+        hidden_modules=_NOT_IN_ANY_IMAGE | {"pyarrow"},
+    ),
+)
 
 
 def find_image(uri: str, region: str) -> Image:
@@ -59,12 +126,17 @@ def find_image(uri: str, region: str) -> Image:
         )
     if parts["region"] != region:
         raise UnknownImage(f"{uri} is an image of {parts['region']}; a job in {region} needs one of {region}")
-    kind, version = KNOWN.get(parts["repository"], (None, None))
-    if kind is None or version is None or _TAG_SUFFIX.sub("", parts["tag"]) != version:
-        known = " and ".join(f"{name}:{version}" for name, (_, version) in KNOWN.items())
-        raise UnknownImage(
-            f"{parts['repository']}:{parts['tag']} cannot run here. Known are {known}, "
-            "also with -cpu, -py3 or -cpu-py3 after the version"
-        )
-    environment = {"SAGEMAKER_SERVING_MODULE": _SERVING_MODULE[kind], "SM_MODEL_DIR": "/opt/ml/model"}
-    return Image(kind, version, _HIDDEN[kind], environment)
+    for image in IMAGES:
+        if image.repository == parts["repository"] and (asked := _version(image, parts["tag"])):
+            return dataclasses.replace(image, asked=asked)
+    known = ", ".join(f"{image.repository}:{image.version}" for image in IMAGES)
+    raise UnknownImage(
+        f"{parts['repository']}:{parts['tag']} cannot run here. Known are {known}, with the endings of "
+        "AWS's tags (-cpu-py3, -cpu-py312-ubuntu22.04-sagemaker), and older versions of the first two"
+    )
+
+
+def _version(image: Image, tag: str) -> str:
+    """Which of the image's versions a tag names; empty if none."""
+    versions = (image.version, *image.older)
+    return next((each for each in versions if re.fullmatch(re.escape(each) + image.suffix, tag)), "")

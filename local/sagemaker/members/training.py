@@ -79,7 +79,8 @@ TRAINING_JOB: Members = {
     "HyperParameters": WORKS,
     "AlgorithmSpecification": {
         **_ALGORITHM,
-        "EnableSageMakerMetricsTimeSeries": only(False),
+        # As SageMaker's library asks for it; no page here would show the series.
+        "EnableSageMakerMetricsTimeSeries": SHOWN,
         "ContainerEntrypoint": WORKS,
         "ContainerArguments": WORKS,
         "TrainingImageConfig": {
@@ -88,7 +89,13 @@ TRAINING_JOB: Members = {
         },
     },
     "CheckpointConfig": {"S3Uri": WORKS, "LocalPath": WORKS},
-    "DebugHookConfig": REFUSED,
+    # The library's default, which collects nothing; a collection would need the debugger's hook.
+    "DebugHookConfig": {
+        "S3OutputPath": SHOWN,
+        "LocalPath": SHOWN,
+        "HookParameters": REFUSED,
+        "CollectionConfigurations": REFUSED,
+    },
     "DebugRuleConfigurations": REFUSED,
     "TensorBoardOutputConfig": REFUSED,
     "ExperimentConfig": REFUSED,
@@ -134,9 +141,17 @@ TUNING_JOB: Members = {
         "AlgorithmSpecification": _ALGORITHM,
         "TuningObjective": REFUSED,
         "HyperParameterRanges": REFUSED,
-        "HyperParameterTuningResourceConfig": REFUSED,
-        # Where the checkpoints of the trials lie below the S3 URI is documented nowhere.
-        "CheckpointConfig": REFUSED,
+        "HyperParameterTuningResourceConfig": {
+            "InstanceType": WORKS,
+            "InstanceCount": only(1),
+            "VolumeSizeInGB": SHOWN,
+            "VolumeKmsKeyId": WORKS,
+            "AllocationStrategy": only("Prioritized"),
+            "InstanceConfigs": REFUSED,
+        },
+        # AWS does not document where the checkpoints of each trial lie below the URI; here it is a folder
+        # with the name of its training job.
+        "CheckpointConfig": {"S3Uri": WORKS, "LocalPath": WORKS},
     },
     "TrainingJobDefinitions": REFUSED,
     "WarmStartConfig": REFUSED,

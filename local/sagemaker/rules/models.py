@@ -6,7 +6,7 @@ import re
 
 from local.sagemaker.errors import invalid, unsupported
 from local.sagemaker.kinds import Json
-from local.sagemaker.records import BadFilter, column_filter
+from local.sagemaker.records import BadFilter, column_filter, is_json
 from local.sagemaker.rules.common import (
     image_of,
     one_instance,
@@ -39,7 +39,9 @@ def transform_rules(request: Json, store: Store) -> None:
         joined and content != accept,
         invalid("JoinSource Input requires ContentType and Accept to be the same."),
     )
-    refuse(not re.match(r"text/csv\b", content), unsupported(f"DataProcessing of '{content}' is"))
+    refuse(filters and is_json(content), unsupported(f"A filter of '{content}' is"))
+    known = is_json(content) or re.match(r"text/csv\b", content)
+    refuse(not known, unsupported(f"DataProcessing of '{content}' is"))
     for path in filters:
         try:
             column_filter(path)
@@ -60,7 +62,7 @@ def model_rules(request: Json, store: Store) -> None:
     role_is_of_this_account({"RoleArn": role}, store)
     if "ModelPackageName" not in container:
         refuse("Image" not in container, invalid("A container requires Image or ModelPackageName."))
-        image_of(container["Image"], store)
+        _serving(container["Image"], store)
 
 
 def package_rules(request: Json, store: Store) -> None:
@@ -76,6 +78,11 @@ def package_rules(request: Json, store: Store) -> None:
     refuse(len(containers) > 1, unsupported("A model package with more than one container is"))
     for container in containers:
         refuse("Image" not in container, invalid("A container requires Image."))
-        image_of(container["Image"], store)
+        _serving(container["Image"], store)
     text = "ModelApprovalStatus is only supported for versioned model packages."
     refuse(name and "ModelApprovalStatus" in request, invalid(text))
+
+
+def _serving(uri: str, store: Store) -> None:
+    image = image_of(uri, store)
+    refuse(image.server is None, unsupported(f"Serving a model with the image {image.repository} is"))

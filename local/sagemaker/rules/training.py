@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import itertools
+import re
 
 import regex
 
 from local.sagemaker.engines.images import Image
 from local.sagemaker.engines.search_space import Space, read_ranges
 from local.sagemaker.errors import invalid, unsupported
-from local.sagemaker.kinds import Json
+from local.sagemaker.kinds import Json, instances_of
 from local.sagemaker.patterns import java_pattern
 from local.sagemaker.rules.common import image_of, no_two, one_instance, refuse
 from local.sagemaker.store import Store
+from local.sagemaker.training import names_script
 
+# As the SDK's `distribution` sets them: sagemaker_mpi_enabled, sagemaker_torch_distributed_enabled, ...
+_DISTRIBUTION = re.compile(r"sagemaker_(?!toolkit_native_launcher)\w+_enabled")
+_NO_METRIC = (
+    "A metric is required for this hyperparameter tuning job objective. Provide a metric in the metric "
+    "definitions."
+)
 _OWN_METRICS = (
     "You can't override the metric definitions for Amazon SageMaker algorithms. "
     "Please retry the request without specifying metric definitions."
@@ -37,10 +45,10 @@ def _training_definition(definition: Json, hyperparameters: Json, store: Store) 
     algorithm = definition["AlgorithmSpecification"]
     refuse("TrainingImage" not in algorithm, unsupported("An algorithm without TrainingImage is"))
     image = image_of(algorithm["TrainingImage"], store)
-    refuse(algorithm.get("MetricDefinitions") and image.kind == "xgboost", invalid(_OWN_METRICS))
+    refuse(algorithm.get("MetricDefinitions") and image.algorithm, invalid(_OWN_METRICS))
     _metrics(algorithm.get("MetricDefinitions", []))
     _program(definition, hyperparameters, image)
-    one_instance(definition.get("ResourceConfig", {}))
+    one_instance(instances_of(definition))
     _spot(definition)
     channels = definition.get("InputDataConfig", [])
     no_two("ChannelName", (each["ChannelName"] for each in channels))
@@ -50,18 +58,22 @@ def _training_definition(definition: Json, hyperparameters: Json, store: Store) 
 
 
 def _program(definition: Json, hyperparameters: Json, image: Image) -> None:
-    """What runs is the request's own entrypoint or the built-in XGBoost; here are no toolkits for scripts."""
+    """What runs is the request's own entrypoint, a script, or the algorithm that the image is known for."""
     algorithm, checkpoints = definition["AlgorithmSpecification"], definition.get("CheckpointConfig")
+    path = checkpoints["LocalPath"] if checkpoints else "/opt/ml/"
+    inside = path.startswith("/opt/ml/") and ".." not in path.split("/")
+    refuse(not inside, unsupported(f"CheckpointConfig.LocalPath {path} is"))
     if "ContainerEntrypoint" in algorithm:
-        path = checkpoints["LocalPath"] if checkpoints else "/opt/ml/"
-        inside = path.startswith("/opt/ml/") and ".." not in path.split("/")
-        refuse(not inside, unsupported(f"CheckpointConfig.LocalPath {path} is"))
         return
     alone = "ContainerArguments" in algorithm
     refuse(alone, unsupported("AlgorithmSpecification.ContainerArguments without ContainerEntrypoint is"))
-    script = "sagemaker_program" in hyperparameters or image.kind != "xgboost"
-    refuse(script, unsupported("Training with a script (script mode) without ContainerEntrypoint is"))
-    refuse(checkpoints, unsupported("CheckpointConfig of the built-in algorithm is"))
+    refuse(image.script is None, unsupported(f"Training with the image {image.repository} is"))
+    if image.algorithm and not names_script(definition):
+        refuse(checkpoints, unsupported("CheckpointConfig of the built-in algorithm is"))
+    distributed = [
+        name for name, value in hyperparameters.items() if _DISTRIBUTION.fullmatch(name) and value == "true"
+    ]
+    refuse(distributed, unsupported(f"Distributed training ({', '.join(distributed)}) is"))
 
 
 def _metrics(definitions: list[Json]) -> None:
@@ -103,6 +115,11 @@ def tuning_rules(request: Json, store: Store) -> None:
         "HyperParameterTuningJobObjective" not in config,
         invalid("HyperParameterTuningJobObjective is required."),
     )
+    algorithm = definition["AlgorithmSpecification"]
+    measured = [each["Name"] for each in algorithm.get("MetricDefinitions", [])]
+    own = image_of(algorithm["TrainingImage"], store).algorithm
+    objective = config["HyperParameterTuningJobObjective"]["MetricName"]
+    refuse(not own and objective not in measured, invalid(_NO_METRIC))
     _tuning_limits(config)
     _tuning_ranges(config, definition.get("StaticHyperParameters", {}))
 

@@ -6,8 +6,8 @@ import urllib.request
 from tests.conftest import Aws
 
 
-def mails(aws: Aws) -> list[dict[str, str]]:
-    with urllib.request.urlopen(f"{aws.pages}mails") as answer:
+def mails(aws: Aws, query: str = "") -> list[dict[str, str]]:
+    with urllib.request.urlopen(f"{aws.pages}mails{query}") as answer:
         found: list[dict[str, str]] = json.load(answer)
     return found
 
@@ -23,6 +23,9 @@ def test_a_subscriber_confirms_by_itself_and_gets_what_is_published(aws: Aws) ->
         ("ada@example.com", "A subject"),
     ]
     assert mine[1]["text"] == "A text\nof two lines"
+    assert mails(aws, f"?after={mine[0]['id']}")[-1] == mine[1]
+    assert mails(aws, f"?after={mine[1]['id']}") == []
+    assert mails(aws, "?after=the-first") == mails(aws)
 
 
 def test_the_page_is_there_and_shows_the_mail(aws: Aws) -> None:

@@ -9,7 +9,9 @@ import pytest
 
 from local.cli.interrupts import Interrupts
 from local.cli.session import session
+from tests.builds import shared_build
 from tests.conftest import eventually, free_port
+from tests.e2e.up import TRIALS
 from tests.faults.conftest import WAIT_SCALE
 from tests.faults.pipeline import Pipeline
 from tests.faults.run import Run
@@ -22,10 +24,11 @@ from tests.integration.iam.policies import Asked
 @pytest.fixture(scope="session")
 def used() -> Iterator[Pipeline]:
     """The pipeline, deployed under a key of its own, after it has done everything that it can do."""
+    shared_build()
     with pytest.MonkeyPatch.context() as environment, session(Interrupts()) as started:
         environment.setenv("SFN_WAIT_SCALE", WAIT_SCALE)
         aws = started.start_aws(free_port())
-        started.deploy(aws, KmsKeyArn=make_key(aws.client("kms")), AlarmEmail=ON_CALL)
+        started.deploy(aws, KmsKeyArn=make_key(aws.client("kms")), AlarmEmail=ON_CALL, MaxTrials=TRIALS)
         pipeline = Pipeline(aws, started.work, Tally())
         _do_everything(pipeline)
         yield pipeline

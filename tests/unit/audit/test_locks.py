@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[3]
-LOCKS = ["requirements.lock", "requirements-audit.lock", "requirements-uv.lock", "functions/requirements.txt"]
+CARRIED = ["functions/requirements.txt", "processing/requirements.txt"]
+LOCKS = [
+    "requirements.lock",
+    "requirements-audit.lock",
+    "requirements-uv.lock",
+    "requirements-pytorch.lock",
+    *CARRIED,
+]
 
 
 def requirements(lock: str) -> list[str]:
@@ -39,15 +46,17 @@ def test_pip_installs_what_is_locked_alone() -> None:
     assert all("--require-hashes" in line and "requirements-uv.lock" in line for line in installs)
 
 
-def test_the_functions_carry_the_versions_that_the_tests_run_with() -> None:
-    assert set(releases("functions/requirements.txt")) <= set(releases("requirements.lock"))
+@pytest.mark.parametrize("lock", CARRIED)
+def test_the_functions_carry_the_versions_that_the_tests_run_with(lock: str) -> None:
+    assert set(releases(lock)) <= set(releases("requirements.lock"))
 
 
-def test_the_functions_carry_no_file_that_is_not_locked_for_the_tests() -> None:
+@pytest.mark.parametrize("lock", CARRIED)
+def test_the_functions_carry_no_file_that_is_not_locked_for_the_tests(lock: str) -> None:
     def hashes(lock: str) -> set[str]:
         return set(re.findall("sha256:[0-9a-f]{64}", (ROOT / lock).read_text(encoding="utf-8")))
 
-    assert hashes("functions/requirements.txt") <= hashes("requirements.lock")
+    assert hashes(lock) <= hashes("requirements.lock")
 
 
 def test_one_dependency_at_most_pins_the_sdk() -> None:

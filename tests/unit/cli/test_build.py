@@ -1,3 +1,4 @@
+import json
 import os
 import time
 from importlib.metadata import PackageNotFoundError
@@ -29,7 +30,7 @@ def fill(build: Build) -> None:
     command = build.command()
     app = Path(command[command.index("--build-dir") + 1])
     app.mkdir(parents=True)
-    (app / "template.yaml").write_text("built")
+    (app / "template.yaml").write_text("Resources: {Bucket: {Type: !Ref Kind}}")
 
 
 def test_without_the_sam_cli_it_is_said_how_to_get_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,6 +80,7 @@ def test_a_build_is_there_only_when_it_is_finished(tmp_path: Path) -> None:
     assert not build.is_there
     build.finish()
     assert build.is_there
+    assert json.loads(build.template.read_text()) == {"Resources": {"Bucket": {"Type": {"Ref": "Kind"}}}}
     assert [path.name for path in tmp_path.iterdir()] == ["key"]
 
 
@@ -94,7 +96,7 @@ def test_a_build_that_another_command_finished_meanwhile_is_kept(tmp_path: Path)
     fill(build)
     other = tmp_path / "key" / "app"
     other.mkdir(parents=True)
-    (other / "template.yaml").write_text("theirs")
+    (other / "template.json").write_text("theirs")
     build.finish()
     assert build.template.read_text() == "theirs"
     assert [path.name for path in tmp_path.iterdir()] == ["key"]

@@ -30,6 +30,7 @@ class World:
         self.book = HistoryBook()
         self.tuning = TuningJob()
         self.mailbox: list[Mail] = []
+        self.notes = ["said before this run"]
         self.result = Result()
         self.shown = io.StringIO()
         self.s3 = FakeS3({"models/mpg-1/evaluation.json": json.dumps(EVALUATION).encode()})
@@ -62,6 +63,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = World()
     monkeypatch.setattr(Endpoint, "client", lambda self, service: made.client(service))
     monkeypatch.setattr(Endpoint, "mails", lambda self: list(made.mailbox))
+    monkeypatch.setattr(Endpoint, "notes", lambda self: list(made.notes))
+    monkeypatch.setattr(watch, "NOTE_SECONDS", 0.0)
     monkeypatch.setattr(watch, "POLL_SECONDS", 0.001)
     monkeypatch.setattr(watch, "SILENCE_SECONDS", 0.2)
     monkeypatch.setattr(watch, "MAIL_SECONDS", 0.1)
@@ -71,6 +74,18 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 def watching(world: World) -> Watch:
     screen = Screen(Console(file=world.shown, highlight=False, soft_wrap=True))
     return Watch(Endpoint(1, "secret"), ARN, world.result, screen)
+
+
+def test_what_the_machine_says_of_the_jobs_is_shown_once(world: World) -> None:
+    watched = watching(world)
+    world.enter("Tune")
+    world.notes.append("Installing PyTorch")
+    world.leave("Tune")
+    world.book.add("ExecutionSucceeded", output="{}")
+    watched.until_end()
+
+    assert world.shown.getvalue().count("Installing PyTorch") == 1
+    assert "said before" not in world.shown.getvalue()
 
 
 def test_it_follows_until_the_mail_about_this_run_is_there(world: World) -> None:

@@ -33,3 +33,11 @@ def test_a_mail_without_a_subject_gets_the_one_that_sns_writes() -> None:
     box = Mailbox(1)
     box.deliver(to="a@example.com", topic_arn=TOPIC, subject="", text="x")
     assert box.mails()[0]["subject"] == "AWS Notification Message"
+
+
+def test_who_knows_the_first_mails_gets_the_others() -> None:
+    box = Mailbox(1)
+    for subject in ("first", "second", "third"):
+        box.deliver(to="a@example.com", topic_arn=TOPIC, subject=subject, text="")
+    assert [mail["subject"] for mail in box.mails(after=int(box.mails()[0]["id"]))] == ["second", "third"]
+    assert box.mails(after=3) == []

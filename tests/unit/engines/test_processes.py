@@ -336,7 +336,7 @@ from local.sagemaker.engines.processes import Command, WarmWorkers
 workers = WarmWorkers(preload=())
 command = Command(("python3", {str(job)!r}), {{}}, Path("/"))
 workers.spawn(command, on_line=lambda line: print(line, flush=True))
-print(workers._zygote.pid, flush=True)
+print(*(each.process.pid for each in workers._interpreters.values()), flush=True)
 time.sleep(600)
 """
     with subprocess.Popen(
@@ -369,7 +369,7 @@ def test_a_killed_interpreter_is_replaced_for_the_next_job(tmp_path: Path) -> No
     lines: list[str] = []
     workers = WarmWorkers(preload=())
     workers.start()
-    zygote = workers._zygote
+    (zygote,) = (each.process for each in workers._interpreters.values())
     assert zygote is not None
     zygote.kill()
     zygote.wait()
@@ -415,7 +415,7 @@ def test_stopping_a_job_at_the_moment_it_ends_is_no_trouble(runner: Runner) -> N
 @pytest.mark.skipif(not tree.HAS_PROC, reason="only /proc tells the threads of a process")
 def test_the_warm_interpreter_has_one_thread_since_a_fork_would_lose_the_others(runner: Runner) -> None:
     runner.start("pass").wait()
-    zygote = runner.workers._zygote
+    zygote = runner.workers._interpreters[runner.workers._own].process
     assert zygote is not None
 
     assert len(list(Path(f"/proc/{zygote.pid}/task").iterdir())) == 1

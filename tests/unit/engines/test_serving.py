@@ -73,9 +73,10 @@ class Transform:
         for name, body in bodies.items():
             (self.requests / name).write_text(body)
         found = find_image(f"{REGISTRY}/{image}", "us-east-1")
-        environment = {**found.environment, "SM_MODEL_DIR": str(self.root / "model"), **(env or {})}
+        environment = {**found.variables, "SM_MODEL_DIR": str(self.root / "model"), **(env or {})}
         folders = (str(self.root), str(self.requests), str(self.responses))
-        argv = ("-m", "local.sagemaker.engines.serving", *folders, *types, network)
+        assert found.server is not None
+        argv = (*found.server, *folders, *types, network)
         return self.runner.spawn(Command(argv, environment, self.root, found.hidden_modules))
 
     def serve_module(self, source: str = SUM) -> dict[str, str]:

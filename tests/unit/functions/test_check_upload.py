@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from handlers import check_upload
-from handlers.check_upload import HEAD_BYTES, LARGEST_BYTES, Upload, UploadRefused, check
+from runs.uploads import HEAD_BYTES, LARGEST_BYTES, Upload, UploadRefused, check
 from shared.object_errors import explain
 from tests.unit.functions.conftest import BUCKET, ROOT, World
 from tests.unit.functions.fakes import service_error
@@ -17,7 +17,7 @@ KEPT = "runs/mpg-1/input/upload.csv"
 
 
 def upload(version_id: str, size: int, key: str = "incoming/cars.csv") -> Upload:
-    return Upload("mpg-1", BUCKET, key, version_id, size)
+    return Upload("mpg-1", BUCKET, key, version_id, size, "auto_mpg")
 
 
 def content(world: World, key: str) -> bytes:
@@ -29,7 +29,15 @@ def test_a_good_file_is_kept_and_counted(world: World) -> None:
     version = world.put("incoming/cars.csv", GOOD)
     answer = check(upload(version, len(GOOD)), whole_up_to=1_000_000)
     digest = f"sha256:{hashlib.sha256(GOOD).hexdigest()}"
-    assert answer == {"upload_key": KEPT, "digest": digest, "rows": 398, "labelled": 398, "checked": "whole"}
+    assert answer == {
+        "workload": "auto_mpg",
+        "suffix": ".csv",
+        "upload_key": KEPT,
+        "digest": digest,
+        "rows": 398,
+        "labelled": 398,
+        "checked": "whole",
+    }
     assert content(world, KEPT) == GOOD
 
 
@@ -46,6 +54,17 @@ def test_keys_are_used_as_s3_keeps_them(world: World, name: str) -> None:
     version = world.put(key, GOOD)
     check(upload(version, len(GOOD), key), whole_up_to=1_000_000)
     assert content(world, KEPT) == GOOD
+
+
+def test_a_file_in_a_workloads_folder_is_checked_by_its_rules(world: World) -> None:
+    version = world.put("incoming/auto_mpg/spring/CARS.CSV", GOOD)
+    answer = check(upload(version, len(GOOD), "incoming/auto_mpg/spring/CARS.CSV"), whole_up_to=1_000_000)
+    assert (answer["workload"], answer["upload_key"]) == ("auto_mpg", KEPT)
+
+
+def test_a_file_for_no_workload_is_refused_before_it_is_read(world: World) -> None:
+    with pytest.raises(UploadRefused, match=r'there is no workload "flowers".*incoming/auto_mpg/'):
+        check(upload("unknown", 1, "incoming/flowers/petals.csv"), whole_up_to=1_000_000)
 
 
 def test_a_bad_file_is_refused_with_file_line_and_way_out_and_not_kept(world: World) -> None:
@@ -140,7 +159,7 @@ def test_the_uploaders_metadata_and_tags_stay_behind(world: World) -> None:
     )["VersionId"]
     check(upload(version, len(GOOD)), whole_up_to=1_000_000)
     kept = world.s3.get_object(Bucket=BUCKET, Key=KEPT)
-    assert (kept["Metadata"], kept["ContentType"]) == ({}, "text/csv")
+    assert (kept["Metadata"], kept["ContentType"]) == ({}, "application/octet-stream")
     assert world.s3.get_object_tagging(Bucket=BUCKET, Key=KEPT)["TagSet"] == []
 
 
@@ -152,6 +171,7 @@ def test_the_handler_raises_the_error_that_the_state_machine_names(world: World,
         "key": "incoming/cars.csv",
         "version_id": version,
         "size": 12,
+        "default_workload": "auto_mpg",
     }
     with pytest.raises(Exception, match="semicolons") as raised:
         check_upload.handler(event, context)

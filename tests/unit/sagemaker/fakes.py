@@ -19,6 +19,10 @@ ACCOUNT = "000000000000"
 REGION = "us-east-1"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/job"
 SKLEARN = f"683313688378.dkr.ecr.{REGION}.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
+PYTORCH_TRAINING, PYTORCH_INFERENCE = (
+    f"763104351884.dkr.ecr.{REGION}.amazonaws.com/{name}:2.6.0-cpu-py312-ubuntu22.04-sagemaker"
+    for name in ("pytorch-training", "pytorch-inference")
+)
 XGBOOST = f"683313688378.dkr.ecr.{REGION}.amazonaws.com/sagemaker-xgboost:3.2-0"
 
 

@@ -165,10 +165,6 @@ def test_checkpoints_and_continuous_outputs_are_uploaded_while_the_job_runs(
             "ContainerArguments without ContainerEntrypoint is not supported",
         ),
         (
-            changed(TRAINING, f"{ALGORITHM}.TrainingImage", SKLEARN),
-            "(script mode) without ContainerEntrypoint is not supported",
-        ),
-        (
             changed(TRAINING, "CheckpointConfig", {"S3Uri": "s3://bucket/checkpoints"}),
             "CheckpointConfig of the built-in algorithm is not supported",
         ),

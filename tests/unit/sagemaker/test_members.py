@@ -102,8 +102,12 @@ def test_the_tables_name_only_members_that_there_are(actions: list[str]) -> None
         ("CreateTrainingJob", changed(TRAINING, "ExperimentConfig", EXPERIMENT), "ExperimentConfig is"),
         (
             "CreateTrainingJob",
-            changed(TRAINING, "DebugHookConfig", {"S3OutputPath": S3}),
-            "DebugHookConfig is",
+            changed(
+                TRAINING,
+                "DebugHookConfig",
+                {"S3OutputPath": S3, "CollectionConfigurations": [{"CollectionName": "losses"}]},
+            ),
+            "DebugHookConfig.CollectionConfigurations is",
         ),
         (
             "CreateTrainingJob",
@@ -146,8 +150,16 @@ def test_the_tables_name_only_members_that_there_are(actions: list[str]) -> None
         ),
         (
             "CreateHyperParameterTuningJob",
-            changed(TUNING, f"{DEFINITION}.CheckpointConfig", {"S3Uri": S3}),
-            "TrainingJobDefinition.CheckpointConfig is",
+            changed(
+                TUNING,
+                f"{DEFINITION}.HyperParameterTuningResourceConfig",
+                {
+                    "InstanceConfigs": [
+                        {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 5}
+                    ]
+                },
+            ),
+            "TrainingJobDefinition.HyperParameterTuningResourceConfig.InstanceConfigs is",
         ),
         ("CreateHyperParameterTuningJob", changed(TUNING, "Autotune", {"Mode": "Enabled"}), "Autotune is"),
         (

@@ -7,7 +7,9 @@ from local.sagemaker.records import (
     BadFilter,
     Batching,
     column_filter,
-    join,
+    is_json,
+    join_csv,
+    join_json,
     select,
     split_fields,
     split_lines,
@@ -71,9 +73,44 @@ def test_a_record_larger_than_a_payload_fails_the_job() -> None:
 
 
 def test_each_input_is_joined_with_its_result() -> None:
-    assert join([b"a,b", b"c,d"], [b"1", b"2"], "x.csv") == [b"a,b,1", b"c,d,2"]
+    assert join_csv([b"a,b", b"c,d"], [b"1", b"2"], "x.csv") == [b"a,b,1", b"c,d,2"]
 
 
 def test_results_of_another_number_than_the_inputs_cannot_be_joined() -> None:
     with pytest.raises(JobFailed, match=r"x\.csv has 2 records, but the model returned 1"):
-        join([b"a", b"b"], [b"1"], "x.csv")
+        join_csv([b"a", b"b"], [b"1"], "x.csv")
+
+
+@pytest.mark.parametrize(
+    ("record", "result", "joined"),
+    [
+        (b'{"id": 1, "x": "\xc3\xa9"}', b"[0.5]", b'{"id":1,"x":"\xc3\xa9","SageMakerOutput":[0.5]}'),
+        (b'{"id": 1}', b'{"label": 7}', b'{"id":1,"SageMakerOutput":{"label":7}}'),
+        (b"[1, 2]", b"3", b'{"SageMakerInput":[1,2],"SageMakerOutput":3}'),
+        (b'{"SageMakerOutput": 0}', b"1", b'{"SageMakerOutput":1}'),
+    ],
+)
+def test_json_gets_its_result_as_an_attribute(record: bytes, result: bytes, joined: bytes) -> None:
+    assert join_json([record], [result], "x.jsonl") == [joined]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "results", "reason"),
+    [
+        ([b"{}", b"{}"], [b"1"], "has 2 records, but the model returned 1"),
+        ([b"{"], [b"1"], "a record of x.jsonl is no JSON: {"),
+        ([b"{}"], [b"seven"], "an answer of the model is no JSON: seven"),
+    ],
+)
+def test_what_cannot_be_joined_as_json_fails_the_job(
+    inputs: list[bytes], results: list[bytes], reason: str
+) -> None:
+    with pytest.raises(JobFailed, match=reason):
+        join_json(inputs, results, "x.jsonl")
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/jsonlines; charset=utf-8"])
+def test_json_is_known_by_its_content_type(content_type: str) -> None:
+    assert is_json(content_type)
+    assert not is_json("text/csv")
+    assert not is_json("application/jsonp")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from local.sagemaker import SageMaker, ServiceError
-from tests.unit.sagemaker.fakes import ROLE
+from tests.unit.sagemaker.fakes import PYTORCH_INFERENCE, PYTORCH_TRAINING, ROLE, SKLEARN
 from tests.unit.sagemaker.requests import MODEL, PACKAGE, PROCESSING, TRAINING, TRANSFORM, TUNING, changed
 
 CROSS = "RoleArn: Cross-account pass role is not allowed."
@@ -70,8 +70,29 @@ THREE = {"IntegerParameterRanges": [{"Name": "max_depth", "MinValue": "3", "MaxV
         (changed(TRAINING, "AlgorithmSpecification", None), "AlgorithmSpecification is required."),
         (changed(TRAINING, "AlgorithmSpecification.MetricDefinitions", METRICS), OWN_METRICS),
         (
-            changed(TRAINING, "HyperParameters.sagemaker_program", "train.py"),
-            "(script mode) without ContainerEntrypoint is not supported",
+            changed(
+                changed(TRAINING, "HyperParameters.sagemaker_program", "train.py"),
+                "HyperParameters.sagemaker_mpi_enabled",
+                "true",
+            ),
+            "Distributed training (sagemaker_mpi_enabled) is not supported",
+        ),
+        (
+            changed(TRAINING, "AlgorithmSpecification.TrainingImage", PYTORCH_INFERENCE),
+            "Training with the image pytorch-inference is not supported",
+        ),
+        (changed(TUNING, f"{ALGORITHM}.TrainingImage", SKLEARN), "A metric is required for this"),
+        (
+            changed(MODEL, "PrimaryContainer.Image", PYTORCH_TRAINING),
+            "Serving a model with the image pytorch-training is not supported",
+        ),
+        (
+            changed(
+                changed(FILTERED, "TransformInput.ContentType", "application/jsonlines"),
+                "TransformOutput.AssembleWith",
+                "Line",
+            ),
+            "A filter of 'application/jsonlines' is not supported",
         ),
         (
             changed(TRAINING, f"{CHANNEL}.DataSource.S3DataSource.S3DataType", "AugmentedManifestFile"),

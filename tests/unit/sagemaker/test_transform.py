@@ -38,7 +38,7 @@ def serve(answer: Answer) -> Callable[[Running], int]:
     """The protocol of `engines.serving`, with a function as the model."""
 
     def program(running: Running) -> int:
-        _, _, root, requests, responses, *_ = running.args
+        _, _, _, root, requests, responses, *_ = running.args
         assert root == "/opt/ml"
         assert (running.root / "model/xgboost-model").read_bytes() == b"trees"
         Path(responses).mkdir()
@@ -226,7 +226,7 @@ def test_a_model_that_refuses_fails_the_job_with_the_reason_that_it_gave(
     sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers, refused: Json, reason: str, data_log: list[str]
 ) -> None:
     def program(running: Running) -> int:
-        responses = Path(running.args[4])
+        responses = Path(running.args[5])
         responses.mkdir()
         if refused:
             (responses / "refused.json").write_text(json.dumps(refused))

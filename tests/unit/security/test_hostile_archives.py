@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.bundle import BadArchive, read_files
-from local.sagemaker import container
 from local.sagemaker.container import Container
+from local.sagemaker.engines import archives
 from local.sagemaker.errors import JobFailed
 
 NAME = "xgboost-model"
@@ -109,7 +109,7 @@ def test_a_member_that_leads_back_to_the_one_before_is_not_followed_for_ever(
 
 
 def test_a_bomb_is_refused_before_any_of_it_is_written(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(container, "LARGEST_MODEL", 1 << 20)
+    monkeypatch.setattr(archives, "LARGEST", 1 << 20)
     bomb = packed(header("zeros", 2 << 20), bytes(2 << 20))
     assert len(bomb) < 5000
     job = Container(place)

@@ -17,11 +17,11 @@ from auto_mpg.inference import input_fn
 from common.digests import file_digest
 from common.preprocessing import preprocess
 from common.workload import find_workload
-from handlers.check_upload import Upload, UploadRefused, check
 from local.cli.approvals import row as approvals_row
 from local.cli.outcome import Result
 from local.cli.report import show_end, show_predictions
 from local.cli.screen import Screen
+from runs.uploads import Upload, UploadRefused, check
 from shared.mails import fit_subject
 from tests.unit.functions.conftest import BUCKET, World, event
 from tests.unit.functions.requests import ended
@@ -198,6 +198,6 @@ def test_a_refused_file_is_told_without_what_its_key_carries(
 def test_a_file_is_kept_in_its_runs_folder_and_nowhere_else(key: str, world: World) -> None:
     sample = (ROOT / "data/auto-mpg.csv").read_bytes()
     version = world.put(key, sample)
-    check(Upload("mpg-1", BUCKET, key, version, len(sample)), whole_up_to=1_000_000)
+    check(Upload("mpg-1", BUCKET, key, version, len(sample), "auto_mpg"), whole_up_to=1_000_000)
     keys = {item["Key"] for item in world.s3.list_objects_v2(Bucket=BUCKET)["Contents"]}
     assert keys - {key} == {"runs/mpg-1/input/upload.csv"}

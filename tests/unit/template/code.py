@@ -7,28 +7,26 @@ from pathlib import Path
 
 from tests.unit.template.stack import ROOT
 
-FUNCTIONS = ROOT / "functions"
+FUNCTIONS, LAYER = ROOT / "functions", ROOT / "processing"
 _SERVICES = {"stepfunctions": "states"}
 
 
 @cache
-def modules_of(handler: str, folder: Path = FUNCTIONS) -> frozenset[str]:
-    """The names of the modules in the folder that importing the handler's module brings in, itself included.
-
-    Names are dotted, as in `handlers.review`.
-    """
+def modules_of(handler: str) -> frozenset[str]:
+    """The names of our own modules that importing the handler's module brings in, itself included."""
     found, waiting = set[str](), [handler]
     while waiting:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting += [each for each in _imports(_path(folder, name)) if _path(folder, each).is_file()]
+            waiting += [imported for imported in _imports(path_of(name)) if path_of(imported).is_file()]
     return frozenset(found)
 
 
-def source(module: str) -> str:
-    """What is written in a module of the functions."""
-    return _path(FUNCTIONS, module).read_text(encoding="utf-8")
+def path_of(module: str) -> Path:
+    """Where a module of the package or, if it is not there, of the layer would lie."""
+    places = [folder / f"{module.replace('.', '/')}.py" for folder in (FUNCTIONS, LAYER)]
+    return next((place for place in places if place.is_file()), places[0])
 
 
 def required_variables(handler: str) -> set[str]:
@@ -73,7 +71,7 @@ def _action(service: str, operation: str) -> str:
 
 def _nodes(handler: str) -> Iterator[ast.AST]:
     for name in modules_of(handler):
-        yield from ast.walk(ast.parse(source(name)))
+        yield from ast.walk(ast.parse(path_of(name).read_text(encoding="utf-8")))
 
 
 def _imports(path: Path) -> Iterator[str]:
@@ -84,7 +82,3 @@ def _imports(path: Path) -> Iterator[str]:
             case ast.ImportFrom(module=str(module), names=names):
                 yield module
                 yield from (f"{module}.{name.name}" for name in names)
-
-
-def _path(folder: Path, name: str) -> Path:
-    return folder / f"{name.replace('.', '/')}.py"

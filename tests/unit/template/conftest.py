@@ -1,4 +1,4 @@
-"""The custom resource's Lambda lies flat in processing/, as in its package."""
+"""As in the package of the custom resource's Lambda, and in the layer: processing/ is where imports begin."""
 
 import sys
 

@@ -147,7 +147,6 @@ class Evaluator:
         arn_is_its_ref = {
             "AWS::StepFunctions::StateMachine",
             "AWS::SNS::Topic",
-            "AWS::SageMaker::ModelPackageGroup",
             "AWS::IAM::ManagedPolicy",
         }
         kind = self._resources[name]["Type"]
@@ -176,9 +175,8 @@ class Evaluator:
             "AWS::SNS::Topic": aws_arn("sns", own),
             "AWS::Events::Rule": aws_arn("events", f"rule/{own}"),
             "AWS::StepFunctions::StateMachine": aws_arn("states", f"stateMachine:{STACK}"),
-            "AWS::SageMaker::ModelPackageGroup": aws_arn("sagemaker", f"model-package-group/{STACK}"),
         }
-        if attribute in ("Arn", "ModelPackageGroupArn"):
+        if attribute == "Arn":
             return arns[self._resources[logical_id]["Type"]]
         if attribute == "QueueName":
             return own

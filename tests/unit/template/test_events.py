@@ -12,7 +12,11 @@ from tests.unit.template.stack import ROOT, aws_arn, of_type, properties
 RUN = "mpg-20260131-0915-0123abcd"
 UPLOADS = [
     "incoming/cars.csv",
+    "incoming/cars.CSV",
+    "incoming/some_workload/file.parquet",
     "incoming/2026/01/cars.csv",
+    "incoming/no suffix",
+    "incoming/folder.with.dots/no suffix",
     "incoming/cars + more (100%).csv",
     "incoming/voitures été.csv",
     "incoming/.csv",
@@ -20,6 +24,7 @@ UPLOADS = [
 ]
 WRITTEN_BY_THE_PIPELINE = [
     f"runs/{RUN}/input/upload.csv",
+    f"runs/{RUN}/checkpoints/0-0/epoch-1.csv",
     *(f"runs/{RUN}/prepared/{name}/{name}.csv" for name in ("train", "validation", "test", "batch")),
     f"runs/{RUN}/prepared/preprocessor.json",
     f"runs/{RUN}/prepared/summary.json",
@@ -27,17 +32,29 @@ WRITTEN_BY_THE_PIPELINE = [
     f"runs/{RUN}/predictions/batch.csv.out",
     f"models/{RUN}/model.tar.gz",
     f"models/{RUN}/evaluation.json",
-    "code/0123456789abcdef/preprocess.py",
+    "code/0123456789abcdef/some_workload/preprocess.py",
 ]
-NO_UPLOADS = ["incoming/cars.csv.bak", "incoming/cars.CSV", "incoming/", "cars.csv", "old/incoming/cars.csv"]
+NO_UPLOADS = [
+    "cars.csv",
+    "old/incoming/cars.csv",
+    "/incoming/cars.csv",
+    "incoming",
+    "incoming.csv",
+    "Incoming/cars.csv",
+]
 RULES = sorted(of_type("AWS::Events::Rule"))
 SCHEDULE = "SweepFunctionRegularly"
 
 
 def pattern_matches(pattern: Any, event: Any) -> bool:
-    """EventBridge's matching, as far as the template uses it: objects, lists of alternatives, wildcard."""
+    """EventBridge's matching, as far as the template uses it: objects, `$or`, lists of alternatives."""
     if isinstance(pattern, dict):
-        return all(key in event and pattern_matches(value, event[key]) for key, value in pattern.items())
+        return all(
+            any(pattern_matches(each, event) for each in value)
+            if key == "$or"
+            else key in event and pattern_matches(value, event[key])
+            for key, value in pattern.items()
+        )
     return any(alternative_matches(alternative, event) for alternative in pattern)
 
 
@@ -50,16 +67,18 @@ def alternative_matches(alternative: Any, value: Any) -> bool:
             return re.fullmatch(re.escape(operand).replace(r"\*", ".*"), value, re.DOTALL) is not None
         case "prefix":
             return str(value).startswith(operand)
-        case "suffix":
-            return str(value).endswith(operand)
+        case "numeric":
+            [comparison, number] = operand
+            assert comparison == ">"
+            return isinstance(value, int) and value > number
     raise NotImplementedError(operator)
 
 
-def object_created(key: str, bucket: str = "mpg-test-pipelinebucket-x1") -> dict[str, Any]:
+def object_created(key: str, bucket: str = "mpg-test-pipelinebucket-x1", size: int = 1) -> dict[str, Any]:
     return {
         "source": "aws.s3",
         "detail-type": "Object Created",
-        "detail": {"bucket": {"name": bucket}, "object": {"key": key, "size": 1, "version-id": "v"}},
+        "detail": {"bucket": {"name": bucket}, "object": {"key": key, "size": size, "version-id": "v"}},
     }
 
 
@@ -69,8 +88,19 @@ def test_an_upload_starts_the_pipeline(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", WRITTEN_BY_THE_PIPELINE)
-def test_nothing_that_the_pipeline_writes_starts_it_again(key: str) -> None:
-    assert not pattern_matches(properties("UploadRule")["EventPattern"], object_created(key))
+@pytest.mark.parametrize("size", [0, 1])
+def test_nothing_that_the_pipeline_writes_starts_it_again(key: str, size: int) -> None:
+    assert not pattern_matches(properties("UploadRule")["EventPattern"], object_created(key, size=size))
+
+
+@pytest.mark.parametrize("key", ["incoming/cars.csv", "incoming/some_workload/a.parquet"])
+def test_an_empty_file_starts_the_pipeline_which_refuses_it(key: str) -> None:
+    assert pattern_matches(properties("UploadRule")["EventPattern"], object_created(key, size=0))
+
+
+@pytest.mark.parametrize("key", ["incoming/", "incoming/some_workload/", "incoming/2026/01/"])
+def test_a_folder_made_in_the_console_starts_nothing(key: str) -> None:
+    assert not pattern_matches(properties("UploadRule")["EventPattern"], object_created(key, size=0))
 
 
 @pytest.mark.parametrize("key", NO_UPLOADS)
@@ -117,10 +147,11 @@ def execution_event(status: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("status", "group", "resumes"),
     [
-        ("Approved", "mpg-test", True),
-        ("Rejected", "mpg-test", True),
-        ("PendingManualApproval", "mpg-test", False),
+        ("Approved", "mpg-test-some-workload", True),
+        ("Rejected", "mpg-test-another", True),
+        ("PendingManualApproval", "mpg-test-some-workload", False),
         ("Approved", "somebody-elses", False),
+        ("Approved", "mpg-testing", False),
     ],
 )
 def test_a_decision_about_a_package_of_the_group_resumes(status: str, group: str, resumes: bool) -> None:

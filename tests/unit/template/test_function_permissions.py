@@ -8,7 +8,8 @@ from tests.unit.template.stack import STACK, aws_arn, of_type, properties
 BUCKET = "arn:aws:s3:::mpg-test-pipelinebucket-x1"
 RUN = "mpg-20260131-0915-0123abcd"
 TABLE = aws_arn("dynamodb", "table/mpg-test-PipelineTable-X1")
-PACKAGE = aws_arn("sagemaker", f"model-package/{STACK}/7")
+PACKAGE = aws_arn("sagemaker", f"model-package/{STACK}-some-workload/7")
+GROUP = aws_arn("sagemaker", f"model-package-group/{STACK}-some-workload")
 MACHINE = aws_arn("states", f"stateMachine:{STACK}")
 EXECUTION = aws_arn("states", f"execution:{STACK}:0b1c_2d3e")
 APPROVERS = aws_arn("sns", "mpg-test-ApprovalTopic-X1")
@@ -30,7 +31,7 @@ CALLS = {
         # GetObject answers 404 instead of 403 for a missing key only to who may list.
         ("s3:ListBucket", BUCKET),
         ("s3:GetObjectVersion", f"{BUCKET}/incoming/a + b%.csv"),
-        ("s3:PutObject", f"{BUCKET}/runs/{RUN}/input/upload.csv"),
+        ("s3:PutObject", f"{BUCKET}/runs/{RUN}/input/upload.any"),
     },
     "KeepModel": {
         ("states:GetExecutionHistory", EXECUTION),
@@ -112,7 +113,13 @@ CALLS = {
         ("sns:Publish", READERS),
         ("sqs:SendMessage", DEAD_LETTERS),
     },
-    "PublishCode": {("s3:PutObject", f"{BUCKET}/code/0123/preprocess.py")},
+    "PublishCode": {
+        ("s3:PutObject", f"{BUCKET}/code/0123/some_workload/preprocess.py"),
+        *(
+            (f"sagemaker:{action}", GROUP)
+            for action in ("CreateModelPackageGroup", "DescribeModelPackageGroup", "AddTags", "ListTags")
+        ),
+    },
 }
 FOR_EVERY_FUNCTION = {
     "logs:CreateLogStream",
@@ -175,7 +182,7 @@ def test_the_page_cannot_resume_an_execution() -> None:
 
 
 def test_packages_of_other_groups_are_out_of_reach() -> None:
-    elsewhere = PACKAGE.replace(f"/{STACK}/", "/somebody-elses/")
+    elsewhere = PACKAGE.replace(f"/{STACK}-", "/somebody-elses-")
     assert not iam.allows(iam.statements("ReviewRole"), "sagemaker:UpdateModelPackage", elsewhere)
 
 

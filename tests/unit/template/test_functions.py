@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from audit.transformed import transformed
+from common.workload import find_workloads
 from tests.unit.template import code
 from tests.unit.template.stack import EMAILS, ROOT, Evaluator, of_type, properties, template
 
@@ -44,7 +45,7 @@ def test_a_function_gets_every_variable_that_its_code_needs(name: str) -> None:
 @pytest.mark.parametrize("name", HANDLERS)
 def test_a_handler_is_in_the_package(name: str) -> None:
     module, _, function = properties(name)["Handler"].rpartition(".")
-    tree = ast.parse(code.source(module))
+    tree = ast.parse(code.path_of(module).read_text(encoding="utf-8"))
     assert function in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
@@ -67,9 +68,7 @@ def test_a_call_that_hangs_once_leaves_its_function_time_to_try_again(name: str)
 
 
 def test_a_copy_that_hangs_once_leaves_the_check_time_to_try_again() -> None:
-    assert (
-        2 * constant("handlers.check_upload", "_COPY_SECONDS") < properties("CheckUploadFunction")["Timeout"]
-    )
+    assert 2 * constant("runs.uploads", "COPY_SECONDS") < properties("CheckUploadFunction")["Timeout"]
 
 
 def test_the_page_comes_though_sagemaker_and_s3_hang_for_good() -> None:
@@ -111,32 +110,50 @@ def test_the_page_is_capped_when_asked_for() -> None:
     assert page["Properties"]["ReservedConcurrentExecutions"] == "5"
 
 
-def test_the_layer_holds_all_that_the_rules_import(tmp_path: Path) -> None:
-    make = ["make", "--silent", "build-CarsLayer", f"ARTIFACTS_DIR={tmp_path}"]
+@pytest.fixture(scope="module")
+def layer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the layer that `sam build` makes has its modules."""
+    folder = tmp_path_factory.mktemp("layer")
+    make = ["make", "--silent", "build-WorkloadsLayer", f"ARTIFACTS_DIR={folder}"]
     subprocess.run(make, cwd=ROOT / "processing", check=True)
-    assert [path.name for path in tmp_path.iterdir()] == ["python"]
-    alone = f"import sys; sys.path.insert(0, {str(tmp_path / 'python')!r}); from auto_mpg import cars; cars.check_cars"
+    assert [path.name for path in folder.iterdir()] == ["python"]
+    return folder / "python"
+
+
+def test_the_layer_holds_every_workload_and_what_they_share(layer: Path) -> None:
+    assert {path.name for path in layer.iterdir()} == {"common", *find_workloads()}
+    assert find_workloads(layer) == find_workloads()
+
+
+@pytest.mark.parametrize("name", find_workloads())
+def test_the_check_of_an_upload_needs_the_layer_and_python_alone(layer: Path, name: str) -> None:
+    alone = f"import sys; sys.path.insert(0, {str(layer)!r}); from {name}.upload import check"
     # -I -S: neither this project nor any installed package can be imported.
     subprocess.run([sys.executable, "-I", "-S", "-c", alone], check=True)
 
 
-def test_the_rules_of_an_upload_come_with_its_function_alone() -> None:
-    with_layer = {name for name in FUNCTIONS if "Layers" in properties(name)}
-    importing = {name for name in HANDLERS if imports_cars(properties(name)["Handler"].rpartition(".")[0])}
-    assert with_layer == importing == {"CheckUploadFunction"}
+def test_the_workloads_come_with_every_function() -> None:
+    assert {name for name in FUNCTIONS if properties(name).get("Layers")} == set(FUNCTIONS)
 
 
-def imports_cars(handler: str) -> bool:
-    sources = map(code.source, code.modules_of(handler))
-    return any("from auto_mpg.cars import" in source for source in sources)
+def test_what_functions_import_from_the_layer_needs_python_alone(layer: Path) -> None:
+    imported = {
+        module
+        for name in HANDLERS
+        for module in code.modules_of(properties(name)["Handler"].rpartition(".")[0])
+        if code.path_of(module).is_relative_to(code.LAYER)
+    }
+    assert "common.workload" in imported
+    alone = f"import sys; sys.path.insert(0, {str(layer)!r}); import {', '.join(sorted(imported))}"
+    subprocess.run([sys.executable, "-I", "-S", "-c", alone], check=True)
 
 
 def constant(module: str, name: str) -> int:
-    tree = ast.parse(code.source(module))
+    tree = ast.parse(code.path_of(module).read_text(encoding="utf-8"))
     for node in tree.body:
         match node:
             case ast.Assign(targets=[ast.Name(id=found)], value=ast.Constant(value=int(value))) if (
                 found == name
             ):
                 return value
-    raise AssertionError(f"{module}.py has no constant {name}")
+    raise AssertionError(f"{module} has no constant {name}")

@@ -1,7 +1,8 @@
-"""The custom resource that puts the processing scripts into the bucket."""
+"""The custom resource that publishes the workloads: code into the bucket, groups into the model registry."""
 
 import io
 import json
+import shutil
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,19 +10,58 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 import publish
-from tests.unit.template.stack import ROOT
+from common.workload import find_workloads
+from tests.unit.template.stack import ROOT, properties
+from workload_files import BadWorkload
 
 BUCKET = "the-bucket"
-EVENT = {
+STACK = "mpg"
+EVENT: dict[str, Any] = {
     "RequestType": "Create",
     "ResponseURL": "https://answer.example/presigned",
-    "StackId": "arn:aws:cloudformation:us-east-1:111122223333:stack/mpg/1",
+    "StackId": f"arn:aws:cloudformation:us-east-1:111122223333:stack/{STACK}/1",
     "RequestId": "r-1",
     "LogicalResourceId": "PublishedCode",
+    "ResourceProperties": {
+        "DefaultWorkload": "auto_mpg",
+        "ModelPackageGroupPrefix": STACK,
+        "Parameters": {"MseThreshold": "46.0"},
+    },
 }
+WORKLOADS = find_workloads()
+GROUPS = {f"{STACK}-{name.replace('_', '-')}" for name in WORKLOADS}
+
+
+class ModelRegistry:
+    """The groups, by name, with their tags."""
+
+    def __init__(self) -> None:
+        self.groups: dict[str, dict[str, str]] = {}
+        self.descriptions: dict[str, str] = {}
+
+    def create_model_package_group(self, **request: Any) -> None:
+        name = request["ModelPackageGroupName"]
+        if name in self.groups:
+            message = f"Model Package Group already exists: {name}"
+            raise ClientError({"Error": {"Code": "ValidationException", "Message": message}}, "Create")
+        self.groups[name] = {tag["Key"]: tag["Value"] for tag in request["Tags"]}
+        self.descriptions[name] = request["ModelPackageGroupDescription"]
+
+    def describe_model_package_group(self, ModelPackageGroupName: str) -> dict[str, str]:  # noqa: N803 - as boto3
+        return {"ModelPackageGroupArn": f"arn:group/{ModelPackageGroupName}"}
+
+    def get_paginator(self, operation: str) -> Any:
+        assert operation == "list_tags"
+        return self
+
+    def paginate(self, ResourceArn: str) -> Iterator[Any]:  # noqa: N803 - as boto3
+        tags = self.groups[ResourceArn.rpartition("/")[2]]
+        yield {"Tags": []}
+        yield {"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
 
 
 @pytest.fixture(autouse=True)
@@ -33,12 +73,25 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
 
 
+@pytest.fixture(autouse=True)
+def registry(monkeypatch: pytest.MonkeyPatch) -> ModelRegistry:
+    made, client = ModelRegistry(), boto3.client
+    monkeypatch.setattr(boto3, "client", lambda service: made if service == "sagemaker" else client(service))
+    return made
+
+
 @pytest.fixture
 def s3() -> Iterator[Any]:
     with mock_aws():
         client = boto3.client("s3")
         client.create_bucket(Bucket=BUCKET)
         yield client
+
+
+@pytest.fixture
+def processing(tmp_path: Path) -> Path:
+    """A copy of processing/ to change."""
+    return Path(shutil.copytree(ROOT / "processing", tmp_path / "processing"))
 
 
 @pytest.fixture
@@ -61,20 +114,49 @@ def keys(s3: Any) -> list[str]:
     return [entry["Key"] for entry in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]
 
 
-def scripts_in(folder: Path, **content: str) -> Path:
-    for name, text in content.items():
-        (folder / f"{name}.py").write_text(text, encoding="utf-8")
-    return folder
+def body(s3: Any, key: str) -> bytes:
+    content: bytes = s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
+    return content
 
 
-def test_creating_publishes_every_script_but_itself_unchanged(s3: Any, answers: list[dict[str, Any]]) -> None:
+def change(processing: Path, workload: str, place: str, **values: Any) -> Path:
+    """Change an object of a workload.json."""
+    path = processing / workload / "workload.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    settings[place] |= values
+    path.write_text(json.dumps(settings), encoding="utf-8")
+    return path
+
+
+def test_creating_publishes_what_jobs_need_and_answers_where_it_is(
+    s3: Any, answers: list[dict[str, Any]]
+) -> None:
     publish.handler(EVENT, None)
     [answer] = answers
     prefix = answer["Data"]["CodePrefix"]
-    scripts = {path.name: path for path in (ROOT / "processing").glob("*.py") if path.name != "publish.py"}
-    assert set(keys(s3)) == {prefix + name for name in scripts}
-    published = s3.get_object(Bucket=BUCKET, Key=f"{prefix}preprocess.py")["Body"].read()
-    assert published == scripts["preprocess.py"].read_bytes()
+    published = {key.removeprefix(prefix) for key in keys(s3)}
+    assert {name.partition("/")[0] for name in published} == {"run.py", "common", *WORKLOADS}
+    for name in published - {f"{workload}/workload.json" for workload in WORKLOADS}:
+        assert body(s3, prefix + name) == (ROOT / "processing" / name).read_bytes()
+    for package in ("common", *WORKLOADS):
+        modules = {f"{package}/{path.name}" for path in (ROOT / "processing" / package).glob("*.py")}
+        assert modules <= published
+
+
+def test_a_workload_is_published_with_defaults_and_the_stacks_number_for_its_gate(s3: Any) -> None:
+    asked = {**EVENT["ResourceProperties"], "Parameters": {"MseThreshold": "12.5"}}
+    prefix = publish.publish({**EVENT, "ResourceProperties": asked})["CodePrefix"]
+    found = json.loads(body(s3, f"{prefix}auto_mpg/workload.json"))
+    assert found["gate"]["at_most"] == 12.5
+    assert found["training"]["program"] is None
+    assert (
+        found["training"]["hyperparameters"] == WORKLOADS["auto_mpg"].settings["training"]["hyperparameters"]
+    )
+
+
+def test_another_number_for_a_gate_is_another_version_of_the_code(s3: Any) -> None:
+    asked = {**EVENT["ResourceProperties"], "Parameters": {"MseThreshold": "12.5"}}
+    assert publish.publish(EVENT) != publish.publish({**EVENT, "ResourceProperties": asked})
 
 
 def test_the_answer_is_what_cloudformation_waits_for(s3: Any, answers: list[dict[str, Any]]) -> None:
@@ -88,26 +170,33 @@ def test_the_answer_is_what_cloudformation_waits_for(s3: Any, answers: list[dict
     assert answer["PhysicalResourceId"] == publish.PHYSICAL_ID
 
 
-def test_a_prefix_is_what_the_state_machine_can_append_a_file_name_to(s3: Any, tmp_path: Path) -> None:
-    prefix = publish.publish(BUCKET, scripts_in(tmp_path, preprocess="1"))
-    assert keys(s3) == [f"{prefix}preprocess.py"]
+def test_a_prefix_is_what_the_state_machine_can_append_a_file_name_to(s3: Any) -> None:
+    prefix = publish.publish_code(BUCKET, {"run.py": b"1"})
+    assert keys(s3) == [f"{prefix}run.py"]
     assert prefix.startswith("code/")
     assert prefix.endswith("/")
 
 
-def test_a_changed_script_gets_a_new_prefix_and_the_old_one_stays(s3: Any, tmp_path: Path) -> None:
-    before = publish.publish(BUCKET, scripts_in(tmp_path, preprocess="1", cars="2"))
-    after = publish.publish(BUCKET, scripts_in(tmp_path, preprocess="1 ", cars="2"))
+def test_a_changed_script_gets_a_new_prefix_and_the_old_one_stays(s3: Any, processing: Path) -> None:
+    before = publish.publish(EVENT, processing)["CodePrefix"]
+    count = len(keys(s3))
+    with (processing / "auto_mpg" / "preprocess.py").open("a") as script:
+        script.write("# changed\n")
+    after = publish.publish(EVENT, processing)["CodePrefix"]
     assert before != after
-    assert len(keys(s3)) == 4
+    assert len(keys(s3)) == 2 * count
 
 
-def test_the_same_scripts_get_the_same_prefix_whatever_else_lies_beside_them(s3: Any, tmp_path: Path) -> None:
-    before = publish.publish(BUCKET, scripts_in(tmp_path, preprocess="1"))
-    (tmp_path / "__pycache__").mkdir()
-    (tmp_path / "__pycache__" / "preprocess.cpython-313.pyc").write_bytes(b"\0")
-    (tmp_path / "Makefile").write_text("all:\n", encoding="utf-8")
-    assert publish.publish(BUCKET, tmp_path) == before
+def test_the_same_scripts_get_the_same_prefix_whatever_else_lies_beside_them(
+    s3: Any, processing: Path
+) -> None:
+    before = publish.publish(EVENT, processing)
+    (processing / "auto_mpg" / "__pycache__").mkdir(exist_ok=True)
+    (processing / "auto_mpg" / "__pycache__" / "preprocess.cpython-313.pyc").write_bytes(b"\0")
+    (processing / "auto_mpg" / "notes.md").write_text("notes", encoding="utf-8")
+    (processing / "fastjsonschema").mkdir()
+    (processing / "fastjsonschema" / "__init__.py").touch()
+    assert publish.publish(EVENT, processing) == before
 
 
 def test_a_renamed_script_is_a_change() -> None:
@@ -119,12 +208,15 @@ def test_a_renamed_script_is_a_change() -> None:
     )
 
 
-def test_deleting_leaves_everything_for_the_runs_under_way(s3: Any, answers: list[dict[str, Any]]) -> None:
+def test_deleting_leaves_everything_for_the_runs_under_way(
+    s3: Any, answers: list[dict[str, Any]], registry: ModelRegistry
+) -> None:
     publish.handler(EVENT, None)
     published = keys(s3)
     publish.handler({**EVENT, "RequestType": "Delete", "PhysicalResourceId": publish.PHYSICAL_ID}, None)
     assert answers[-1]["Status"] == "SUCCESS"
     assert keys(s3) == published
+    assert set(registry.groups) == GROUPS
 
 
 def test_a_failure_is_told_at_once_with_its_reason(answers: list[dict[str, Any]]) -> None:
@@ -133,3 +225,115 @@ def test_a_failure_is_told_at_once_with_its_reason(answers: list[dict[str, Any]]
     [answer] = answers
     assert answer["Status"] == "FAILED"
     assert "NoSuchBucket" in answer["Reason"]
+
+
+def test_every_workload_gets_a_group_that_says_whose_it_is(s3: Any, registry: ModelRegistry) -> None:
+    publish.publish(EVENT)
+    assert registry.groups == {name: {publish.STACK_TAG: STACK} for name in GROUPS}
+    assert set(registry.descriptions.values()) == {w.settings["description"] for w in WORKLOADS.values()}
+
+
+def test_groups_that_a_deployment_or_a_deleted_stack_of_the_name_made_are_used_again(
+    s3: Any, registry: ModelRegistry
+) -> None:
+    publish.publish(EVENT)
+    publish.publish(
+        {**EVENT, "RequestType": "Update", "StackId": f"arn:aws:cloudformation:r:1:stack/{STACK}/2"}
+    )
+    assert set(registry.groups) == GROUPS
+
+
+@pytest.mark.parametrize("tags", [{}, {"stack": "another"}])
+def test_a_group_of_somebody_else_is_not_taken(
+    s3: Any, registry: ModelRegistry, answers: list[dict[str, Any]], tags: dict[str, str]
+) -> None:
+    registry.groups["mpg-auto-mpg"] = tags
+    publish.handler(EVENT, None)
+    assert answers[0]["Status"] == "FAILED"
+    assert "mpg-auto-mpg is there and belongs to no stack mpg; delete it" in answers[0]["Reason"]
+
+
+def test_a_group_whose_name_sagemaker_would_not_take_is_refused_with_the_way_out() -> None:
+    assert len(publish.group_name("s" * 50, "a_name_of_12")) == 63
+    with pytest.raises(publish.Unpublishable, match="give the stack or the workload a shorter name"):
+        publish.group_name("s" * 51, "a_name_of_12")
+
+
+def test_a_default_that_is_no_workload_is_refused_with_those_there_are(
+    s3: Any, answers: list[dict[str, Any]]
+) -> None:
+    asked = {**EVENT["ResourceProperties"], "DefaultWorkload": "flowers"}
+    publish.handler({**EVENT, "ResourceProperties": asked}, None)
+    assert answers[0]["Reason"] == (
+        f"DefaultWorkload: there is no workload flowers; there are {', '.join(WORKLOADS)}"
+    )
+
+
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("training", {"image": "tensorflow"}, r"training\.image must be one of \['scikit-learn'.*"),
+    ("training", {"imgae": "xgboost"}, r"training must not contain \{'imgae'\} properties.*"),
+    ("training", {"hyperparameters": {"eta": 0.2}}, r"training\.hyperparameters\.eta must be string.*"),
+    ("training", {"program": "digits/train.py"}, r"training\.program: .* lies in another folder; name a file of auto_mpg/"),
+    ("training", {"program": "auto_mpg/none.py"}, r"training\.program: there is no file auto_mpg/none\.py"),
+    ("training", {"program": "auto_mpg/car.py"}, r"training\.metric_definitions: none is named validation:rmse, the metric of .*"),
+    ("training", {"metric_definitions": [{"Name": "a", "Regex": "b"}]}, r"training\.metric_definitions: a built-in algorithm has its own; .*"),
+    ("training", {"hyperparameters": {"alpha": "1"}}, r"tuning\.ranges: alpha has a value or a range elsewhere; .*"),
+    ("tuning", {"ranges": {}}, r"tuning\.ranges must contain at least 1 properties.*"),
+    ("tuning", {"objective": {"Type": "Least", "MetricName": "a"}}, r"tuning\.objective\.Type must be one of .*"),
+    ("upload", {"suffixes": []}, r"upload\.suffixes must contain at least 1 items.*"),
+    ("upload", {"suffixes": ["csv"]}, r"upload\.suffixes\[0\] must match pattern .*"),
+    ("gate", {"at_least": 1}, r"gate must be valid exactly by one definition .* exactly one of at_most and at_least\."),
+    ("gate", {"parameter": "Other"}, r"gate\.parameter: the deployment hands over no parameter Other; it hands over: MseThreshold"),
+    ("batch", {"max_payload_mb": 0}, r"batch\.max_payload_mb must be bigger than or equal to 1.*"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("place", "values", "problem"), REFUSED)
+def test_a_workload_that_cannot_be_used_is_refused_with_file_and_place(
+    processing: Path, place: str, values: dict[str, Any], problem: str
+) -> None:
+    change(processing, "auto_mpg", place, **values)
+    with pytest.raises(BadWorkload, match=f"^auto_mpg/workload\\.json: {problem}$"):
+        publish.publish(EVENT, processing)
+
+
+def test_broken_json_is_refused_with_file_and_line(processing: Path) -> None:
+    (processing / "auto_mpg" / "workload.json").write_text('{\n"title":\n}', encoding="utf-8")
+    with pytest.raises(BadWorkload, match=r"^auto_mpg/workload\.json: line 3: this is no JSON: "):
+        publish.publish(EVENT, processing)
+
+
+@pytest.mark.parametrize("name", ["Flowers", "my-flowers", "f" * 32, "flowers_", "my__flowers", "1st"])
+def test_a_folder_whose_name_aws_would_not_take_is_refused(processing: Path, name: str) -> None:
+    shutil.copytree(processing / "auto_mpg", processing / name)
+    with pytest.raises(BadWorkload, match=f"^{name}/workload\\.json: a workload's folder is named with "):
+        publish.publish(EVENT, processing)
+
+
+def test_a_workload_without_one_of_its_modules_is_refused(processing: Path) -> None:
+    (processing / "auto_mpg" / "evaluate.py").unlink()
+    with pytest.raises(BadWorkload, match=r"^auto_mpg/workload\.json: beside it there is no evaluate\.py$"):
+        publish.publish(EVENT, processing)
+
+
+@pytest.mark.parametrize("number", ["", "many", "nan", "inf"])
+def test_a_parameter_that_is_no_number_is_refused(number: str) -> None:
+    asked = {**EVENT["ResourceProperties"], "Parameters": {"MseThreshold": number}}
+    with pytest.raises(BadWorkload, match=r"gate\.parameter: MseThreshold is '.*', which is no number"):
+        publish.publish({**EVENT, "ResourceProperties": asked})
+
+
+def test_nothing_is_published_where_one_workload_is_refused(
+    s3: Any, processing: Path, registry: ModelRegistry
+) -> None:
+    change(processing, "auto_mpg", "gate", at_least=1)
+    with pytest.raises(BadWorkload):
+        publish.publish(EVENT, processing)
+    assert (keys(s3), registry.groups) == ([], {})
+
+
+def test_the_template_hands_over_what_is_asked_for() -> None:
+    assert EVENT["ResourceProperties"].keys() <= properties("PublishedCode").keys()
+    handed_over = properties("PublishedCode")["Parameters"]
+    asked = {w.settings["gate"].get("parameter") for w in WORKLOADS.values()} - {None}
+    assert asked <= handed_over.keys()

@@ -20,8 +20,8 @@ TUNING = aws_arn("sagemaker", f"hyper-parameter-tuning-job/{RUN}-0")
 TRAINING = aws_arn("sagemaker", f"training-job/{RUN}-0-001-89abcdef")
 TRANSFORM = aws_arn("sagemaker", f"transform-job/{RUN}-predict-0-0")
 MODEL = aws_arn("sagemaker", f"model/{RUN}-model-0-0")
-PACKAGE = aws_arn("sagemaker", f"model-package/{STACK}/7")
-GROUP = aws_arn("sagemaker", f"model-package-group/{STACK}")
+PACKAGE = aws_arn("sagemaker", f"model-package/{STACK}-some-workload/7")
+GROUP = aws_arn("sagemaker", f"model-package-group/{STACK}-some-workload")
 JOB_ROLES = [aws_arn("iam", f"role/mpg-test-{role}-X1", region="") for role in iam.ROLES_OF_JOBS]
 XGBOOST_REPOSITORY = aws_arn("ecr", "repository/sagemaker-xgboost", account="683313688378")
 TO_SAGEMAKER = {"iam:PassedToService": "sagemaker.amazonaws.com"}
@@ -58,6 +58,7 @@ NEEDED_BY_TASK = {
     ],
     "sagemaker:createTransformJob.sync": job_that_is_waited_for("Transform", TRANSFORM),
     "sagemaker:createModel": [("sagemaker:CreateModel", MODEL), ("iam:PassRole", JOB_ROLES[-1])],
+    "aws-sdk:s3:getObject": [("s3:GetObject", f"{BUCKET}/code/0123/some_workload/workload.json")],
     "aws-sdk:s3:listObjectsV2": [("s3:ListBucket", BUCKET)],
     "aws-sdk:sagemaker:describeProcessingJob": [("sagemaker:DescribeProcessingJob", PROCESSING)],
     "aws-sdk:sagemaker:describeTrainingJob": [("sagemaker:DescribeTrainingJob", TRAINING)],
@@ -93,13 +94,17 @@ NEEDED_ALWAYS = [
 ]  # fmt: skip
 
 # What each job reads and writes.
-CODE = "code/0123/preprocess.py"
+CODE = "code/0123/some_workload/preprocess.py"
 READ = {
     "PreprocessingRole": [CODE, f"runs/{RUN}/input/upload.csv"],
     "TrainingRole": [
-        f"runs/{RUN}/prepared/{name}/{name}.{kind}"
-        for name in ("train", "validation")
-        for kind in ("csv", "manifest")
+        CODE,
+        f"runs/{RUN}/checkpoints/0-0/epoch-1",
+        *(
+            f"runs/{RUN}/prepared/{name}/{name}.{kind}"
+            for name in ("train", "validation")
+            for kind in ("csv", "manifest")
+        ),
     ],
     "EvaluationRole": [
         CODE,
@@ -116,7 +121,10 @@ READ = {
 }
 WRITTEN = {
     "PreprocessingRole": [f"runs/{RUN}/prepared/{name}" for name in ("summary.json", "train/train.csv")],
-    "TrainingRole": [f"runs/{RUN}/tuning/{RUN}-0-0-001-89abcdef/output/model.tar.gz"],
+    "TrainingRole": [
+        f"runs/{RUN}/tuning/{RUN}-0-0-001-89abcdef/output/model.tar.gz",
+        f"runs/{RUN}/checkpoints/0-0/epoch-1",
+    ],
     "EvaluationRole": [f"runs/{RUN}/evaluation/{name}" for name in ("evaluation.json", "model.tar.gz")],
     "ModelRole": [f"runs/{RUN}/predictions/batch.csv.out"],
 }

@@ -34,15 +34,11 @@ def test_lifecycle_prefixes_have_no_wildcard_because_s3_would_take_it_literally(
     assert not [rule for rule in rules if "*" in rule.get("Prefix", "")]
 
 
-@pytest.mark.parametrize("name", ["PipelineBucket", "AccessLogs", "PipelineTable", "ModelPackageGroup"])
+@pytest.mark.parametrize("name", ["PipelineBucket", "AccessLogs", "PipelineTable"])
 def test_uploads_models_and_approvals_outlive_the_stack(name: str) -> None:
     resource = template()["Resources"][name]
     assert resource["DeletionPolicy"] in ("Retain", "RetainExceptOnCreate")
     assert resource["UpdateReplacePolicy"] == "Retain"
-
-
-def test_a_failed_first_deployment_leaves_no_group_of_the_name_that_the_next_one_needs() -> None:
-    assert template()["Resources"]["ModelPackageGroup"]["DeletionPolicy"] == "RetainExceptOnCreate"
 
 
 def test_every_request_to_the_bucket_is_logged_into_another_one_that_forgets() -> None:

@@ -1,5 +1,6 @@
-"""A model served for one batch transform: ``("-m", "local.sagemaker.engines.serving", "<root>", "<requests>",
-"<responses>", "<content type>", "<accept>", "isolated" or "connected")``; the two types may be empty.
+"""A model served for one batch transform: ``("-m", "local.sagemaker.engines.serving", "<server>", "<root>",
+"<requests>", "<responses>", "<content type>", "<accept>", "isolated" or "connected")``; the two types may be
+empty.
 
 ``<root>`` stands for /opt/ml: the model archive is unpacked in ``<root>/model``. The server is started as its
 image starts it (``server``), which ends in a WSGI application. That is asked as SageMaker asks a container:

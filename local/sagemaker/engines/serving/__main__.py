@@ -15,10 +15,12 @@ REFUSED = "refused.json"
 LONGEST_BODY = 1000
 
 
-def main(root: Path, requests: Path, responses: Path, headers: dict[str, str], *, isolated: bool) -> int:
+def main(
+    server: str, root: Path, requests: Path, responses: Path, headers: dict[str, str], *, isolated: bool
+) -> int:
     """Start the server and send every request; the exit code."""
     responses.mkdir(parents=True, exist_ok=True)
-    application = begin(root, isolated=isolated)
+    application = begin(server, root, isolated=isolated)
     if application is None:
         return refuse(responses, None, None, None)
     for request in sorted(path for path in requests.iterdir() if path.is_file()):
@@ -29,10 +31,10 @@ def main(root: Path, requests: Path, responses: Path, headers: dict[str, str], *
     return 0
 
 
-def begin(root: Path, *, isolated: bool) -> Application | None:
+def begin(server: str, root: Path, *, isolated: bool) -> Application | None:
     """The application, if it starts and answers its ping as it should; its log tells why not."""
     try:
-        application = start(root, isolated=isolated)
+        application = start(server, root, isolated=isolated)
     except InstallModuleError as error:
         print(error, file=sys.stderr)
         return None
@@ -66,7 +68,8 @@ def write_whole(path: Path, body: bytes) -> None:
 
 if __name__ == "__main__":
     hide(["local"])
-    ml, requests, responses, content_type, accept, network = sys.argv[1:]
+    server, ml, requests, responses, content_type, accept, network = sys.argv[1:]
     given = {"Content-Type": content_type, "Accept": accept}
     present = {name: value for name, value in given.items() if value}
-    sys.exit(main(Path(ml), Path(requests), Path(responses), present, isolated=network == "isolated"))
+    folders = Path(ml), Path(requests), Path(responses)
+    sys.exit(main(server, *folders, present, isolated=network == "isolated"))

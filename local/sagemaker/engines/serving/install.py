@@ -1,45 +1,13 @@
-"""Installs a served script with pip, as sagemaker_containers 2.8.6 does in AWS's images before it listens.
-
-The images' pip is 26.1, which always builds in an isolated environment and fetches setuptools for it. Under
-network isolation it cannot, unless the container's own environment has ``PIP_NO_BUILD_ISOLATION=0`` (0, not
-1: pip reads the variable the other way round). No job has a network here. A container that has one on AWS
-gets setuptools from the index; here it gets the one that is installed, and nothing else.
-"""
+"""Installs a served script with pip, as sagemaker_containers 2.8.6 does in AWS's images before it listens."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import site
-import subprocess
-import sys
-import sysconfig
-import tempfile
-import venv
+import tarfile
 from pathlib import Path
 
-_SETUP = """
-from setuptools import setup
-
-setup(name={name!r}, version="1.0.0", packages=[""], include_package_data=True)
-"""
-_MANIFEST = """
-recursive-include . *
-recursive-exclude . __pycache__*
-recursive-exclude . *.pyc
-recursive-exclude . *.pyo
-"""
-# An older pip builds in isolation only when told to.
-_PIP = {
-    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-    "PIP_NO_CACHE_DIR": "1",
-    "PIP_NO_INDEX": "1",
-    "PIP_USE_PEP517": "1",
-}
-_NO_NETWORK = (
-    "On AWS this container is not isolated, so pip could reach an index; "
-    "the local SageMaker's jobs have no network."
-)
+from local.sagemaker.engines import pip
+from local.sagemaker.engines.archives import unpack
 
 
 class InstallModuleError(Exception):
@@ -52,48 +20,23 @@ def install(submitted: str, code: Path, name: str, *, isolated: bool) -> None:
     Raises InstallModuleError.
     """
     _fetch(submitted, code)
-    _prepare(code, name)
-    python, packages = _environment_of_its_own(Path(tempfile.mkdtemp(prefix="installed-")))
-    command = [python, "-m", "pip", "install", "."]
-    if (code / "requirements.txt").exists():
-        command += ["-r", "requirements.txt"]
-    # The variables are the container's own; the files would be this machine's.
-    environ = {"PIP_CONFIG_FILE": os.devnull, **os.environ, **_PIP}
-    if not isolated:
-        environ.setdefault("PIP_NO_BUILD_ISOLATION", "0")
-    shown = " ".join(["python", *command[1:]])
-    print(f"Installing module with the following command:\n{shown}", flush=True)
-    if subprocess.run(command, cwd=code, env=environ, check=False).returncode:  # noqa: S603 - the job's own
-        message = f'InstallModuleError:\nCommand "{shown}"'
-        raise InstallModuleError(message if isolated else f"{message}\n{_NO_NETWORK}")
-    site.addsitedir(str(packages))
+    pip.make_package(code, name)
+    requirements = ["-r", "requirements.txt"] if (code / "requirements.txt").exists() else []
+    try:
+        pip.install([".", *requirements], code, isolated=isolated)
+    except pip.PipFailed as failed:
+        message = f'InstallModuleError:\nCommand "{failed.command}"'
+        raise InstallModuleError(message if isolated else f"{message}\n{pip.NO_NETWORK}") from failed
 
 
 def _fetch(submitted: str, code: Path) -> None:
     if any(code.iterdir()) or Path(submitted) == code:
         return
-    if not Path(submitted).is_dir():
-        kind = "an archive" if submitted.startswith("s3://") or Path(submitted).exists() else "missing"
-        raise NotADirectoryError(
-            f"SAGEMAKER_SUBMIT_DIRECTORY {submitted} is {kind}; the local SageMaker takes a folder"
-        )
-    shutil.copytree(submitted, code, dirs_exist_ok=True)
-
-
-def _prepare(code: Path, name: str) -> None:
-    if (code / "setup.py").exists():
-        return
-    print(f"Module {name} does not provide a setup.py. \nGenerating setup.py")
-    (code / "setup.py").write_text(_SETUP.format(name=name))
-    (code / "setup.cfg").write_text("\n[wheel]\nuniversal = 1\n")
-    (code / "MANIFEST.in").write_text(_MANIFEST)
-
-
-def _environment_of_its_own(folder: Path) -> tuple[str, Path]:
-    """A virtual environment that sees what is installed here, so that pip changes nothing of it: its
-    interpreter, and where its packages go."""
-    venv.create(folder, symlinks=True, with_pip=False)
-    at = {"base": str(folder), "platbase": str(folder)}
-    packages = Path(sysconfig.get_path("purelib", "venv", at))
-    (packages / "image.pth").write_text("\n".join(site.getsitepackages()) + "\n")
-    return str(folder / "bin" / Path(sys.executable).name), packages
+    source = Path(submitted)
+    if source.is_dir():
+        shutil.copytree(source, code, dirs_exist_ok=True)
+    elif source.is_file() and tarfile.is_tarfile(source):
+        with source.open("rb") as archive:
+            unpack(archive, code)
+    else:
+        raise FileNotFoundError(f"SAGEMAKER_SUBMIT_DIRECTORY {submitted} is neither a folder nor an archive")

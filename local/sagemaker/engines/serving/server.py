@@ -1,4 +1,4 @@
-"""What AWS's images do before the first request (sagemaker_containers 2.8.6, ``_server.start``)."""
+"""What AWS's images do before the first request."""
 
 from __future__ import annotations
 
@@ -8,13 +8,19 @@ import sys
 from pathlib import Path
 from typing import cast
 
-from local.sagemaker.engines.serving import algorithm_mode, script_mode, xgboost_csv
+from local.sagemaker.engines.serving import algorithm_mode, script_mode, torchserve, xgboost_csv
 from local.sagemaker.engines.serving.install import install
 from local.sagemaker.engines.serving.wsgi_client import Application
 
 
-def start(root: Path, *, isolated: bool) -> Application:
-    """The WSGI application that `SAGEMAKER_SERVING_MODULE` names, the image's own or the user's.
+def start(server: str, root: Path, *, isolated: bool) -> Application:
+    """The application of an image's server: `gunicorn` or `torchserve`."""
+    return torchserve.start(root, isolated=isolated) if server == "torchserve" else _gunicorn(root, isolated)
+
+
+def _gunicorn(root: Path, isolated: bool) -> Application:
+    """The WSGI application that `SAGEMAKER_SERVING_MODULE` names, the image's own or the user's
+    (sagemaker_containers 2.8.6, ``_server.start``).
 
     A script in `SAGEMAKER_PROGRAM` is installed first. gunicorn finds modules in the code folder,
     which is beside the model's folder under `SAGEMAKER_BASE_DIR`, by default /opt/ml.

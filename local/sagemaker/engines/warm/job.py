@@ -126,7 +126,7 @@ def run_script(script: str, arguments: list[str], hidden_modules: list[str]) -> 
     sys.argv = [script, *arguments]
     set_path(str(Path(script).resolve().parent))
     main = types.ModuleType("__main__")
-    main.__file__ = script
+    main.__file__ = str(Path(script).absolute())
     sys.modules["__main__"] = main
     return exit_code_of(lambda: exec(compile(source, script, "exec", dont_inherit=True), vars(main)))  # noqa: S102 - a job is code
 

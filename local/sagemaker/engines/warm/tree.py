@@ -13,6 +13,8 @@ from pathlib import Path
 
 PROC = Path("/proc")
 HAS_PROC = (PROC / "self/statm").exists()
+# A kernel may be built without it; then everything that runs is looked at to find a process's children.
+TELLS_CHILDREN = (PROC / f"self/task/{os.getpid()}/children").exists()
 KILL_SECONDS = 5.0
 # From <sys/prctl.h>.
 PR_SET_PDEATHSIG = 1
@@ -85,6 +87,8 @@ def _proportional_bytes(pid: int, resident: int) -> int:
 
 def resident_bytes(root: int, *, include_root: bool = False) -> dict[int, int]:
     """Resident bytes by process id, of everything below ``root``."""
+    if TELLS_CHILDREN:
+        return {pid: size for pid in _below(root, include_root) if (size := _resident(pid)) is not None}
     table = _proc_table() if HAS_PROC else _ps_table()
     found = {root}
     # Parents can have higher ids than their children once ids wrap around, so one pass is not enough.
@@ -93,6 +97,24 @@ def resident_bytes(root: int, *, include_root: bool = False) -> dict[int, int]:
     if not include_root:
         found.discard(root)
     return {pid: table[pid][1] for pid in found if pid in table}
+
+
+def _below(root: int, include_root: bool) -> list[int]:
+    found = [root]
+    # The list grows while it is gone through.
+    for pid in found:
+        # Each thread has children of its own; a process that ended meanwhile has none.
+        with contextlib.suppress(OSError):
+            for thread in (PROC / str(pid) / "task").iterdir():
+                found += map(int, (thread / "children").read_text().split())
+    return found if include_root else found[1:]
+
+
+def _resident(pid: int) -> int | None:
+    try:
+        return int((PROC / str(pid) / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return None
 
 
 def _proc_table() -> dict[int, tuple[int, int]]:

@@ -112,9 +112,15 @@ def test_the_model_is_far_better_than_guessing_the_mean(evaluated: Path) -> None
 def test_the_metrics_are_those_of_sagemakers_layout_with_the_gates_first(evaluated: Path) -> None:
     result = evaluation(evaluated)
     layout = result["regression_metrics"]
-    assert [metric["name"] for metric in result["metrics"]] == ["mse", "rmse", "error_deviation", "mae", "r2"]
+    assert [metric["name"] for metric in result["metrics"]] == [
+        "mse",
+        "rmse",
+        "residual_standard_deviation",
+        "mae",
+        "r2",
+    ]
     assert {name: value(result, name) for name in layout} == {n: v["value"] for n, v in layout.items()}
-    assert value(result, "error_deviation") == layout["mse"]["standard_deviation"]
+    assert value(result, "residual_standard_deviation") == layout["mse"]["standard_deviation"]
     assert [metric["better"] for metric in result["metrics"]] == [*["lower"] * 4, "higher"]
 
 

@@ -1,0 +1,115 @@
+"""Checks the claimed version of an upload by its workload's rules, and keeps it for the run.
+
+Up to a size the whole file is checked, above that its beginning; the processing job checks everything.
+"""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
+
+from botocore.exceptions import ClientError
+
+from common.uploads import BadUpload, Counts
+from common.workload import Workload, find_workloads
+from model.artifacts import copy
+from runs.workload_choice import LONGEST_NAME, choose
+from shared.aws import client
+from shared.object_errors import explain
+from shared.telemetry import Answer, PublicError
+from shared.text import number, one_line
+
+# A processing job may hold all rows in memory: thirty times the bytes of a CSV file, if its rows are as short
+# as can be, and an ml.m5.large has 8 GiB.
+LARGEST_BYTES = 128 * 1024**2
+HEAD_BYTES = 1024 * 1024
+# Inside S3, a copy of the largest file may take a minute until it says something.
+COPY_SECONDS = 90
+
+
+class UploadRefused(PublicError):
+    """The file cannot be used. Its text is for the person who uploaded it."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One version of an uploaded object. `key` is as S3 keeps it: EventBridge gets keys unencoded."""
+
+    run_id: str
+    bucket: str
+    key: str
+    version_id: str
+    size: int
+    default_workload: str
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> "Upload":
+        """Read the input of the state `Check upload`."""
+        return cls(
+            event["run_id"],
+            event["bucket"],
+            event["key"],
+            event["version_id"],
+            int(event["size"]),
+            event["default_workload"],
+        )
+
+    @property
+    def name(self) -> str:
+        """The key as messages show it."""
+        return one_line(self.key, LONGEST_NAME)
+
+    @property
+    def address(self) -> dict[str, str]:
+        """What S3 calls take; an object from before versioning has no version id."""
+        version = {"VersionId": self.version_id} if self.version_id else {}
+        return {"Bucket": self.bucket, "Key": self.key, **version}
+
+
+def check(upload: Upload, whole_up_to: int) -> Answer:
+    """Check the file by the rules of its workload and copy it to the run's folder. Raises UploadRefused."""
+    try:
+        return _check(upload, whole_up_to)
+    except BadUpload as problem:
+        raise UploadRefused(str(problem)) from None
+    except ClientError as error:
+        if reason := explain(error):
+            raise UploadRefused(f"{upload.name}: {reason}") from None
+        raise
+
+
+def _check(upload: Upload, whole_up_to: int) -> Answer:
+    choice = choose(upload.key, find_workloads(), upload.default_workload)
+    if upload.size > LARGEST_BYTES:
+        raise BadUpload(_too_large(upload))
+    whole = upload.size <= whole_up_to
+    counts = _check_content(upload, choice.workload, whole)
+    kept_as = f"runs/{upload.run_id}/input/upload{choice.suffix}"
+    digest = copy(
+        upload.address, upload.bucket, kept_as, "application/octet-stream", read_timeout=COPY_SECONDS
+    )
+    return {
+        "workload": choice.workload.name,
+        "suffix": choice.suffix,
+        "upload_key": kept_as,
+        "digest": digest,
+        "rows": counts.rows,
+        "labelled": counts.labelled,
+        "checked": "whole" if whole else "head",
+    }
+
+
+def _check_content(upload: Upload, workload: Workload, whole: bool) -> Counts:
+    part = {} if whole else {"Range": f"bytes=0-{HEAD_BYTES - 1}"}
+    body = client("s3").get_object(**upload.address, **part)["Body"]
+    # Streamed, so that memory does not grow with the file.
+    stream = cast(BinaryIO, io.BufferedReader(body, HEAD_BYTES))
+    counts: Counts = workload.module("upload").check(stream, upload.name, whole=whole)
+    return counts
+
+
+def _too_large(upload: Upload) -> str:
+    return (
+        f"{upload.name}: the file has {number(upload.size)} bytes; at most {number(LARGEST_BYTES)} "
+        "(128 MiB) can be used. Upload it in smaller files; each starts a run of its own."
+    )

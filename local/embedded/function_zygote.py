@@ -1,0 +1,89 @@
+"""Inside the warm interpreter of functions: imports the SDK once, then forks a process for each function.
+
+It must stay single-threaded, since a fork takes only the calling thread along. The other side of the socket
+is ``function_processes``.
+"""
+
+import gc
+import importlib
+import json
+import os
+import runpy
+import signal
+import socket
+import struct
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, NoReturn
+
+HEADER = struct.Struct("!I")
+STREAMS = 3
+# What Lambda's runtime has; what a function brings along it imports itself, in its own version.
+PRELOAD = ("boto3", "boto3.dynamodb.conditions", "boto3.s3.inject", "botocore.config", "botocore.exceptions")
+
+
+def main(control_fd: int) -> None:
+    """Serve until the other end of ``control_fd`` (a Unix stream socket) is closed.
+
+    A request is a 4-byte length, with the function's three streams attached to it, and that many bytes of
+    JSON (`script`, `cwd`, `env`); the answer is the process id in 4 bytes.
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps them
+    for name in PRELOAD:
+        importlib.import_module(name)
+    # A collection in a fork would write to every object's header, and so copy the memory that is shared.
+    gc.collect()
+    gc.freeze()
+    with socket.socket(fileno=control_fd) as control:
+        while (request := _receive(control)) is not None:
+            control.sendall(HEADER.pack(_fork(control, *request)))
+
+
+def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
+    header, streams, _, _ = socket.recv_fds(control, HEADER.size, STREAMS, socket.MSG_WAITALL)
+    if len(header) < HEADER.size:
+        return None
+    body = control.recv(HEADER.unpack(header)[0], socket.MSG_WAITALL)
+    return json.loads(body), streams
+
+
+def _fork(control: socket.socket, request: dict[str, Any], streams: list[int]) -> int:
+    pid = os.fork()
+    if pid == 0:
+        control.close()
+        _become(request, streams)
+    for stream in streams:
+        os.close(stream)
+    return pid
+
+
+def _become(request: dict[str, Any], streams: list[int]) -> NoReturn:
+    """Be what `python script` would have been, and end with it."""
+    code = 1
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        _connect(streams)
+        os.environ.clear()
+        os.environ.update(request["env"])
+        os.chdir(request["cwd"])
+        sys.argv = [request["script"]]
+        sys.path.insert(0, str(Path(request["script"]).parent))
+        runpy.run_path(request["script"], run_name="__main__")
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def _connect(streams: list[int]) -> None:
+    for target, stream in enumerate(streams):
+        os.dup2(stream, target)
+        os.close(stream)
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
+    sys.stdout = sys.__stdout__ = open(1, "w", encoding="utf-8", closefd=False)  # type: ignore[misc]  # noqa: SIM115
+    sys.stderr = sys.__stderr__ = open(  # type: ignore[misc]  # noqa: SIM115
+        2, "w", encoding="utf-8", errors="backslashreplace", buffering=1, closefd=False
+    )
