@@ -1,7 +1,7 @@
 """Files that a run is about, copied inside S3, which says what it copied.
 
 A digest is written `sha256:<hex>`, as the jobs write it. S3 computes it of the very bytes that it stores, so
-nobody can change them between the check and the use, and tells it ever after without a download.
+nobody can change them between the check and the use, and answers it ever after without a download.
 """
 
 import base64

@@ -47,23 +47,23 @@ def readable_cause(cause: str) -> str:
     """The words for a person in a `Cause`: text, or the JSON of a failed job or Lambda; no traceback."""
     if not cause.lstrip().startswith("{"):
         return _without_traceback(many_lines(cause, 32_768))
-    told = json_object(cause) or _fields_of_cut_json(cause)
-    reason = next((told[name] for name in _REASONS if _is_reason(told.get(name))), _UNREADABLE)
+    said = json_object(cause) or _fields_of_cut_json(cause)
+    reason = next((said[name] for name in _REASONS if _is_reason(said.get(name))), _UNREADABLE)
     return _without_traceback(many_lines(reason, 32_768))
 
 
 def failed_job(cause: str) -> FailedJob | None:
     """The job that a `Cause` is about, if it is about one."""
-    told = json_object(cause) or _fields_of_cut_json(cause)
+    said = json_object(cause) or _fields_of_cut_json(cause)
     for field, log_group in _LOG_GROUPS.items():
-        if isinstance(told.get(field), str):
-            return FailedJob(one_line(told[field], 100), log_group)
+        if isinstance(said.get(field), str):
+            return FailedJob(one_line(said[field], 100), log_group)
     return None
 
 
-def _is_reason(told: object) -> bool:
+def _is_reason(text: object) -> bool:
     # A job whose work was done, and which failed after it, says the digest of what it wrote.
-    return isinstance(told, str) and bool(told) and not told.startswith("sha256:")
+    return isinstance(text, str) and bool(text) and not text.startswith("sha256:")
 
 
 def _without_traceback(text: str) -> str:

@@ -5,8 +5,8 @@ while a function is called its newest event is the scheduling of that very task,
 token. (A heartbeat would prove that some token is alive, but not what it was given out for; the description
 of an execution does not say where it stands.) The role reads histories of this state machine alone.
 
-A history is eventually consistent, so the event is looked for during some seconds. Should it not be there by
-then, the state machine tries again.
+A history is eventually consistent, so it is read again for some seconds. If the event is not there by then,
+the state machine tries again.
 """
 
 import json

@@ -34,18 +34,18 @@ _REASONS = {
 
 
 def explain(error: ClientError) -> str:
-    """The reason and the way out, in words for a person; empty if the file is not the reason."""
-    told = error.response["Error"]
-    if _names_another_key(f"{told['Code']} {told.get('Message', '')}"):
+    """The reason and the way out, in words for a person; empty if the file is not to blame."""
+    said = error.response["Error"]
+    if _names_another_key(f"{said['Code']} {said.get('Message', '')}"):
         return _UNDER_ANOTHER_KEY
-    named = told.get("StorageClass")
+    named = said.get("StorageClass")
     storage_class = f"the storage class {named}" if named else "a storage class"
-    return _REASONS.get(told["Code"], "").format(storage_class=storage_class)
+    return _REASONS.get(said["Code"], "").format(storage_class=storage_class)
 
 
-def _names_another_key(told: str) -> bool:
+def _names_another_key(text: str) -> bool:
     """Whether KMS refuses a key that is not the bucket's own; that one is not the uploader's problem."""
-    if not re.search(r"^KMS\.|\bkms:", told):
+    if not re.search(r"^KMS\.|\bkms:", text):
         return False
     own = os.environ["KMS_KEY_ARN"]
-    return not own or (":key/" in told and own not in told)
+    return not own or (":key/" in text and own not in text)

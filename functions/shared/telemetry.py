@@ -26,7 +26,7 @@ Handler = Callable[[dict[str, Any], LambdaContext], Answer]
 
 logger = Logger()
 metrics = Metrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "MpgPipeline"))
-# Lambda tells where its X-Ray daemon listens. An emulator has none: there the SDK would complain at every
+# Lambda says where its X-Ray daemon listens. An emulator has none: there the SDK would complain at every
 # call, and take longer to import than most handlers run.
 tracer: Any = None
 if "AWS_XRAY_DAEMON_ADDRESS" in os.environ:

@@ -10,7 +10,7 @@ from aws_xray_sdk.core.emitters.udp_emitter import UDPEmitter
 class TextlessEmitter(UDPEmitter):  # type: ignore[misc] # the SDK has no types
     """Sends what is traced to the X-Ray daemon; of an exception its type and the lines of code.
 
-    The SDK records every exception that leaves a subsegment or a patched call, whatever Powertools is told.
+    The SDK records every exception that leaves a subsegment or a patched call, whatever Powertools is set to.
     """
 
     def send_entity(self, entity: Any) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from approval.request import Approval, Decision
-from common.evaluation import Bars, Evaluation, Matrix, Picture, Pictures, Scatter
+from common.evaluation import Bars, Evaluation, Figure, Matrix, Picture, Pictures, Scatter
 from model.details import Details
 from model.predictions import Cell, Table
 from shared.text import many_lines, number, one_line
@@ -87,7 +87,7 @@ def hostile_evaluation(text: str) -> dict[str, Any]:
 
 
 def hostile_details(text: str) -> Details:
-    figures = [
+    figures: list[Figure] = [
         Scatter(text, text, text, text, [(1.0, 2.0)], "diagonal"),
         Bars(text, text, [(text, 1.0)]),
         Matrix(text, text, text, text, [text, text], [[1, 2], [3, 4]]),

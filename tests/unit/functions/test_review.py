@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from approval import deciding, packages
-from approval import records as approvals
 from approval.records import decide_by_link, hash_link, new_link_id
+from approval.request import Decision
 from handlers import resume_pipeline
 from handlers import review as handler
 from tests.evaluation import DRAWN, EVALUATION, FORMER
@@ -287,9 +287,7 @@ def test_who_read_the_record_just_before_the_first_decision_is_told_whose_it_was
 def test_of_two_that_passed_every_check_the_write_lets_one_win(asked: Asked) -> None:
     record, moment = asked.record, datetime.now(UTC)
     link_hash = hash_link(asked.link_id)
-    first, second = (
-        approvals.Decision("approved", who, "", "2026-03-01T09:41:12Z", "review page") for who in "ab"
-    )
+    first, second = (Decision("approved", who, "", "2026-03-01T09:41:12Z", "review page") for who in "ab")
     assert decide_by_link(record, link_hash, first, moment)
     assert not decide_by_link(record, link_hash, second, moment)
     assert asked.record.decision == first
@@ -316,7 +314,7 @@ def test_an_expired_request_says_so_and_takes_no_decision(world: World, send: An
 
 def test_expiry_is_part_of_the_write_itself(asked: Asked) -> None:
     later = datetime.now(UTC) + timedelta(hours=2)
-    decision = approvals.Decision("approved", "Ada", "", "2026-03-01T09:41:12Z", "review page")
+    decision = Decision("approved", "Ada", "", "2026-03-01T09:41:12Z", "review page")
     assert not decide_by_link(asked.record, hash_link(asked.link_id), decision, later)
 
 
@@ -332,7 +330,7 @@ def test_the_link_of_an_earlier_mail_is_replaced(world: World, send: Any) -> Non
 
 def test_a_replaced_link_cannot_decide_in_the_write_either(world: World) -> None:
     first, _ = ask(world), ask(world)
-    decision = approvals.Decision("approved", "Ada", "", "2026-03-01T09:41:12Z", "review page")
+    decision = Decision("approved", "Ada", "", "2026-03-01T09:41:12Z", "review page")
     assert not decide_by_link(first.record, hash_link(first.link_id), decision, datetime.now(UTC))
 
 

@@ -12,6 +12,7 @@ from common.workload import find_workload
 from handlers import notify
 from local.cli.history import Ended
 from local.cli.outcome import Result
+from runs.notifying import read_ending
 from tests.unit.functions.conftest import World, event
 from tests.unit.functions.requests import ended
 from tests.unit.security.conftest import ROOT
@@ -81,4 +82,4 @@ def test_the_command_line_reports_a_refusal(refusal: str) -> None:
 )
 def test_a_job_that_failed_for_another_reason_stays_a_failure(message: str, job: str, world: World) -> None:
     world.sagemaker.last_words = {"ExitMessage": message}
-    assert notify.read_ending(failed(cause(job))["detail"]).outcome == "States.TaskFailed"
+    assert read_ending(failed(cause(job))["detail"]).outcome == "States.TaskFailed"
