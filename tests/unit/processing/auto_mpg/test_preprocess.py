@@ -11,7 +11,8 @@ import pytest
 
 from auto_mpg.car import Car, content_hash
 from auto_mpg.cars import read_cars
-from auto_mpg.features import fit
+from auto_mpg.preprocess import content_hashes
+from auto_mpg.table import to_table
 from common.splitting import Split, split
 from tests.unit.processing.conftest import SCRIPTS, Script, sha256
 
@@ -46,6 +47,11 @@ def hashes(cars: list[Car], rows: list[int]) -> list[str]:
 
 def split_cars(cars: list[Car]) -> Split:
     return split([content_hash(car) for car in cars])
+
+
+def test_the_hashes_of_a_table_are_those_of_its_cars(sample: bytes) -> None:
+    cars = read_cars(io.BytesIO(sample), "cars.csv")
+    assert content_hashes(to_table(cars)) == list(map(content_hash, cars))
 
 
 def test_a_corrected_label_or_name_leaves_a_car_in_its_part(sample: bytes) -> None:
@@ -102,18 +108,6 @@ def test_the_training_numbers_are_standardised_and_the_others_follow_them(prepar
     assert all(sum(column) / 60 != pytest.approx(0, abs=1e-9) for column in validation[1:7])
 
 
-def test_missing_horsepower_becomes_the_median_of_the_cars_that_have_it() -> None:
-    cars = [Car(18, 8, 307, power, 3504, 12, 70, 1, "") for power in (50.0, 60.0, 100.0, None)]
-    assert fit(cars).missing_horsepower == 60
-    assert fit(cars).means[2] == pytest.approx((50 + 60 + 100 + 60) / 4)
-
-
-def test_a_column_that_does_not_vary_is_not_divided_by_nothing() -> None:
-    cars = [Car(18, 8, 307, 130, 3504, 12, 70, origin, "") for origin in (1, 2)]
-    preprocessor = fit(cars)
-    assert [preprocessor.features(car) for car in cars] == [[0] * 6 + [1, 0, 0], [0] * 6 + [0, 1, 0]]
-
-
 def test_the_batch_is_what_has_no_mpg_and_then_the_test_rows_without_theirs(
     run_script: Script, tmp_path: Path, sample: bytes
 ) -> None:
@@ -150,6 +144,20 @@ def test_the_same_upload_gives_the_same_files(
     files = [path.relative_to(prepared) for path in prepared.rglob("*.*")]
     assert len(files) == 9
     assert all((again / file).read_bytes() == (prepared / file).read_bytes() for file in files)
+
+
+def test_the_same_cars_in_another_order_give_the_same_files(
+    run_script: Script, tmp_path: Path, sample: bytes
+) -> None:
+    header, *cars = sample.splitlines(keepends=True)
+    doubles = [*cars, *cars[:40], *(b"9.5," + car.partition(b",")[2] for car in cars[:40])]
+    made = []
+    for name, order in {"a": doubles, "b": doubles[::-1]}.items():
+        (tmp_path / name).mkdir()
+        assert preprocess(run_script, tmp_path / name, header + b"".join(order)).returncode == 0
+        files = sorted((tmp_path / name / "prepared").rglob("*.*"))
+        made.append({path.name: path.read_bytes() for path in files if path.name != "summary.json"})
+    assert made[0] == made[1]
 
 
 @pytest.mark.parametrize("channel", ["train", "validation", "batch"])
