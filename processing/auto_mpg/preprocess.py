@@ -80,9 +80,9 @@ _TEXTS: Mapping[str, Callable[[Any], str]] = {"car_name": _no_formula}
 
 
 def _write_channels(output: Path, parts: Mapping[str, pd.DataFrame]) -> None:
-    """The preprocessor, which the training rows teach, and what the built-in algorithm reads: label, features."""
+    """What the built-in algorithm reads, label and features, and the preprocessor that made them."""
     transformer = fit(parts["train"])
-    (output / "train").mkdir(parents=True)
+    output.mkdir(parents=True, exist_ok=True)
     (output / "preprocessor.json").write_text(to_json(learned(transformer)), encoding="utf-8")
     for name, cars in parts.items():
         table = pd.DataFrame(transformer.transform(cars))

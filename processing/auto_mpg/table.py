@@ -27,8 +27,8 @@ _TYPES = dict.fromkeys(COLUMNS, np.float64) | {
     **dict.fromkeys(("cylinders", "model_year", "origin"), np.int64),
     "car_name": np.object_,
 }
-# A field without quotes in it, or one that is quoted from its first to its last character.
-_FIELD = r'(?:[^",\r\n\0]*+|"(?:[^"\r\n\0]|"")*+")'
+# A field that is quoted from its first to its last character, or one without quotes in it.
+_FIELD = r'(?:"(?:[^"\r\n\0]|"")*+"|[^",\r\n\0]*+)'
 # The row rules refuse a longer field.
 _LONGEST_LINE = 1 << 17
 
@@ -64,7 +64,7 @@ def read_columns(upload: Path) -> pd.DataFrame | None:
                 return None
         texts = _read_texts(upload, columns)
         return pd.DataFrame({column: _read_values(column, texts[column]) for column in COLUMNS})
-    except (Unreadable, UnicodeDecodeError, BadValue):
+    except (Unreadable, UnicodeDecodeError, BadValue, pd.errors.EmptyDataError):
         return None
 
 
@@ -76,7 +76,7 @@ def map_different(values: pd.Series, change: Callable[[Any], Any], kind: Any = n
 
 def _is_plain(text: TextIO, fields: int) -> bool:
     """Whether each line is a row with so many fields, or empty."""
-    row = re.compile(rf"(?:{_FIELD}(?:,{_FIELD}){{{fields - 1}}}+)?(?:\r?\n)?")
+    row = re.compile(rf"(?:{_FIELD}(?:,{_FIELD}){{{fields - 1}}})?(?:\r?\n)?")
     lines = iter(partial(text.readline, _LONGEST_LINE), "")
     return all(len(line) < _LONGEST_LINE and row.fullmatch(line) for line in lines)
 

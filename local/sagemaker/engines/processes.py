@@ -33,6 +33,7 @@ PRELOAD = (
     "pandas",
     "scipy.optimize",
     "scipy.stats.qmc",
+    "sklearn.compose",
     "sklearn.gaussian_process",
     "sklearn.impute",
     "sklearn.metrics",

@@ -11,25 +11,25 @@ import pytest
 
 from auto_mpg.car import Car, content_hash
 from auto_mpg.cars import read_cars
-from auto_mpg.features import fit
+from auto_mpg.preprocess import content_hashes
+from auto_mpg.table import to_table
+from common.preprocessing import main
 from common.splitting import Split, split
+from common.workload import find_workload
 from tests.unit.processing.conftest import SCRIPTS, Script, sha256
 
 HEADER = "mpg,cylinders,displacement,horsepower,weight,acceleration,model_year,origin,car_name"
 NUMBER = re.compile(r"-?\d+\.\d+(e-?\d+)?")
 
 
-def preprocess(
-    run_script: Script, folder: Path, upload: bytes, digest: str = ""
-) -> "subprocess.CompletedProcess[str]":
-    (folder / "upload.csv").write_bytes(upload)
-    return run_script(
-        *("preprocess", "auto_mpg"),
-        *("--upload", "upload.csv", "--output", "prepared", "--exit-message", "output/message"),
-        *("--output-uri", "s3://bucket/runs/x/prepared/"),
-        *("--file-name", "incoming/cars.csv", "--upload-digest", digest or sha256(folder / "upload.csv")),
-        cwd=folder,
-    )
+def preprocess(folder: Path, upload: bytes, digest: str = "") -> tuple[int, str]:
+    """The exit code and the exit message of the job."""
+    path, message = folder / "upload.csv", folder / "output" / "message"
+    path.write_bytes(upload)
+    arguments = ["--upload", path, "--output", folder / "prepared", "--exit-message", message]
+    arguments += ["--output-uri", "s3://bucket/runs/x/prepared/", "--file-name", "incoming/cars.csv"]
+    arguments += ["--upload-digest", digest or sha256(path)]
+    return main(find_workload("auto_mpg"), list(map(str, arguments))), message.read_text()
 
 
 def read_channel(path: Path) -> list[list[float]]:
@@ -46,6 +46,11 @@ def hashes(cars: list[Car], rows: list[int]) -> list[str]:
 
 def split_cars(cars: list[Car]) -> Split:
     return split([content_hash(car) for car in cars])
+
+
+def test_the_hashes_of_a_table_are_those_of_its_cars(sample: bytes) -> None:
+    cars = read_cars(io.BytesIO(sample), "cars.csv")
+    assert content_hashes(to_table(cars)) == list(map(content_hash, cars))
 
 
 def test_a_corrected_label_or_name_leaves_a_car_in_its_part(sample: bytes) -> None:
@@ -102,24 +107,11 @@ def test_the_training_numbers_are_standardised_and_the_others_follow_them(prepar
     assert all(sum(column) / 60 != pytest.approx(0, abs=1e-9) for column in validation[1:7])
 
 
-def test_missing_horsepower_becomes_the_median_of_the_cars_that_have_it() -> None:
-    cars = [Car(18, 8, 307, power, 3504, 12, 70, 1, "") for power in (50.0, 60.0, 100.0, None)]
-    assert fit(cars).missing_horsepower == 60
-    assert fit(cars).means[2] == pytest.approx((50 + 60 + 100 + 60) / 4)
-
-
-def test_a_column_that_does_not_vary_is_not_divided_by_nothing() -> None:
-    cars = [Car(18, 8, 307, 130, 3504, 12, 70, origin, "") for origin in (1, 2)]
-    preprocessor = fit(cars)
-    assert [preprocessor.features(car) for car in cars] == [[0] * 6 + [1, 0, 0], [0] * 6 + [0, 1, 0]]
-
-
 def test_the_batch_is_what_has_no_mpg_and_then_the_test_rows_without_theirs(
-    run_script: Script, tmp_path: Path, sample: bytes
+    tmp_path: Path, sample: bytes
 ) -> None:
     new = b'?,4,98,?,2046,19,71,europe,"=pinto, ""s""\n\xc3\xab"\nNA,4,98.50,68,2046.25,19.0,1971,3,b\n'
-    done = preprocess(run_script, tmp_path, sample + new)
-    assert done.returncode == 0, done.stderr
+    assert preprocess(tmp_path, sample + new)[0] == 0
     batch = (tmp_path / "prepared" / "batch" / "batch.csv").read_text(encoding="utf-8").splitlines()
     assert batch[:2] == ['4,98,,2046,19,71,2,"\'=pinto, ""s"" ë"', "4,98.5,68,2046.25,19,71,3,b"]
     header, *test = (tmp_path / "prepared" / "test" / "test.csv").read_text().splitlines()
@@ -142,14 +134,24 @@ def test_lines_end_as_the_built_in_algorithm_expects(prepared: Path) -> None:
         assert path.read_bytes().endswith(b"\n")
 
 
-def test_the_same_upload_gives_the_same_files(
-    run_script: Script, tmp_path: Path, sample: bytes, prepared: Path
-) -> None:
-    assert preprocess(run_script, tmp_path, sample).returncode == 0
+def test_the_same_upload_gives_the_same_files(tmp_path: Path, sample: bytes, prepared: Path) -> None:
+    assert preprocess(tmp_path, sample)[0] == 0
     again = tmp_path / "prepared"
     files = [path.relative_to(prepared) for path in prepared.rglob("*.*")]
     assert len(files) == 9
     assert all((again / file).read_bytes() == (prepared / file).read_bytes() for file in files)
+
+
+def test_the_same_cars_in_another_order_give_the_same_files(tmp_path: Path, sample: bytes) -> None:
+    header, *cars = sample.splitlines(keepends=True)
+    doubles = [*cars, *cars[:40], *(b"9.5," + car.partition(b",")[2] for car in cars[:40])]
+    made = []
+    for name, order in {"a": doubles, "b": doubles[::-1]}.items():
+        (tmp_path / name).mkdir()
+        assert preprocess(tmp_path / name, header + b"".join(order))[0] == 0
+        files = sorted((tmp_path / name / "prepared").rglob("*.*"))
+        made.append({path.name: path.read_bytes() for path in files if path.name != "summary.json"})
+    assert made[0] == made[1]
 
 
 @pytest.mark.parametrize("channel", ["train", "validation", "batch"])
@@ -160,38 +162,55 @@ def test_each_channel_has_a_manifest_of_its_one_file(channel: str, prepared: Pat
 
 
 def test_bad_data_ends_the_job_with_a_message_and_no_traceback(run_script: Script, tmp_path: Path) -> None:
-    done = preprocess(run_script, tmp_path, b"mpg;weight\n18;3504\n")
-    message = "UploadRefused: incoming/cars.csv, line 1: the columns are separated by semicolons; save the file with commas"
+    (tmp_path / "upload.csv").write_bytes(b"mpg;weight\n18;3504\n")
+    done = run_script(
+        *(
+            "preprocess",
+            "auto_mpg",
+            "--upload",
+            "upload.csv",
+            "--output",
+            "prepared",
+            "--output-uri",
+            "s3://b/p/",
+        ),
+        *("--upload-digest", sha256(tmp_path / "upload.csv"), "--exit-message", "output/message"),
+        *("--file-name", "incoming/cars.csv"),
+        cwd=tmp_path,
+    )
+    message = (
+        "UploadRefused: incoming/cars.csv, line 1: the columns are separated by semicolons; "
+        "save the file with commas"
+    )
     assert (done.returncode, done.stdout, done.stderr) == (1, "", message + "\n")
     assert (tmp_path / "output" / "message").read_text() == message
     assert not (tmp_path / "prepared").exists()
 
 
-def test_horsepower_that_only_the_test_rows_have_is_too_little(run_script: Script, tmp_path: Path) -> None:
+def test_horsepower_that_only_the_test_rows_have_is_too_little(tmp_path: Path) -> None:
     without = [Car(18.0, 8, 300.0 + number, None, 3504.0, 12.0, 70, 1, "") for number in range(30)]
     candidates = (Car(18.0, 8, 400.0 + number, 130.0, 3504.0, 12.0, 70, 1, "") for number in range(100))
     only = next(car for car in candidates if 30 in split_cars([*without, car]).test)
     rows = [f"18,8,{car.displacement},{car.horsepower},3504,12,70,1," for car in [*without, only]]
-    done = preprocess(run_script, tmp_path, "\n".join([HEADER, *rows]).encode())
-    assert done.stderr.startswith("UploadRefused: incoming/cars.csv has too few rows with horsepower")
+    _, message = preprocess(tmp_path, "\n".join([HEADER, *rows]).encode())
+    assert message.startswith("UploadRefused: incoming/cars.csv has too few rows with horsepower")
 
 
 def test_an_unexpected_error_is_told_in_a_line_and_logged_with_its_traceback(
-    run_script: Script, sample: bytes, tmp_path: Path
+    sample: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "prepared").write_bytes(b"no folder")
-    done = preprocess(run_script, tmp_path, sample)
-    assert done.returncode == 1
-    assert "Traceback" in done.stderr
-    message = (tmp_path / "output/message").read_text()
+    code, message = preprocess(tmp_path, sample)
+    assert code == 1
+    assert "Traceback" in capsys.readouterr().err
     assert message.startswith("unexpected error FileExistsError: ")
     assert message.endswith("; see the job's log")
 
 
 def test_the_exit_message_is_the_digest_of_a_summary_that_has_those_of_everything_else(
-    run_script: Script, sample: bytes, tmp_path: Path
+    sample: bytes, tmp_path: Path
 ) -> None:
-    assert preprocess(run_script, tmp_path, sample).returncode == 0
+    assert preprocess(tmp_path, sample)[0] == 0
     summary = tmp_path / "prepared" / "summary.json"
     assert (tmp_path / "output" / "message").read_text() == sha256(summary)
     told = json.loads(summary.read_text())
@@ -202,12 +221,10 @@ def test_the_exit_message_is_the_digest_of_a_summary_that_has_those_of_everythin
     }
 
 
-def test_an_upload_that_was_changed_after_its_check_is_refused(
-    run_script: Script, sample: bytes, tmp_path: Path
-) -> None:
-    done = preprocess(run_script, tmp_path, sample, digest=f"sha256:{'0' * 64}")
-    assert done.returncode == 1
-    assert done.stderr.startswith("incoming/cars.csv was changed after it was written: its digest is sha256:")
+def test_an_upload_that_was_changed_after_its_check_is_refused(sample: bytes, tmp_path: Path) -> None:
+    code, message = preprocess(tmp_path, sample, digest=f"sha256:{'0' * 64}")
+    assert code == 1
+    assert message.startswith("incoming/cars.csv was changed after it was written: its digest is sha256:")
     assert not (tmp_path / "prepared").exists()
 
 
