@@ -16,11 +16,11 @@ from auto_mpg.car import RAW_COLUMNS, read_car
 from auto_mpg.inference import input_fn
 from auto_mpg.preprocess import preprocess
 from common.digests import file_digest
-from runs.uploads import Upload, UploadRefused, check
 from local.cli.approvals import row as approvals_row
 from local.cli.outcome import Result
 from local.cli.report import show_end, show_predictions
 from local.cli.screen import Screen
+from runs.uploads import Upload, UploadRefused, check
 from shared.mails import fit_subject
 from tests.unit.functions.conftest import BUCKET, World, event
 from tests.unit.functions.requests import ended
