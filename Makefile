@@ -50,6 +50,8 @@ audit: lint $(AUDIT_SYNCED) ## Look for security mistakes in template, code, wor
 		if grep yanked $(AUDIT)/said; then exit 1; fi; done
 	@$(BIN)/python -m audit.transformed >$(AUDIT)/template.json
 	@$(CHECKOV) --framework cloudformation --file $(AUDIT)/template.json
+	@$(BIN)/python -m audit.transformed stacks/observability.yaml >$(AUDIT)/observability.json
+	@$(CHECKOV) --framework cloudformation --file $(AUDIT)/observability.json
 	@$(CHECKOV) --framework secrets --file $$(git ls-files)
 
 audit-lock: $(AUDIT_SYNCED) ## Look up known vulnerabilities of what is locked, on the internet
@@ -70,13 +72,13 @@ lock: $(SYNCED) ## Resolve the locks anew; UPGRADE=<package> takes its newest re
 	@$(COMPILE) --no-deps --group publish --output-file processing/requirements.txt
 
 deploy: $(SYNCED) ## Deploy to your AWS account, after checking its quotas
-	@$(BIN)/python -m deploy --config-env $(ENV)
+	@$(BIN)/mpg deploy --config-env $(ENV)
 
 preflight: $(SYNCED) ## Look at what the pipeline assumes of AWS, in your account
-	@$(BIN)/python -m deploy.preflight
+	@$(BIN)/mpg preflight
 
 destroy: $(SYNCED) ## Delete the deployment from your AWS account, with all its data
-	@$(BIN)/python -m deploy.destroy --config-env $(ENV)
+	@$(BIN)/mpg destroy --config-env $(ENV)
 
 clean: ## Remove .venv, builds and caches
 	@if [ -x $(BIN)/mpg ]; then $(BIN)/mpg down; fi

@@ -1,7 +1,7 @@
-"""template.yaml as CloudFormation gets it, SAM's transform done.
+"""template.yaml as CloudFormation receives it, after SAM's transform.
 
-`python -m audit.transformed` prints it with every option turned on: what stands in an `Fn::If` is not looked
-at otherwise.
+`python -m audit.transformed` prints it with every option turned on, because checkov does not look inside an
+`Fn::If`. With the path of another template it prints that one.
 """
 
 import json
@@ -19,18 +19,18 @@ TEMPLATE = Path(__file__).parents[1] / "template.yaml"
 REGION = "us-east-1"
 
 
-def written() -> dict[str, Any]:
+def written(path: Path = TEMPLATE) -> dict[str, Any]:
     """The template as written, short intrinsic functions in their long form."""
-    template: dict[str, Any] = yaml_parse(TEMPLATE.read_text(encoding="utf-8"))
+    template: dict[str, Any] = yaml_parse(path.read_text(encoding="utf-8"))
     return template
 
 
-def transformed() -> dict[str, Any]:
+def transformed(path: Path = TEMPLATE) -> dict[str, Any]:
     """The template after the transform, its intrinsic functions still to be evaluated."""
-    template = json.loads(json.dumps(written()))
-    functions = template["Globals"]["Function"]
+    template = json.loads(json.dumps(written(path)))
+    functions = template.get("Globals", {}).get("Function", {})
     for properties in (functions, *(resource["Properties"] for resource in template["Resources"].values())):
-        # `sam package` would have put what lies there into a bucket.
+        # `sam package` would have uploaded these files to a bucket.
         for source in {"CodeUri", "ContentUri", "DefinitionUri"} & properties.keys():
             properties[source] = "s3://artifacts/key"
     translator = Translator({}, Parser(), boto_session=boto3.Session(region_name=REGION))
@@ -39,7 +39,7 @@ def transformed() -> dict[str, Any]:
 
 
 def every_option_on(value: Any) -> Any:
-    """The value with each `Fn::If` as it is when its condition holds, and every parameter given."""
+    """The value with each `Fn::If` replaced by its true branch, and every parameter set."""
     match value:
         case {"Type": _, "Default": ""}:
             return {**value, "Default": "given"}
@@ -54,4 +54,4 @@ def every_option_on(value: Any) -> Any:
 
 
 if __name__ == "__main__":
-    json.dump(every_option_on(transformed()), sys.stdout, indent=2)
+    json.dump(every_option_on(transformed(*map(Path, sys.argv[1:]))), sys.stdout, indent=2)

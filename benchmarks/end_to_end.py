@@ -1,12 +1,12 @@
-"""The pipeline beside one plain script that does the same machine-learning work.
+"""The pipeline compared with one plain script that does the same machine-learning work.
 
-`make bench` prints medians and ratios of these, measured in turn in one run:
+`make bench` prints medians and ratios of the following, measured in turn in one run:
 
-- the script: `plain_script.py` as a whole process, imports and all
+- the script: `plain_script.py` as a whole process, including imports
 - the pipeline: from the upload to the approval mail, on an `mpg up` that is already running
 - the start of that `mpg up`, from nothing to deployed, without and with an earlier build
-- `mpg run` that starts an embedded AWS of its own and takes it down again
-- the most memory that each needed (on Linux: PSS over the whole process tree)
+- `mpg run` that starts an embedded AWS and stops it again
+- the peak memory of each (on Linux: PSS over the whole process tree)
 """
 
 import argparse
@@ -31,7 +31,7 @@ MPG = Path(sys.executable).with_name("mpg")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure the pipeline beside a plain script.")
+    parser = argparse.ArgumentParser(description="Measure the pipeline against a plain script.")
     parser.add_argument("--rounds", type=int, default=7, help="pairs of script and pipeline (default: 7)")
     rounds = parser.parse_args().rounds
     with tempfile.TemporaryDirectory() as scratch:
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def script(scratch: Path) -> tuple[float, float]:
-    """Seconds and peak MB of the plain script, as a process."""
+    """Seconds and peak MB of the plain script as a process."""
     command = [sys.executable, "benchmarks/plain_script.py", str(DATA), str(scratch / "predictions.csv")]
     started = time.monotonic()
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
@@ -66,7 +66,7 @@ def script(scratch: Path) -> tuple[float, float]:
 
 
 def pipeline(what: str) -> dict[str, Any]:
-    """The times by state of one run, from `mpg run --json`."""
+    """The seconds of one run by state, from `mpg run --json`."""
     command = [str(MPG), "run", str(DATA), "--decision", "approve", "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -78,7 +78,7 @@ def pipeline(what: str) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def running_up() -> Iterator[tuple[float, "subprocess.Popen[str]"]]:
-    """An `mpg up`, and the seconds until it was deployed."""
+    """A running `mpg up`, and the seconds until it was deployed."""
     started = time.monotonic()
     process = subprocess.Popen([str(MPG), "up"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
@@ -108,7 +108,7 @@ class PeakMemory:
         threading.Thread(target=self._watch, daemon=True).start()
 
     def peak_mb(self) -> float:
-        """The largest sum that was seen; 0 where /proc is missing."""
+        """The largest sum seen; 0 where /proc is missing."""
         return self._peak / 1024
 
     def _watch(self) -> None:
@@ -135,7 +135,7 @@ def _pss_kilobytes(pid: int) -> int:
 
 
 def report(pairs: list[tuple[float, dict[str, Any]]]) -> None:
-    """Print what a reader of the README wants to know."""
+    """Print the figures for the README."""
     ratios = [seconds["total"] / plain for plain, seconds in pairs]
     print(f"{len(pairs)} pairs on {os.cpu_count()} cores: median (smallest to largest)")
     print(f"  plain script                  {spread([plain for plain, _ in pairs])} s")

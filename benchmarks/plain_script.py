@@ -1,4 +1,4 @@
-"""What a person would do instead of the pipeline: one script, one process, the same machine-learning work.
+"""The alternative to the pipeline: one script, one process, the same machine-learning work.
 
 Reads the CSV, prepares it, runs 10 trials of a Bayesian search over XGBoost, evaluates the best model on rows
 it has not seen and predicts the batch. `python benchmarks/plain_script.py data/auto-mpg.csv predictions.csv`
@@ -37,7 +37,7 @@ def main(source: str, destination: str) -> None:
 
 
 def prepared(part: pd.DataFrame, train: pd.DataFrame) -> xgb.DMatrix:
-    """Imputed, standardised, one-hot: fitted on the training rows."""
+    """Imputed, standardised and one-hot encoded, fitted on the training rows."""
     filled = part[NUMBERS].fillna(train[NUMBERS].median())
     standard = (filled - train[NUMBERS].mean()) / train[NUMBERS].std()
     origins = pd.get_dummies(pd.Categorical(part["origin"], categories=[1, 2, 3]), dtype=float)

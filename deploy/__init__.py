@@ -1,1 +1,1 @@
-"""Deploying the pipeline to an AWS account, and taking it away again."""
+"""Deploying the pipeline to an AWS account, and removing it again."""

@@ -1,4 +1,4 @@
-"""What belongs to a stack: what CloudFormation lists, and what it left behind when the stack was deleted."""
+"""What belongs to a stack: the resources that CloudFormation lists, and leftovers of a deleted stack."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ _MISSING = {
 
 @dataclass(frozen=True)
 class Retained:
-    """What stays when a stack is deleted."""
+    """The resources that outlive a deleted stack."""
 
     buckets: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
@@ -36,7 +36,7 @@ class Retained:
 
 @dataclass(frozen=True)
 class Belongings:
-    """Names as the services take them. Without `stack_id` they are leftovers of deleted stacks."""
+    """Names as the services expect them. Without `stack_id` they are leftovers of deleted stacks."""
 
     stack_id: str | None
     status: str = ""
@@ -52,7 +52,7 @@ class Belongings:
 
 
 def find_belongings(clients: Clients, stack_name: str) -> Belongings:
-    """Of the stack of that name, or else of deleted ones of that name."""
+    """The belongings of the stack with that name, or else of deleted stacks with that name."""
     cloudformation = clients("cloudformation")
     stack = _live_stack(cloudformation, stack_name)
     if stack is None:
@@ -81,7 +81,7 @@ def find_belongings(clients: Clients, stack_name: str) -> Belongings:
 
 
 def missing(error: ClientError) -> bool:
-    """Whether a service says that the thing asked for is not there."""
+    """Whether a service reports that the requested thing does not exist."""
     answer = error.response["Error"]
     absent = ("does not exist", "not found", "not exist")
     return answer["Code"] in _MISSING or (
@@ -93,7 +93,7 @@ def _live_stack(cloudformation: Any, stack_name: str) -> Mapping[str, Any] | Non
     try:
         stack: Mapping[str, Any] = cloudformation.describe_stacks(StackName=stack_name)["Stacks"][0]
     except ClientError as error:
-        # CloudFormation has no error code of its own for it.
+        # CloudFormation has no specific error code for this.
         if error.response["Error"]["Code"] == "ValidationError" and "does not exist" in str(error):
             return None
         raise

@@ -1,12 +1,10 @@
-"""Delete a stack and everything that it made, models and approvals included. Nothing can be brought back.
+"""Delete a stack and everything that it created, including models and approvals. Nothing can be restored.
 
-`sam delete` alone keeps the bucket, the table and the model package group, so that nobody loses models by it.
+`sam delete` alone keeps bucket, table and model package group, so that nobody loses models by accident.
 """
 
-import argparse
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -15,15 +13,14 @@ from botocore.exceptions import ClientError
 
 from deploy.belongings import Belongings, Clients, find_belongings, missing
 from deploy.jobs import Pause, delete_models, stop_jobs
-from deploy.problems import Trouble, told_to_a_person
-from deploy.settings import read_settings
+from deploy.problems import Trouble
 
 Say = Callable[[str], None]
 EMPTYINGS = 5
 
 
 def destroy(clients: Clients, belongings: Belongings, *, say: Say = print, pause: Pause = time.sleep) -> None:
-    """Delete all of it. What is already gone is passed over, so an interrupted attempt can be repeated."""
+    """Delete all of it. Skips what is already gone, so an interrupted attempt can be repeated."""
     stop_work(clients, belongings, say, pause)
     for group in belongings.retained.groups:
         say(f"model packages deleted: {delete_packages(clients('sagemaker'), group)}")
@@ -41,7 +38,7 @@ def destroy(clients: Clients, belongings: Belongings, *, say: Say = print, pause
 
 
 def stop_work(clients: Clients, belongings: Belongings, say: Say, pause: Pause) -> None:
-    """Let no upload start a run any more, stop the runs that are under way, and their jobs."""
+    """Keep uploads from starting runs, and stop the active runs and their jobs."""
     if belongings.upload_rule:
         _unless_missing(lambda: clients("events").disable_rule(Name=belongings.upload_rule))
     if belongings.state_machine:
@@ -68,7 +65,7 @@ def running(stepfunctions: Any, state_machine: str) -> list[str]:
 
 
 def stop_execution(stepfunctions: Any, arn: str) -> None:
-    """Stop an execution, which may have ended meanwhile."""
+    """Stop an execution, which may have ended in the meantime."""
     cause = "The stack is being deleted."
     _unless_missing(lambda: stepfunctions.stop_execution(executionArn=arn, error="Destroyed", cause=cause))
 
@@ -80,7 +77,7 @@ def packages(sagemaker: Any, group: str) -> list[str]:
 
 
 def delete_packages(sagemaker: Any, group: str) -> int:
-    """Delete the group's model packages, without which it cannot be deleted; returns how many there were."""
+    """Delete the group's model packages, so that it can be deleted; returns how many there were."""
     arns = packages(sagemaker, group)
     for arn in arns:
         sagemaker.delete_model_package(ModelPackageName=arn)
@@ -88,7 +85,7 @@ def delete_packages(sagemaker: Any, group: str) -> int:
 
 
 def delete_stack(cloudformation: Any, stack_id: str, pause: Pause, seconds: float = 1800) -> None:
-    """Delete the stack and wait for it. Raises Trouble with CloudFormation's reason when it fails."""
+    """Delete the stack and wait for it. Raises Trouble with CloudFormation's reason if that fails."""
     cloudformation.delete_stack(StackName=stack_id)
     deadline = time.monotonic() + seconds
     while (status := _status(cloudformation, stack_id)) != "DELETE_COMPLETE":
@@ -100,17 +97,17 @@ def delete_stack(cloudformation: Any, stack_id: str, pause: Pause, seconds: floa
 
 
 def delete_bucket(s3: Any, bucket: str) -> int:
-    """Delete the bucket with every version of every object; returns how many those were."""
+    """Delete the bucket with every version of every object; returns how many versions there were."""
     uploads = s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket)
     for upload in (upload for page in uploads for upload in page.get("Uploads", [])):
         s3.abort_multipart_upload(Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
     deleted = 0
-    # Access logs are delivered hours later, also while they are being deleted.
+    # Access logs arrive hours later, even while the bucket is being emptied.
     for _ in range(EMPTYINGS):
         deleted += _empty(s3, bucket)
         if _is_deleted(s3, bucket):
             return deleted
-    raise Trouble(f"The bucket {bucket} fills while it is emptied. Run this again later.")
+    raise Trouble(f"The bucket {bucket} receives new objects while it is emptied. Run this again later.")
 
 
 def _empty(s3: Any, bucket: str) -> int:
@@ -134,8 +131,8 @@ def _is_deleted(s3: Any, bucket: str) -> bool:
 
 
 def _versions(s3: Any, bucket: str) -> Iterator[list[dict[str, str]]]:
-    """Versions and delete markers, as many at a time as one request may delete, until none is left."""
-    # Always the first page: the caller deletes what a marker into the next one would point at.
+    """Versions and delete markers, in batches that one request may delete, until none is left."""
+    # Always the first page: the caller deletes the objects at which a marker for the next page would point.
     while True:
         page = s3.list_object_versions(Bucket=bucket)
         entries = page.get("Versions", []) + page.get("DeleteMarkers", [])
@@ -170,7 +167,7 @@ def _unless_missing(call: Callable[[], object]) -> None:
 
 
 def describe(clients: Clients, stack_name: str, belongings: Belongings) -> Iterator[str]:
-    """What would go, for a person to read before they agree."""
+    """What would be deleted, for a person to read before they agree."""
     account = clients("sts").get_caller_identity()["Account"]
     yield f"This deletes for good, in account {account}, region {clients('cloudformation').meta.region_name}:"
     if belongings.stack_id:
@@ -184,8 +181,8 @@ def describe(clients: Clients, stack_name: str, belongings: Belongings) -> Itera
         yield f"  the model package group {group}, model packages in it: {count}"
     if belongings.state_machine:
         count = len(running(clients("stepfunctions"), belongings.state_machine))
-        yield f"  executions that are running, with their jobs: {count}"
-    yield "It keeps the job logs under /aws/sagemaker/ and what the SAM CLI uploaded to its own bucket."
+        yield f"  running executions, with their jobs: {count}"
+    yield "It keeps the job logs under /aws/sagemaker/ and the SAM CLI's files in its own bucket."
 
 
 def agreed(stack_name: str) -> bool:
@@ -198,41 +195,16 @@ def agreed(stack_name: str) -> bool:
 
 
 def run(stack_name: str, region: str | None, *, yes: bool) -> None:
-    """Show what would go, ask, delete. Raises Trouble when there is nothing or the person does not agree."""
+    """Show what would be deleted, ask, delete. Raises Trouble if there is nothing or the person refuses."""
     session = boto3.Session(region_name=region)
     clients: Clients = cache(session.client)
     belongings = find_belongings(clients, stack_name)
     if not belongings.anything:
         where = clients("cloudformation").meta.region_name
         raise Trouble(
-            f"There is no stack {stack_name} in {where}, and nothing left of one. Is the region right?"
+            f"There is no stack {stack_name} in {where}, and no leftovers of one. Is the region right?"
         )
     print("\n".join(describe(clients, stack_name, belongings)))
     if not yes and not agreed(stack_name):
         raise Trouble("Nothing was deleted.")
     destroy(clients, belongings)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0 when everything is gone, 2 otherwise."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.destroy", description=__doc__.splitlines()[0])
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--stack-name", help="the stack to delete")
-    which.add_argument(
-        "--config-env", default="default", help="or an environment of samconfig.toml (default: default)"
-    )
-    parser.add_argument("--region", help="AWS region (default: that of samconfig.toml or the AWS profile)")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
-    options = parser.parse_args(arguments)
-    with told_to_a_person():
-        if options.stack_name:
-            run(options.stack_name, options.region, yes=options.yes)
-        else:
-            settings = read_settings(options.config_env)
-            run(settings.stack_name, options.region or settings.region, yes=options.yes)
-        return 0
-    return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,7 +1,7 @@
 """The SageMaker jobs and models of one stack.
 
-Stacks side by side (staging, production) name their jobs alike, so a job belongs to the stack one of whose
-roles it runs as.
+Stacks in the same account (staging, production) name their jobs alike, so a job belongs to the stack whose
+role it runs as.
 """
 
 import time
@@ -19,7 +19,7 @@ Pause = Callable[[float], None]
 
 @dataclass(frozen=True)
 class Kind:
-    """How SageMaker's API calls one kind of job."""
+    """The names of SageMaker's API for one kind of job."""
 
     noun: str
     operation: str
@@ -43,7 +43,7 @@ class Kind:
         getattr(sagemaker, f"stop_{self.operation}")(**{f"{self.shape}Name": name})
 
 
-# Tuning jobs come before training jobs: stopping one stops its own.
+# Tuning jobs come before training jobs: stopping a tuning job stops its training jobs.
 KINDS = (
     Kind("processing job", "processing_job", "ProcessingJob"),
     Kind("tuning job", "hyper_parameter_tuning_job", "HyperParameterTuningJob"),
@@ -57,7 +57,7 @@ def stop_jobs(
 ) -> int:
     """Stop the jobs that run as one of these roles, by name, and wait: a stopping job still writes to S3.
 
-    Returns how many there were. Raises Trouble when some are still there after so many seconds.
+    Returns how many there were. Raises Trouble if some are still running after `seconds`.
     """
     deadline = time.monotonic() + seconds
     seen: set[str] = set()
@@ -95,7 +95,7 @@ def _stop(sagemaker: Any, kind: Kind, name: str) -> None:
     try:
         kind.stop(sagemaker, name)
     except ClientError as error:
-        # It ended or began to stop between the listing and now; the next round sees which.
+        # It has ended or begun to stop since it was listed; the next round shows which.
         if error.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
             raise
 

@@ -1,4 +1,4 @@
-"""What can go wrong between a person and their AWS account, said so that they can mend it."""
+"""Problems between a person and their AWS account, described so that they can fix them."""
 
 import sys
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _UNKNOWN = {"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoe
 
 
 class Trouble(Exception):
-    """Something that a person can do something about; the text says what and how."""
+    """A problem that a person can fix; the text says what it is and how to fix it."""
 
 
 @contextmanager
@@ -30,14 +30,14 @@ def told_to_a_person() -> Iterator[None]:
 
 
 def explain(error: ClientError | BotoCoreError) -> str:
-    """What an error of the AWS SDK means for a person, and the way out of it."""
+    """What an error of the AWS SDK means for a person, and the way out."""
     match error:
         case sdk.NoCredentialsError() | sdk.CredentialRetrievalError():
             return "No AWS credentials found. Run `aws configure` or `aws sso login`, or set AWS_PROFILE."
         case sdk.SSOError():
-            return f"The AWS login is over ({error}). Run `aws sso login`."
+            return f"The AWS login has expired ({error}). Run `aws sso login`."
         case sdk.ProfileNotFound():
-            return f"{error}. `aws configure list-profiles` shows those that exist; AWS_PROFILE chooses one."
+            return f"{error}. `aws configure list-profiles` lists those that exist; AWS_PROFILE chooses one."
         case sdk.NoRegionError():
             return "No AWS region chosen. Set AWS_DEFAULT_REGION, for example to us-east-1."
         case sdk.ConnectionError():

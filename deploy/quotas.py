@@ -2,29 +2,26 @@
 
 A new AWS account often has a quota of 0 for an instance type. SageMaker would say so with
 ResourceLimitExceeded, after the first upload; raising a quota can take a day. So look before the first
-deployment: `python -m deploy.quotas`.
+deployment: `mpg quotas`.
 """
 
-import argparse
-import sys
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
 
-from deploy.problems import told_to_a_person
-from deploy.settings import Settings, read_settings
+from deploy.settings import Settings
 
-# Lambda keeps so many executions free for functions without a reservation.
+# Lambda keeps this many executions free for functions without a reservation.
 _UNRESERVED_MINIMUM = 100
-# The state machine's three Lambdas, the page and the two event handlers, with some air.
+# The state machine's three Lambdas, the page and the two event handlers, with some headroom.
 _CONCURRENT_LAMBDAS = 10
 
 
 @dataclass(frozen=True)
 class Need:
-    """A quota by the name that Service Quotas gives it, and what one run at a time takes of it."""
+    """A quota by its name in Service Quotas, and how much of it one run at a time needs."""
 
     service: str
     name: str
@@ -33,7 +30,7 @@ class Need:
 
 @dataclass(frozen=True)
 class Finding:
-    """What the account has of a need; `quota` is None when Service Quotas does not list it in this region."""
+    """The account's quota for a need; `quota` is None if Service Quotas does not list it in this region."""
 
     need: Need
     quota: Mapping[str, Any] | None
@@ -48,7 +45,7 @@ class Finding:
 
 
 def needs(parameters: Mapping[str, str]) -> list[Need]:
-    """What one run at a time needs. Runs beside each other need a multiple."""
+    """The quotas that one run at a time needs. Concurrent runs need a multiple."""
     spot = "spot training" if parameters["UseSpot"] == "true" else "training"
     reserved = parameters["ReviewReservedConcurrency"]
     lambdas = int(reserved) + _UNRESERVED_MINIMUM if reserved else _CONCURRENT_LAMBDAS
@@ -71,7 +68,7 @@ def check(client: Any, wanted: Sequence[Need]) -> list[Finding]:
 
 
 def report(findings: Sequence[Finding], region: str) -> Iterator[str]:
-    """The table, then for each lacking quota how to get it."""
+    """The table, then how to request each lacking quota."""
     width = max(len(finding.need.name) for finding in findings)
     yield f"{'quota':<{width}}  needed  account has"
     for finding in findings:
@@ -89,7 +86,7 @@ def _way_out(finding: Finding, region: str) -> Iterator[str]:
     if quota is None:
         yield f"{region} has no quota named {need.name!r}: is the instance type right, and offered there?"
         return
-    yield f"Ask for {need.name!r}:"
+    yield f"Request {need.name!r}:"
     yield (
         f"  aws service-quotas request-service-quota-increase --region {region} --service-code {need.service}"
         f" --quota-code {quota['QuotaCode']} --desired-value {need.needed}"
@@ -101,7 +98,7 @@ def _way_out(finding: Finding, region: str) -> Iterator[str]:
 
 
 def _look_up(client: Any, service: str, names: Set[str]) -> dict[str, Mapping[str, Any]]:
-    # What was never changed for an account is missing among its own values in some regions.
+    # In some regions, quotas that were never changed are missing from the account's own values.
     found: dict[str, Mapping[str, Any]] = {}
     for operation in ("list_service_quotas", "list_aws_default_service_quotas"):
         if names <= found.keys():
@@ -114,25 +111,8 @@ def _look_up(client: Any, service: str, names: Set[str]) -> dict[str, Mapping[st
 
 
 def check_account(settings: Settings, region: str | None) -> bool:
-    """Print the table for the account that the credentials belong to; whether it has all that is needed."""
+    """Print the table for the account of the credentials; returns whether it has every quota."""
     client = boto3.client("service-quotas", region_name=region or settings.region)
     findings = check(client, needs(settings.parameters))
     print("\n".join(report(findings, client.meta.region_name)))
     return not any(finding.lacking for finding in findings)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0 when the account has every quota, 1 when it lacks one."""
-    parser = argparse.ArgumentParser(prog="python -m deploy.quotas", description=__doc__.splitlines()[0])
-    parser.add_argument(
-        "--config-env", default="default", help="environment of samconfig.toml (default: default)"
-    )
-    parser.add_argument("--region", help="AWS region (default: that of samconfig.toml or the AWS profile)")
-    options = parser.parse_args(arguments)
-    with told_to_a_person():
-        return 0 if check_account(read_settings(options.config_env), options.region) else 1
-    return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""What will be deployed: the parameters of template.yaml as an environment of samconfig.toml sets them."""
+"""The parameters of template.yaml as an environment of samconfig.toml sets them."""
 
 import shlex
 import tomllib
@@ -26,7 +26,7 @@ class Settings:
 
 
 def read_settings(environment: str, root: Path = ROOT) -> Settings:
-    """Raises Trouble when samconfig.toml has no such environment."""
+    """Raises Trouble if samconfig.toml has no such environment."""
     environments = tomllib.loads((root / "samconfig.toml").read_text(encoding="utf-8"))
     configured = environments.get(environment)
     if not isinstance(configured, dict):
@@ -46,10 +46,10 @@ def read_settings(environment: str, root: Path = ROOT) -> Settings:
 
 
 def image_accounts(root: Path = ROOT) -> dict[str, str]:
-    """Where the pipeline can be deployed: for each region the account that publishes the images there."""
+    """The regions that the pipeline supports, each with the account that publishes the images there."""
     template = yaml_parse((root / "template.yaml").read_text(encoding="utf-8"))
     found = template["Mappings"]["SageMakerImages"]
-    return {region: str(entry["Account"]) for region, entry in found.items()}
+    return {region: str(entry["SageMaker"]) for region, entry in found.items()}
 
 
 def read_overrides(overrides: str | list[str]) -> dict[str, str]:

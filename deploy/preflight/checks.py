@@ -1,4 +1,4 @@
-"""A check: what is assumed, how to see it by hand, and what was seen."""
+"""A check: the assumption, the command that shows it by hand, and the finding."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -10,18 +10,18 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 Verdict = Literal["ok", "differs", "cannot tell"]
-# A job of a minute takes five until it has an instance.
+# A job that runs for a minute waits up to five for its instance.
 JOB_SECONDS = 1200.0
 _LONGEST_PAUSE = 10.0
 
 
 class CannotTell(Exception):
-    """What was looked at answers nothing about the assumption; the text says why."""
+    """The check says nothing about the assumption; the text explains why."""
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a look at the account showed, and whether it is as assumed."""
+    """What the check found in the account, and whether it is as assumed."""
 
     verdict: Verdict
     text: str
@@ -34,7 +34,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Account:
-    """The account that the credentials belong to. `made` are the outputs of the preflight's own stack."""
+    """The account of the credentials. `made` are the outputs of the preflight's own stack."""
 
     region: str
     made: Mapping[str, str] = field(default_factory=dict)
@@ -53,7 +53,7 @@ class Account:
             try:
                 return sts.assume_role(RoleArn=role_arn, RoleSessionName="preflight")["Credentials"]
             except ClientError as error:
-                if code_of(error) == "AccessDenied":  # a new role takes some seconds to be known
+                if code_of(error) == "AccessDenied":  # a new role takes some seconds to propagate
                     return None
                 raise
 
@@ -67,14 +67,14 @@ class Account:
 
 @dataclass(frozen=True)
 class Check:
-    """An assumption, the command that shows it by hand, and how it is looked at here."""
+    """An assumption, the command that shows it by hand, and the function that checks it."""
 
     assumption: str
     command: str
     look: Callable[[Account], Seen]
 
     def perform(self, account: Account) -> Seen:
-        """What the look shows; an error that the check does not ask for itself shows nothing."""
+        """The finding; an error that the check does not provoke itself counts as `cannot tell`."""
         try:
             return self.look(account)
         except CannotTell as reason:
@@ -84,12 +84,12 @@ class Check:
 
 
 def code_of(error: ClientError) -> str:
-    """The service's own name for what went wrong."""
+    """The service's own error code."""
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def until(found: Callable[[], Any], seconds: float, otherwise: str) -> Any:
-    """What `found` returns once that is something. Raises CannotTell when the time is over."""
+    """The first true value that `found` returns. Raises CannotTell when the time is up."""
     deadline, pause = time.monotonic() + seconds, 0.2
     while not (value := found()):
         if time.monotonic() > deadline:

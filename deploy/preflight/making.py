@@ -1,4 +1,4 @@
-"""Checks that make something in the preflight's own stack."""
+"""Checks that create something in the preflight's own stack."""
 
 import base64
 import hashlib
@@ -30,7 +30,7 @@ def _sync_result(account: Account) -> Seen:
         "times": {name: value for name, value in result.items() if name.endswith("Time")},
         "members": sorted(result),
     }
-    # The pipeline asks DescribeProcessingJob in any case; this says what else it could have read.
+    # The pipeline calls DescribeProcessingJob in any case; this shows what else it could have read.
     whole = all(isinstance(time, int) for time in seen["times"].values()) and isinstance(seen["Tags"], dict)
     return Seen.that(whole, json.dumps(seen))
 
@@ -64,7 +64,7 @@ def _token_rights(account: Account) -> Seen:
         account, "Stranger", "stepfunctions", "send_task_success", taskToken=waiting, output="1"
     )
     own = _attempt(account, "Resumer", "stepfunctions", "send_task_success", taskToken=waiting, output="1")
-    text = f"with the ARN of another machine: {strangers or 'taken'}; with that of its own: {own or 'taken'}"
+    text = f"with another machine's ARN: {strangers or 'accepted'}; with its own: {own or 'accepted'}"
     return Seen.that(strangers in _DENIED and not own, text)
 
 
@@ -74,7 +74,7 @@ def _package_rights(account: Account) -> Seen:
     with_rights = _attempt(
         account, "PackagerWithRights", "sagemaker", "create_model_package", **_package(account)
     )
-    text = f"without rights on image and file: {without or 'made'}; with them: {with_rights or 'made'}"
+    text = f"without rights on image and file: {without or 'created'}; with them: {with_rights or 'created'}"
     return Seen.that(not with_rights, text)
 
 
@@ -86,7 +86,7 @@ def _paging(account: Account) -> Seen:
         ModelPackageGroupName=NAME, ModelApprovalStatus="Approved", SortOrder="Descending", MaxResults=1
     )
     found, token = page["ModelPackageSummaryList"], page.get("NextToken")
-    text = f"{len(found)} packages {'and a token' if token else 'and no token'} where the newest does not fit"
+    text = f"{len(found)} packages {'and a token' if token else 'and no token'} if the newest does not match"
     return Seen.that(not found and bool(token), text)
 
 
@@ -119,11 +119,11 @@ def _refusal(s3: Any, place: dict[str, str], expected: str) -> Seen:
         return Seen.that(
             code_of(error) == expected, f"{code_of(error)}: {error.response['Error'].get('Message')}"
         )
-    return Seen("differs", "the object was handed out")
+    return Seen("differs", "the object was returned")
 
 
 def _attempt(account: Account, role: str, service: str, call: str, **request: Any) -> str:
-    """Call as one of the stack's roles; the error's code, empty for none."""
+    """Call as one of the stack's roles; returns the error code, empty if the call succeeds."""
     try:
         getattr(account.client(service, account.made[role]), call)(**request)
     except ClientError as error:
@@ -132,7 +132,7 @@ def _attempt(account: Account, role: str, service: str, call: str, **request: An
 
 
 def _run(account: Account, machine: str, seconds: float) -> Any:
-    """An execution of one of the stack's state machines, after its end."""
+    """A finished execution of one of the stack's state machines."""
     states = account.client("stepfunctions")
     arn = states.start_execution(stateMachineArn=account.made[machine])["executionArn"]
 
@@ -161,7 +161,7 @@ def _package(account: Account, status: str = "PendingManualApproval") -> dict[st
 
 CHECKS = (
     Check(
-        "A file uploaded with a key of its own (SSE-C) is refused with InvalidRequest",
+        "A file uploaded with a customer-provided key (SSE-C) is refused with InvalidRequest",
         "aws s3api get-object --bucket <bucket> --key <uploaded with --sse-customer-key> /dev/null",
         _customer_key,
     ),
@@ -171,7 +171,7 @@ CHECKS = (
         _archived,
     ),
     Check(
-        "CopyObject answers the SHA-256 that it is asked for",
+        "CopyObject returns the requested SHA-256",
         "aws s3api copy-object --copy-source <bucket>/from --bucket <bucket> --key to "
         "--checksum-algorithm SHA256",
         _copied,
@@ -183,18 +183,18 @@ CHECKS = (
         _execution_name,
     ),
     Check(
-        "A right to states:SendTaskSuccess can be limited to a state machine's ARN",
+        "Permission for states:SendTaskSuccess can be limited to a state machine's ARN",
         "aws stepfunctions send-task-success --task-token <token> --task-output 1, as a role with that right",
         _token_rights,
     ),
     Check(
-        "CreateModelPackage works with rights on the image and the file of whoever calls it",
+        "CreateModelPackage needs its caller's rights on the image and the file",
         "aws sagemaker create-model-package --model-package-group-name <group> "
         "--inference-specification file://one.json, as roles with and without ecr: and s3: rights",
         _package_rights,
     ),
     Check(
-        "ListModelPackages filters a page after it was cut, so that it can be empty and have a token",
+        "ListModelPackages filters a page after taking it, so a page can be empty and have a token",
         "aws sagemaker list-model-packages --model-package-group-name <group> "
         "--model-approval-status Approved --sort-order Descending --max-results 1 --no-paginate",
         _paging,

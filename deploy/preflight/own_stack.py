@@ -1,4 +1,4 @@
-"""The stack that the preflight makes, looks at AWS with, and removes."""
+"""The stack that the preflight creates for its checks and then removes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +18,8 @@ _TEMPLATE = Path(__file__).with_name("template.yaml")
 
 @contextmanager
 def own_stack(account: Account) -> Iterator[Account]:
-    """While entered, the account with the stack in it; afterwards nothing of it is left."""
-    remove(account)  # what an interrupted preflight left
+    """While entered, the stack exists; afterwards nothing of it is left. Yields the account."""
+    remove(account)  # leftovers of an interrupted preflight
     try:
         yield replace(account, made=_make(account))
     finally:
@@ -27,7 +27,7 @@ def own_stack(account: Account) -> Iterator[Account]:
 
 
 def remove(account: Account) -> None:
-    """Delete the stack with everything in it, if it is there."""
+    """Delete the stack with everything in it, if it exists."""
     belongings = find_belongings(account.client, NAME)
     if belongings.anything:
         print(f"Removing {NAME} ...", flush=True)
@@ -50,7 +50,7 @@ def _make(account: Account) -> dict[str, str]:
         (stack,) = cloudformation.describe_stacks(StackName=NAME)["Stacks"]
         return None if stack["StackStatus"].endswith("_IN_PROGRESS") else stack
 
-    stack = until(ended, 600, "the stack is not made")
+    stack = until(ended, 600, "the stack is not created")
     if stack["StackStatus"] != "CREATE_COMPLETE":
         raise Trouble(f"The stack {NAME} is in {stack['StackStatus']}: {stack.get('StackStatusReason', '')}")
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}

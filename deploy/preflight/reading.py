@@ -11,13 +11,13 @@ from deploy.settings import ROOT, image_accounts, read_settings
 
 DEFINITION = ROOT / "statemachine" / "pipeline.asl.json"
 IMAGES = {"xgboost": "sagemaker-xgboost:3.2-0", "scikit-learn": "sagemaker-scikit-learn:1.9-0-cpu-py3"}
-# What the definition is given and the parameters do not say; the values only have to be possible ones.
+# Substitutions of the definition that are no parameters; the values only have to be plausible.
 _ELSEWHERE = {"ApprovalTimeoutSeconds": "604800"}
 _FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"
 
 
 def definition() -> dict[str, Any]:
-    """The pipeline's state machine as a deployment with the defaults would make it."""
+    """The pipeline's state machine as a deployment with the defaults would create it."""
     known = {**read_settings("default").parameters, **_ELSEWHERE}
 
     def value(name: str) -> str:
@@ -29,14 +29,14 @@ def definition() -> dict[str, Any]:
 
 
 def diagnose(account: Account, machine: dict[str, Any]) -> str:
-    """What Step Functions says against a definition; empty for nothing."""
+    """Step Functions' objections to a definition; empty if there are none."""
     answer = account.client("stepfunctions").validate_state_machine_definition(definition=json.dumps(machine))
     errors = [each for each in answer["diagnostics"] if each["severity"] == "ERROR"]
     return "; ".join(f"{each.get('location', '')} {each['message']}".strip() for each in errors)
 
 
 def with_tuning(*path: str, value: Any) -> dict[str, Any]:
-    """The definition with one more field in the request of the tuning job."""
+    """The definition with one additional field in the request of the tuning job."""
     machine = definition()
     place = machine["States"]["Tune"]["Arguments"]
     for name in path[:-1]:
@@ -47,9 +47,7 @@ def with_tuning(*path: str, value: Any) -> dict[str, Any]:
 
 def _fields(account: Account) -> Seen:
     if not diagnose(account, with_tuning("NoSuchField", value=1)):
-        raise CannotTell(
-            "a definition with an invented field is not refused here, so nothing follows from it"
-        )
+        raise CannotTell("a definition with an invented field is not refused either, so this shows nothing")
     problems = diagnose(account, definition())
     return Seen.that(not problems, problems or "the definition is valid, one with an invented field is not")
 
@@ -57,7 +55,7 @@ def _fields(account: Account) -> Seen:
 def _younger_fields(account: Account) -> Seen:
     config = "HyperParameterTuningJobConfig"
     if not diagnose(account, with_tuning(config, "NoSuchField", value=1)):
-        raise CannotTell("nested fields are not looked at when a definition is validated")
+        raise CannotTell("validation does not check nested fields")
     younger = {
         "RandomSeed": with_tuning(config, "RandomSeed", value=1),
         "ResourceLimits.MaxRuntimeInSeconds": with_tuning(
@@ -95,20 +93,20 @@ def image_uri(kind: str, region: str) -> str:
 
 CHECKS = (
     Check(
-        "Step Functions takes every field that the pipeline's tasks send",
+        "Step Functions accepts every field that the pipeline's tasks send",
         "aws stepfunctions validate-state-machine-definition --definition file://rendered.asl.json",
         _fields,
     ),
     Check(
-        "RandomSeed and ResourceLimits.MaxRuntimeInSeconds are too young for createHyperParameterTuningJob",
+        "RandomSeed and ResourceLimits.MaxRuntimeInSeconds are too new for createHyperParameterTuningJob",
         "the same, with each of them in the arguments of Tune",
         _younger_fields,
     ),
     Check(
-        "The two images are in the region, and whoever may read ECR may read them",
+        "The two images are in the region, and anyone who may read ECR may read them",
         "aws ecr batch-get-image --registry-id <account of the region in template.yaml> "
         "--repository-name sagemaker-xgboost --image-ids imageTag=3.2-0",
         _images,
     ),
-    Check("X-Ray is there in the region", "aws xray get-sampling-rules", _traces),
+    Check("X-Ray is available in the region", "aws xray get-sampling-rules", _traces),
 )

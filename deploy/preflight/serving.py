@@ -1,4 +1,4 @@
-"""The check that the XGBoost image serves a model of ours without a network, and where its outputs lie."""
+"""The check that the XGBoost image serves our model without a network, and where the outputs are written."""
 
 import io
 import json
@@ -9,7 +9,7 @@ from typing import Any
 from deploy.preflight.checks import JOB_SECONDS, Account, CannotTell, Check, Seen, until
 from deploy.preflight.reading import definition, image_uri
 
-# Answers each line of a request with itself.
+# Echoes each line of a request.
 _MODULE = b"""\
 def main(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/csv")])
@@ -19,13 +19,13 @@ _LINES = b"1,2\n3,4\n"
 
 
 def environment() -> dict[str, str]:
-    """What the pipeline's model has in its environment, but for what differs from run to run."""
+    """The environment of the pipeline's model, except what differs from run to run."""
     assigned = definition()["States"]["Keep model"]["Assign"]["modelContainer"]["Environment"]
     return {name: value for name, value in assigned.items() if not value.startswith("{%")}
 
 
 def put_model(account: Account) -> str:
-    """Upload a model that is only what serves it; returns where it lies."""
+    """Upload a model that contains only its server; returns its address."""
     name = environment()["SAGEMAKER_SERVING_MODULE"].partition(":")[0]
     archive, module = io.BytesIO(), tarfile.TarInfo(f"code/{name}.py")
     module.size = len(_MODULE)
@@ -60,12 +60,12 @@ def _serves_in_isolation(account: Account) -> Seen:
         found = sagemaker.describe_transform_job(TransformJobName=name)
         return None if found["TransformJobStatus"] in ("InProgress", "Stopping") else found
 
-    job = until(ended, JOB_SECONDS, "the transform job works")
+    job = until(ended, JOB_SECONDS, "the transform job is running")
     if job["TransformJobStatus"] != "Completed":
         return Seen("differs", f"{job['TransformJobStatus']}: {job.get('FailureReason', 'no reason')}"[:300])
     outputs = [found["Key"] for found in s3.list_objects_v2(Bucket=bucket, Prefix="predictions/")["Contents"]]
     if outputs != ["predictions/lines.csv.out"]:
-        return Seen("differs", f"Completed, and what was predicted lies at {', '.join(outputs)}"[:300])
+        return Seen("differs", f"Completed, but the predictions are at {', '.join(outputs)}"[:300])
     answer = s3.get_object(Bucket=bucket, Key=outputs[0])["Body"].read()
     if answer.split() != _LINES.split():
         raise CannotTell(f"the job answered {answer[:100]!r}")
@@ -94,8 +94,8 @@ def _transform(name: str, bucket: str) -> dict[str, Any]:
 
 CHECKS = (
     Check(
-        "The XGBoost image serves a model of ours under network isolation, in the pipeline's environment, "
-        "and what it predicts for a manifest lies below S3OutputPath by the names in it",
+        "The XGBoost image serves our model under network isolation, in the pipeline's environment, "
+        "and the predictions for a manifest are below S3OutputPath under the names in it",
         "aws sagemaker describe-transform-job --transform-job-name <of a model with EnableNetworkIsolation>; "
         "aws s3 ls --recursive <its S3OutputPath>",
         _serves_in_isolation,

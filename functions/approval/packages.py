@@ -10,15 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from approval.records import (
-    Approval,
-    Decision,
-    Verdict,
-    decide_in_sagemaker,
-    find,
-    mark_package_updated,
-    overrule,
-)
+from approval.records import decide_in_sagemaker, find, mark_package_updated, overrule
+from approval.request import Approval, Decision, Verdict
 from shared.aws import client
 from shared.telemetry import count, logger
 from shared.text import now, one_line, timestamp
@@ -76,7 +69,7 @@ def write_decision(package_arn: str, decision: Decision) -> None:
     )
 
 
-def bring_decision(approval: Approval, decision: Decision) -> None:
+def apply_to_package(approval: Approval, decision: Decision) -> None:
     """Set the package as its record says, unless it is decided already, and note that they agree.
 
     Can be repeated until it succeeds.

@@ -5,7 +5,7 @@ One table, three kinds of items:
     package#<model package ARN>   the request and its decision; who, when, what, why, from where: the audit
                                   record
     link#<SHA-256 of a link id>   which package a mailed link is about
-    told#...                      see told.py
+    told#...                      see shared/once.py
 
 The link id itself is stored nowhere: whoever reads the table cannot open or use a link. The task token is
 there, but nobody can use it without permission to call Step Functions.
@@ -30,64 +30,21 @@ import json
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from boto3.dynamodb.conditions import Attr, ConditionBase
 
+from approval.items import PENDING, from_item, status_of, to_item
+from approval.request import Approval, Decision
 from shared.aws import table, write_if
 from shared.text import timestamp
 
-Verdict = Literal["approved", "rejected"]
-PENDING, APPROVED, REJECTED = "PENDING", "APPROVED", "REJECTED"
 _PACKAGE = "package#"
 # A link is kept after its end, so that opening it says "expired" or "decided" rather than "unknown".
 _LINK_KEPT_AFTERWARDS = timedelta(days=90)
 _LEFT_BY_AN_ATTEMPT = ("resumed_at", "too_late_at", "reminded_at", "announced_link", "changed_to")
-
-
-@dataclass(frozen=True)
-class Decision:
-    """Who decided what, when, why. `via` is "review page", with address and browser, or "SageMaker"."""
-
-    verdict: Verdict
-    reviewer: str
-    comment: str
-    decided_at: str
-    via: str
-    address: str = ""
-    browser: str = ""
-
-
-@dataclass(frozen=True)
-class Approval:
-    """A request for approval. `facts` is what the reviewer is shown: see `request_approval`."""
-
-    package_arn: str
-    execution_arn: str
-    run_id: str
-    task_token: str = field(repr=False)
-    link_hash: str = field(repr=False)
-    requested_at: str
-    decide_before: int
-    facts: Mapping[str, Any] = field(repr=False)
-    decision: Decision | None = None
-    package_updated_at: str = ""
-    resumed_at: str = ""
-    too_late_at: str = ""
-    reminded_at: str = ""
-    overruled: Decision | None = None
-    changed_to: Decision | None = None
-
-    @property
-    def standing(self) -> Decision | None:
-        """What the package said when it was looked at last."""
-        return self.changed_to or self.decision
-
-    def expired(self, moment: datetime) -> bool:
-        """Whether the time to decide is over, undecided."""
-        return self.decision is None and moment.timestamp() >= self.decide_before
 
 
 def new_link_id() -> str:
@@ -104,15 +61,15 @@ def open_request(approval: Approval) -> None:
     """Store the request, replacing token and link of an earlier attempt. A decision already made stays."""
     _table().put_item(Item=_link_item(approval))
     undecided = Attr("pk").not_exists() | Attr("status").eq(PENDING)
-    everything = {**_attempt(approval), "status": PENDING}
+    everything = {**_item(approval), "status": PENDING}
     if not _update(approval.package_arn, everything, condition=undecided, remove=_LEFT_BY_AN_ATTEMPT):
-        _update(approval.package_arn, _attempt(approval), remove=_LEFT_BY_AN_ATTEMPT)
+        _update(approval.package_arn, _item(approval), remove=_LEFT_BY_AN_ATTEMPT)
 
 
 def find(package_arn: str) -> Approval | None:
     """The request about a model package, read consistently."""
     item = _table().get_item(Key={"pk": f"{_PACKAGE}{package_arn}"}, ConsistentRead=True).get("Item")
-    return _from_item(item) if item else None
+    return from_item(item) if item else None
 
 
 def to_look_after(answered_since: datetime) -> Iterator[Approval]:
@@ -126,7 +83,7 @@ def to_look_after(answered_since: datetime) -> Iterator[Approval]:
     arguments: dict[str, Any] = {"FilterExpression": Attr("pk").begins_with(_PACKAGE) & open_or_new}
     while True:
         page = _table().scan(**arguments)
-        yield from map(_from_item, page["Items"])
+        yield from map(from_item, page["Items"])
         if "LastEvaluatedKey" not in page:
             return
         arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
@@ -185,7 +142,7 @@ def overrule(approval: Approval, decision: Decision) -> bool:
     """
     if approval.decision is None:
         return False
-    unchanged = Attr("status").eq(_status(approval.decision)) & Attr("decided_at").eq(
+    unchanged = Attr("status").eq(status_of(approval.decision)) & Attr("decided_at").eq(
         approval.decision.decided_at
     )
     kept = {"overruled": json.dumps(asdict(approval.decision)), "package_updated_at": decision.decided_at}
@@ -223,7 +180,7 @@ def _record(
 ) -> bool:
     kept = _kept_from(datetime.fromisoformat(decision.decided_at).timestamp())
     values = {
-        "status": _status(decision),
+        "status": status_of(decision),
         "reviewer": decision.reviewer,
         "comment": decision.comment,
         "decided_at": decision.decided_at,
@@ -232,10 +189,6 @@ def _record(
         "decided_with_browser": decision.browser,
     }
     return _update(arn, {**values, **kept, **(also or {})}, condition=condition)
-
-
-def _status(decision: Decision) -> str:
-    return APPROVED if decision.verdict == "approved" else REJECTED
 
 
 def _kept_from(moment: float) -> dict[str, int]:
@@ -271,55 +224,8 @@ def _link_item(approval: Approval) -> dict[str, Any]:
     return {"pk": f"link#{approval.link_hash}", "package_arn": approval.package_arn, "expires_at": kept_until}
 
 
-def _attempt(approval: Approval) -> dict[str, Any]:
-    return {
-        "package_arn": approval.package_arn,
-        "execution_arn": approval.execution_arn,
-        "run_id": approval.run_id,
-        "task_token": approval.task_token,
-        "link_hash": approval.link_hash,
-        "requested_at": approval.requested_at,
-        "decide_before": approval.decide_before,
-        # As text: DynamoDB's numbers are decimals and refuse floats.
-        "facts": json.dumps(approval.facts),
-        **_kept_from(approval.decide_before),
-    }
-
-
-def _from_item(item: Mapping[str, Any]) -> Approval:
-    return Approval(
-        package_arn=str(item["package_arn"]),
-        execution_arn=str(item["execution_arn"]),
-        run_id=str(item["run_id"]),
-        task_token=str(item.get("task_token", "")),
-        link_hash=str(item["link_hash"]),
-        requested_at=str(item["requested_at"]),
-        decide_before=int(item["decide_before"]),
-        facts=json.loads(item["facts"]),
-        decision=_decision(item) if item["status"] != PENDING else None,
-        package_updated_at=str(item.get("package_updated_at", "")),
-        resumed_at=str(item.get("resumed_at", "")),
-        too_late_at=str(item.get("too_late_at", "")),
-        reminded_at=str(item.get("reminded_at", "")),
-        overruled=_kept_decision(item.get("overruled")),
-        changed_to=_kept_decision(item.get("changed_to")),
-    )
-
-
-def _kept_decision(text: Any) -> Decision | None:
-    return Decision(**json.loads(text)) if text else None
-
-
-def _decision(item: Mapping[str, Any]) -> Decision:
-    return Decision(
-        verdict="approved" if item["status"] == APPROVED else "rejected",
-        reviewer=str(item["reviewer"]),
-        comment=str(item["comment"]),
-        decided_at=str(item["decided_at"]),
-        via=str(item["decided_via"]),
-        address=str(item.get("decided_from_address", "")),
-        browser=str(item.get("decided_with_browser", "")),
-    )
+def _item(approval: Approval) -> dict[str, Any]:
+    return {**to_item(approval), **_kept_from(approval.decide_before)}
 
 
 def _table() -> Any:

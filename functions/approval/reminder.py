@@ -14,9 +14,10 @@ import os
 from datetime import datetime
 
 from approval.mails import reminder_mail
-from approval.records import Approval, announce_link, find, hash_link, make_live, new_link_id
+from approval.records import announce_link, find, hash_link, make_live, new_link_id
+from approval.request import Approval
+from shared import once
 from shared.mails import send
-from shared.once import tell_once
 from shared.telemetry import count, logger
 
 
@@ -37,7 +38,7 @@ def remind(package_arn: str, moment: datetime, hours_before: float) -> bool:
     if approval is None or not is_due(approval, moment, hours_before):
         return False
     request = f"{package_arn}#REMINDER#{approval.decide_before}"
-    tell_once(request, lambda: _send(approval, moment))
+    once.do(request, lambda: _send(approval, moment))
     reminded = make_live(approval, moment)
     if reminded:
         count("ApproverReminded")

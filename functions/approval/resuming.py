@@ -13,17 +13,18 @@ from typing import Any, Literal, cast
 from botocore.exceptions import ClientError
 
 from approval.packages import agree, read_status
-from approval.records import Approval, Decision, find, mark_resumed, mark_too_late
+from approval.records import find, mark_resumed, mark_too_late
+from approval.request import Approval, Decision
 from shared.aws import client, error_code
-from shared.telemetry import ForPeople, logger
-from shared.text import now, readable_time
+from shared.telemetry import PublicError, logger
+from shared.text import now
 
 Settled = Literal["unknown", "pending", "resumed", "already resumed", "too late", "changed"]
 # How Step Functions says that nothing waits behind a token any more.
 _GONE = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
 
 
-class CouldNotResume(ForPeople):
+class CouldNotResume(PublicError):
     """Step Functions did not take the decision. The text names the service's error code and nothing else."""
 
 
@@ -55,13 +56,7 @@ def task_result(decision: Decision, overruled: Decision | None = None) -> dict[s
         "comment": decision.comment,
         "decided_at": decision.decided_at,
     }
-    return {**result, "overruled": in_words(overruled)} if overruled else result
-
-
-def in_words(decision: Decision) -> str:
-    """`approved by Ada on the review page at 2026-03-01 09:41 UTC`."""
-    where = "on the review page" if decision.via == "review page" else "in SageMaker"
-    return f"{decision.verdict} by {decision.reviewer} {where} at {readable_time(decision.decided_at)}"
+    return {**result, "overruled": overruled.in_words} if overruled else result
 
 
 def _send(approval: Approval, decision: Decision, overruled: Decision | None) -> Settled:

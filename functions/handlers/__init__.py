@@ -1,1 +1,1 @@
-"""One thin file for each Lambda: what it is called with, what it answers."""
+"""One thin file for each Lambda: what it is called with, what it answers. The packages have the logic."""

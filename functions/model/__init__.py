@@ -1,1 +1,1 @@
-"""What an evaluation left behind: the artifacts and the figures to show."""
+"""A model that was evaluated: its report, its kept files, its figures and first predictions."""

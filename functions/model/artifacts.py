@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from botocore.exceptions import ClientError
 
 from shared.aws import client, error_code
-from shared.telemetry import ForPeople
+from shared.telemetry import PublicError
 
 
-class ArtifactRefused(ForPeople):
+class ArtifactRefused(PublicError):
     """A file is not the one that the evaluation wrote. Its text names it."""
 
 

@@ -1,70 +1,39 @@
-"""What the review page shows besides the figures: the test predictions to plot, the first batch predictions.
+"""What the review page shows beside the report: the figures of the evaluation, the first batch predictions.
 
-They lie in S3. When they cannot be read, the page does without them: a person can decide by the figures.
+They lie in S3. When they cannot be read, the page does without them: a person can decide by the report.
 """
 
-import csv
-import io
-import json
-import math
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from common.evaluation import Figure, parse
+from model.kept import EVALUATION, LARGEST_EVALUATION, key_of
+from model.predictions import Table, parse_predictions
+from model.report import Report
 from shared.aws import client
 from shared.telemetry import describe_error, logger
-from shared.text import one_line
 
-_EVALUATION_LIMIT = 1_000_000
-_PREDICTIONS_READ = 16_384
-_PREDICTIONS_SHOWN = 6
-_POINTS_SHOWN = 200
-
-
-@dataclass(frozen=True)
-class Point:
-    """A car of the test set: its mpg and what the model says."""
-
-    actual: float
-    predicted: float
+_PREDICTIONS_READ = 65_536
 
 
 @dataclass(frozen=True)
 class Details:
-    """`predictions` are lines of the batch output: the car's raw columns, then the predicted mpg."""
+    """What is drawn and listed."""
 
-    points: tuple[Point, ...] = ()
-    predictions: tuple[tuple[str, ...], ...] = ()
+    figures: Sequence[Figure] = ()
+    predictions: Table = field(default_factory=Table)
 
 
-def read_details(facts: Mapping[str, Any]) -> Details:
+def read_details(report: Report) -> Details:
     """Never raises for what S3 says or contains."""
-    evaluation = _read(f"models/{facts.get('run_id')}/evaluation.json", _EVALUATION_LIMIT)
-    predictions = _read(_predictions_key(str(facts.get("predictions_uri") or "")), _PREDICTIONS_READ)
-    return Details(parse_points(evaluation), parse_predictions(predictions))
-
-
-def parse_points(evaluation: str) -> tuple[Point, ...]:
-    """The test predictions of an `evaluation.json`; what is no pair of finite numbers is left out."""
-    try:
-        points = json.loads(evaluation)["test_predictions"][:_POINTS_SHOWN]
-        pairs = [(float(point["actual"]), float(point["predicted"])) for point in points]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return ()
-    return tuple(Point(a, p) for a, p in pairs if math.isfinite(a) and math.isfinite(p))
-
-
-def parse_predictions(text: str) -> tuple[tuple[str, ...], ...]:
-    """The first lines of the batch output; the last of a text that was cut off is left out."""
-    whole_lines = text[: text.rfind("\n") + 1] if len(text) >= _PREDICTIONS_READ else text
-    try:
-        rows = [row for row in csv.reader(io.StringIO(whole_lines)) if row]
-    except csv.Error:
-        return ()
-    return tuple(tuple(one_line(cell, 60) for cell in row) for row in rows[:_PREDICTIONS_SHOWN])
+    evaluation = parse(_read(key_of(report.run_id, EVALUATION), LARGEST_EVALUATION))
+    predictions = _read(_key_in_bucket(report.predictions_uri), _PREDICTIONS_READ)
+    cut_off = len(predictions.encode()) >= _PREDICTIONS_READ
+    columns = report.evaluation.batch_columns
+    return Details(evaluation.figures, parse_predictions(predictions, columns, cut_off=cut_off))
 
 
 def _read(key: str, limit: int) -> str:
@@ -80,9 +49,6 @@ def _read(key: str, limit: int) -> str:
         return ""
 
 
-def _predictions_key(uri: str) -> str:
+def _key_in_bucket(uri: str) -> str:
     prefix = f"s3://{os.environ['BUCKET_NAME']}/"
-    if not uri.startswith(prefix):
-        return ""
-    key = uri.removeprefix(prefix)
-    return key if key.endswith(".out") else f"{key.rstrip('/')}/batch.csv.out"
+    return uri.removeprefix(prefix) if uri.startswith(prefix) else ""

@@ -1,1 +1,1 @@
-"""Executions of the state machine: their names, jobs, ends, and the mails about them."""
+"""Executions of the state machine: their names, jobs and ends, and the mails about how they ended."""

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from common.uploads import REFUSED
 from runs.causes import FailedJob, failed_job, json_object, readable_cause
 from shared.text import one_line
 
-# What preprocess.py begins with when the rest of a file, too large to be checked beforehand, is to blame.
-_REFUSED = "UploadRefused: "
+# What a processing job's message begins with when the rest of a file, too large to be checked beforehand, is
+# to blame.
+_REFUSAL = f"{REFUSED}: "
 
 
 @dataclass(frozen=True)
@@ -32,18 +34,32 @@ class Ending:
         return self.error or self.status if self.status == "FAILED" else self.status
 
     @property
+    def step(self) -> str:
+        """The step whose job failed: `preprocess`, `tune`, `evaluate`, `predict`; empty if it was no job."""
+        return self.job.step if self.job else ""
+
+    @property
+    def decision(self) -> Mapping[str, str]:
+        """Reviewer, comment, time and what was overruled; empty texts if nobody decided."""
+        said = self.output.get("decision")
+        known = said if isinstance(said, Mapping) else {}
+        return {
+            name: str(known.get(name) or "") for name in ("reviewer", "comment", "decided_at", "overruled")
+        }
+
+    @property
     def identity(self) -> str:
         """What distinguishes this end from others of the same execution, which can be redriven."""
         return identity(self.execution_arn, self.status, self.redrives)
 
     @property
     def shared_notice(self) -> str:
-        """What is told once for all the runs that end so; empty when each has a mail of its own."""
+        """What is mailed once for all the runs that end so; empty when each has a mail of its own."""
         return f"{self.error}#{self.cause}" if self.outcome == "TooManyRuns" else ""
 
 
 def identity(execution_arn: str, status: str, redrives: int) -> str:
-    """The name of an end, under which it is told once."""
+    """The name of an end, under which it is mailed once."""
     return f"{execution_arn}#{status}#{redrives}"
 
 
@@ -53,8 +69,8 @@ def from_detail(detail: Mapping[str, Any]) -> Ending:
     error = one_line(str(detail.get("error") or ""), 100)
     cause = readable_cause(str(detail.get("cause") or ""))
     job = failed_job(str(detail.get("cause") or ""))
-    if job and job.step == "preprocess" and cause.startswith(_REFUSED):
-        error, cause = "UploadRefused", cause.removeprefix(_REFUSED)
+    if job and job.step == "preprocess" and cause.startswith(_REFUSAL):
+        error, cause = REFUSED, cause.removeprefix(_REFUSAL)
     return Ending(
         execution_arn=str(detail["executionArn"]),
         status=str(detail["status"]),

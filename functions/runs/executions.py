@@ -7,14 +7,14 @@ from typing import Any
 
 from runs.names import run_id
 from shared.aws import client
-from shared.patience import read_patiently
-from shared.telemetry import ForPeople
+from shared.polling import poll
+from shared.telemetry import PublicError
 
 ENDED_BADLY = {"FAILED", "ABORTED", "TIMED_OUT"}
 ENDED = ENDED_BADLY | {"SUCCEEDED"}
 
 
-class NotEnded(ForPeople):
+class NotEnded(PublicError):
     """An event says that an execution ended, and Step Functions that it runs. Its text is the execution."""
 
 
@@ -60,7 +60,7 @@ def describe_end(detail: Mapping[str, Any]) -> Mapping[str, Any] | None:
     the event comes again, if that does not help.
     """
     arn, redrives = detail["executionArn"], int(detail.get("redriveCount") or 0)
-    described = read_patiently(lambda: _ended_or_redriven(arn, redrives))
+    described = poll(lambda: _ended_or_redriven(arn, redrives))
     if described is None:
         raise NotEnded(arn)
     return described if described["status"] in ENDED else None

@@ -14,14 +14,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from shared.aws import client
-from shared.patience import read_patiently
-from shared.telemetry import ForPeople, count, logger
+from shared.polling import poll
+from shared.telemetry import PublicError, count, logger
 
 # What may have been written since: nothing but that the task is under way.
 _STARTED = "TaskStarted"
 
 
-class RequestNotScheduled(ForPeople):
+class RequestNotScheduled(PublicError):
     """No execution asks for this. The text names the execution that the event names."""
 
 
@@ -32,7 +32,7 @@ def scheduled_request(event: Mapping[str, Any], *known_by: str) -> Mapping[str, 
     """
     execution_arn = str(event["execution_arn"])
     wanted = {name: event[name] for name in known_by}
-    found = read_patiently(lambda: _newest(execution_arn, wanted))
+    found = poll(lambda: _newest(execution_arn, wanted))
     if found is None:
         logger.error("no execution asks for this", execution_arn=execution_arn)
         count("RequestNotScheduled")

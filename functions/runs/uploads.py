@@ -15,8 +15,8 @@ from common.workload import Workload, find_workloads
 from model.artifacts import copy
 from runs.workload_choice import LONGEST_NAME, choose
 from shared.aws import client
-from shared.object_errors import why_unreadable
-from shared.telemetry import Answer, ForPeople
+from shared.object_errors import explain
+from shared.telemetry import Answer, PublicError
 from shared.text import number, one_line
 
 # A processing job may hold all rows in memory: thirty times the bytes of a CSV file, if its rows are as short
@@ -27,7 +27,7 @@ HEAD_BYTES = 1024 * 1024
 COPY_SECONDS = 90
 
 
-class UploadRefused(ForPeople):
+class UploadRefused(PublicError):
     """The file cannot be used. Its text is for the person who uploaded it."""
 
 
@@ -73,7 +73,7 @@ def check(upload: Upload, whole_up_to: int) -> Answer:
     except BadUpload as problem:
         raise UploadRefused(str(problem)) from None
     except ClientError as error:
-        if reason := why_unreadable(error):
+        if reason := explain(error):
             raise UploadRefused(f"{upload.name}: {reason}") from None
         raise
 

@@ -1,9 +1,24 @@
-"""One mail to everyone who subscribed to an SNS topic."""
+"""Mails: written as templates, sent to everyone who subscribed to an SNS topic.
 
+A template `<package>/templates/<name>.txt` begins with the line `Subject: ...`; an empty line later comes the
+text. Whatever a template puts in is somebody else's text: it becomes one line, with every link in it taken
+apart, unless the template says `as_is` or `lines`.
+"""
+
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from shared.aws import client
-from shared.text import ascii_only, one_line
+from shared.text import ascii_only, defang, many_lines, number, one_line, readable_time, shorten
+
+_FUNCTIONS = Path(__file__).parents[1]
+_LONGEST_LINE = 600
+_SUBJECT = "Subject: "
 
 
 @dataclass(frozen=True)
@@ -14,6 +29,22 @@ class Mail:
     text: str
 
 
+class _AsIs(str):
+    """Text that a mail shows as it is."""
+
+    __slots__ = ()
+
+
+def render(template: str, **values: object) -> Mail:
+    """The mail that a template such as `approval/request` makes of the values."""
+    package, name = template.split("/")
+    written = _environment().get_template(f"{package}/templates/{name}.txt").render(values)
+    subject, _, text = written.strip().partition("\n")
+    # What a template leaves out leaves empty lines behind.
+    text = re.sub(r"\n{3,}", "\n\n", text.strip())
+    return Mail(subject.removeprefix(_SUBJECT), f"{text}\n")
+
+
 def send(mail: Mail, topic_arn: str) -> None:
     """Publish the mail on the topic."""
     client("sns").publish(TopicArn=topic_arn, Subject=fit_subject(mail.subject), Message=mail.text)
@@ -21,16 +52,45 @@ def send(mail: Mail, topic_arn: str) -> None:
 
 def fit_subject(subject: str) -> str:
     """SNS refuses a subject that is not ASCII, has a line break or reaches 100 characters."""
-    return ascii_only(one_line(subject, 200))[:99].strip() or "(no subject)"
+    return shorten(ascii_only(one_line(subject, 200)), 99).strip() or "(no subject)"
 
 
-def facts_block(rows: list[tuple[str, str]]) -> str:
+def table(rows: Sequence[tuple[str, str]]) -> str:
     """Lines of `name: value` with the values below each other; rows without a value are left out."""
-    shown = [(name, value) for name, value in rows if value]
+    shown = [(_clean(name), _clean(value)) for name, value in rows if value]
     width = max((len(name) for name, _ in shown), default=0) + 2
-    return "\n".join(f"{name + ':':<{width}} {value}" for name, value in shown)
+    return _AsIs("\n".join(f"{name + ':':<{width}} {value}" for name, value in shown))
 
 
-def paragraphs(*parts: str) -> str:
-    """The parts that are not empty, with an empty line between them."""
-    return "\n\n".join(part for part in parts if part) + "\n"
+@cache
+def _environment() -> Environment:
+    # Not HTML: what escaping is there, `finalize` is here.
+    environment = Environment(
+        loader=FileSystemLoader(_FUNCTIONS),
+        undefined=StrictUndefined,
+        finalize=_clean,
+        autoescape=False,  # noqa: S701
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "as_is": _as_is,
+        "lines": _lines,
+        "number": number,
+        "table": table,
+        "time": readable_time,
+    }
+    return environment
+
+
+def _clean(value: object) -> str:
+    return value if isinstance(value, _AsIs) else defang(one_line(str(value), _LONGEST_LINE))
+
+
+def _as_is(value: object) -> str:
+    return _AsIs(one_line(str(value), 2048))
+
+
+def _lines(value: str) -> str:
+    return _AsIs(defang(many_lines(value, 2000)))

@@ -33,7 +33,7 @@ _REASONS = {
 }
 
 
-def why_unreadable(error: ClientError) -> str:
+def explain(error: ClientError) -> str:
     """The reason and the way out, in words for a person; empty if the file is not the reason."""
     told = error.response["Error"]
     if _names_another_key(f"{told['Code']} {told.get('Message', '')}"):

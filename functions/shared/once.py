@@ -1,14 +1,14 @@
-"""Telling people something once, though the event behind it comes twice and a function can die anywhere.
+"""Doing something once, such as sending a mail, though its event comes twice and a function can die anywhere.
 
-A `told#...` item is claimed, the mail is sent, the item is marked as sent:
+An item `told#<key>` of the table is claimed, the work is done, the item is marked as done:
 
-- the same event again finds "sent" and does nothing
-- the same event at the same time finds the claim and raises `BeingTold`; Lambda delivers it again a minute
-  later, when it finds "sent", or takes over, should the first have died
-- sending fails: the claim is given back and the error raised, so that the next delivery sends
+- the same event again finds the mark and does nothing
+- the same event at the same time finds the claim and raises `InProgress`; Lambda delivers it again a minute
+  later, when it finds the mark, or takes over, should the first have died
+- the work fails: the claim is given back and the error raised, so that the next delivery does it
 - the function dies after claiming: the claim lapses after `CLAIM_SECONDS`, longer than any of these functions
   may run
-- the function dies between sending and marking: one mail too many, because none at all would be worse
+- the function dies between work and mark: one mail too many, because none at all would be worse
 """
 
 import os
@@ -20,7 +20,7 @@ from typing import Any
 from boto3.dynamodb.conditions import Attr
 
 from shared.aws import table, write_if
-from shared.telemetry import ForPeople
+from shared.telemetry import PublicError
 from shared.text import now, timestamp
 
 CLAIM_SECONDS = 60
@@ -28,48 +28,48 @@ CLAIM_SECONDS = 60
 _KEPT = timedelta(days=90)
 
 
-class BeingTold(ForPeople):
-    """Somebody else is telling this right now; ask again later."""
+class InProgress(PublicError):
+    """Another invocation is doing this right now; ask again later."""
 
 
-def tell_once(what: str, send: Callable[[], None]) -> bool:
-    """Call `send` unless that was done for `what` before. Returns whether it was called."""
+def do(key: str, work: Callable[[], None]) -> bool:
+    """Call `work` unless that was done for `key` before. Returns whether it was called. Raises InProgress."""
     claim = secrets.token_hex(8)
-    if not _claim(what, claim, now()):
-        if was_told(what):
+    if not _claim(key, claim, now()):
+        if done(key):
             return False
-        raise BeingTold(what)
+        raise InProgress(key)
     try:
-        send()
+        work()
     except BaseException:
-        _release(what, claim)
+        _release(key, claim)
         raise
-    _mark_sent(what)
+    _mark_done(key)
     return True
 
 
-def was_told(what: str) -> bool:
-    """Whether `tell_once` has sent this before."""
-    item = _table().get_item(Key={"pk": _key(what)}, ConsistentRead=True).get("Item") or {}
+def done(key: str) -> bool:
+    """Whether `do` has done this before."""
+    item = _table().get_item(Key={"pk": _pk(key)}, ConsistentRead=True).get("Item") or {}
     return "sent_at" in item
 
 
-def _claim(what: str, claim: str, moment: datetime) -> bool:
+def _claim(key: str, claim: str, moment: datetime) -> bool:
     until = int(moment.timestamp()) + CLAIM_SECONDS
     # A write that is repeated because its answer was lost meets the claim that it has made.
     mine = Attr("claim").eq(claim)
     lapsed = Attr("sent_at").not_exists() & Attr("claimed_until").lt(int(moment.timestamp()))
-    item = {"pk": _key(what), "claim": claim, "claimed_until": until, "expires_at": _kept_until(moment)}
+    item = {"pk": _pk(key), "claim": claim, "claimed_until": until, "expires_at": _kept_until(moment)}
     return write_if(Attr("pk").not_exists() | mine | lapsed, _table().put_item, Item=item)
 
 
-def _release(what: str, claim: str) -> None:
-    write_if(Attr("claim").eq(claim), _table().delete_item, Key={"pk": _key(what)})
+def _release(key: str, claim: str) -> None:
+    write_if(Attr("claim").eq(claim), _table().delete_item, Key={"pk": _pk(key)})
 
 
-def _mark_sent(what: str) -> None:
+def _mark_done(key: str) -> None:
     _table().update_item(
-        Key={"pk": _key(what)},
+        Key={"pk": _pk(key)},
         UpdateExpression="SET sent_at = :now, expires_at = :later",
         ExpressionAttributeValues={":now": timestamp(now()), ":later": _kept_until(now())},
     )
@@ -79,8 +79,8 @@ def _kept_until(moment: datetime) -> int:
     return int((moment + _KEPT).timestamp())
 
 
-def _key(what: str) -> str:
-    return f"told#{what}"
+def _pk(key: str) -> str:
+    return f"told#{key}"
 
 
 def _table() -> Any:

@@ -2,7 +2,7 @@
 
 Nothing that lets somebody act (task token, link id) and nothing that a person wrote (names, comments) is
 logged or traced: events and return values are not recorded, and log lines name their values one by one. Of
-what a function raises, Lambda itself writes the text to the log and to X-Ray. So only `ForPeople` leaves a
+what a function raises, Lambda itself writes the text to the log and to X-Ray. So only `PublicError` leaves a
 function with its text, in which a refused file may be quoted; any other exception leaves it with the
 service's code and the operation.
 """
@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger, Metrics, single_metric
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -40,8 +40,8 @@ warnings.filterwarnings("ignore", message="No application metrics to publish")
 _REFUSED_ACTION = re.compile(r"\b[a-z0-9-]+:[A-Z][A-Za-z]+\b|\barn:aws[a-z-]*:kms:[\w:/-]+")
 
 
-class ForPeople(Exception):
-    """An error whose text was written for people and repeats nothing that lets somebody act."""
+class PublicError(Exception):
+    """An error whose text may be shown: written for people, it repeats nothing that lets somebody act."""
 
 
 def observed(logic: Logic) -> Handler:
@@ -51,7 +51,7 @@ def observed(logic: Logic) -> Handler:
     def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
         try:
             return logic(event)
-        except ForPeople:
+        except PublicError:
             raise
         except Exception as error:
             raise _without_text(error).with_traceback(error.__traceback__) from None
@@ -62,8 +62,8 @@ def observed(logic: Logic) -> Handler:
 
 def _without_text(error: Exception) -> Exception:
     """An error of the same name that says no more than may be recorded."""
-    told = [getattr(error, "operation_name", ""), _error_code(error), *_REFUSED_ACTION.findall(str(error))]
-    text = " ".join(dict.fromkeys(part for part in told if part)) or "The log names the lines of code."
+    said = [getattr(error, "operation_name", ""), _error_code(error), *_REFUSED_ACTION.findall(str(error))]
+    text = " ".join(dict.fromkeys(part for part in said if part)) or "The log names the lines of code."
     kind: Any = type(type(error).__name__, (type(error),), {"__str__": lambda _: text})
     same: Exception = kind.__new__(kind)
     return same
@@ -84,6 +84,13 @@ def count(name: str) -> None:
 def measure(name: str, value: float) -> None:
     """Add a value to the CloudWatch metric `name`, whose unit is in its name."""
     metrics.add_metric(name=name, unit=MetricUnit.NoUnit, value=value)
+
+
+def measure_apart(name: str, value: float, **dimensions: str) -> None:
+    """The same for a metric that has dimensions of its own beside the service."""
+    with single_metric(name, MetricUnit.NoUnit, value, namespace=metrics.namespace) as metric:
+        for dimension, of in dimensions.items():
+            metric.add_dimension(dimension, of)
 
 
 def describe_error(error: BaseException) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 # Where mail programs and terminals see a link though there is no markup: `http://`, `www.x`, `evil.com`,
 # `\\\\host`. These endings are no domain's, and the pipeline's own words have them.
-_NO_DOMAIN = r"(?!(?:csv|gz|json|large|medium|out|tar|txt|xlarge)\b)"
+_NO_DOMAIN = r"(?!(?:csv|gz|json|jsonl|large|medium|onnx|out|parquet|tar|txt|xlarge)\b)"
 _LINKS = re.compile(
     rf":(?=[/\\]{{2}})|\\\\(?=\w)|(?<=\bwww)\.|(?<=\w)[.。．｡](?=[^\W\d_]{{2}}){_NO_DOMAIN}", re.IGNORECASE
 )
@@ -34,12 +34,14 @@ def readable_time(value: str) -> str:
 
 
 def number(value: object) -> str:
-    """A measurement with as many digits as a person compares: `8.73`, `1,234`, `-` when there is none."""
+    """A measurement with as many digits as a person compares: `8.73`, `0.9712`; `-` if there is none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "-"
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value):,}"
-    return f"{value:,.2f}" if abs(value) >= 0.1 else f"{value:.3g}"
+    if abs(value) >= 1:
+        return f"{value:,.2f}"
+    return f"{value:.4g}" if abs(value) >= 0.1 else f"{value:.3g}"
 
 
 def one_line(value: str, limit: int) -> str:

@@ -1,1 +1,1 @@
-"""The pages behind the mailed link: HTTP, HTML and plots."""
+"""The pages behind the mailed link: HTTP, forms, templates and plots."""

@@ -4,21 +4,22 @@ import base64
 import binascii
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qs
 
-STYLE = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
+from web.templating import STYLE
+
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+# No script, no font, no frame: one style sheet, known by its hash, and a form that posts home.
+_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+# For a page with pictures of its own; none is loaded from anywhere.
+_PICTURES = "; img-src data:"
 _HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
-    # No script, no picture, no font, no frame: one style sheet, known by its hash, and a form that posts
-    # home.
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
-    ),
     # With no-referrer browsers would post `Origin: null`; the address is a secret, so it must go nowhere
     # else.
     "Referrer-Policy": "same-origin",
@@ -78,9 +79,18 @@ class Response:
     page: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
+    def without_body(self) -> "Response":
+        """What HEAD gets: the headers of the whole page."""
+        return replace(self, headers=self._all_headers(), page="")
+
     def as_answer(self) -> dict[str, Any]:
         """What a Function URL expects of its Lambda."""
-        return {"statusCode": self.status, "headers": {**_HEADERS, **self.headers}, "body": self.page}
+        return {"statusCode": self.status, "headers": self._all_headers(), "body": self.page}
+
+    def _all_headers(self) -> dict[str, str]:
+        # Text that is put into a page never holds `<`, so this is an element of ours.
+        pictures = _PICTURES if "<img " in self.page else ""
+        return {**_HEADERS, "Content-Security-Policy": f"{_POLICY}{pictures}", **self.headers}
 
 
 def check_same_origin(request: Request) -> None:

@@ -1,19 +1,132 @@
-"""Plots as SVG elements inside the page: no script, no file, the colours are the page's own."""
+"""Where the marks of a plot are, in pixels; `templates/figures.html` draws them as SVG."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from xml.etree.ElementTree import Element  # builds only
 
-from model.details import Point
-from shared.text import number
-from web.markup import element
+from common.evaluation import Bars, Matrix, Scatter
+from shared.text import shorten
 
-_WIDTH, _HEIGHT = 360, 290
+WIDTH, HEIGHT = 360, 290
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 12, 44
-_ROW = 44
+_BARS_RIGHT = 340
+# A comparison has its names above the bars; many bars have them on the left.
+_TALL_ROW, _FLAT_ROW, _NAMES = 44, 24, 110
 # Values that differ by less do not differ: numbers as small as can be have no logarithm and no scale.
 _NOTHING = 1e-9
+_DOTS_SHOWN, _BARS_SHOWN, _LABELS_SHOWN = 1000, 100, 100
+
+
+@dataclass(frozen=True)
+class Line:
+    """From one point to another."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A round number on an axis."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True)
+class ScatterPlot:
+    """Dots within the axes, and the line on which they should be."""
+
+    x_ticks: Sequence[Tick]
+    y_ticks: Sequence[Tick]
+    dots: Sequence[tuple[float, float]]
+    ideal: Line | None
+    left, right, top, bottom = _LEFT, WIDTH - _RIGHT, _TOP, HEIGHT - _BOTTOM
+    width, height = WIDTH, HEIGHT
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A named length. Name and value are written at `name_y` and `value_y`, the value at `end`."""
+
+    name: str
+    value: float
+    name_y: int
+    y: int
+    value_y: int
+    x: float
+    width: float
+    end: float
+
+
+@dataclass(frozen=True)
+class BarChart:
+    """Bars below each other, and a mark at the limit, if there is one."""
+
+    bars: Sequence[Bar]
+    height: int
+    limit: float | None = None
+    mark: float = 0
+
+
+@dataclass(frozen=True)
+class MatrixCell:
+    """A count, whether it is on the diagonal, and its share of the row in tenths: 0 only if there is none."""
+
+    count: int
+    right: bool
+    tenths: int
+
+
+def scatter_plot(figure: Scatter) -> ScatterPlot:
+    """The dots of a figure; finite numbers of any size."""
+    points = figure.points[:_DOTS_SHOWN]
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    if figure.line == "diagonal":
+        low, high = _bounds([*xs, *ys])
+        x, y = _axes(low, high, low, high)
+        ideal: Line | None = Line(x.at(low), y.at(low), x.at(high), y.at(high))
+    elif figure.line == "zero":
+        reach = max(map(abs, ys), default=0) * 1.08
+        reach = reach if reach > _NOTHING else 1.0
+        x, y = _axes(*_bounds(xs), -reach, reach)
+        ideal = Line(x.start, y.at(0), x.end, y.at(0))
+    else:
+        x, y = _axes(*_bounds(xs), *_bounds(ys))
+        ideal = None
+    return ScatterPlot(x.ticks(), y.ticks(), [(x.at(a), y.at(b)) for a, b in points], ideal)
+
+
+def comparison(rows: Sequence[tuple[str, float]], limit: float | None) -> BarChart:
+    """Lengths to compare, from zero to the right or, of values below zero, to the left; and the limit."""
+    scale = _from_zero([value for _, value in rows] + ([] if limit is None else [limit]), 0)
+    bars = []
+    for index, (name, value) in enumerate(rows):
+        top = _TALL_ROW * index
+        bars.append(Bar(name, value, top + 14, top + 20, top + 32, *_length(value, scale)))
+    height = _TALL_ROW * len(rows) + (0 if limit is None else 22)
+    return BarChart(bars, height, limit, 0 if limit is None else scale.at(limit))
+
+
+def bar_chart(figure: Bars) -> BarChart:
+    """The bars of a figure, from zero to the right or, of values below zero, to the left."""
+    rows = figure.rows[:_BARS_SHOWN]
+    scale = _from_zero([value for _, value in rows], _NAMES)
+    bars = []
+    for index, (name, value) in enumerate(rows):
+        top = _FLAT_ROW * index
+        bars.append(Bar(shorten(name, 16), value, top + 15, top + 4, top + 15, *_length(value, scale)))
+    return BarChart(bars, _FLAT_ROW * len(rows))
+
+
+def matrix_rows(figure: Matrix) -> list[tuple[str, list[MatrixCell]]]:
+    """Label and cells of each row; none of a matrix with more labels than anybody would read."""
+    if len(figure.labels) > _LABELS_SHOWN:
+        return []
+    rows = zip(figure.labels, figure.counts, strict=True)
+    return [(label, _cells(index, counts)) for index, (label, counts) in enumerate(rows)]
 
 
 @dataclass(frozen=True)
@@ -29,56 +142,11 @@ class _Axis:
         share = (value - self.low) / (self.high - self.low)
         return round(self.start + share * (self.end - self.start), 1)
 
-    def ticks(self) -> list[float]:
-        return ticks(self.low, self.high)
+    def ticks(self) -> list[Tick]:
+        return [Tick(self.at(value), f"{value:g}") for value in round_numbers(self.low, self.high)]
 
 
-def predicted_against_actual(points: Sequence[Point]) -> Element:
-    """Each test car as a dot; on the line the prediction is right."""
-    values = [value for point in points for value in (point.actual, point.predicted)]
-    low, high = _bounds(values)
-    x, y = _axes(low, high, low, high)
-    right = element("line", class_="ideal", x1=x.at(low), y1=y.at(low), x2=x.at(high), y2=y.at(high))
-    dots = [_dot(x.at(point.actual), y.at(point.predicted)) for point in points]
-    return _plot(
-        "Predicted against actual mpg of the test cars", "actual mpg", "predicted mpg", x, y, [right, *dots]
-    )
-
-
-def residuals(points: Sequence[Point]) -> Element:
-    """How far each prediction is off; above zero the car does better than predicted."""
-    errors = [point.actual - point.predicted for point in points]
-    reach = max(map(abs, errors), default=0) * 1.08
-    reach = reach if reach > _NOTHING else 1.0
-    x, y = _axes(*_bounds([point.predicted for point in points]), -reach, reach)
-    zero = element("line", class_="ideal", x1=x.start, y1=y.at(0), x2=x.end, y2=y.at(0))
-    pairs = zip(points, errors, strict=True)
-    dots = [_dot(x.at(point.predicted), y.at(error)) for point, error in pairs]
-    return _plot("Errors of the test predictions", "predicted mpg", "actual - predicted", x, y, [zero, *dots])
-
-
-def bars(rows: Sequence[tuple[str, float]], limit: float) -> Element:
-    """Lengths to compare, the first one being what the page is about, and a mark at the limit."""
-    scale = _Axis(0, max([limit, *(value for _, value in rows)]) or 1.0, 0, 340)
-    height = _ROW * len(rows) + 22
-    mark = scale.at(limit)
-    side = "end" if mark > 130 else "start"  # on which the words have room
-    label = ", ".join(f"{name} {number(value)}" for name, value in rows) + f", threshold {number(limit)}"
-    return element(
-        "svg",
-        element("title", f"Mean squared errors: {label}"),
-        [_bar(index, name, value, scale) for index, (name, value) in enumerate(rows)],
-        element("line", class_="limit", x1=mark, y1=2, x2=mark, y2=height - 18),
-        element(
-            "text", f"threshold {number(limit)}", x=mark, y=height - 4, text_anchor=side, class_="limit-name"
-        ),
-        viewBox=f"0 0 400 {height}",
-        role="img",
-        class_="bars",
-    )
-
-
-def ticks(low: float, high: float) -> list[float]:
+def round_numbers(low: float, high: float) -> list[float]:
     """Some four to eight round numbers within the bounds."""
     rough = (high - low) / 5
     power = 10 ** math.floor(math.log10(rough))
@@ -87,15 +155,15 @@ def ticks(low: float, high: float) -> list[float]:
     return [count * step for count in range(first, last + 1)]
 
 
-def _bar(index: int, name: str, value: float, scale: _Axis) -> Element:
-    top = _ROW * index
-    return element(
-        "g",
-        element("text", name, x=0, y=top + 14),
-        element("rect", x=0, y=top + 20, width=max(1.0, scale.at(value)), height=14, rx=3),
-        element("text", number(value), x=scale.at(value) + 6, y=top + 32),
-        class_="bar this" if index == 0 else "bar",
-    )
+def _from_zero(values: Sequence[float], left: int) -> _Axis:
+    low, high = min(0.0, *values), max(0.0, *values)
+    return _Axis(low, high if high - low > _NOTHING else low + 1.0, left, _BARS_RIGHT)
+
+
+def _length(value: float, scale: _Axis) -> tuple[float, float, float]:
+    """Where the bar begins, its width, and where there is room beside it."""
+    zero, end = scale.at(0), scale.at(value)
+    return min(zero, end), max(1.0, round(abs(end - zero), 1)), max(zero, end) + 6
 
 
 def _bounds(values: Sequence[float]) -> tuple[float, float]:
@@ -105,43 +173,12 @@ def _bounds(values: Sequence[float]) -> tuple[float, float]:
 
 
 def _axes(x_low: float, x_high: float, y_low: float, y_high: float) -> tuple[_Axis, _Axis]:
-    return _Axis(x_low, x_high, _LEFT, _WIDTH - _RIGHT), _Axis(y_low, y_high, _HEIGHT - _BOTTOM, _TOP)
+    return _Axis(x_low, x_high, _LEFT, WIDTH - _RIGHT), _Axis(y_low, y_high, HEIGHT - _BOTTOM, _TOP)
 
 
-def _dot(x: float, y: float) -> Element:
-    return element("circle", cx=x, cy=y, r=3.5)
-
-
-def _plot(title: str, x_name: str, y_name: str, x: _Axis, y: _Axis, marks: list[Element]) -> Element:
-    middle = (y.start + y.end) / 2
-    return element(
-        "svg",
-        element("title", title),
-        [_x_tick(x.at(value), value) for value in x.ticks()],
-        [_y_tick(y.at(value), value) for value in y.ticks()],
-        element("text", x_name, x=(x.start + x.end) / 2, y=_HEIGHT - 8, text_anchor="middle", class_="axis"),
-        element(
-            "text",
-            y_name,
-            x=12,
-            y=middle,
-            text_anchor="middle",
-            transform=f"rotate(-90 12 {middle})",
-            class_="axis",
-        ),
-        marks,
-        viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
-        role="img",
-        class_="plot",
-    )
-
-
-def _x_tick(at: float, value: float) -> list[Element]:
-    bottom = _HEIGHT - _BOTTOM
-    line = element("line", class_="grid", x1=at, y1=_TOP, x2=at, y2=bottom)
-    return [line, element("text", f"{value:g}", x=at, y=bottom + 16, text_anchor="middle")]
-
-
-def _y_tick(at: float, value: float) -> list[Element]:
-    line = element("line", class_="grid", x1=_LEFT, y1=at, x2=_WIDTH - _RIGHT, y2=at)
-    return [line, element("text", f"{value:g}", x=_LEFT - 6, y=at + 4, text_anchor="end")]
+def _cells(row: int, counts: Sequence[int]) -> list[MatrixCell]:
+    total = sum(counts) or 1
+    return [
+        MatrixCell(count, row == column, max(0, min(10, math.ceil(10 * count / total))))
+        for column, count in enumerate(counts)
+    ]

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from common.evaluation import Evaluation
 from local.cli import deploy
 from local.cli.down import NOTE
 from local.cli.endpoint import Endpoint, connected, endpoint_of
@@ -14,7 +15,7 @@ from local.cli.screen import Screen, printable
 from local.cli.up import show_trouble
 from shared.text import defang
 
-HEADER = ("asked", "file", "run", "MSE", "status", "decided", "by", "from", "why")
+HEADER = ("asked", "file", "run", "workload", "measured", "status", "decided", "by", "from", "why")
 # What is read of a record: neither the task token nor the hash of the link.
 FIELDS = (
     *(
@@ -34,13 +35,13 @@ WHY_SHOWN = 40
 
 
 def show(*, as_json: bool) -> int:
-    """Print every request of the running `mpg up`, the oldest first. Gives the exit code."""
+    """Print every request of the running `mpg up`, oldest first. Returns the exit code."""
     screen = Screen.on(stderr=as_json)
     try:
         note = read_running(NOTE)
         endpoint = endpoint_of(note) if note else None
         if endpoint is None:
-            raise Trouble("No mpg up runs for this checkout", "Start it with `mpg up`; it keeps the records.")
+            raise Trouble("No mpg up is running for this checkout", "Start one with `mpg up`.")
         with connected(endpoint):
             requests = [read_request(record, time.time()) for record in _records(endpoint)]
     except Trouble as trouble:
@@ -56,15 +57,18 @@ def show(*, as_json: bool) -> int:
 
 
 def read_request(record: Mapping[str, Any], moment: float) -> dict[str, Any]:
-    """A record of the table as `--json` prints it. `moment`, in epoch seconds, tells pending from expired."""
+    """A record as `--json` prints it. `moment`, in epoch seconds, separates pending from expired."""
     facts = json.loads(record["facts"])
+    evaluation = Evaluation.from_json(facts.get("evaluation"))
     status = str(record["status"]).lower()
     if status == "pending" and moment >= int(record["decide_before"]):
         status = "expired"
     return {
         "file": facts.get("key"),
         "run_id": record["run_id"],
-        "mse": facts["evaluation"]["regression_metrics"]["mse"]["value"],
+        "workload": evaluation.workload,
+        "metrics": {metric.name: metric.value for metric in evaluation.metrics},
+        "gate": evaluation.to_json()["gate"],
         "status": status,
         "requested_at": record["requested_at"],
         "reminded_at": record.get("reminded_at"),
@@ -83,14 +87,15 @@ def read_request(record: Mapping[str, Any], moment: float) -> dict[str, Any]:
 
 
 def row(request: Mapping[str, Any]) -> list[str]:
-    """A request as a line of the table; whatever people typed is made fit for a terminal."""
+    """A request as a line of the table; text that people typed is made safe for a terminal."""
     came_from = [request["via"], request["address"]]
     changed = request["changed_to"]
     cells = [
         request["requested_at"],
         request["file"],
         request["run_id"],
-        f"{request['mse']:.2f}",
+        request["workload"],
+        _measured(request),
         f"{request['status']}, now {changed['verdict']}" if changed else request["status"],
         request["decided_at"],
         request["reviewer"],
@@ -99,6 +104,11 @@ def row(request: Mapping[str, Any]) -> list[str]:
     ]
     shown = [defang(printable(str(cell or ""))) for cell in cells]
     return [*shown[:-1], shown[-1] if len(shown[-1]) <= WHY_SHOWN else f"{shown[-1][: WHY_SHOWN - 3]}..."]
+
+
+def _measured(request: Mapping[str, Any]) -> str:
+    metric = request["gate"]["metric"]
+    return f"{metric} {request['metrics'][metric]:.4g}" if metric in request["metrics"] else ""
 
 
 def _records(endpoint: Endpoint) -> Iterator[dict[str, Any]]:

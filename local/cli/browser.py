@@ -1,4 +1,4 @@
-"""A small browser: opens a link, fills in the form it finds and presses a button, as a person would."""
+"""A small browser: opens a link, fills in the form on the page and presses a button, as a person would."""
 
 import http.client
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ NOT_FIELDS = {"button", "reset", "image", "file"}
 
 @dataclass(frozen=True)
 class Page:
-    """What a server answered."""
+    """A server's response."""
 
     url: str
     status: int
@@ -21,13 +21,13 @@ class Page:
 
     @property
     def text(self) -> str:
-        """The words on the page, without its markup, styles and title."""
+        """The text on the page, without its markup, styles and title."""
         reader = _TextReader()
         reader.feed(self.html)
         return " ".join(" ".join(reader.words).split())
 
     def form_with_button(self, name: str, value: str) -> "Form":
-        """The form that has this submit button. Raises LookupError when there is none."""
+        """The form that has this submit button. Raises LookupError if there is none."""
         reader = _FormReader()
         reader.feed(self.html)
         for form in reader.forms:
@@ -43,11 +43,11 @@ class Form:
     action: str
     method: str
     fields: dict[str, str] = field(default_factory=dict)
-    """What would be sent if nobody touched anything, hidden fields included."""
+    """The values that would be sent unchanged, including hidden fields."""
     buttons: list[tuple[str, str]] = field(default_factory=list)
 
     def filled(self, entries: Mapping[str, str], button: tuple[str, str]) -> dict[str, str]:
-        """What pressing the button sends after writing into those fields that the form has."""
+        """The values that the button sends after filling in those entries that the form has."""
         known = {name: value for name, value in entries.items() if name in self.fields}
         return {**self.fields, **known, button[0]: button[1]}
 
@@ -58,7 +58,7 @@ def get(url: str) -> Page:
 
 
 def submit(page: Page, form: Form, entries: dict[str, str]) -> Page:
-    """Send a form from the page it is on, and follow to where the server leads."""
+    """Submit a form from its page and follow redirects."""
     parts = urlsplit(page.url)
     headers = {
         "Content-Type": "application/x-www-form-urlencoded",
@@ -94,7 +94,7 @@ def _exchange(method: str, url: str, body: str | None, headers: Mapping[str, str
 
 
 def _connect(host: str, port: int | None) -> http.client.HTTPConnection:
-    # Browsers know that everything under .localhost is this machine; the system's resolver may not.
+    # Browsers resolve every name under .localhost to this machine; the system's resolver may not.
     here = host == "localhost" or host.endswith(".localhost")
     return http.client.HTTPConnection("127.0.0.1" if here else host, port, timeout=30)
 

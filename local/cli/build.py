@@ -1,4 +1,4 @@
-"""`sam build`, skipped while nothing that goes into it changed."""
+"""`sam build`, skipped while none of its inputs has changed."""
 
 import hashlib
 import os
@@ -14,17 +14,25 @@ from local.cli.problems import Trouble
 from local.cli.project import ROOT, STATE_FOLDER
 
 BUILDS = STATE_FOLDER / "build"
-# Beside the current build, another command may still be deploying an older one.
+# Another command may still be deploying an older build.
 OLD_BUILDS_KEPT = 1
 
 # pyproject.toml has settings of uv, which installs the Lambdas' dependencies.
-SOURCES = ("template.yaml", "samconfig.toml", "pyproject.toml", "statemachine", "functions", "processing")
+SOURCES = (
+    "template.yaml",
+    "stacks",
+    "samconfig.toml",
+    "pyproject.toml",
+    "statemachine",
+    "functions",
+    "processing",
+)
 
 
 def fingerprint(root: Path = ROOT) -> str:
-    """A hash of everything that a build is made of: the application's files and the tools' versions.
+    """A hash of all inputs of a build: the application's files and the tools' versions.
 
-    Raises Trouble without the SAM CLI, which `pip install` leaves out.
+    Raises Trouble if the SAM CLI, which `pip install` leaves out, is missing.
     """
     try:
         sam = version("aws-sam-cli")
@@ -48,10 +56,10 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 class Build:
-    """One build of the application, in a folder that is complete or absent.
+    """One build of the application, in a folder that is either complete or absent.
 
-    The build is made beside its place and moved there when it is whole, so that an interruption leaves
-    nothing half written where somebody would take it for a build.
+    The build is made in a folder beside its final place and moved there when it is complete. An interruption
+    thus never leaves a half-written folder that looks like a build.
     """
 
     def __init__(self, key: str, builds: Path = BUILDS) -> None:
@@ -69,9 +77,9 @@ class Build:
         return self.template.is_file()
 
     def command(self, root: Path = ROOT) -> list[str]:
-        """The `sam build` that fills the folder beside the place.
+        """The `sam build` that fills the folder beside the final place.
 
-        That one is as deep as the place itself: the built template names files relative to where it lies.
+        That folder is as deep as the final one, because the built template names files relative to itself.
         """
         self._partial.mkdir(parents=True, exist_ok=True)
         return [
@@ -80,8 +88,8 @@ class Build:
         ]
 
     def finish(self) -> None:
-        """Put the finished build in its place and drop builds that nobody needs."""
-        # It fails when another command put the same build there meanwhile.
+        """Move the finished build to its final place and remove old builds."""
+        # This fails if another command has put the same build there in the meantime.
         with suppress(OSError):
             self._partial.rename(self.folder)
         self.discard()
@@ -94,7 +102,7 @@ class Build:
             _remove_if_old(path)
 
     def discard(self) -> None:
-        """Remove what an unfinished build has written."""
+        """Remove the files of an unfinished build."""
         shutil.rmtree(self._partial, ignore_errors=True)
 
 

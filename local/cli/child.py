@@ -1,6 +1,6 @@
-"""Runs `python -m <module> ...` and ends it when the program that started it is gone, even by `kill -9`.
+"""Runs `python -m <module> ...` and ends it when the parent process is gone, even by `kill -9`.
 
-The parent holds the other end of this process's standard input and writes nothing to it: reading ends when
+The parent holds the other end of this process's standard input and writes nothing to it, so reading ends when
 the parent does.
 """
 

@@ -10,15 +10,15 @@ from pathlib import Path
 
 from local.cli.interrupts import Interrupts
 
-# Nothing that they hold is kept, so there is little worth waiting for.
+# Nothing in the children is kept, so a short wait suffices.
 GRACE_SECONDS = 3.0
 
 
 class Children:
-    """Starts processes, each in a group of its own, and ends all of them together with their descendants.
+    """Starts processes, each in its own process group, and ends all of them together with their descendants.
 
-    A terminal sends Ctrl-C to its foreground group only: in groups of their own the children go on until
-    `stop_all`. Their standard input is a pipe that closes when this program is gone, however it went.
+    A terminal sends Ctrl-C to its foreground group only, so the children keep running until
+    `stop_all`. Their standard input is a pipe that closes when this program is gone, however it ended.
     """
 
     def __init__(self, interrupts: Interrupts) -> None:
@@ -28,7 +28,7 @@ class Children:
     def start(
         self, command: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path
     ) -> subprocess.Popen[bytes]:
-        """Start a command; what it prints goes to the file `log`."""
+        """Start a command, with its output in the file `log`."""
         with self._interrupts.held(), log.open("wb") as output:
             child = subprocess.Popen(  # noqa: S603 - only commands of our own
                 command,
@@ -43,7 +43,7 @@ class Children:
         return child
 
     def stop_all(self, grace: float = GRACE_SECONDS) -> None:
-        """Ask every child to end, wait at most `grace` seconds, kill what is left. Can be called again."""
+        """Ask every child to end, wait at most `grace` seconds, kill the rest. Can be called again."""
         family = self._descendants()
         for child in self._started:
             _signal_group(child, signal.SIGTERM)
@@ -65,7 +65,7 @@ class Children:
 
 
 def _signal_group(child: subprocess.Popen[bytes], signum: int) -> None:
-    # A group keeps its number as long as any member lives, even after its leader was waited for.
+    # A group keeps its number while any member lives, even after its leader has been waited for.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signum)
 
@@ -81,7 +81,7 @@ def _processes() -> dict[int, tuple[int, str]]:
 
 
 def _descendants(roots: Sequence[int]) -> dict[int, str]:
-    """Process id -> start time of everything that the roots started, in whatever group it is now."""
+    """Process id -> start time of all descendants of the roots, in whatever group they are now."""
     if not roots:
         return {}
     processes = _processes()
@@ -95,7 +95,7 @@ def _descendants(roots: Sequence[int]) -> dict[int, str]:
 
 
 def _kill_strays(family: Mapping[int, str]) -> None:
-    """Kill descendants that survived; the start time tells them from strangers that got their number."""
+    """Kill surviving descendants; the start time guards against process ids that were reused."""
     if not family:
         return
     alive = _processes()

@@ -1,4 +1,4 @@
-"""`sam deploy` onto the embedded AWS, and parameters of one's own."""
+"""`sam deploy` to the embedded AWS, and changes of the stack's parameters."""
 
 import json
 import time
@@ -28,12 +28,12 @@ def command(template: Path, parameters: Mapping[str, str]) -> list[str]:
 
 
 def artifact_bucket(root: Path = ROOT) -> str:
-    """The bucket that `sam deploy` uploads to, which must be there before."""
+    """The bucket that `sam deploy` uploads to, which must already exist."""
     return str(_configured(root)["s3_bucket"])
 
 
 def overrides(parameters: Mapping[str, str], root: Path = ROOT) -> list[str]:
-    # Given on the command line, the option replaces the whole list in the file.
+    # On the command line, the option replaces the whole list in the file.
     configured = _configured(root).get("parameter_overrides", [])
     entries: list[str] = configured.split() if isinstance(configured, str) else configured
     others = [entry for entry in entries if entry.partition("=")[0] not in parameters]
@@ -47,9 +47,9 @@ def _configured(root: Path) -> dict[str, Any]:
 
 
 def quiet_sam(app_folder: Path) -> dict[str, str]:
-    """Variables that keep the SAM CLI fast and at home: no telemetry, no look for newer versions, no waiting.
+    """Variables that keep the SAM CLI fast and local: no telemetry, no check for newer versions, no waiting.
 
-    Its notes go to `app_folder` instead of the user's home.
+    It keeps its own files in `app_folder` instead of the user's home.
     """
     app_folder.mkdir(parents=True, exist_ok=True)
     notes = {"installationId": str(uuid.uuid4()), "telemetryEnabled": False, "lastVersionCheck": time.time()}
@@ -62,12 +62,12 @@ def quiet_sam(app_folder: Path) -> dict[str, str]:
 
 
 def outputs(endpoint: Endpoint) -> dict[str, str]:
-    """The deployed stack's outputs. Raises Trouble when nothing is deployed."""
+    """The deployed stack's outputs. Raises Trouble if nothing is deployed."""
     return {entry["OutputKey"]: entry["OutputValue"] for entry in _stack(endpoint)["Outputs"]}
 
 
 def parameters(endpoint: Endpoint) -> dict[str, str]:
-    """The deployed stack's parameters. Raises Trouble when nothing is deployed."""
+    """The deployed stack's parameters. Raises Trouble if nothing is deployed."""
     return {entry["ParameterKey"]: entry["ParameterValue"] for entry in _stack(endpoint)["Parameters"]}
 
 
@@ -78,26 +78,31 @@ def _stack(endpoint: Endpoint) -> dict[str, Any]:
         stacks = endpoint.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
     except ClientError as error:
         raise Trouble(
-            f"No stack {STACK} at {endpoint.url}", "Stop it with `mpg down` and start anew."
+            f"No stack {STACK} at {endpoint.url}", "Stop it with `mpg down` and start it again."
         ) from error
     return dict(stacks[0])
 
 
 @contextmanager
-def own_threshold(endpoint: Endpoint, threshold: float, interrupts: Interrupts) -> Iterator[str]:
-    """While entered, the deployed stack has this MseThreshold; gives the one that comes back afterwards."""
-    before = parameters(endpoint)["MseThreshold"]
-    own = before if float(before) == threshold else f"{threshold:g}"
+def own_parameters(
+    endpoint: Endpoint, wanted: Mapping[str, float], interrupts: Interrupts
+) -> Iterator[dict[str, str]]:
+    """While entered, the deployed stack has these parameters; gives those that come back afterwards."""
+    now = parameters(endpoint) if wanted else {}
+    before = {name: now[name] for name in wanted}
     try:
-        set_parameter(endpoint, "MseThreshold", own)
+        for name, value in wanted.items():
+            if value != float(before[name]):
+                set_parameter(endpoint, name, f"{value:g}")
         yield before
     finally:
         with interrupts.held():
-            set_parameter(endpoint, "MseThreshold", before)
+            for name, former in before.items():
+                set_parameter(endpoint, name, former)
 
 
 def set_parameter(endpoint: Endpoint, name: str, value: str) -> None:
-    """Update one of the stack's parameters and wait until that is done. Raises Trouble when it fails."""
+    """Update one of the stack's parameters and wait for the update. Raises Trouble if it fails."""
     status = _settled(endpoint)
     now = parameters(endpoint)
     if now[name] == value:
@@ -119,7 +124,7 @@ def set_parameter(endpoint: Endpoint, name: str, value: str) -> None:
 
 
 def _settled(endpoint: Endpoint) -> str:
-    """The stack's status once no operation is under way on it."""
+    """The stack's status once no operation is in progress."""
     deadline = time.monotonic() + UPDATE_SECONDS
     while (status := str(_stack(endpoint)["StackStatus"])).endswith("_IN_PROGRESS"):
         if time.monotonic() > deadline:

@@ -13,18 +13,18 @@ STOP_SECONDS = 30.0
 
 
 def stop() -> int:
-    """Ask it to stop and wait until it has. Gives the exit code: 0 when nothing runs afterwards."""
+    """Ask it to stop and wait until it has. Returns the exit code: 0 if nothing runs afterwards."""
     screen = Screen.on(stderr=False)
     note = read_running(NOTE)
     if note is None:
-        screen.line("Nothing to stop: no mpg up runs for this checkout.")
+        screen.line("Nothing to stop: no mpg up is running for this checkout.")
         return 0
     os.kill(note.pid, signal.SIGTERM)
     deadline = time.monotonic() + STOP_SECONDS
     while read_running(NOTE) == note:
         if time.monotonic() > deadline:
             screen.failure(
-                f"Process {note.pid} did not stop within {STOP_SECONDS:.0f} s; its work is in {note.work}."
+                f"Process {note.pid} did not stop within {STOP_SECONDS:.0f} s; its files are in {note.work}."
             )
             return 2
         time.sleep(0.05)

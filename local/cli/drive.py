@@ -9,11 +9,13 @@ from local.cli import browser, deploy
 from local.cli.endpoint import Endpoint, Mail
 from local.cli.history import Ended
 from local.cli.outcome import Result, exit_message
+from local.cli.predictions import show_predictions
 from local.cli.problems import Trouble
-from local.cli.report import show_end, show_mail, show_model, show_predictions
+from local.cli.report import show_end, show_mail, show_model
 from local.cli.screen import Screen
 from local.cli.upload import find_execution, upload
 from local.cli.watch import Watch
+from local.cli.workloads import WrongWorkload, choose, key_of
 
 _LINK = re.compile(r"^https?://\S+$", re.MULTILINE)
 
@@ -21,8 +23,8 @@ _LINK = re.compile(r"^https?://\S+$", re.MULTILINE)
 class Drive:
     """Drives one run.
 
-    `result` takes everything that is learned on the way, so that it holds even when the run breaks off.
-    `stays` tells whether the embedded AWS is still there afterwards, for somebody to decide later.
+    `result` collects everything along the way, so it is valid even if the run breaks off.
+    `stays` says whether the embedded AWS keeps running afterwards, so that somebody can decide later.
     """
 
     def __init__(self, endpoint: Endpoint, result: Result, screen: Screen, *, stays: bool) -> None:
@@ -31,11 +33,20 @@ class Drive:
         self._screen = screen
         self._stays = stays
 
-    def run(self, csv: Path, decision: str) -> None:
-        """Upload the file, follow it, decide (approve, reject or none), follow to the end. Raises Trouble."""
+    def run(self, file: Path, name: str | None, decision: str) -> None:
+        """Upload the file, follow it, decide (approve, reject or none), follow to the end.
+
+        `name` is the workload that was asked for. Raises Trouble.
+        """
         stack = deploy.outputs(self._endpoint)
-        self._result.threshold = float(deploy.parameters(self._endpoint)["MseThreshold"])
-        uploaded = upload(self._endpoint, csv, stack["BucketName"])
+        parameters = deploy.parameters(self._endpoint)
+        default = parameters["DefaultWorkload"]
+        try:
+            workload = choose(file, name, default)
+        except WrongWorkload as wrong:
+            raise Trouble(str(wrong)) from None
+        self._result.take_workload(workload, parameters)
+        uploaded = upload(self._endpoint, file, stack["BucketName"], key_of(file, workload, default))
         self._screen.heading(f"Uploaded to s3://{uploaded.bucket}/{uploaded.key}")
         arn = find_execution(self._endpoint, uploaded, stack["TableName"], stack["StateMachineArn"])
         self._result.execution_arn = arn
@@ -68,7 +79,7 @@ class Drive:
         self._screen.line(f"  {link}")
         if not self._stays:
             self._screen.line(
-                "  The link ends with this command. With `mpg up` in another terminal it would stay."
+                "  The link ends with this command. With `mpg up` in another terminal it would keep working."
             )
 
     def _decide(self, link: str, decision: str) -> None:
@@ -83,7 +94,7 @@ class Drive:
         except LookupError as error:
             raise Trouble(f"The decision could not be made on the page behind the link: {error}") from error
         if answer.status != 200:
-            raise Trouble(f"The page answered {answer.status}", "It says what to do.", answer.text)
+            raise Trouble(f"The page answered {answer.status}", "The page says what to do.", answer.text)
         self._screen.line(
             f"  GET {page.status}, form filled in, POST {answer.status}: {_first_words(answer.text)}"
         )
@@ -91,7 +102,7 @@ class Drive:
     def _finish(self, watch: Watch, end: Ended | None, topic: str) -> None:
         if end is not None:
             self._result.take_end(end, exit_message(self._endpoint.client("sagemaker"), end))
-            # The limit on runs a day is mailed once a day.
+            # The daily limit on runs is mailed once a day.
             if self._result.outcome not in ("already_processed", "over_limit"):
                 self._show_notification(watch, topic)
         show_predictions(self._screen, self._endpoint, self._result)
@@ -100,7 +111,7 @@ class Drive:
     def _show_notification(self, watch: Watch, topic: str) -> None:
         mail = watch.wait_for_mail(topic)
         if mail is None:
-            self._screen.failure("No mail told how it ended.")
+            self._screen.failure("No mail reported how it ended.")
         else:
             show_mail(self._screen, mail)
 

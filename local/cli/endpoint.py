@@ -21,7 +21,7 @@ STACK = "mpg-local"
 
 @dataclass(frozen=True)
 class Mail:
-    """A message as the embedded AWS's mailbox keeps it: one for each addressee."""
+    """A message as the embedded AWS's mailbox keeps it: one per recipient."""
 
     id: str
     sent_at: datetime
@@ -49,7 +49,7 @@ class Endpoint:
         return f"http://localhost:{self.port}{pages(self.secret)}"
 
     def variables(self) -> dict[str, str]:
-        """What the AWS CLI and every SDK need in order to talk to it, and to nothing else."""
+        """The variables with which the AWS CLI and every SDK talk to it, and to nothing else."""
         return {
             "AWS_ENDPOINT_URL": self.url,
             "AWS_DEFAULT_REGION": REGION,
@@ -88,19 +88,19 @@ class Endpoint:
 
 
 def endpoint_of(note: Note) -> Endpoint | None:
-    """The embedded AWS of the `mpg up` that is alive, once the application is deployed to it."""
+    """The embedded AWS of the running `mpg up`, once the application is deployed to it."""
     return None if note.port is None else Endpoint(note.port, read_secret(Path(note.work) / AWS_FOLDER))
 
 
 @contextmanager
 def connected(endpoint: Endpoint, log: Callable[[], str] = str) -> Iterator[None]:
-    """Turns a connection that breaks into Trouble, with what `log` gives."""
+    """Turns a broken connection into Trouble, with the text that `log` returns."""
     from botocore.exceptions import HTTPClientError
 
     try:
         yield
     except (HTTPClientError, http.client.HTTPException, ConnectionError) as error:
-        way_out = "If it was stopped, start it anew; if not, its output above may tell why."
+        way_out = "If it was stopped, start it again; if not, its output above may say why."
         raise Trouble(
             f"The embedded AWS at {endpoint.url} stopped answering: {error}", way_out, log()
         ) from error

@@ -1,4 +1,4 @@
-"""An execution's history, read as it grows, in the few terms that the command line needs."""
+"""An execution's history, read as it grows, reduced to what the command line needs."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ class Entered:
 
 @dataclass(frozen=True)
 class Left:
-    """A state is over; `failed` when its last attempt failed, whether or not another state took that over."""
+    """A state is over; `failed` if its last attempt failed, whether or not another state caught that."""
 
     state: str
     seconds: float
@@ -49,7 +49,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class Ended:
-    """The execution is over. `output` when it succeeded, `error` and `cause` when not."""
+    """The execution is over, with `output` if it succeeded, otherwise with `error` and `cause`."""
 
     status: Status
     output: Mapping[str, Any]
@@ -61,7 +61,7 @@ Update = Entered | Left | Called | Answered | Ended
 
 
 class History:
-    """One execution's history; each call of `updates` gives what is new since the last one."""
+    """One execution's history; each call of `updates` returns what is new since the last call."""
 
     def __init__(self, step_functions: Any, execution_arn: str) -> None:
         self._client = step_functions
@@ -75,7 +75,7 @@ class History:
         return [update for event in self._new_events() for update in self._understand(event)]
 
     def _new_events(self) -> list[dict[str, Any]]:
-        # Newest first: as soon as a known event comes, the pages after it hold nothing new.
+        # Newest first: after a known event, the remaining pages hold nothing new.
         found: list[dict[str, Any]] = []
         arguments = {"executionArn": self._arn, "reverseOrder": True, "maxResults": 100}
         while True:
@@ -114,7 +114,7 @@ class History:
             yield _end(_ENDS[kind], event)
 
     def _close(self, at: datetime) -> Iterator[Left]:
-        # Not everywhere has a state whose failure is caught an exit event: the next entry ends it as well.
+        # A state whose failure is caught does not always have an exit event: the next entry ends it as well.
         if self._open:
             name, since = self._open
             self._open = None

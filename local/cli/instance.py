@@ -1,7 +1,7 @@
-"""The one `mpg up` of a checkout: its note for other commands, and how they tell whether it is alive.
+"""The one `mpg up` of a checkout: its note for other commands, which shows them whether it is alive.
 
-The process holds a lock on its note for as long as it lives. The operating system gives the lock back however
-the process ends, so a note without a lock is stale, and the process id in a locked note is certainly right.
+The process holds a lock on its note for as long as it lives. The operating system releases the lock however
+the process ends, so a note without a lock is stale, and the process id in a locked note is valid.
 """
 
 import fcntl
@@ -15,9 +15,9 @@ from io import TextIOWrapper
 from pathlib import Path
 
 WORK_PREFIX = "mpg-"
-# In the work folder: what the embedded AWS keeps, its secret included.
+# In the work folder: the embedded AWS's files, including its secret.
 AWS_FOLDER = "aws"
-# A command that only looks, and a predecessor that is just leaving, hold the lock for a moment too.
+# A command that only reads the note, and a predecessor that is exiting, also hold the lock briefly.
 CLAIM_ATTEMPTS = 3
 
 
@@ -31,7 +31,7 @@ class AlreadyRunning(Exception):
 
 @dataclass(frozen=True)
 class Note:
-    """What other commands need to know of the running `mpg up`."""
+    """What other commands need to know about the running `mpg up`."""
 
     pid: int
     port: int | None
@@ -51,7 +51,7 @@ class Instance:
 
     @classmethod
     def claim(cls, path: Path) -> tuple["Instance", Note | None]:
-        """Take the place; also gives the note of a predecessor that was killed before it could tidy up.
+        """Become the one `mpg up`; also returns the note of a predecessor that was killed before cleaning up.
 
         Raises AlreadyRunning.
         """
@@ -74,14 +74,14 @@ class Instance:
         self._file.flush()
 
     def release(self) -> None:
-        """Remove the note and give the place back. Can be called again."""
+        """Remove the note and release the lock. Can be called again."""
         if not self._file.closed:
             self._path.unlink(missing_ok=True)
             self._file.close()
 
 
 def read_running(path: Path) -> Note | None:
-    """The note of the `mpg up` that is alive, or None; a stale note is none."""
+    """The note of the running `mpg up`, or None; a stale note counts as none."""
     try:
         file = path.open("r+", encoding="utf-8")
     except FileNotFoundError:
@@ -91,7 +91,7 @@ def read_running(path: Path) -> Note | None:
 
 
 def sweep_up(stale: Note) -> bool:
-    """Remove the working folder that a killed `mpg up` left; whether there was one."""
+    """Remove the working folder that a killed `mpg up` left behind; returns whether there was one."""
     folder = Path(stale.work)
     ours = folder.parent == Path(tempfile.gettempdir()) and folder.name.startswith(WORK_PREFIX)
     if not ours or not folder.is_dir():
@@ -109,7 +109,7 @@ def _lock(file: TextIOWrapper) -> bool:
 
 
 def _same_file(file: TextIOWrapper, path: Path) -> bool:
-    # Between opening and locking, the holder may have removed the file: then nobody else sees this one.
+    # Between opening and locking, the holder may have removed the file; then no other process sees this one.
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.stat())
     except FileNotFoundError:

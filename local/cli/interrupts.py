@@ -10,7 +10,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(BaseException):
-    """Somebody asked the program to stop; as KeyboardInterrupt no Exception, so no handler takes it."""
+    """Somebody asked the program to stop. Like KeyboardInterrupt, no Exception, so no handler catches it."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signal.Signals(signum).name)
@@ -18,7 +18,7 @@ class Interrupted(BaseException):
 
     @property
     def exit_code(self) -> int:
-        """What a shell reports for a program that ended by this signal."""
+        """The exit code that a shell reports for a program that ended by this signal."""
         return 128 + self.signum
 
 
@@ -47,9 +47,9 @@ class Interrupts:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """A section that a signal must not cut in two, such as starting a process and noting it.
+        """A section that a signal must not interrupt, such as starting a process and recording it.
 
-        A signal that came meanwhile raises at its end.
+        A signal that arrives in the meantime raises at the end of the section.
         """
         self._holds += 1
         try:
@@ -59,7 +59,7 @@ class Interrupts:
             self._raise_pending()
 
     def ignore(self) -> None:
-        """From here on signals do nothing: the program is already stopping."""
+        """Ignore signals from here on, because the program is already stopping."""
         self._deaf = True
 
     def _heard(self, signum: int, _frame: FrameType | None) -> None:

@@ -1,33 +1,18 @@
-"""The command `mpg`. Here is only what `--help` needs; each command imports the rest when it runs."""
+"""The command `mpg`. This module has only what `--help` needs; each command imports the rest when it runs."""
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
+from deploy.commands import COMMANDS
 from local.cli.interrupts import Interrupted, Interrupts
 from local.cli.project import SAMPLE
 
 EXIT_CODES = """\
-Exit code 0: the pipeline did what it should with the file (approved, rejected, pending, expired,
+Exit code 0: the pipeline handled the file as it should (approved, rejected, pending, expired,
 already processed). 1: the file was refused, or the model is worse than the threshold. 2: the pipeline itself
-failed, or the command line is wrong (no such file, say). 128 + signal: interrupted."""
-
-
-class CsvFile(click.Path):
-    """A readable file with a name that starts the pipeline."""
-
-    def __init__(self) -> None:
-        super().__init__(exists=True, dir_okay=False, readable=True, path_type=Path)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        path = Path(str(super().convert(value, param, ctx)))
-        if path.suffix != ".csv":
-            self.fail(
-                f"{path.name!r} does not end in .csv, and only such uploads start the pipeline.", param, ctx
-            )
-        return path
+failed, or the command line is wrong (for example, no such file). 128 + signal: interrupted."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -41,7 +26,7 @@ def cli() -> None:
     "--port", type=click.IntRange(1, 65535), help="Port of the embedded AWS.  [default: 4566, or a free one]"
 )
 def up(port: int | None) -> None:
-    """Start the embedded AWS, deploy the pipeline to it and stay until Ctrl-C."""
+    """Start the embedded AWS, deploy the pipeline to it and keep running until Ctrl-C."""
     from local.cli.up import stay
 
     with Interrupts() as interrupts:
@@ -50,14 +35,14 @@ def up(port: int | None) -> None:
 
 @cli.command()
 def down() -> None:
-    """Stop the `mpg up` that runs for this checkout, from anywhere."""
+    """Stop the `mpg up` of this checkout, from any terminal."""
     from local.cli.down import stop
 
     sys.exit(stop())
 
 
 @cli.command()
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON list, with the whole comments.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list, with comments in full.")
 def approvals(as_json: bool) -> None:
     """List the requests for approval of the running `mpg up`: who decided what, when, why, from where."""
     from local.cli.approvals import show
@@ -66,29 +51,47 @@ def approvals(as_json: bool) -> None:
 
 
 @cli.command(epilog=EXIT_CODES)
-@click.argument("csv", type=CsvFile(), default=SAMPLE)
+@click.argument(
+    "file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path), default=SAMPLE
+)
+@click.option(
+    "--workload",
+    metavar="NAME",
+    help="What the file is for.  [default: the workload that takes files with its ending]",
+)
 @click.option(
     "--decision",
     type=click.Choice(["approve", "reject", "none"]),
     default="approve",
     show_default=True,
-    help="What to answer to the approval mail; none leaves the question open.",
+    help="The answer to the approval mail; none leaves the request open.",
 )
 @click.option(
-    "--threshold", type=click.FloatRange(min=0), help="MseThreshold for this run.  [default: as deployed]"
+    "--threshold",
+    type=click.FloatRange(min=0),
+    help="Limit of the gate for this run, where a stack parameter sets it.  [default: as deployed]",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object as the last line, the rest to stderr."
 )
-def run(csv: Path, decision: str, threshold: float | None, as_json: bool) -> None:
-    """Send a CSV of cars (default: the sample) through the pipeline and follow it.
+def run(file: Path, workload: str | None, decision: str, threshold: float | None, as_json: bool) -> None:
+    """Send a file (default: the sample) through the pipeline and follow it.
 
-    Uses the `mpg up` of this checkout, or starts an embedded AWS of its own for the duration.
+    Uses the `mpg up` of this checkout, or starts an embedded AWS for the duration of the run.
     """
     from local.cli.run import run_file
+    from local.cli.workloads import WrongWorkload, check_choice
 
+    try:
+        check_choice(file, workload, threshold)
+    except WrongWorkload as wrong:
+        raise click.UsageError(str(wrong)) from None
     with Interrupts() as interrupts:
-        sys.exit(run_file(interrupts, csv, decision, threshold, as_json=as_json))
+        sys.exit(run_file(interrupts, file, workload, decision, threshold, as_json=as_json))
+
+
+for command in COMMANDS:
+    cli.add_command(command)
 
 
 def main() -> None:

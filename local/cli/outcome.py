@@ -1,10 +1,13 @@
-"""What a run came to: the object that `mpg run --json` prints, and the exit code."""
+"""The outcome of a run: the object that `mpg run --json` prints, and the exit code."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
+from common.evaluation import Evaluation
+from common.uploads import REFUSED
+from common.workload import Workload
 from local.cli.history import Ended
 
 Outcome = Literal[
@@ -19,9 +22,8 @@ Outcome = Literal[
     "failed",
 ]
 
-_REFUSED = "UploadRefused: "
 _BY_ERROR: dict[str, Outcome] = {
-    "UploadRefused": "refused",
+    REFUSED: "refused",
     "TooManyRuns": "over_limit",
     "ModelQualityTooLow": "below_threshold",
 }
@@ -35,63 +37,85 @@ _GOOD_ENDS: dict[str, Outcome] = {
 
 @dataclass
 class Result:
-    """Everything that a script may want to know of one run; what was not reached stays None or empty."""
+    """Everything that a script may want to know about one run; unknown values stay None or empty."""
 
     outcome: Outcome = "failed"
+    workload: str | None = None
     execution_arn: str | None = None
     error: str | None = None
     cause: str | None = None
-    mse: float | None = None
-    rmse: float | None = None
-    residual_standard_deviation: float | None = None
-    threshold: float | None = None
-    baseline_mse: float | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    """By name, on the test rows."""
+    gate: dict[str, Any] = field(default_factory=dict)
+    """`metric`, `at_most` or `at_least`, and `passed`, which is None before the evaluation."""
+    evaluation: Evaluation | None = None
     trials: int | None = None
     best_hyperparameters: dict[str, str] = field(default_factory=dict)
     model_package_arn: str | None = None
     predictions: int | None = None
-    """Rows of predictions that were written."""
+    """Number of rows of predictions."""
     predictions_uri: str | None = None
     mails: list[dict[str, str]] = field(default_factory=list)
     """Subject and text of each mail about this run, in the order sent."""
     seconds: dict[str, float] = field(default_factory=dict)
-    """By state, and `total`: from the upload to the approval mail, or to the end when nobody was asked."""
+    """By state, and `total`: from the upload to the approval mail, or to the end if nobody was asked."""
 
     def as_json(self) -> dict[str, Any]:
-        """The object for --json; `total` stands last among the seconds."""
-        found = asdict(self)
+        """The object for --json; `total` stands last among the seconds.
+
+        Each metric has a key of its own, too, and so have the gate's limit and the baseline.
+        """
+        found = asdict(replace(self, evaluation=None))
+        del found["evaluation"]
         found["seconds"] = dict(sorted(self.seconds.items(), key=lambda item: item[0] == "total"))
-        return found
+        return {**found, **self._figures()}
+
+    def _figures(self) -> dict[str, float | None]:
+        metric, baseline = self.gate.get("metric"), self.evaluation and self.evaluation.baseline
+        if not metric:
+            return {}
+        return {
+            metric: None,
+            **self.metrics,
+            "threshold": self.gate.get("at_most", self.gate.get("at_least")),
+            f"baseline_{metric}": baseline.value if baseline else None,
+        }
 
     @property
     def exit_code(self) -> int:
-        """0: the pipeline did what it should; 1: file, model or one run more was refused; 2: it failed."""
+        """0: the pipeline worked as it should; 1: file, model or run was refused; 2: it failed."""
         return {"refused": 1, "over_limit": 1, "below_threshold": 1, "failed": 2}.get(self.outcome, 0)
 
-    def take_evaluation(self, evaluation: Mapping[str, Any]) -> None:
-        """Note the figures of an evaluation.json."""
-        metrics = evaluation["regression_metrics"]
-        self.mse = metrics["mse"]["value"]
-        self.residual_standard_deviation = metrics["mse"]["standard_deviation"]
-        self.rmse = metrics["rmse"]["value"]
-        self.baseline_mse = evaluation["baseline"]["mse"]
+    def take_workload(self, workload: Workload, parameters: Mapping[str, str]) -> None:
+        """Note what the file is for, and its gate; a stack parameter may set the limit."""
+        self.workload = workload.name
+        given = dict(workload.settings["gate"])
+        own = parameters.get(given.pop("parameter", ""))
+        limits = {name: float(own or value) for name, value in given.items() if name != "metric"}
+        self.gate = {"metric": given["metric"], **limits, "passed": None}
+
+    def take_evaluation(self, evaluation: Evaluation) -> None:
+        """Note the figures of an evaluation."""
+        self.evaluation = evaluation
+        self.metrics = {metric.name: metric.value for metric in evaluation.metrics}
+        self.gate = evaluation.to_json()["gate"]
 
     def take_end(self, end: Ended, exit_message: str = "") -> None:
-        """Note how the execution ended, and what the job said that failed, if one did."""
+        """Record how the execution ended, and the message of the failed job, if there is one."""
         if end.status == "SUCCEEDED":
             self.outcome = _GOOD_ENDS.get(str(end.output.get("outcome")), "failed")
             return
         self.outcome = _BY_ERROR.get(end.error, "failed")
         self.error = end.error or end.status
         self.cause = end.cause or None
-        if exit_message.startswith(_REFUSED):
-            # preprocess.py says so of a file that was too large to be checked whole beforehand.
-            self.outcome, self.error = "refused", "UploadRefused"
-            self.cause = exit_message.removeprefix(_REFUSED)
+        if exit_message.startswith(f"{REFUSED}: "):
+            # Preprocessing says so of a file that was too large to be checked whole beforehand.
+            self.outcome, self.error = "refused", REFUSED
+            self.cause = exit_message.removeprefix(f"{REFUSED}: ")
 
 
 def exit_message(sagemaker: Any, end: Ended) -> str:
-    """What the processing job says that failed the execution; "" if none did, or it says nothing."""
+    """The message of the processing job that failed the execution; "" if there is none."""
     try:
         job = json.loads(end.cause)["ProcessingJobName"]
     except (ValueError, TypeError, KeyError):

@@ -1,8 +1,8 @@
-"""What can go wrong that a person can do something about."""
+"""Problems that a person can do something about."""
 
 
 class Trouble(Exception):
-    """Something outside the pipeline failed: what, the way out, and the output that shows it."""
+    """Something outside the pipeline failed: what it is, the way out, and the output that shows it."""
 
     def __init__(self, what: str, way_out: str = "", output: str = "") -> None:
         super().__init__(what)

@@ -6,20 +6,20 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-# Builds, and the note of the running `mpg up`. Tests have one of their own, out of a person's way.
+# Builds, and the note of the running `mpg up`. Tests use a separate folder, out of the user's way.
 STATE_FOLDER = Path(os.environ.get("MPG_STATE_FOLDER") or ROOT / ".mpg")
 SAMPLE = ROOT / "data" / "auto-mpg.csv"
 
 
 def tool(name: str) -> str:
-    """How a person can call a program that was installed with this one from where they are."""
+    """How to call a program that is installed beside this one, from the current folder."""
     ours = Path(sys.executable).parent / name
     found = shutil.which(name)
     return name if found and Path(found).samefile(ours) else _short(ours)
 
 
 def shown(path: Path) -> str:
-    """A path as a person would type it from where they are."""
+    """A path as a person would type it in the current folder."""
     return _short(path.resolve())
 
 

@@ -1,9 +1,9 @@
-"""`mpg run`: one file through the whole pipeline, as a person would do it, and what came of it."""
+"""`mpg run`: one file through the whole pipeline, as a person would do it, and its outcome."""
 
 import json
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,24 +18,32 @@ from local.cli.problems import Trouble
 from local.cli.screen import Screen
 from local.cli.session import session
 from local.cli.up import show_trouble, start
+from local.cli.workloads import WrongWorkload, choose
 
 READY_SECONDS = 120.0
 
 
 def run_file(
-    interrupts: Interrupts, csv: Path, decision: str, threshold: float | None, *, as_json: bool
+    interrupts: Interrupts,
+    file: Path,
+    workload: str | None,
+    decision: str,
+    threshold: float | None,
+    *,
+    as_json: bool,
 ) -> int:
-    """Run the file, show everything, print the JSON object if asked to. Gives the exit code."""
+    """Run the file, show everything, print the JSON object if requested. Returns the exit code."""
     screen = Screen.on(stderr=as_json)
     result = Result()
     try:
-        with deployed(interrupts, screen, threshold) as (endpoint, stays):
-            Drive(endpoint, result, screen, stays=stays).run(csv, decision)
+        gate = _gate_parameter(file, workload, threshold)
+        with deployed(interrupts, screen, gate) as (endpoint, stays):
+            Drive(endpoint, result, screen, stays=stays).run(file, workload, decision)
     except Trouble as trouble:
         _note_failure(result, trouble.what)
         show_trouble(screen, trouble)
     except Exception as error:
-        # The exit code and the JSON object say "failed" whatever failed, a fault in this program included.
+        # The exit code and the JSON object say "failed" for any failure, including a bug in this program.
         _note_failure(result, f"{type(error).__name__}: {error}")
         screen.close()
         traceback.print_exc()
@@ -55,36 +63,47 @@ def _note_failure(result: Result, cause: str) -> None:
     result.outcome, result.error, result.cause = "failed", "RunFailed", cause
 
 
+def _gate_parameter(file: Path, workload: str | None, threshold: float | None) -> dict[str, float]:
+    """The stack parameter that sets the gate's limit, if another one was asked for."""
+    if threshold is None:
+        return {}
+    try:
+        gate = choose(file, workload, default="").settings["gate"]
+    except WrongWorkload as wrong:
+        raise Trouble(str(wrong)) from None
+    return {gate["parameter"]: threshold}
+
+
 @contextmanager
 def deployed(
-    interrupts: Interrupts, screen: Screen, threshold: float | None
+    interrupts: Interrupts, screen: Screen, parameters: Mapping[str, float]
 ) -> Iterator[tuple[Endpoint, bool]]:
-    """The running `mpg up`, or an embedded AWS for the duration; with it, whether it stays afterwards."""
+    """The running `mpg up`, or an embedded AWS for the duration; with it, whether it stays afterwards.
+
+    The stack has these parameters for the time.
+    """
     running = _running(screen)
     if running is None:
         with session(interrupts) as started:
-            endpoint = start(started, screen, None, threshold)
+            endpoint = start(started, screen, None, parameters)
             with connected(endpoint, started.aws_log):
                 yield endpoint, False
         return
     screen.line(f"Using the mpg up at {running.url}")
-    with connected(running):
-        if threshold is None:
-            yield running, True
-            return
-        with deploy.own_threshold(running, threshold, interrupts) as before:
-            screen.line(f"MseThreshold is {threshold:g} for this run, and {float(before):g} again afterwards")
-            yield running, True
+    with connected(running), deploy.own_parameters(running, parameters, interrupts) as before:
+        for name, value in parameters.items():
+            screen.line(f"{name} is {value:g} for this run, and {float(before[name]):g} again afterwards")
+        yield running, True
 
 
 def _running(screen: Screen) -> Endpoint | None:
-    """The `mpg up` of this checkout, waited for if it is just starting."""
+    """The `mpg up` of this checkout; waits for it if it is starting."""
     deadline = time.monotonic() + READY_SECONDS
-    told = False
+    announced = False
     while (note := read_running(NOTE)) and note.port is None:
-        if not told:
+        if not announced:
             screen.line("mpg up is starting; waiting until it is ready")
-            told = True
+            announced = True
         if time.monotonic() > deadline:
             raise Trouble(f"mpg up is not ready after {READY_SECONDS:.0f} s", "`mpg down` stops it.")
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""What a person sees: calm lines that stay, and on a terminal one moving line for what is going on now."""
+"""What a person sees: lines that stay and, on a terminal, one moving line for the current step."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ SECONDS_WIDTH = 8
 
 @dataclass
 class _Current:
-    """The step under way, drawn anew a few times a second."""
+    """The current step, redrawn a few times a second."""
 
     name: str
     note: str = ""
@@ -32,7 +32,7 @@ class _Current:
 
 
 class Screen:
-    """Prints for a terminal or, without one, plain lines with nothing moving in them."""
+    """Prints for a terminal or, without one, in plain lines that do not move."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -49,7 +49,7 @@ class Screen:
         return self._console.is_terminal
 
     def close(self) -> None:
-        """Leave the terminal as it was, whatever was interrupted."""
+        """Restore the terminal, whatever was interrupted."""
         if self._live:
             self._live.stop()
             self._live = None
@@ -57,16 +57,16 @@ class Screen:
             self._console.show_cursor(True)
 
     def line(self, text: str = "", style: str = "") -> None:
-        """One line as it is."""
+        """One line, unchanged."""
         self._console.print(_plain(text, style))
 
     def heading(self, text: str) -> None:
-        """Begins a part."""
+        """Begins a section."""
         self.line()
         self.line(text, style="bold")
 
     def block(self, text: str) -> None:
-        """Somebody else's text, set apart from ours."""
+        """A block of somebody else's text, set apart from ours."""
         bar = "│ " if self._fancy else "| "
         for line in text.rstrip().splitlines():
             self._console.print(Text.assemble(("  " + bar, "dim"), _plain(line)))
@@ -86,7 +86,7 @@ class Screen:
 
     @contextmanager
     def live(self) -> Iterator[None]:
-        """While entered, `doing` shows what is going on."""
+        """While entered, `doing` shows the current step."""
         self._live = (
             Live(console=self._console, transient=True, refresh_per_second=8) if self.is_terminal else None
         )
@@ -102,7 +102,7 @@ class Screen:
                 self._live = None
 
     def doing(self, name: str, note: str = "") -> None:
-        """The step that is under way from now on, or a new note on it."""
+        """Begin a step, or change the note on the current one."""
         if not self._current or self._current.name != name:
             self._current = _Current(name)
         self._current.note = note
@@ -110,7 +110,7 @@ class Screen:
             self._live.update(self._current)
 
     def detail(self, text: str) -> None:
-        """Something that happened within the step under way; it stays below the step's line."""
+        """Something that happened within the current step; it stays below the step's line."""
         if self._live and self._current:
             self._current.details.append(text)
         else:
@@ -144,8 +144,8 @@ class Screen:
 
 def _columns(name: str, seconds: float | None, note: str) -> Text:
     took = "" if seconds is None else f"{seconds:.1f} s"
-    told = _plain("   " + note if note else "", "dim")
-    return Text.assemble(_plain(name.ljust(NAME_WIDTH)), (took.rjust(SECONDS_WIDTH), "dim"), told)
+    suffix = _plain("   " + note if note else "", "dim")
+    return Text.assemble(_plain(name.ljust(NAME_WIDTH)), (took.rjust(SECONDS_WIDTH), "dim"), suffix)
 
 
 def _detail(text: str) -> Text:
@@ -153,10 +153,18 @@ def _detail(text: str) -> Text:
 
 
 def _plain(text: str, style: str = "") -> Text:
-    """Text that cannot move the cursor, colour anything or ring: much of what is shown, others wrote."""
+    """Text that cannot move the cursor, change colours or ring the bell: other people wrote much of it."""
     return Text("\n".join(map(printable, text.split("\n"))), style=style)
 
 
 def printable(text: str) -> str:
-    """The text in one line, with a space for every character that a terminal would not show but obey."""
+    """The text in one line, with a space for every character that a terminal would obey, not show."""
     return "".join(character if character.isprintable() else " " for character in text)
+
+
+def short(value: str) -> str:
+    """A number with as many digits as a person compares; any other text as it is."""
+    try:
+        return f"{float(value):.4g}"
+    except ValueError:
+        return value

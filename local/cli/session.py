@@ -1,4 +1,4 @@
-"""What a command starts and leaves behind: nothing, once its session is closed."""
+"""The processes and files of a command, none of which outlives its session."""
 
 import atexit
 import shutil
@@ -24,9 +24,9 @@ from local.embedded.access import read_secret
 USUAL_PORT = 4566
 START_SECONDS = 60.0
 DEPLOY_SECONDS = 300.0
-# Between looking for a free port and taking it, another program can be faster.
+# Between finding a free port and binding it, another program can take it.
 PORT_ATTEMPTS = 3
-# For programs that are to find no AWS at all.
+# For programs that must find no AWS at all.
 NOWHERE = Endpoint(0, "")
 
 
@@ -51,23 +51,23 @@ class Session:
         atexit.unregister(self.close)
 
     def start_aws(self, port: int | None) -> Endpoint:
-        """Start the embedded AWS and, at the same time, build the application; back when both are done.
+        """Start the embedded AWS and build the application at the same time; returns when both are done.
 
-        Without a port it takes the usual one or, when that is taken, any free one. Raises Trouble.
+        Without a port it uses the default one or, if that is taken, any free one. Raises Trouble.
         """
         build = Build(fingerprint())
         building = None if build.is_there else self._start_build(build)
         endpoint = self._start_embedded(port)
         if building:
-            self._finish(building, "sam build", "Mend what it says above and try again.")
+            self._finish(building, "sam build", "Fix what it reports above and try again.")
             build.finish()
         self._build = build
         return endpoint
 
     def deploy(self, endpoint: Endpoint, **parameters: str) -> None:
-        """Deploy the build with the SAM CLI; makes the clients for later meanwhile. Raises Trouble.
+        """Deploy the build with the SAM CLI and create the clients for later in the meantime. Raises Trouble.
 
-        `parameters` of the template go before those of samconfig.toml.
+        `parameters` override those of samconfig.toml.
         """
         environment = self._environment(endpoint)
         s3 = endpoint.client("s3")
@@ -80,21 +80,21 @@ class Session:
         )
         for service in ("cloudformation", "dynamodb", "stepfunctions", "sagemaker"):
             endpoint.client(service)
-        self._finish(deploying, "sam deploy", "Mend what it says above and try again.")
+        self._finish(deploying, "sam deploy", "Fix what it reports above and try again.")
 
     def aws_is_running(self) -> bool:
         """Whether the embedded AWS that this session started is alive."""
         return self._aws is not None and self._aws.poll() is None
 
     def aws_log(self) -> str:
-        """What the embedded AWS printed."""
+        """The output of the embedded AWS."""
         return _text(self.work / "aws.log")
 
     def _environment(self, endpoint: Endpoint) -> dict[str, str]:
         tools = str(Path(sys.executable).parent)
         environment = endpoint.environment()
         path = f"{tools}:{environment.get('PATH', '')}"
-        # Whatever a tool leaves in its temporary folder goes when the session closes.
+        # The tools' temporary files are removed when the session closes.
         temporary = self.work / "tmp"
         temporary.mkdir(exist_ok=True)
         return {**environment, **deploy.quiet_sam(self.work / "sam"), "PATH": path, "TMPDIR": str(temporary)}
@@ -109,7 +109,7 @@ class Session:
     def _start_embedded(self, wanted: int | None) -> Endpoint:
         if wanted and free_port(wanted) != wanted:
             raise Trouble(
-                f"Port {wanted} is in use", "Name another one with --port, or none to take any free one."
+                f"Port {wanted} is in use", "Choose another with --port, or leave it out for any free one."
             )
         for attempt in range(PORT_ATTEMPTS):
             port = wanted or free_port(USUAL_PORT if attempt == 0 else 0)
@@ -149,7 +149,7 @@ class Session:
 
 @contextmanager
 def session(interrupts: Interrupts) -> Iterator[Session]:
-    """A session that is closed at the end, whatever the end is."""
+    """A session that is closed at the end, however it ends."""
     made = Session(interrupts)
     try:
         yield made
@@ -159,9 +159,9 @@ def session(interrupts: Interrupts) -> Iterator[Session]:
 
 
 def free_port(preferred: int) -> int:
-    """The preferred port of 127.0.0.1 if nobody listens there (0: any), else any free one."""
+    """The preferred port of 127.0.0.1 if nothing listens there (0: any), otherwise any free one."""
     with socket.socket() as probe:
-        # As servers do: a port that a server just left is free although old connections linger.
+        # As servers do: a port that a server has just left is free even if old connections linger.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", preferred))

@@ -19,7 +19,7 @@ class Trial:
     """The best objective so far, this one included."""
     tuned: Mapping[str, str]
     reason: str
-    """Why it failed; empty when it did not."""
+    """Why it failed; empty if it did not."""
 
 
 class Trials:
@@ -41,9 +41,9 @@ class Trials:
         return self.finished[-1].best if self.finished else None
 
     def newly_finished(self, *, last_call: bool = False) -> list[Trial]:
-        """Trials that finished since the last call; each has its number in the order of their start.
+        """Trials that finished since the last call, each numbered in the order of their start.
 
-        A training job that is over can lack its objective for a moment: told later, or on the last call.
+        A finished training job can lack its objective at first; it is returned later, or on the last call.
         """
         before = len(self.finished)
         known = {trial.name for trial in self.finished}
@@ -60,7 +60,7 @@ class Trials:
         try:
             return [job for page in pages for job in page["TrainingJobSummaries"]]
         except self._client.exceptions.ResourceNotFound:
-            return []  # The task has its request ready, but the job is not created yet.
+            return []  # The task's request is ready, but the job is not created yet.
 
     def _trial(self, number: int, job: Mapping[str, Any]) -> Trial:
         objective = _objective(job)

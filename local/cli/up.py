@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Mapping
 from datetime import datetime
 
 from local.cli import deploy
@@ -16,7 +17,7 @@ from local.cli.session import Session, session
 
 
 def stay(interrupts: Interrupts, port: int | None) -> int:
-    """Start, deploy, say what to do next, and stay. Gives the exit code."""
+    """Start, deploy, say what to do next, and keep running. Returns the exit code."""
     screen = Screen.on(stderr=False)
     try:
         instance, stale = Instance.claim(NOTE)
@@ -34,7 +35,7 @@ def stay(interrupts: Interrupts, port: int | None) -> int:
         screen.close()
         screen.line()
         screen.line("Stopped. Nothing is left running, and nothing was kept.")
-        # To stop it is how it is meant to end, once it was ready.
+        # Once it was ready, being stopped is its normal end.
         return 0 if instance.is_ready else interrupted.exit_code
     finally:
         instance.release()
@@ -42,7 +43,9 @@ def stay(interrupts: Interrupts, port: int | None) -> int:
     return 0
 
 
-def start(started: Session, screen: Screen, port: int | None, threshold: float | None) -> Endpoint:
+def start(
+    started: Session, screen: Screen, port: int | None, parameters: Mapping[str, float] | None = None
+) -> Endpoint:
     """Start the embedded AWS and deploy to it, showing how long each takes. Raises Trouble."""
     with screen.live():
         began = time.monotonic()
@@ -51,13 +54,13 @@ def start(started: Session, screen: Screen, port: int | None, threshold: float |
         screen.done("Start the embedded AWS", time.monotonic() - began, f"{endpoint.url}, application built")
         began = time.monotonic()
         screen.doing("Deploy with the SAM CLI", "template.yaml as it is")
-        started.deploy(endpoint, **({} if threshold is None else {"MseThreshold": f"{threshold:g}"}))
+        started.deploy(endpoint, **{name: f"{value:g}" for name, value in (parameters or {}).items()})
         screen.done("Deploy with the SAM CLI", time.monotonic() - began, f"stack {STACK}")
     return endpoint
 
 
 def show_trouble(screen: Screen, trouble: Trouble) -> int:
-    """Say what failed, with the output that shows why. Gives the exit code."""
+    """Say what failed, with the output that shows why. Returns the exit code."""
     screen.close()
     if trouble.output:
         screen.line()
@@ -73,7 +76,7 @@ def _serve(started: Session, instance: Instance, screen: Screen, port: int | Non
     began = time.monotonic()
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     instance.write(Note(pid=os.getpid(), port=None, work=str(started.work), started=now))
-    endpoint = start(started, screen, port, threshold=None)
+    endpoint = start(started, screen, port)
     instance.write(Note(pid=os.getpid(), port=endpoint.port, work=str(started.work), started=now))
     screen.line()
     screen.line(f"Ready after {time.monotonic() - began:.1f} s.", style="bold green")

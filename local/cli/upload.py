@@ -1,4 +1,4 @@
-"""Putting a file where it starts a run, and finding exactly the run that it started."""
+"""Uploading a file, and finding exactly the run that it started."""
 
 import json
 import time
@@ -23,20 +23,19 @@ class Upload:
     """When the upload began, in epoch seconds."""
 
 
-def upload(endpoint: Endpoint, csv: Path, bucket: str) -> Upload:
-    """Upload a file as `incoming/<its name>`; the same name again makes a new version, which is a new run."""
-    key = f"incoming/{csv.name}"
-    body = csv.read_bytes()
+def upload(endpoint: Endpoint, file: Path, bucket: str, key: str) -> Upload:
+    """Upload a file; the same key again makes a new version, which is a new run."""
+    body = file.read_bytes()
     began = time.time()
-    answer = endpoint.client("s3").put_object(Bucket=bucket, Key=key, Body=body, ContentType="text/csv")
+    answer = endpoint.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
     return Upload(bucket, key, answer["VersionId"], began)
 
 
 def find_execution(endpoint: Endpoint, found: Upload, table: str, state_machine_arn: str) -> str:
     """The ARN of the execution that works on this upload.
 
-    That is the one whose claim on exactly this version is in the table. An execution that could not write its
-    claim is found by its input. Raises Trouble when none starts.
+    It is the execution whose claim on exactly this version is in the table. One that could not write its
+    claim is found by its input. Raises Trouble if none starts.
     """
     deadline = time.monotonic() + FIND_SECONDS
     while time.monotonic() < deadline:
@@ -46,7 +45,7 @@ def find_execution(endpoint: Endpoint, found: Upload, table: str, state_machine_
         time.sleep(0.03)
     raise Trouble(
         f"The upload of {found.key} started no execution within {FIND_SECONDS:.0f} s",
-        "Only keys like incoming/*.csv do; what could not be delivered is in the rule's dead-letter queue.",
+        "Only keys below incoming/ do; what could not be delivered is in the rule's dead-letter queue.",
     )
 
 
@@ -58,7 +57,7 @@ def _claimed_by(endpoint: Endpoint, found: Upload, table: str) -> str | None:
 
 def _started_with(endpoint: Endpoint, found: Upload, state_machine_arn: str) -> str | None:
     client = endpoint.client("stepfunctions")
-    # Those that are still running have their claim, or will have it in a moment.
+    # Running executions have their claim, or will have it in a moment.
     listed = client.list_executions(stateMachineArn=state_machine_arn, statusFilter="FAILED", maxResults=20)
     for execution in listed["executions"]:
         if execution["startDate"].timestamp() < found.at - 1:

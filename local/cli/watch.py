@@ -1,25 +1,26 @@
-"""Following one execution until it asks a person or ends."""
+"""Following one execution until it asks for approval or ends."""
 
 import time
 from collections.abc import Mapping
 from typing import Any
 
+from common.evaluation import Evaluation
 from local.cli.endpoint import Endpoint, Mail
 from local.cli.history import Answered, Called, Ended, Entered, History, Left, Update
 from local.cli.outcome import Result
 from local.cli.problems import Trouble
-from local.cli.screen import Screen
+from local.cli.screen import Screen, short
 from local.cli.trials import Trial, Trials
 from shared.text import defang
 
 POLL_SECONDS = 0.1
-# Longer than any step of a sane local run; a hung one should not hang the terminal for good.
+# Longer than any step of a normal local run; a hung step must not hang the terminal for good.
 SILENCE_SECONDS = 900.0
 MAIL_SECONDS = 20.0
 
 
 class Watch:
-    """Shows one execution as it goes on, and notes in `result` what it learns."""
+    """Shows the progress of one execution, and records in `result` what it learns."""
 
     def __init__(self, endpoint: Endpoint, execution_arn: str, result: Result, screen: Screen) -> None:
         self._endpoint = endpoint
@@ -32,10 +33,10 @@ class Watch:
         self.asked = False
         """Whether the execution waits for a person, or did."""
         self.tuned: list[str] = []
-        """The hyperparameters that the trials differ in."""
+        """The hyperparameters in which the trials differ."""
 
     def until_mail(self, topic: str) -> Mail | Ended:
-        """Follow to the mail on this topic that asks for a decision, or to the end when nobody is asked."""
+        """Follow to the mail on this topic that asks for a decision, or to the end if nobody is asked."""
         with self._screen.live():
             quiet_since = time.monotonic()
             while True:
@@ -57,7 +58,7 @@ class Watch:
                 self._give_up_after(since, SILENCE_SECONDS)
 
     def wait_for_mail(self, topic: str) -> Mail | None:
-        """The newest mail about this run on a topic, or None when none comes in time."""
+        """The newest mail about this run on a topic, or None if none arrives in time."""
         deadline = time.monotonic() + MAIL_SECONDS
         while not (mail := self.newest_mail(topic)) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
@@ -101,8 +102,8 @@ class Watch:
                 self._take_call(resource, parameters)
             case Answered("describeTrainingJob", output):
                 self._result.best_hyperparameters = _visible(output.get("HyperParameters", {}))
-            case Answered("invoke", {"Payload": {"regression_metrics": _} as evaluation}):
-                self._result.take_evaluation(evaluation)
+            case Answered("invoke", {"Payload": {"metrics": _, "gate": _} as evaluation}):
+                self._result.take_evaluation(Evaluation.from_json(evaluation))
             case _:
                 pass
 
@@ -147,6 +148,6 @@ def _described(trial: Trial, trials: Trials) -> str:
     number = f"trial {trial.number:>2}"
     if trial.objective is None:
         return f"{number}  {trial.status.lower()}  {defang(trial.reason)}".rstrip()
-    tuned = "  ".join(f"{name} {float(value):.3g}" for name, value in sorted(trial.tuned.items()))
+    tuned = "  ".join(f"{name} {short(value)}" for name, value in sorted(trial.tuned.items()))
     early = "  stopped early" if trial.status == "Stopped" else ""
     return f"{number}  {trials.metric} {trial.objective:.4f}  best {trial.best:.4f}  ({tuned}){early}"

@@ -84,6 +84,7 @@ def build(
     seams.install_copy_checksums()
     seams.install_log_filters()
     seams.install_stack_rules()
+    seams.install_nested_stacks()
     seams.install_service("xray", "AWSXRay.", answer_xray)
     seams.install_error_types()
     seams.install_mailbox(mailbox)

@@ -19,6 +19,8 @@ RAW_COLUMNS = (
     "cylinders", "displacement", "horsepower", "weight", "acceleration", "model_year", "origin", "car_name",
 )  # fmt: skip
 COLUMNS = ("mpg", *RAW_COLUMNS)
+# What a model sees of a car.
+CONTENT = RAW_COLUMNS[:-1]
 ORIGINS = {"usa": 1, "europe": 2, "japan": 3}
 
 _MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "<na>"})
@@ -35,8 +37,8 @@ class BadCar(Exception):
         self.problems = problems
 
 
-class _Unfit(Exception):
-    """A value does not fit its column; the text says what was expected."""
+class BadValue(Exception):
+    """A text does not fit its column; the message says what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +63,26 @@ def read_car(fields: Mapping[str, str]) -> Car:
     """A car from the texts of its columns; `mpg` and `car_name` may be left out. Raises BadCar."""
     values: dict[str, Any] = {}
     problems = []
-    for column, parse in _PARSERS.items():
-        text = fields.get(column, "").strip()
+    for column in COLUMNS:
+        text = fields.get(column, "")
         try:
-            values[column] = parse(text)
-        except _Unfit as expected:
-            found = f"is {quote(text)}" if text else "is missing"
+            values[column] = read_value(column, text)
+        except BadValue as expected:
+            found = f"is {quote(text.strip())}" if text.strip() else "is missing"
             problems.append(f"{column} {found}; expected {expected}")
     if problems:
         raise BadCar(problems)
     return Car(**values)
 
 
+def read_value(column: str, text: str) -> Any:
+    """The value of one of COLUMNS, None for a missing one. Raises BadValue."""
+    return _PARSERS[column](text.strip())
+
+
 def content_hash(car: Car) -> str:
     """SHA-256 of what a model sees of a car: the same for cars that differ only in their name or label."""
-    content = [getattr(car, column) for column in RAW_COLUMNS if column != "car_name"]
+    content = [getattr(car, column) for column in CONTENT]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
@@ -86,10 +93,10 @@ def looks_like_value(text: str) -> bool:
 
 def _number(text: str) -> float:
     if not _NUMBER.fullmatch(text):
-        raise _Unfit("a number")
+        raise BadValue("a number")
     value = float(text)
     if not 0 < value < _LIMIT:
-        raise _Unfit(f"a number above 0 and below {_LIMIT:,}")
+        raise BadValue(f"a number above 0 and below {_LIMIT:,}")
     return value
 
 
@@ -98,14 +105,14 @@ def _number_or_missing(text: str) -> float | None:
         return None
     try:
         return _number(text)
-    except _Unfit as expected:
-        raise _Unfit(f'{expected} or "?"') from None
+    except BadValue as expected:
+        raise BadValue(f'{expected} or "?"') from None
 
 
 def _whole_number(text: str) -> int:
     value = _number(text)
     if value != int(value):
-        raise _Unfit("a whole number")
+        raise BadValue("a whole number")
     return int(value)
 
 
@@ -113,12 +120,12 @@ def _year(text: str) -> int:
     """Auto MPG counts from 1900; some copies write the year in full."""
     expected = "a year such as 70 or 1970"
     if not _NUMBER.fullmatch(text) or not float(text).is_integer():
-        raise _Unfit(expected)
+        raise BadValue(expected)
     year = int(float(text))
     if 1900 <= year < 2100:
         return year - 1900
     if not 0 <= year < 200:
-        raise _Unfit(expected)
+        raise BadValue(expected)
     return year
 
 
@@ -127,7 +134,7 @@ def _origin(text: str) -> int:
         return code
     if _NUMBER.fullmatch(text) and float(text) in ORIGINS.values():
         return int(float(text))
-    raise _Unfit("1, 2, 3, usa, europe or japan")
+    raise BadValue("1, 2, 3, usa, europe or japan")
 
 
 def _single_line(text: str) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from auto_mpg.car import COLUMNS, BadCar, Car, content_hash, looks_like_value, read_car
+from auto_mpg.original import ORIGINAL
 from common.csv_rows import Row, Unreadable, read_rows
 from common.text import quote, shown_name
 from common.uploads import BadUpload, Counts, Problems
@@ -48,11 +49,11 @@ def check_cars(stream: BinaryIO, name: str, *, whole: bool = True) -> Counts:
 def _valid_cars(stream: BinaryIO, name: str, whole: bool) -> Iterator[Car]:
     problems = Problems(name)
     try:
-        rows = read_rows(stream, whole=whole)
+        rows = read_rows(stream, whole=whole, layouts=[ORIGINAL])
         header = next(rows, None)
         if header is None and whole:
             raise Unreadable("is empty; upload a CSV file with the columns of Auto MPG")
-        columns = _find_columns(header) if header else []
+        columns = find_columns(header) if header else []
         for row in rows:
             try:
                 yield _car_of_row(row, columns)
@@ -64,8 +65,8 @@ def _valid_cars(stream: BinaryIO, name: str, whole: bool) -> Iterator[Car]:
     problems.refuse_any()
 
 
-def _find_columns(header: Row) -> list[str | None]:
-    """The column that each field of a row belongs to; None for fields that are ignored."""
+def find_columns(header: Row) -> list[str | None]:
+    """The column that each field of a row belongs to; None for fields that are ignored. Raises Unreadable."""
     columns = [_column_of(field) for field in header.fields]
     for column in COLUMNS:
         same = [

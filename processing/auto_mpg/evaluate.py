@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 import shutil
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import xgboost
 from numpy.typing import NDArray
+from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score, root_mean_squared_error
 
 from auto_mpg import inference
-from auto_mpg.car import RAW_COLUMNS
+from auto_mpg.car import COLUMNS, RAW_COLUMNS
 from auto_mpg.inference import MODEL_FILES
 from common.bundle import read_files
 from common.evaluation import Baseline, Figure, Measurement, Metric, Scatter
@@ -37,24 +35,33 @@ def assemble(trained: Path, prepared: Path, folder: Path) -> None:
 def measure(folder: Path, prepared: Path) -> Measurement:
     """Predict the test rows as a caller of the model would, and compare. Raises UnusableModel."""
     labels, raw = _read_test_rows(prepared / "test" / "test.csv")
-    predicted = _predict(folder, raw)
-    errors = predicted - labels
-    mse = _mse(labels, predicted)
-    deviation, mae, r2 = float(np.std(errors)), float(np.mean(np.abs(errors))), _r2(labels, mse)
+    return measure_predictions(labels, _predict(folder, raw), _mean_label(prepared))
+
+
+def measure_predictions(labels: Numbers, predicted: Numbers, mean_label: float) -> Measurement:
+    """Compare predictions with the labels of the test rows; `mean_label` is that of the training rows."""
+    mse = float(mean_squared_error(labels, predicted))
+    rmse = float(root_mean_squared_error(labels, predicted))
+    mae = float(mean_absolute_error(labels, predicted))
+    # Of labels that are all the same: 1 if every prediction is exact, otherwise 0.
+    r2 = float(r2_score(labels, predicted))
+    deviation = float(np.std(predicted - labels))
     unit = "miles per gallon"
     return Measurement(
         metrics=[
             Metric("mse", "Mean squared error", mse),
-            Metric("rmse", "Root mean squared error", math.sqrt(mse), unit),
-            Metric("error_deviation", "Standard deviation of the errors", deviation, unit),
+            Metric("rmse", "Root mean squared error", rmse, unit),
+            Metric("residual_standard_deviation", "Standard deviation of the errors", deviation, unit),
             Metric("mae", "Mean absolute error", mae, unit),
             Metric("r2", "R squared", r2, better="higher"),
         ],
-        baseline=Baseline("predicting the mean", _mse(labels, np.full_like(labels, _mean_label(prepared)))),
+        baseline=Baseline(
+            "predicting the mean", float(mean_squared_error(labels, np.full_like(labels, mean_label)))
+        ),
         model_quality={
             "regression_metrics": {
                 "mse": {"value": mse, "standard_deviation": deviation},
-                "rmse": {"value": math.sqrt(mse)},
+                "rmse": {"value": rmse},
                 "mae": {"value": mae},
                 "r2": {"value": r2},
             }
@@ -97,27 +104,11 @@ def _predict(folder: Path, raw: str) -> Numbers:
 
 def _read_test_rows(path: Path) -> tuple[Numbers, str]:
     """The labels, and the rows as a caller of the model sends them."""
-    with path.open(encoding="utf-8", newline="") as stream:
-        _, *rows = csv.reader(stream)
-    return np.array([float(label) for label, *_ in rows]), _to_csv(raw for _, *raw in rows)
-
-
-def _to_csv(rows: Iterable[Sequence[str]]) -> str:
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows(rows)
-    return stream.getvalue()
+    rows = pd.read_csv(path, dtype=str, keep_default_na=False)
+    labels = rows.pop(COLUMNS[0]).to_numpy(np.float64)
+    return labels, rows.to_csv(index=False, header=False, lineterminator="\n")
 
 
 def _mean_label(prepared: Path) -> float:
-    with (prepared / "train" / "train.csv").open(encoding="utf-8") as stream:
-        return math.fsum(labels := [float(line.partition(",")[0]) for line in stream]) / len(labels)
-
-
-def _mse(actual: Numbers, predicted: Numbers) -> float:
-    return float(np.mean((predicted - actual) ** 2))
-
-
-def _r2(actual: Numbers, mse: float) -> float:
-    """Labels that are all the same leave nothing to explain: then 1 for exact predictions, otherwise 0."""
-    variance = float(np.var(actual))
-    return 1 - mse / variance if variance else float(mse == 0)
+    table = prepared / "train" / "train.csv"
+    return float(pd.read_csv(table, header=None, usecols=[0])[0].mean())

@@ -1,20 +1,22 @@
-"""From a car to the numbers that the model sees, the same way in training and in serving.
+"""From cars to the numbers that the model sees, the same way in training and in serving.
 
-Plain numbers in JSON and never a pickle: readable by every version, and nothing in it is executed. Standard
-library only.
+`fitting.py` learns the numbers with scikit-learn. They are stored as JSON and never as a pickle: every
+version reads it, and nothing in it is executed. Serving does what the fitted transformer does by itself, bit
+for bit, so that no server has to import scikit-learn.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, median, pstdev
 
-from auto_mpg.car import ORIGINS, Car
+import numpy as np
+from numpy.typing import NDArray
 
-NUMBERS = ("cylinders", "displacement", "horsepower", "weight", "acceleration", "model_year")
+from auto_mpg.car import CONTENT, ORIGINS
+
+NUMBERS = CONTENT[:-1]
 FEATURES = (*NUMBERS, *(f"origin_{origin}" for origin in ORIGINS))
 
 _FORMAT = 1
@@ -35,21 +37,16 @@ class Preprocessor:
     means: tuple[float, ...]
     scales: tuple[float, ...]
 
-    def features(self, car: Car) -> list[float]:
-        """The features of one car, in the order of FEATURES."""
-        numbers = _numbers(car, self.missing_horsepower)
-        standardised = [(x - m) / s for x, m, s in zip(numbers, self.means, self.scales, strict=True)]
-        return standardised + [float(car.origin == code) for code in ORIGINS.values()]
-
-
-def fit(cars: Sequence[Car]) -> Preprocessor:
-    """Learn the median horsepower, the means and the deviations. At least one car needs a horsepower."""
-    horsepower = median(car.horsepower for car in cars if car.horsepower is not None)
-    columns = list(zip(*(_numbers(car, horsepower) for car in cars), strict=True))
-    return Preprocessor(horsepower, tuple(map(fmean, columns)), tuple(map(_scale, columns)))
+    def features(self, cars: NDArray[np.float64]) -> NDArray[np.float64]:
+        """One row of FEATURES a car; `cars` has the columns of CONTENT, with NaN for a missing horsepower."""
+        numbers, origins = cars[:, :-1], cars[:, -1:]
+        filled = np.where(np.isnan(numbers), self.missing_horsepower, numbers)
+        standardised = (filled - np.array(self.means)) / np.array(self.scales)
+        return np.hstack([standardised, origins == list(ORIGINS.values())])
 
 
 def to_json(preprocessor: Preprocessor) -> str:
+    """What `from_json` reads, to the last digit."""
     numbers = {
         name: {"mean": mean, "scale": scale}
         for name, mean, scale in zip(NUMBERS, preprocessor.means, preprocessor.scales, strict=True)
@@ -73,28 +70,10 @@ def from_json(text: str) -> Preprocessor:
         means = tuple(float(number["mean"]) for number in numbers)
         scales = tuple(float(number["scale"]) for number in numbers)
         preprocessor = Preprocessor(float(document["missing_horsepower"]), means, scales)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         if isinstance(error, BadPreprocessor):
             raise
         raise BadPreprocessor("preprocessor.json is damaged") from error
     if not all(map(math.isfinite, [preprocessor.missing_horsepower, *means, *scales])) or min(scales) <= 0:
         raise BadPreprocessor("preprocessor.json holds numbers that cannot be")
     return preprocessor
-
-
-def _numbers(car: Car, missing_horsepower: float) -> list[float]:
-    horsepower = missing_horsepower if car.horsepower is None else car.horsepower
-    return [
-        float(car.cylinders),
-        car.displacement,
-        horsepower,
-        car.weight,
-        car.acceleration,
-        float(car.model_year),
-    ]
-
-
-def _scale(column: Sequence[float]) -> float:
-    """A column that hardly varies is not scaled: dividing by almost nothing would overflow a float32."""
-    deviation = pstdev(column)
-    return deviation if deviation > 1e-6 else 1.0

@@ -10,13 +10,14 @@ import csv
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from auto_mpg.car import RAW_COLUMNS, BadCar, Car, read_car
+from auto_mpg.car import CONTENT, RAW_COLUMNS, BadCar, Car, read_car
 from auto_mpg.features import FEATURES, BadPreprocessor, Preprocessor, from_json
 from common.serving import (
     BadRequest,
@@ -32,6 +33,8 @@ BOOSTER = "xgboost-model"
 PREPROCESSOR = "preprocessor.json"
 XGBOOST_VERSION = "xgboost-version"
 MODEL_FILES = (BOOSTER, PREPROCESSOR, XGBOOST_VERSION)
+
+_CONTENT = attrgetter(*CONTENT)
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,8 @@ def input_fn(body: str | bytes, content_type: str) -> list[Car]:
 
 def predict_fn(cars: Sequence[Car], model: Model) -> NDArray[np.float32]:
     """Miles per gallon of each car, in their order."""
-    rows = np.array([model.preprocessor.features(car) for car in cars], dtype=np.float32)
+    contents = np.array([_CONTENT(car) for car in cars], dtype=np.float64)
+    rows = model.preprocessor.features(contents).astype(np.float32)
     # One thread: a server has a worker for each core, and OpenMP's threads do not survive a fork.
     predictions: NDArray[np.float32] = model.booster.predict(
         xgboost.DMatrix(rows, nthread=1), validate_features=False

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import csv
+import hashlib
+import json
 import re
-from collections.abc import Iterable, Sequence
-from itertools import chain
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from auto_mpg import features
-from auto_mpg.car import COLUMNS, RAW_COLUMNS, Car, content_hash
-from auto_mpg.cars import read_cars
+import pandas as pd
+
+from auto_mpg.car import COLUMNS, CONTENT, RAW_COLUMNS
+from auto_mpg.features import to_json
+from auto_mpg.fitting import fit, learned
+from auto_mpg.table import map_different, read_table
 from common.preprocessing import Prepared
 from common.splitting import split
 from common.text import shown_name
@@ -22,56 +26,46 @@ _FORMULA = re.compile(r'(?:^|[;,|])[ "]*(?=[=+@\-＝＋＠－])')
 
 def prepare(upload: Path, name: str, output: Path) -> Prepared:
     """Write the tables for an upload; `name` is what the message of BadUpload calls it."""
-    with upload.open("rb") as stream:
-        cars = read_cars(stream, name)
-    unlabelled = [car for car in cars if car.mpg is None]
+    cars = read_table(upload, name)
+    is_labelled = cars["mpg"].notna()
     # The order of the file does not matter, not even among duplicates.
-    labelled = sorted((car for car in cars if car.mpg is not None), key=repr)
-    parts = split([content_hash(car) for car in labelled])
-    train, validation, test = (
-        [labelled[row] for row in part] for part in (parts.train, parts.validation, parts.test)
-    )
-    if all(car.horsepower is None for car in train):
+    labelled = cars[is_labelled].sort_values(["mpg", "car_name"], ignore_index=True)
+    rows = split(content_hashes(labelled))
+    train, validation, test = (labelled.iloc[part] for part in (rows.train, rows.validation, rows.test))
+    if train["horsepower"].isna().all():
         raise BadUpload(
             f"{shown_name(name)} has too few rows with horsepower; "
             "none of them is in the part that trains the model"
         )
-    batch = unlabelled + test
-    _write_tables(output, train, validation, test, batch)
-    return Prepared(
-        {
-            "uploaded": len(cars),
-            "labelled": len(labelled),
-            "unlabelled": len(unlabelled),
-            "train": len(train),
-            "validation": len(validation),
-            "test": len(test),
-            "batch": len(batch),
-        }
+    batch = pd.concat([cars[~is_labelled], test])
+    _write_channels(output, {"train": train, "validation": validation})
+    _write_csv(output / "test" / "test.csv", as_texts(test, COLUMNS), header=True)
+    _write_csv(output / "batch" / "batch.csv", as_texts(batch, RAW_COLUMNS))
+    parts = {"train": train, "validation": validation, "test": test, "batch": batch}
+    counts = {"uploaded": len(cars), "labelled": len(labelled), "unlabelled": len(cars) - len(labelled)}
+    return Prepared(counts | {part: len(table) for part, table in parts.items()})
+
+
+def content_hashes(cars: pd.DataFrame) -> list[str]:
+    """`car.content_hash` of each row."""
+    columns = [map_different(cars[column], _as_json) for column in CONTENT]
+    rows = map(", ".join, zip(*columns, strict=True))
+    return [hashlib.sha256(f"[{row}]".encode()).hexdigest() for row in rows]
+
+
+def as_texts(cars: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """The cars as a person would write them, and `car.read_car` reads them."""
+    return pd.DataFrame(
+        {column: map_different(cars[column], _TEXTS.get(column, _number)) for column in columns}
     )
 
 
-def _write_tables(
-    output: Path, train: list[Car], validation: list[Car], test: list[Car], batch: list[Car]
-) -> None:
-    preprocessor = features.fit(train)
-    _write(output / "preprocessor.json", features.to_json(preprocessor))
-    for name, cars in {"train": train, "validation": validation}.items():
-        _write_csv(output / name / f"{name}.csv", ([car.mpg, *preprocessor.features(car)] for car in cars))
-    _write_csv(output / "test" / "test.csv", chain([COLUMNS], (_texts(car, COLUMNS) for car in test)))
-    _write_csv(output / "batch" / "batch.csv", (_texts(car, RAW_COLUMNS) for car in batch))
+def _as_json(value: Any) -> str:
+    return "null" if pd.isna(value) else json.dumps(value)
 
 
-def _texts(car: Car, columns: Sequence[str]) -> list[str]:
-    return [_text(getattr(car, column)) for column in columns]
-
-
-def _text(value: float | str | None) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return _no_formula(value)
-    return repr(value).removesuffix(".0")
+def _number(value: Any) -> str:
+    return "" if pd.isna(value) else repr(value).removesuffix(".0")
 
 
 def _no_formula(name: str) -> str:
@@ -82,12 +76,20 @@ def _no_formula(name: str) -> str:
     return _FORMULA.sub(r"\g<0>'", name)
 
 
-def _write_csv(path: Path, rows: Iterable[Sequence[object]]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        csv.writer(stream, lineterminator="\n").writerows(rows)
+_TEXTS: Mapping[str, Callable[[Any], str]] = {"car_name": _no_formula}
 
 
-def _write(path: Path, text: str) -> None:
+def _write_channels(output: Path, parts: Mapping[str, pd.DataFrame]) -> None:
+    """The preprocessor, which the training rows teach, and what the built-in algorithm reads: label, features."""
+    transformer = fit(parts["train"])
+    (output / "train").mkdir(parents=True)
+    (output / "preprocessor.json").write_text(to_json(learned(transformer)), encoding="utf-8")
+    for name, cars in parts.items():
+        table = pd.DataFrame(transformer.transform(cars))
+        table.insert(0, "mpg", cars["mpg"].to_numpy())
+        _write_csv(output / name / f"{name}.csv", table.apply(map_different, change=repr))
+
+
+def _write_csv(path: Path, table: pd.DataFrame, *, header: bool = False) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    table.to_csv(path, header=header, index=False, lineterminator="\n")

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import gzip
 import io
-import shutil
 import tarfile
 import zlib
 from collections.abc import Collection, Iterator
+from importlib.resources import files
 from pathlib import Path
 
 LARGEST_ARCHIVE = 64 << 20
 
-_ROOT = Path(__file__).parents[1]
 # SageMaker's toolkits look for these functions in code/inference.py.
 _INFERENCE = """from {workload}.inference import input_fn, model_fn, output_fn, predict_fn
 
@@ -47,8 +46,9 @@ def add_code(folder: Path, workload: str) -> None:
     code = folder / "code"
     for package in ("common", workload):
         (code / package).mkdir(parents=True)
-        for path in sorted((_ROOT / package).glob("*.py")):
-            shutil.copyfile(path, code / package / path.name)
+        for module in files(package).iterdir():
+            if module.name.endswith(".py"):
+                (code / package / module.name).write_bytes(module.read_bytes())
     (code / "common" / "wsgi.py").rename(code / "wsgi.py")
     (code / "inference.py").write_text(_INFERENCE.format(workload=workload), encoding="utf-8")
 

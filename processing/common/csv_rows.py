@@ -1,6 +1,6 @@
 """From the bytes of an uploaded file to its rows, each with the physical line on which it begins.
 
-Knows about encodings, line ends, quotes and archives; about cars only how UCI lays out its original file.
+Knows about encodings, line ends, quotes and archives, and not what the rows say. Standard library only.
 """
 
 from __future__ import annotations
@@ -9,19 +9,11 @@ import csv
 import io
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
 LONGEST_LINE = 1 << 20
-
-ORIGINAL_HEADER = (
-    "mpg", "cylinders", "displacement", "horsepower", "weight",
-    "acceleration", "model_year", "origin", "car_name",
-)  # fmt: skip
-
-# UCI's auto-mpg.data and auto-mpg.data-original: no header, eight values between blanks, then the name.
-_ORIGINAL_LINE = re.compile(r"\s*(?:(?:[\d.]+|NA|\?)\s+){8}\S", re.IGNORECASE | re.ASCII)
 
 _NOT_TEXT = {
     b"\x1f\x8b": "is a gzip archive; upload the CSV inside it",
@@ -50,11 +42,23 @@ class Row:
     fields: list[str]
 
 
-def read_rows(stream: BinaryIO, *, whole: bool = True) -> Iterator[Row]:
-    """The rows of a comma-separated file or of UCI's original one, first the header; blank rows are left out.
+@dataclass(frozen=True)
+class Layout:
+    """A file of another form, known by the first line that has any text: one row a line, without a header.
 
-    The original file has no header, so `ORIGINAL_HEADER` is given as its line 0. With `whole=False` the
-    stream is the head of a longer file: its last line, which may be cut off, is not looked at.
+    `header` is given in its place as line 0. `split` makes the fields of a line.
+    """
+
+    first_line: re.Pattern[str]
+    header: Sequence[str]
+    split: Callable[[str], list[str]]
+
+
+def read_rows(stream: BinaryIO, *, whole: bool = True, layouts: Sequence[Layout] = ()) -> Iterator[Row]:
+    """The rows of a comma-separated file or of one of the layouts, the header first; blank rows are left out.
+
+    With `whole=False` the stream is the head of a longer file: its last line, which may be cut off, is not
+    looked at.
 
     Only `stream.read(size)` is used, and only as far as rows are asked for. Raises Unreadable.
     """
@@ -62,8 +66,9 @@ def read_rows(stream: BinaryIO, *, whole: bool = True) -> Iterator[Row]:
     blank, first = _first_with_text(lines)
     # Blank lines are counted and not kept: there can be millions.
     lines = itertools.chain(itertools.repeat("\n", blank), [first], lines)
-    if _ORIGINAL_LINE.match(first):
-        return itertools.chain([Row(0, list(ORIGINAL_HEADER))], _original_rows(lines))
+    for layout in layouts:
+        if layout.first_line.match(first):
+            return itertools.chain([Row(0, list(layout.header))], _layout_rows(lines, layout))
     return _comma_rows(lines, whole)
 
 
@@ -77,10 +82,10 @@ def _first_with_text(lines: Iterator[str]) -> tuple[int, str]:
     return blank, ""
 
 
-def _original_rows(lines: Iterator[str]) -> Iterator[Row]:
+def _layout_rows(lines: Iterator[str], layout: Layout) -> Iterator[Row]:
     for number, line in enumerate(lines, start=1):
-        if fields := line.split(maxsplit=8):
-            yield Row(number, [*fields[:8], *(name.strip().strip('"') for name in fields[8:])])
+        if line.strip():
+            yield Row(number, layout.split(line))
 
 
 def _comma_rows(lines: Iterator[str], whole: bool) -> Iterator[Row]:

@@ -189,11 +189,7 @@ class Evaluation:
             baseline=_baseline(_mapping(found.get("baseline"))),
             champion=_champion(_mapping(found.get("champion"))),
             champion_problem=_text(found.get("champion_problem")),
-            rows={
-                str(k): int(n)
-                for k, v in _mapping(found.get("rows")).items()
-                if (n := _number(v)) is not None
-            },
+            rows=_counts(_mapping(found.get("rows"))),
             warnings=tuple(map(_text, _items(found.get("warnings")))),
             batch_columns=tuple(map(_text, _items(found.get("batch_columns")))),
             digests={str(k): _text(v) for k, v in _mapping(found.get("digests")).items()},
@@ -241,7 +237,7 @@ def _figure(content: object) -> Figure | None:
         return None
     try:
         return read(found)
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 
 @dataclass(frozen=True)
@@ -25,10 +24,12 @@ def split(hashes: Sequence[str]) -> Split:
     matter. New rows shift the borders only a little, and validation lies between: a row that trained a model
     practically never tests a later one.
     """
-    rows_of = defaultdict(list)
-    for row, key in enumerate(hashes):
-        rows_of[key].append(row)
-    ranks = [rows_of[key] for key in sorted(rows_of)]
-    train_end, validation_end = len(ranks) * 70 // 100, len(ranks) * 85 // 100
-    parts = ranks[:train_end], ranks[train_end:validation_end], ranks[validation_end:]
-    return Split(*(list(chain.from_iterable(part)) for part in parts))
+    different = sorted(set(hashes))
+    if not different:
+        return Split([], [], [])
+    ranked = sorted(range(len(hashes)), key=hashes.__getitem__)
+    validation, test = (
+        bisect_left(ranked, different[len(different) * share // 100], key=hashes.__getitem__)
+        for share in (70, 85)
+    )
+    return Split(ranked[:validation], ranked[validation:test], ranked[test:])

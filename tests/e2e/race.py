@@ -26,8 +26,9 @@ def entries(number: int) -> dict[str, str]:
 
 
 def main(path: str) -> list[list[Any]]:
+    from approval import deciding
     from approval import records as approvals
-    from handlers import review
+    from web import review
     from web.http import Request
 
     at_the_write = threading.Barrier(PEOPLE, timeout=60)
@@ -42,10 +43,10 @@ def main(path: str) -> list[list[Any]]:
         heading = re.search("<h1>(.*?)</h1>", answer.page)
         return [answer.status, heading[1] if heading else ""]
 
-    with patch.object(review, "decide_by_link", decide_together), ThreadPoolExecutor(PEOPLE) as people:
+    with patch.object(deciding, "decide_by_link", decide_together), ThreadPoolExecutor(PEOPLE) as people:
         return list(people.map(send, range(PEOPLE)))
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, "functions")
+    sys.path[:0] = ["functions", "processing"]
     print(json.dumps(main(sys.argv[1])))

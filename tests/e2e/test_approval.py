@@ -16,7 +16,7 @@ from tests.e2e.visitor import approve, look, post, reject
 def test_the_mailed_link_shows_what_the_mail_says_and_more(untouched: Asked) -> None:
     page = look(untouched.link)
     assert page.status == 200
-    mse = re.search(r"^Test MSE: +([0-9.]+)", untouched.mail.text, re.MULTILINE)
+    mse = re.search(r"^Mean squared error: +([0-9.]+) \(at most 46\)$", untouched.mail.text, re.MULTILINE)
     until = re.search(r"The link works until (\S+ \S+ UTC)", untouched.mail.text)
     assert mse is not None
     assert until is not None
@@ -25,7 +25,7 @@ def test_the_mailed_link_shows_what_the_mail_says_and_more(untouched: Asked) -> 
         f"You can decide here until {until[1]}.",
         "incoming/cars.csv",
         "278 train, 60 validation, 60 test, 60 batch",
-        "within the threshold 46",
+        "good enough: at most 46",
         "predicting the mean",
         "lambda = ",
         "000000000000 from 127.0.0.1",

@@ -99,7 +99,7 @@ def test_whoever_may_only_invoke_functions_decides_nothing_and_sends_no_mail(unt
         "execution_arn": untouched.execution_arn,
         "task_token": "a token of mine",
         "model_package_arn": untouched.package_arn,
-        "evaluation": {"regression_metrics": {"mse": {"value": 0.01}}},
+        "evaluation": {"metrics": [{"name": "mse", "value": 0.01}], "gate": {"metric": "mse", "at_most": 46}},
     }
     before = untouched.record
     forged = {"ResumePipelineFunction": {"detail": decided}, "RequestApprovalFunction": request}

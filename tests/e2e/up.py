@@ -215,6 +215,6 @@ def ask(up: Up, name: str = "cars.csv") -> Asked:
     """Run the pipeline on the sample up to the mail that asks for a decision."""
     key, execution_arn = start_run(up, name)
     # A run's id ends with the beginning of this hash.
-    run = f"-{hashlib.sha256(execution_arn.encode()).hexdigest()[:8]}, MSE"
+    run = f"-{hashlib.sha256(execution_arn.encode()).hexdigest()[:8]}, "
     (mail,) = eventually(lambda: up.mails("ApprovalTopic", run))
     return Asked(up, key, execution_arn, mail)

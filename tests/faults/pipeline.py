@@ -59,14 +59,21 @@ class Pipeline:
 
     @cached_property
     def stack(self) -> dict[str, str]:
-        """The stack's outputs, and the physical id of each of its resources by its logical one."""
-        cloudformation = self.client("cloudformation")
-        outputs = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
-        resources = cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
+        """The stack's outputs, and the physical id of each of its and its nested stacks' resources by its logical one."""
+        outputs = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]["Outputs"]
         return {
-            **{resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources},
+            **self._resources(STACK),
             **{output["OutputKey"]: output["OutputValue"] for output in outputs},
         }
+
+    def _resources(self, stack: str) -> dict[str, str]:
+        found = {}
+        described = self.client("cloudformation").describe_stack_resources(StackName=stack)
+        for resource in described["StackResources"]:
+            found[resource["LogicalResourceId"]] = resource["PhysicalResourceId"]
+            if resource["ResourceType"] == "AWS::CloudFormation::Stack":
+                found |= self._resources(resource["PhysicalResourceId"])
+        return found
 
     # Faults
 

@@ -90,7 +90,7 @@ def test_the_end_of_a_run_is_told_once_however_often_its_event_comes(pipeline: P
     event = run.end_event()
     with ThreadPoolExecutor(5) as pool:
         answers = list(pool.map(lambda _: pipeline.invoke("NotifyFunction", event), range(5)))
-    assert {answer for answer in answers if "errorType" not in answer} <= {'{"told": false}'}
+    assert {answer for answer in answers if "errorType" not in answer} <= {'{"mailed": false}'}
     assert len(run.endings()) == 1
 
 

@@ -36,7 +36,7 @@ def test_telling_may_crash_at_any_moment_when_its_event_comes_again_a_minute_lat
     pipeline.invoke("NotifyFunction", event)
     a_minute_passes(pipeline, end_of(run))
     pipeline.invoke("NotifyFunction", event)
-    assert pipeline.invoke("NotifyFunction", event) == '{"told": false}'
+    assert pipeline.invoke("NotifyFunction", event) == '{"mailed": false}'
     assert len(run.endings()) == mails
     run.expects_a_mail_twice = mails == 2
 
@@ -48,7 +48,7 @@ def test_whoever_told_is_at_work_until_it_has_noted_that(pipeline: Pipeline) -> 
         # The function that stops jobs hears of the end as well, and is done soon.
         eventually(lambda: pipeline.functions_running() == 1)
     pipeline.until_functions_end()
-    assert pipeline.invoke("NotifyFunction", run.end_event()) == '{"told": false}'
+    assert pipeline.invoke("NotifyFunction", run.end_event()) == '{"mailed": false}'
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
@@ -140,7 +140,7 @@ def test_a_mail_that_cannot_be_sent_ends_in_the_dead_letter_queue(pipeline: Pipe
     assert letter["requestPayload"] == run.end_event()
     assert run.endings() == []
     pipeline.heal()
-    assert pipeline.invoke("NotifyFunction", letter["requestPayload"]) == '{"told": true}'
+    assert pipeline.invoke("NotifyFunction", letter["requestPayload"]) == '{"mailed": true}'
 
 
 def test_a_decision_that_cannot_be_handed_on_ends_in_the_dead_letter_queue_and_the_sweep_hands_it_on(

@@ -13,7 +13,7 @@ def test_an_end_that_no_event_told_is_told_by_the_sweep_once(pipeline: Pipeline)
         pipeline.sweep()
         assert len(run.endings()) == 1
     pipeline.sweep()
-    assert "told" in pipeline.invoke("NotifyFunction", run.end_event())
+    assert "mailed" in pipeline.invoke("NotifyFunction", run.end_event())
     assert len(run.endings()) == 1
 
 

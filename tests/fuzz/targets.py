@@ -71,28 +71,29 @@ def _tars() -> list[bytes]:
 
 
 def _preprocessors(_: ExitStack) -> Judge:
-    from auto_mpg.car import read_car
-    from auto_mpg.features import BadPreprocessor, from_json
+    import numpy as np
 
-    columns = ("cylinders", "displacement", "horsepower", "weight", "acceleration", "model_year", "origin")
-    car = read_car(dict.fromkeys(columns, "1"))
+    from auto_mpg.car import CONTENT
+    from auto_mpg.features import FEATURES, BadPreprocessor, from_json
+
+    cars = np.ones((2, len(CONTENT)))
 
     def judge(data: bytes) -> None:
         try:
             preprocessor = from_json(data.decode(errors="replace"))
         except BadPreprocessor:
             return
-        assert len(preprocessor.features(car)) == 9
+        assert preprocessor.features(cars).shape == (2, len(FEATURES))
 
     return judge
 
 
 def _prepared() -> list[bytes]:
-    from auto_mpg import features
-    from auto_mpg.cars import read_cars
+    from auto_mpg.features import to_json
+    from auto_mpg.fitting import fit, learned
+    from auto_mpg.table import read_table
 
-    with (ROOT / "data/auto-mpg.csv").open("rb") as upload:
-        return [features.to_json(features.fit(read_cars(upload, "x"))).encode()]
+    return [to_json(learned(fit(read_table(ROOT / "data/auto-mpg.csv", "x")))).encode()]
 
 
 def _models(stack: ExitStack) -> Judge:
@@ -173,16 +174,14 @@ def _of(strategy: Any, judge: Callable[[Any], object]) -> Judge:
 
 
 TARGETS = {
-    "uploads": Target(_uploads, ("car", "cars", "csv_rows", "preprocess"), _tables),
+    "uploads": Target(_uploads, ("auto_mpg", "common"), _tables),
     "records": Target(
-        _records, ("car", "inference"), lambda: [b"8,307,130,3504,12,70,1,chevelle\n8,1,?,1,1,1,usa,"]
+        _records, ("auto_mpg", "common"), lambda: [b"8,307,130,3504,12,70,1,chevelle\n8,1,?,1,1,1,usa,"]
     ),
-    "archives": Target(_archives, ("bundle", "tarfile", "local.sagemaker.container"), _tars),
-    "preprocessors": Target(_preprocessors, ("features",), _prepared),
+    "archives": Target(_archives, ("common", "tarfile", "local.sagemaker.container"), _tars),
+    "preprocessors": Target(_preprocessors, ("auto_mpg",), _prepared),
     "models": Target(_models, (), _boosters),
-    "visits": Target(_visits, ("review", "web", "text", "page", "page_form", "markup", "approvals")),
+    "visits": Target(_visits, ("handlers", "web", "approval", "model", "shared")),
     "requests": Target(_requests, ("local.sagemaker", "local.embedded.sagemaker_api", "local.embedded.iam")),
-    "events": Target(
-        _events, ("causes", "ending", "ending_mails", "failure_mails", "approval_mail", "mails", "text")
-    ),
+    "events": Target(_events, ("handlers", "runs", "approval", "shared", "common")),
 }

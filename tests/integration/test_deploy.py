@@ -16,7 +16,7 @@ ADDRESSES = {"ApproverEmail": "approver@example.com", "NotificationEmail": "team
 
 
 class Terminal:
-    """Runs the modules of `deploy` in a copy of the project, because SAM keeps answers and builds in it."""
+    """Runs commands in a copy of the project, because SAM keeps answers and builds in it."""
 
     def __init__(self, aws: Aws, folder: Path) -> None:
         self.project = folder / "project"
@@ -27,13 +27,13 @@ class Terminal:
             "SAM_CLI_POLL_DELAY": "0.3",
         }
         self.project.mkdir()
-        for source in (*SOURCES, "deploy"):
+        for source in (*SOURCES, "deploy", "local"):
             copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
             copy(ROOT / source, self.project / source)
 
-    def run(self, module: str, *arguments: str, answers: list[str]) -> str:
+    def run(self, *arguments: str, answers: list[str]) -> str:
         done = subprocess.run(
-            [sys.executable, "-m", module, *arguments],
+            [sys.executable, "-m", "local.cli.main", *arguments],
             cwd=self.project,
             env=self._environment,
             input="".join(f"{answer}\n" for answer in answers),
@@ -63,7 +63,7 @@ def test_a_stack_is_deployed_by_answering_then_changed_without_questions_then_de
     asked = ["", "", *(ADDRESSES.get(name, "") for name in parameters), "", "", ""]
     # When the page may have no authentication, all this is kept in samconfig.toml, and the changes are right
     said = terminal.run("deploy", "--skip-quotas", answers=[STACK, "", *asked, "y", "", "", "", "y"])
-    assert said.index("wants a y") < said.index("Setting default arguments")
+    assert said.index("needs a y") < said.index("Setting default arguments")
     first = deployed_parameters(aws)
     assert first.items() >= ADDRESSES.items()
     # And then a parameter is changed where the answers were kept
@@ -73,6 +73,6 @@ def test_a_stack_is_deployed_by_answering_then_changed_without_questions_then_de
     assert "Setting default arguments" not in terminal.run("deploy", answers=["y"])
     assert deployed_parameters(aws) == first | {"MaxTrials": "5"}
     # And the stack's name is the answer to whether it may go
-    terminal.run("deploy.destroy", answers=[STACK])
+    terminal.run("destroy", answers=[STACK])
     buckets = [bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]]
     assert [name for name in buckets if name.startswith(STACK)] == []

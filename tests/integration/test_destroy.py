@@ -12,6 +12,7 @@ import pytest
 
 from deploy import destroy
 from deploy.problems import Trouble
+from local.cli.main import cli
 from tests.conftest import ROOT, Aws, eventually
 
 ARTIFACTS = "artifacts-of-test-destroy"
@@ -183,7 +184,8 @@ def status(cloudformation: Any, stack_id: str) -> str:
 
 
 def test_a_region_without_the_stack_is_said_to_a_person(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["destroy", "--stack-name", "mpg-nowhere", "--yes", "--region", "eu-west-3"]
     with pytest.raises(SystemExit, match="2"):
-        destroy.main(["--stack-name", "mpg-nowhere", "--yes", "--region", "eu-west-3"])
+        cli.main(arguments)
     assert "There is no stack mpg-nowhere in eu-west-3" in capsys.readouterr().err
     assert boto3.Session().region_name == "us-east-1"

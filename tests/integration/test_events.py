@@ -21,7 +21,7 @@ from typing import Any, cast
 import pytest
 
 from tests.conftest import ROOT, Aws, eventually
-from tests.evaluation import EVALUATION
+from tests.evaluation import DRAWN, EVALUATION
 from tests.integration.lambda_runtime import Build, Runtime, build, run
 
 Json = dict[str, Any]
@@ -284,18 +284,18 @@ def test_a_bad_upload_is_refused_under_the_name_that_the_state_machine_knows(
 def test_what_was_evaluated_is_kept_and_what_was_changed_is_refused(stage: Stage) -> None:
     given = json.loads((ROOT / "events" / "keep_model-evaluated.json").read_text(encoding="utf-8"))
     digests = {"model": f"sha256:{hashlib.sha256(b'a model').hexdigest()}"}
-    figures = {"regression_metrics": {"mse": {"value": 8.7}}, "digests": digests}
-    evaluation = json.dumps({**figures, "test_predictions": []}).encode()
+    kept = {**EVALUATION, "digests": digests}
+    evaluation = json.dumps({**kept, **DRAWN}).encode()
     folder = f"runs/{given['run_id']}/evaluation"
     stage.upload(f"{folder}/evaluation.json", evaluation)
     stage.upload(f"{folder}/model.tar.gz", b"a model")
     with stage.scheduled(**{**given, "evaluation_digest": digest(evaluation)}) as (arn, _):
         told = {given["evaluation_digest"]: digest(evaluation), given["execution_arn"]: arn}
-        assert stage.invoke("keep_model-evaluated", told) == figures
-        kept = stage.aws.client("s3").get_object(
+        assert stage.invoke("keep_model-evaluated", told) == kept
+        model = stage.aws.client("s3").get_object(
             Bucket=stage.bucket, Key=f"models/{given['run_id']}/model.tar.gz"
         )
-        assert kept["Body"].read() == b"a model"
+        assert model["Body"].read() == b"a model"
         stage.upload(f"{folder}/model.tar.gz", b"another")
         refused = stage.invoke("keep_model-changed", told)
     assert refused["errorType"] == "ArtifactRefused"
@@ -380,10 +380,10 @@ def test_a_package_that_still_waits_resumes_nothing(stage: Stage) -> None:
     [
         ("notify-approved", "Approved: model mpg-"),
         ("notify-rejected", "Rejected: model mpg-"),
-        ("notify-expired", "Expired: nobody decided"),
+        ("notify-expired", "Expired: model mpg-"),
         ("notify-upload-refused", "Refused: incoming/cars 2026+spring.csv"),
         ("notify-too-many-runs", "Not started: incoming/cars 2026+spring.csv, too many runs today"),
-        ("notify-model-quality-too-low", "Below threshold: no model"),
+        ("notify-model-quality-too-low", "Not good enough: no model"),
         ("notify-failed", "Failed: the run of incoming/cars 2026+spring.csv (preparing the data)"),
         ("notify-tuning-failed", "Failed: the run of incoming/cars 2026+spring.csv (tuning the model)"),
         ("notify-artifact-refused", "Failed: the run of incoming/cars 2026+spring.csv (a file was changed"),
@@ -396,8 +396,8 @@ def test_a_package_that_still_waits_resumes_nothing(stage: Stage) -> None:
 def test_an_end_is_told_once(stage: Stage, event: str, subject: str) -> None:
     execution = stage.end(event)
     before = len(stage.mails())
-    assert stage.invoke(event, execution) == {"told": True}
-    assert stage.invoke(event, execution) == {"told": False}
+    assert stage.invoke(event, execution) == {"mailed": True}
+    assert stage.invoke(event, execution) == {"mailed": False}
     (mail,) = stage.mails()[before:]
     assert mail["subject"].startswith(subject)
 
@@ -405,7 +405,7 @@ def test_an_end_is_told_once(stage: Stage, event: str, subject: str) -> None:
 def test_a_duplicate_upload_event_is_told_to_nobody(stage: Stage) -> None:
     before = len(stage.mails())
     processed = stage.end("notify-already-processed")
-    assert stage.invoke("notify-already-processed", processed) == {"told": False}
+    assert stage.invoke("notify-already-processed", processed) == {"mailed": False}
     assert len(stage.mails()) == before
 
 

@@ -16,7 +16,7 @@ NAME = "mpg-preflight"
 
 def preflight(aws: Aws, *arguments: str, answers: str = "") -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "deploy.preflight", *arguments],
+        [sys.executable, "-m", "local.cli.main", "preflight", *arguments],
         cwd=ROOT,
         env=aws.environment,
         input=answers,
@@ -59,7 +59,7 @@ def test_what_the_embedded_aws_does_as_aws_is_seen(said: str) -> None:
 
 def test_what_it_cannot_show_is_said(said: str) -> None:
     unseen = {assumption for assumption, verdict in verdicts(said).items() if verdict == "cannot tell"}
-    for words in ("Step Functions takes every field", "The two images", "X-Ray"):
+    for words in ("Step Functions accepts every field", "The two images", "X-Ray"):
         assert any(words in assumption for assumption in unseen), (words, said)
 
 

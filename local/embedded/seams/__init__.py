@@ -16,6 +16,7 @@ from local.embedded.seams.keys import install_keys, role_may_grant
 from local.embedded.seams.log_filters import install_log_filters
 from local.embedded.seams.missing import install_missing, object_exists
 from local.embedded.seams.names import MINISTACK_VERSION, SEAMS, check, configure, settings
+from local.embedded.seams.nested_stacks import install_nested_stacks
 from local.embedded.seams.permissions import (
     SagemakerResource,
     install_iam,
@@ -57,6 +58,7 @@ __all__ = [
     "install_machine",
     "install_mailbox",
     "install_missing",
+    "install_nested_stacks",
     "install_resource_type",
     "install_service",
     "install_stack_rules",

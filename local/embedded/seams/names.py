@@ -77,8 +77,22 @@ SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
     ("services.cloudwatch_logs", "_resolve_log_group_name", ("data",)),
     ("services.cloudwatch_logs", "error_response_json", ("code", "message", "status")),
     ("services.cloudformation.handlers", "_ACTION_HANDLERS", None),
+    ("services.cloudformation", "_stack_events", None),
+    ("services.cloudformation", "_stacks", None),
     ("services.cloudformation.engine", "_apply_transforms", ("template",)),
+    ("services.cloudformation.engine", "_topological_sort", ("resources", "conditions")),
     ("services.cloudformation.engine", "_TransformFailed", None),
+    (
+        "services.cloudformation.provisioners",
+        "_delete_resource",
+        ("resource_type", "physical_id", "props", "stack_name", "logical_id"),
+    ),
+    ("services.cloudformation.provisioners", "_nested_stack_lookup_name", ("physical_id_or_arn",)),
+    (
+        "services.cloudformation.stacks",
+        "_add_event",
+        ("stack_id", "stack_name", "logical_id", "resource_type", "status", "reason", "physical_id"),
+    ),
     (
         "services.cloudformation.provisioners",
         "_check_nested_stack_capabilities",

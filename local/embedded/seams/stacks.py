@@ -18,14 +18,11 @@ _LAYER_CALLS = (
 
 
 def install_stack_rules() -> None:
-    """Keep buckets that are not empty, transform nested templates, and let clients clean up after both."""
+    """Keep buckets that are not empty, and let clients clean up stacks and layers."""
     from ministack.services import lambda_svc
     from ministack.services.cloudformation import handlers, provisioners
 
     provisioners._RESOURCE_HANDLERS[BUCKET]["delete"] = _delete_bucket
-    # Called with each template of a nested stack, between its reading and its use.
-    check = provisioners._check_nested_stack_capabilities
-    provisioners._check_nested_stack_capabilities = _then_transform(check)
     handlers._ACTION_HANDLERS["GetTemplate"] = _with_addresses_of_s3(handlers._ACTION_HANDLERS["GetTemplate"])
     for name in _LAYER_CALLS:
         setattr(lambda_svc, name, _by_name_or_arn(getattr(lambda_svc, name)))
@@ -40,20 +37,6 @@ def _delete_bucket(name: str, properties: Mapping[str, Any]) -> None:
             'Resource handler returned message: "The bucket you tried to delete is not empty '
             '(Service: S3, Status Code: 409)" (HandlerErrorCode: GeneralServiceException)'
         )
-
-
-def _then_transform(check: Callable[..., None]) -> Callable[..., None]:
-    def check_and_transform(parent_stack_name: str, template: dict[str, Any]) -> None:
-        from ministack.services.cloudformation import engine
-
-        check(parent_stack_name, template)
-        transformed = engine._apply_transforms(template)
-        if isinstance(transformed, engine._TransformFailed):
-            raise ValueError(transformed.error)
-        template.clear()
-        template.update(transformed)
-
-    return check_and_transform
 
 
 def _with_addresses_of_s3(original: Callable[..., Any]) -> Callable[..., Any]:

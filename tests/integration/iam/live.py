@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.faults.pipeline import Pipeline
-from tests.integration.iam.policies import Asked
+from tests.integration.iam.policies import Asked, managed_policies
 
 ACCOUNT = "arn:aws:iam::000000000000"
 _SERVICES = {"states": "stepfunctions", "iam": "sagemaker", "ecr": "sagemaker"}
@@ -133,6 +133,26 @@ class Live:
                 yield
             finally:
                 self._put(role, name, document)
+            return
+        with self._without_shared(role, sid):
+            yield
+
+    @contextmanager
+    def _without_shared(self, role: str, sid: str) -> Iterator[None]:
+        """The same for a statement that the role shares with others, who keep it."""
+        for arn, document in managed_policies(self.iam, role).items():
+            rest = [each for each in document["Statement"] if each["Sid"] != sid]
+            if len(rest) == len(document["Statement"]):
+                continue
+            if rest:
+                self._put(role, "rest", document | {"Statement": rest})
+            self.iam.detach_role_policy(RoleName=role, PolicyArn=arn)
+            try:
+                yield
+            finally:
+                self.iam.attach_role_policy(RoleName=role, PolicyArn=arn)
+                if rest:
+                    self.iam.delete_role_policy(RoleName=role, PolicyName="rest")
             return
         raise LookupError(f"{role} has no statement {sid}")
 

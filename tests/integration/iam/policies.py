@@ -90,7 +90,7 @@ def statements() -> dict[str, tuple[str, str]]:
     for role in stack.of_type("AWS::IAM::Role", stack.KEY):
         for policy in template_iam.policies(role, stack.KEY):
             for statement in policy["PolicyDocument"]["Statement"]:
-                sid = statement.get("Sid", policy["PolicyName"])
+                sid = statement.get("Sid") or policy["PolicyName"]
                 found[f"{role}-{sid}"] = (role, sid)
     return found
 
@@ -108,4 +108,29 @@ def deployed(iam: Any, role: str) -> dict[str, dict[str, Any]]:
         document = json.loads(document) if isinstance(document, str) else document
         for statement in document["Statement"]:
             found[statement.get("Sid", name)] = statement
+    for document in managed_policies(iam, role).values():
+        found |= {statement["Sid"]: statement for statement in document["Statement"]}
     return found
+
+
+def managed_policies(iam: Any, role: str) -> dict[str, dict[str, Any]]:
+    """The documents of the managed policies that are attached to a deployed role, by ARN."""
+    found = {}
+    for attached in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
+        arn = attached["PolicyArn"]
+        version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+        document = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]
+        found[arn] = json.loads(document) if isinstance(document, str) else document
+    return found
+
+
+def sharing(role: str, sid: str) -> list[str]:
+    """The roles whose calls, taken together, must need all of a statement: the role itself, as a rule.
+
+    All functions share one statement about the key. It grants nothing where no other statement of a role does.
+    """
+    if sid != "UseKey" or "FunctionPolicy" not in template_iam.managed_policies(role):
+        return [role]
+    return sorted(
+        name for name in template_iam.roles() if "FunctionPolicy" in template_iam.managed_policies(name)
+    )

@@ -11,7 +11,7 @@ from tests.conftest import eventually
 from tests.faults.pipeline import Pipeline
 from tests.integration.iam.key import ON_CALL, documented_policy, make_key
 from tests.integration.iam.live import Live
-from tests.integration.iam.policies import Asked, deployed, statements
+from tests.integration.iam.policies import Asked, deployed, sharing, statements
 
 KEY_POLICY = documented_policy()
 
@@ -52,9 +52,9 @@ def test_without_a_statement_of_the_keys_policy_somebody_is_refused(
 def test_without_a_service_in_a_roles_statement_a_use_of_the_key_is_refused(
     role: str, used: Pipeline, asked: list[Asked]
 ) -> None:
-    name = used.stack[role]
-    questions = [question for question in asked if question.role == name and question.by == "identity"]
-    whole = deployed(used.client("iam"), name)["UseKey"]
+    names = {used.stack[each] for each in sharing(role, "UseKey")}
+    questions = [question for question in asked if question.role in names and question.by == "identity"]
+    whole = deployed(used.client("iam"), used.stack[role])["UseKey"]
     via = whole["Condition"]["StringLike"]["kms:ViaService"]
     services = [via] if isinstance(via, str) else via
     uses = [question for question in questions if question.is_answered([whole])]

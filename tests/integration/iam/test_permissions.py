@@ -17,6 +17,7 @@ from tests.integration.iam.policies import (
     Unseen,
     actions_of,
     deployed,
+    sharing,
     statements,
     unseen,
 )
@@ -68,7 +69,10 @@ def test_every_action_is_used_or_explained(name: str, used: Pipeline, asked: lis
     role, sid = statements()[name]
     statement = deployed(used.client("iam"), used.stack[role])[sid]
     needed = {
-        question.action for question in _questions_to(used, asked, role) if question.is_answered([statement])
+        question.action
+        for each in sharing(role, sid)
+        for question in _questions_to(used, asked, each)
+        if question.is_answered([statement])
     }
     assert actions_of(statement) - needed == _unseen_in(role, sid)
 

@@ -19,7 +19,14 @@ PENDING: dict[str, Any] = {
     "decide_before": UNTIL,
     "status": "PENDING",
     "facts": json.dumps(
-        {"key": "incoming/cars.csv", "evaluation": {"regression_metrics": {"mse": {"value": 8.7345}}}}
+        {
+            "key": "incoming/cars.csv",
+            "evaluation": {
+                "workload": "auto_mpg",
+                "metrics": [{"name": "mse", "label": "Mean squared error", "value": 8.7345}],
+                "gate": {"metric": "mse", "at_most": 46.0, "passed": True},
+            },
+        }
     ),
 }
 REJECTED = {
@@ -85,7 +92,7 @@ def test_a_line_of_the_table_says_who_when_from_where_and_why_in_short() -> None
     assert cells["from"] == "review page, 203.0.113.7"
     assert cells["why"].startswith("Errors grow. Look again.")
     assert len(cells["why"]) == 40
-    assert cells["MSE"] == "8.73"
+    assert (cells["workload"], cells["measured"]) == ("auto_mpg", "mse 8.735")
 
 
 def test_a_line_says_what_somebody_made_of_the_package_later() -> None:

@@ -11,13 +11,14 @@ from local.cli.problems import Trouble
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    for folder in ("functions", "processing", "statemachine"):
+    for folder in ("functions", "processing", "stacks", "statemachine"):
         (tmp_path / folder).mkdir()
     for file in (
         "template.yaml",
         "samconfig.toml",
         "functions/a.py",
         "processing/b.py",
+        "stacks/d.yaml",
         "statemachine/c.json",
     ):
         (tmp_path / file).write_text(file)
@@ -42,7 +43,15 @@ def test_without_the_sam_cli_it_is_said_how_to_get_it(root: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize(
-    "file", ["template.yaml", "samconfig.toml", "functions/a.py", "processing/b.py", "statemachine/c.json"]
+    "file",
+    [
+        "template.yaml",
+        "stacks/d.yaml",
+        "samconfig.toml",
+        "functions/a.py",
+        "processing/b.py",
+        "statemachine/c.json",
+    ],
 )
 def test_a_change_in_anything_that_is_built_changes_the_fingerprint(root: Path, file: str) -> None:
     before = fingerprint(root)

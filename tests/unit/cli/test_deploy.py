@@ -1,6 +1,7 @@
 import json
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -75,27 +76,38 @@ def test_the_sam_cli_finds_that_it_looked_for_a_new_version_just_now(tmp_path: P
     assert notes["telemetryEnabled"] is False
 
 
+def own_limit(value: float) -> AbstractContextManager[dict[str, str]]:
+    return deploy.own_parameters(Endpoint(1, "secret"), {"MseThreshold": value}, Interrupts())
+
+
+def test_no_parameter_of_ones_own_asks_nothing_of_the_stack(stack: FakeStack) -> None:
+    stack.values.clear()
+    with deploy.own_parameters(Endpoint(1, "secret"), {}, Interrupts()) as before:
+        assert before == {}
+    assert stack.history == []
+
+
 def test_a_threshold_of_ones_own_comes_and_goes(stack: FakeStack) -> None:
-    with deploy.own_threshold(Endpoint(1, "secret"), 1.0, Interrupts()) as before:
-        assert before == "46.0"
+    with own_limit(1.0) as before:
+        assert before == {"MseThreshold": "46.0"}
         assert stack.values["MseThreshold"] == "1"
     assert stack.values["MseThreshold"] == "46.0"
 
 
 def test_the_former_threshold_comes_back_when_the_run_fails(stack: FakeStack) -> None:
-    with pytest.raises(ZeroDivisionError), deploy.own_threshold(Endpoint(1, "secret"), 1.0, Interrupts()):
+    with pytest.raises(ZeroDivisionError), own_limit(1.0):
         raise ZeroDivisionError
     assert stack.values["MseThreshold"] == "46.0"
 
 
 def test_the_former_threshold_comes_back_when_the_change_was_interrupted_under_way(stack: FakeStack) -> None:
-    with pytest.raises(KeyboardInterrupt), deploy.own_threshold(Endpoint(1, "secret"), 1.0, Interrupts()):
+    with pytest.raises(KeyboardInterrupt), own_limit(1.0):
         stack.be_busy_and_interrupt()
     assert stack.values["MseThreshold"] == "46.0"
 
 
 def test_the_same_threshold_changes_nothing(stack: FakeStack) -> None:
-    with deploy.own_threshold(Endpoint(1, "secret"), 46.0, Interrupts()):
+    with own_limit(46.0):
         pass
     assert stack.history == []
 
@@ -104,6 +116,6 @@ def test_a_threshold_that_is_not_accepted_is_told(stack: FakeStack) -> None:
     stack.refuses = "1"
     with (
         pytest.raises(Trouble, match="UPDATE_ROLLBACK_COMPLETE"),
-        deploy.own_threshold(Endpoint(1, "secret"), 1.0, Interrupts()),
+        own_limit(1.0),
     ):
         pass

@@ -21,15 +21,16 @@ def mpg(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
 
 
-def test_help_imports_nothing_heavy() -> None:
-    code = """
+@pytest.mark.parametrize("command", ["run", "deploy", "destroy", "preflight", "quotas"])
+def test_help_imports_nothing_heavy(command: str) -> None:
+    code = f"""
 import sys
 from local.cli import main
 try:
-    main.cli(["run", "--help"])
+    main.cli(["{command}", "--help"])
 except SystemExit:
     pass
-heavy = {"boto3", "botocore", "rich", "numpy", "samcli", "ministack"} & set(sys.modules)
+heavy = {{"boto3", "botocore", "rich", "numpy", "samcli", "ministack"}} & set(sys.modules)
 sys.exit(", ".join(heavy) or 0)
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
@@ -41,7 +42,6 @@ sys.exit(", ".join(heavy) or 0)
     [
         ["run", "no-such-file.csv"],
         ["run", "data"],
-        ["run", "README.md"],
         ["run", "--decision", "maybe"],
         ["run", "--threshold", "-1"],
         ["run", "--threshold", "x"],
@@ -55,14 +55,31 @@ def test_a_wrong_command_line_is_told_before_anything_starts(arguments: list[str
     assert "Error: Invalid value" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["README.md"], "'README.md' is of no kind that starts a run: "),
+        (["README.md"], "auto_mpg takes .csv"),
+        (["data/auto-mpg.csv", "--workload", "boats"], "there is no workload 'boats'; there are auto_mpg"),
+        (["README.md", "--workload", "auto_mpg"], "'README.md' is of no kind that starts a run"),
+    ],
+)
+def test_a_file_that_no_workload_takes_is_refused_before_anything_starts(
+    arguments: list[str], told: str
+) -> None:
+    done = mpg("run", *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in done.stderr
+
+
 class FakeDrive:
     """Takes the place of the run itself; `fails` is raised by the next one."""
 
     fails: BaseException | None = None
 
-    def run(self, csv: Path, decision: str) -> None:
+    def run(self, file: Path, workload: str | None, decision: str) -> None:
         self.result.outcome = "rejected" if decision == "reject" else "approved"
-        self.screen.line(f"ran {csv.name}")
+        self.screen.line(f"ran {file.name}")
         if self.fails:
             raise self.fails
 
@@ -86,7 +103,7 @@ def drive(monkeypatch: pytest.MonkeyPatch) -> type[FakeDrive]:
 
 
 def run_file(*, as_json: bool, decision: str = "approve") -> int:
-    return run.run_file(Interrupts(), Path("cars.csv"), decision, None, as_json=as_json)
+    return run.run_file(Interrupts(), Path("cars.csv"), None, decision, None, as_json=as_json)
 
 
 def test_json_is_one_object_on_the_only_line_of_stdout(

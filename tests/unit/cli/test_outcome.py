@@ -1,5 +1,7 @@
 import pytest
 
+from common.evaluation import Baseline, Evaluation, Gate, Metric
+from common.workload import Workload
 from local.cli.history import Ended
 from local.cli.outcome import Result
 
@@ -53,40 +55,41 @@ def test_an_open_question_is_what_was_asked_for() -> None:
     assert Result(outcome="pending").exit_code == 0
 
 
-def test_the_json_object_always_has_every_field() -> None:
+GATE = {"metric": "f1", "at_least": 0.9, "parameter": "LowestF1"}
+SETTINGS = {"title": "Spam", "upload": {"suffixes": [".csv"]}, "gate": GATE}
+EVALUATION = Evaluation(
+    workload="spam",
+    metrics=[Metric("f1", "F1", 0.93, better="higher"), Metric("recall", "Recall", 0.97, better="higher")],
+    gate=Gate("f1", at_least=0.95),
+    baseline=Baseline("saying no", 0.1),
+)
+
+
+def test_the_json_object_has_every_field_whatever_was_reached() -> None:
     assert set(Result().as_json()) == {
-        *(
-            "outcome",
-            "execution_arn",
-            "error",
-            "cause",
-            "mse",
-            "rmse",
-            "residual_standard_deviation",
-            "threshold",
-        ),
-        *(
-            "baseline_mse",
-            "trials",
-            "best_hyperparameters",
-            "model_package_arn",
-            "predictions",
-            "predictions_uri",
-        ),
-        *("mails", "seconds"),
+        *("outcome", "workload", "execution_arn", "error", "cause", "metrics", "gate", "trials"),
+        *("best_hyperparameters", "model_package_arn", "predictions", "predictions_uri", "mails", "seconds"),
     }
+
+
+@pytest.mark.parametrize(("parameters", "limit"), [({}, 0.9), ({"LowestF1": "0.8"}, 0.8)])
+def test_what_is_asked_of_a_model_is_known_before_it_is_measured(
+    parameters: dict[str, str], limit: float
+) -> None:
+    result = Result()
+    result.take_workload(Workload("spam", SETTINGS), parameters)
+    found = result.as_json()
+    assert (found["workload"], found["metrics"]) == ("spam", {})
+    assert found["gate"] == {"metric": "f1", "at_least": limit, "passed": None}
+    assert (found["f1"], found["threshold"], found["baseline_f1"]) == (None, limit, None)
 
 
 def test_the_figures_are_those_of_the_evaluation() -> None:
     result = Result()
-    result.take_evaluation(
-        {
-            "regression_metrics": {
-                "mse": {"value": 8.7, "standard_deviation": 2.9},
-                "rmse": {"value": 2.95},
-            },
-            "baseline": {"mse": 60.8},
-        }
-    )
-    figures = (result.mse, result.residual_standard_deviation, result.rmse, result.baseline_mse)
-    assert figures == (8.7, 2.9, 2.95, 60.8)
+    result.take_workload(Workload("spam", SETTINGS), {})
+    result.take_evaluation(EVALUATION)
+    found = result.as_json()
+    assert found["metrics"] == {"f1": 0.93, "recall": 0.97}
+    assert found["gate"] == {"metric": "f1", "at_least": 0.95, "passed": False}
+    assert (found["f1"], found["recall"], found["threshold"], found["baseline_f1"]) == (0.93, 0.97, 0.95, 0.1)
+    assert "evaluation" not in found

@@ -58,7 +58,7 @@ def find() -> str:
 def test_a_file_keeps_its_name_and_each_upload_is_a_version_of_its_own(aws: FakeAws, tmp_path: Path) -> None:
     csv = tmp_path / "my cars + more.csv"
     csv.write_bytes(b"\xef\xbb\xbfmpg\n")
-    uploads = [upload.upload(Endpoint(1, "secret"), csv, "bucket") for _ in range(2)]
+    uploads = [upload.upload(Endpoint(1, "secret"), csv, "bucket", f"incoming/{csv.name}") for _ in range(2)]
     assert [(u.key, u.version_id) for u in uploads] == [
         ("incoming/my cars + more.csv", "v1"),
         ("incoming/my cars + more.csv", "v2"),

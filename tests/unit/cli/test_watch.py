@@ -17,8 +17,9 @@ from tests.unit.cli.fakes import FakeS3, HistoryBook, TuningJob, training_job
 
 ARN = "arn:aws:states:us-east-1:000000000000:execution:mpg-local:one"
 EVALUATION = {
-    "regression_metrics": {"mse": {"value": 8.7, "standard_deviation": 2.9}, "rmse": {"value": 2.95}},
-    "baseline": {"mse": 60.8},
+    "metrics": [{"name": "mse", "label": "Mean squared error", "value": 8.7}],
+    "gate": {"metric": "mse", "at_most": 46.0, "passed": True},
+    "baseline": {"label": "predicting the mean", "value": 60.8},
 }
 
 
@@ -103,7 +104,8 @@ def test_the_figures_are_those_that_the_pipeline_goes_on_with(world: World) -> N
     world.book.add("TaskSucceeded", resource="invoke", output=json.dumps({"Payload": EVALUATION}))
     world.book.add("ExecutionFailed", error="ModelQualityTooLow")
     watching(world).until_end()
-    assert (world.result.mse, world.result.baseline_mse) == (8.7, 60.8)
+    found = world.result.as_json()
+    assert (found["mse"], found["baseline_mse"], found["gate"]["passed"]) == (8.7, 60.8, True)
 
 
 def test_the_best_hyperparameters_are_those_of_the_best_training_job(world: World) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-import deploy.__main__ as command
+from deploy import deployment as command
 from deploy.belongings import Belongings
 from deploy.problems import Trouble
 from deploy.settings import Settings
@@ -75,7 +75,7 @@ def test_what_is_looked_up_is_looked_up_where_the_answers_say(world: World) -> N
 @pytest.mark.parametrize("region", ["cn-north-1", "cn-northwest-1", "nowhere-1"])
 def test_a_region_that_is_not_offered_is_refused_before_anything_is_built(world: World, region: str) -> None:
     world.answers = ["", region]
-    with pytest.raises(Trouble, match=f"not offered in {region}"):
+    with pytest.raises(Trouble, match=f"does not support {region}"):
         command.deploy("default", None, skip_quotas=True)
     assert world.ran == []
 
@@ -87,7 +87,7 @@ def test_an_answer_takes_its_line_and_leaves_the_next_one_to_sam() -> None:
     answers = [command.answer("Name", "x", reading), command.answer("Region", "us-east-1", reading)]
     assert answers == ["mine", "us-east-1"]
     assert os.read(reading, 100) == b"for SAM\n"
-    with pytest.raises(Trouble, match="Nobody is there to answer"):
+    with pytest.raises(Trouble, match="There is no terminal to ask at"):
         command.answer("Name", "x", reading)
     os.close(reading)
 

@@ -104,7 +104,7 @@ def test_a_log_that_arrives_while_the_bucket_is_deleted_goes_with_it(s3: Any) ->
 
 def test_a_bucket_that_never_gets_empty_is_told_of(s3: Any) -> None:
     s3.create_bucket(Bucket="access-logs")
-    with pytest.raises(Trouble, match="access-logs fills while it is emptied"):
+    with pytest.raises(Trouble, match="access-logs receives new objects while it is emptied"):
         delete_bucket(LateLogs(s3, times=1000), "access-logs")
 
 

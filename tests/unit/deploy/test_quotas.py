@@ -4,11 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
-from deploy import quotas
 from deploy.quotas import Need, check, needs, report
-from deploy.settings import Settings
 
 PARAMETERS = {
     "ProcessingInstanceType": "ml.m5.large",
@@ -116,22 +112,3 @@ def test_the_table_says_what_is_needed_what_there_is_and_how_to_get_the_rest() -
     assert (
         "https://eu-west-3.console.aws.amazon.com/servicequotas/home/services/sagemaker/quotas/L-35" in text
     )
-
-
-def test_the_exit_code_says_whether_something_is_lacking(monkeypatch: pytest.MonkeyPatch) -> None:
-    for answer, code in ((True, 0), (False, 1)):
-        monkeypatch.setattr(quotas, "check_account", lambda settings, region, answer=answer: answer)
-        assert quotas.main([]) == code
-
-
-def test_the_environment_decides_which_quotas_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[tuple[Settings, str | None]] = []
-
-    def check_account(settings: Settings, region: str | None) -> bool:
-        seen.append((settings, region))
-        return True
-
-    monkeypatch.setattr(quotas, "check_account", check_account)
-    quotas.main(["--config-env", "staging", "--region", "eu-west-3"])
-    [(settings, region)] = seen
-    assert (settings.parameters["MaxTrials"], region) == ("3", "eu-west-3")

@@ -81,7 +81,7 @@ def make_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         for name, value in _environment(world).items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(aws, "boto3", _FakedBoto3(world))
-        monkeypatch.setattr("shared.patience.time", SimpleNamespace(sleep=lambda seconds: None))
+        monkeypatch.setattr("shared.polling.time", SimpleNamespace(sleep=lambda seconds: None))
         aws.client.cache_clear()
         aws.table.cache_clear()
         yield world

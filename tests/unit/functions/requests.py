@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from approval.records import Approval, find, hash_link, new_link_id, open_request
-from handlers.request_approval import new_request
+from approval.asking import new_request
+from approval.records import find, hash_link, new_link_id, open_request
+from approval.request import Approval
+from common.evaluation import Evaluation
 from model.artifacts import copy
 from shared.text import now, timestamp
 from tests.evaluation import EVALUATION
@@ -39,21 +41,25 @@ class Asked:
         return found
 
 
-def ask(world: World, timeout_seconds: int = 3600, *, hours_ago: float = 0, **facts: Any) -> Asked:
+def ask(
+    world: World,
+    timeout_seconds: int = 3600,
+    *,
+    hours_ago: float = 0,
+    evaluation: dict[str, Any] | None = None,
+    **facts: Any,
+) -> Asked:
     """Register a package and open a request for it, as `request_approval` does, or did some hours ago."""
     link_id = new_link_id()
-    request = {
-        **event("request_approval-with-champion"),
-        "evaluation": EVALUATION,
-        "task_token": f"token of {link_id}",
-        **facts,
-    }
-    request["evaluation"] = {**request["evaluation"], "digests": {"model": keep(world, request["run_id"])}}
+    request = {**event("request_approval-with-champion"), "task_token": f"token of {link_id}", **facts}
+    model = {"digests": {"model": keep(world, request["run_id"])}}
+    made = new_request(request, Evaluation(), link_id, timeout_seconds)
     asked_at = now() - timedelta(hours=hours_ago)
     approval = replace(
-        new_request(request, link_id, timeout_seconds),
+        made,
         requested_at=timestamp(asked_at),
         decide_before=int(asked_at.timestamp()) + timeout_seconds,
+        facts={**made.facts, "evaluation": {**(evaluation or EVALUATION), **model}},
     )
     if approval.package_arn not in world.sagemaker.packages:
         world.sagemaker.register(approval.package_arn)
@@ -74,14 +80,16 @@ def keep(world: World, run_id: str) -> str:
 
 def ended(world: World, name: str, **detail: Any) -> dict[str, Any]:
     """One of the events about an execution's end; Step Functions says what it says."""
-    told = event(name)
-    told["detail"] |= detail
-    said = {name: told["detail"].get(name) for name in ("input", "output", "error", "cause", "redriveCount")}
-    started = datetime.fromtimestamp(told["detail"]["startDate"] / 1000, UTC)
+    happened = event(name)
+    happened["detail"] |= detail
+    said = {
+        name: happened["detail"].get(name) for name in ("input", "output", "error", "cause", "redriveCount")
+    }
+    started = datetime.fromtimestamp(happened["detail"]["startDate"] / 1000, UTC)
     world.stepfunctions.end(
-        told["detail"]["executionArn"], told["detail"]["status"], startDate=started, **said
+        happened["detail"]["executionArn"], happened["detail"]["status"], startDate=started, **said
     )
-    return told
+    return happened
 
 
 def http(

@@ -8,7 +8,7 @@ import pytest
 
 from handlers import check_upload
 from runs.uploads import HEAD_BYTES, LARGEST_BYTES, Upload, UploadRefused, check
-from shared.object_errors import why_unreadable
+from shared.object_errors import explain
 from tests.unit.functions.conftest import BUCKET, ROOT, World
 from tests.unit.functions.fakes import service_error
 
@@ -149,7 +149,7 @@ def test_what_s3_says_is_the_uploaders_or_a_failure(
     monkeypatch: pytest.MonkeyPatch, code: str, text: str, own_key: str, reason: str
 ) -> None:
     monkeypatch.setenv("KMS_KEY_ARN", own_key)
-    said = why_unreadable(service_error(code, "GetObject", text))
+    said = explain(service_error(code, "GetObject", text))
     assert (reason in said, bool(said)) == (True, bool(reason))
 
 

@@ -7,10 +7,15 @@ from typing import Any
 
 import pytest
 
+from common.evaluation import Evaluation
 from handlers import keep_model
-from handlers.keep_model import keep
+from model import kept
 from model.artifacts import ArtifactRefused, copy, stored_digest
+from model.kept import keep
+from model.report import summary
 from runs.scheduled import RequestNotScheduled
+from tests.evaluation import DRAWN
+from tests.evaluation import EVALUATION as SAMPLE
 from tests.unit.functions.conftest import BUCKET, World
 
 MODEL = b"a model"
@@ -20,10 +25,9 @@ def digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-FIGURES = {"regression_metrics": {"mse": {"value": 50.25}}, "rows": {"test": 60}}
-EVALUATION = json.dumps(
-    {**FIGURES, "digests": {"model": digest(MODEL)}, "test_predictions": [{"actual": 18.0}]}
-).encode()
+SUMMARY = {**SAMPLE, "digests": {"model": digest(MODEL)}}
+EVALUATION = json.dumps({**SUMMARY, **DRAWN}).encode()
+READ = Evaluation.from_json(json.loads(EVALUATION))
 
 
 REQUEST = {"execution_arn": "arn:1", "run_id": "mpg-1", "evaluation_digest": digest(EVALUATION)}
@@ -38,7 +42,7 @@ def evaluated(world: World) -> World:
 
 
 def test_model_and_evaluation_are_kept_as_they_were(evaluated: World) -> None:
-    assert keep("mpg-1", digest(EVALUATION)) == json.loads(EVALUATION)
+    assert keep("mpg-1", digest(EVALUATION)) == READ
     for name, content in {"evaluation.json": EVALUATION, "model.tar.gz": MODEL}.items():
         kept = evaluated.s3.get_object(Bucket=BUCKET, Key=f"models/mpg-1/{name}", ChecksumMode="ENABLED")
         assert kept["Body"].read() == content
@@ -50,7 +54,7 @@ def test_the_state_machine_gets_the_evaluation_without_what_is_only_drawn(
 ) -> None:
     evaluated.stepfunctions.schedule(REQUEST)
     answer = keep_model.handler(REQUEST, context)
-    assert answer == {**FIGURES, "digests": {"model": digest(MODEL)}}
+    assert json.loads(json.dumps(answer)) == SUMMARY == json.loads(json.dumps(summary(READ)))
 
 
 @pytest.mark.parametrize("forged", [{}, {"run_id": "mpg-2"}, {"evaluation_digest": "none"}])
@@ -89,7 +93,7 @@ def test_what_is_missing_is_refused_by_name(evaluated: World, name: str) -> None
         keep("mpg-1", digest(EVALUATION))
 
 
-def test_an_evaluation_whose_job_told_no_digest_is_refused(evaluated: World) -> None:
+def test_an_evaluation_whose_job_named_no_digest_is_refused(evaluated: World) -> None:
     with pytest.raises(ArtifactRefused, match="not none"):
         keep("mpg-1", "none")
 
@@ -100,8 +104,8 @@ def test_a_second_attempt_keeps_the_same(evaluated: World) -> None:
 
 def test_a_kept_object_is_known_by_its_digest_and_any_other_is_not(world: World) -> None:
     world.put("runs/a", MODEL)
-    told = copy({"Bucket": BUCKET, "Key": "runs/a"}, BUCKET, "models/a", "application/gzip")
-    assert stored_digest(BUCKET, "models/a") == told == digest(MODEL)
+    copied = copy({"Bucket": BUCKET, "Key": "runs/a"}, BUCKET, "models/a", "application/gzip")
+    assert stored_digest(BUCKET, "models/a") == copied == digest(MODEL)
     world.put("models/a", MODEL)
     assert stored_digest(BUCKET, "models/a") == ""
     assert stored_digest(BUCKET, "models/none") == ""
@@ -115,22 +119,34 @@ def test_an_object_that_was_written_in_parts_has_no_digest_of_its_own(
     assert stored_digest(BUCKET, "models/a") == ""
 
 
-def test_the_test_mse_is_measured_of_every_model_good_enough_or_not(
+def test_the_gates_metric_is_measured_by_workload_of_every_model_good_enough_or_not(
     evaluated: World, context: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     evaluated.stepfunctions.schedule(REQUEST)
     keep_model.handler(REQUEST, context)
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["TestMse"] for line in printed if "TestMse" in line] == [[50.25]]
+    [measured] = [line for line in printed if "GateMetric" in line]
+    assert (measured["GateMetric"], measured["Workload"]) == ([8.7312], "auto_mpg")
+    [described] = measured["_aws"]["CloudWatchMetrics"]
+    assert [sorted(names) for names in described["Dimensions"]] == [["Workload", "service"]]
+
+
+def test_an_evaluation_that_would_fill_the_page_is_refused_with_its_size(evaluated: World) -> None:
+    large = json.dumps({**SUMMARY, "figures": [{"kind": "pictures", "title": "x" * 1_000_000}]}).encode()
+    evaluated.put("runs/mpg-1/evaluation/evaluation.json", large)
+    with pytest.raises(
+        ArtifactRefused, match=r"^models/mpg-1/evaluation\.json has 1,00\d,\d{3} bytes, more than"
+    ):
+        keep("mpg-1", digest(large))
 
 
 def test_what_is_changed_right_after_the_check_is_not_what_is_used(
     evaluated: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def copy_and_change(source: dict[str, str], bucket: str, key: str, content_type: str) -> str:
-        told = copy(source, bucket, key, content_type)
-        evaluated.put(source["Key"], EVALUATION.replace(b"50.25", b"0.25"))
-        return told
+        copied = copy(source, bucket, key, content_type)
+        evaluated.put(source["Key"], EVALUATION.replace(b"8.7312", b"0.7312"))
+        return copied
 
-    monkeypatch.setattr(keep_model, "copy", copy_and_change)
-    assert keep("mpg-1", digest(EVALUATION)) == json.loads(EVALUATION)
+    monkeypatch.setattr(kept, "copy", copy_and_change)
+    assert keep("mpg-1", digest(EVALUATION)) == READ

@@ -29,18 +29,18 @@ def mail(world: World, context: Any) -> Any:
     [
         (
             "notify-approved",
-            "Approved: model mpg-20260301-0925-3fa85f64, MSE 8.73",
-            ["Ada Lovelace approved the model.", "can be deployed", "s3://", "8.73 (threshold 46)"],
+            "Approved: model mpg-20260301-0925-3fa85f64, Mean squared error 8.73 (at most 46)",
+            ["Ada Lovelace approved the model.", "can be deployed", "s3://", "8.73 (at most 46)"],
         ),
         (
             "notify-rejected",
-            "Rejected: model mpg-20260301-0925-3fa85f64, MSE 8.73",
+            "Rejected: model mpg-20260301-0925-3fa85f64, Mean squared error 8.73 (at most 46)",
             ["Ada Lovelace rejected the model.", "Errors grow with mpg.\nLook at the diesel cars first."],
         ),
         (
             "notify-expired",
-            "Expired: nobody decided about model mpg-20260301-0925-3fa85f64, MSE 8.73",
-            ["still is PendingManualApproval", "model-package/mpg-pipeline/1"],
+            "Expired: model mpg-20260301-0925-3fa85f64, Mean squared error 8.73 (at most 46)",
+            ["still is PendingManualApproval", "model-package/mpg-pipeline-auto-mpg/1"],
         ),
         (
             "notify-upload-refused",
@@ -54,8 +54,8 @@ def mail(world: World, context: Any) -> Any:
         ),
         (
             "notify-model-quality-too-low",
-            "Below threshold: no model from incoming/cars 2026+spring.csv",
-            ["61.2034", "threshold of 46", "nobody was asked", "MseThreshold"],
+            "Not good enough: no model from incoming/cars 2026+spring.csv",
+            ["61.2034", "above the 46 that the gate allows", "nobody was asked", "the workload's gate"],
         ),
         (
             "notify-failed",
@@ -85,7 +85,7 @@ def mail(world: World, context: Any) -> Any:
         (
             "notify-timed-out",
             "Timed out: the run of incoming/cars 2026+spring.csv",
-            ["longer than a run may", "Jobs of the run that still work are stopped."],
+            ["longer than a run may", "Jobs of the run that are still at work are stopped."],
         ),
         (
             "notify-aborted",
@@ -150,12 +150,12 @@ def test_trials_that_cannot_be_read_do_not_keep_the_mail_back(world: World, mail
 
 
 def test_a_duplicate_upload_event_is_told_to_nobody(world: World, context: Any) -> None:
-    assert notify.handler(ended(world, "notify-already-processed"), context) == {"told": False}
+    assert notify.handler(ended(world, "notify-already-processed"), context) == {"mailed": False}
     assert world.mails() == []
 
 
 def test_the_same_event_ten_times_is_one_mail(world: World, context: Any) -> None:
-    told = [notify.handler(ended(world, "notify-approved"), context)["told"] for _ in range(10)]
+    told = [notify.handler(ended(world, "notify-approved"), context)["mailed"] for _ in range(10)]
     assert told == [True] + [False] * 9
     assert len(world.mails()) == 1
 
@@ -205,10 +205,10 @@ def test_a_mail_that_could_not_be_sent_is_sent_by_the_retry(
     world: World, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(notify, "send", _fail)
+        patch.setattr("runs.notifying.send", _fail)
         with pytest.raises(ConnectionError):
             notify.handler(ended(world, "notify-approved"), context)
-    assert notify.handler(ended(world, "notify-approved"), context) == {"told": True}
+    assert notify.handler(ended(world, "notify-approved"), context) == {"mailed": True}
     assert len(world.mails()) == 1
 
 
@@ -269,13 +269,13 @@ def test_an_end_that_step_functions_shows_a_moment_later_is_told(
         "describe_execution",
         lambda **named: shown.pop() if shown else described(**named),
     )
-    assert notify.handler(told, context) == {"told": True}
+    assert notify.handler(told, context) == {"mailed": True}
 
 
 def test_an_end_that_was_redriven_before_it_was_told_is_no_news(world: World, context: Any) -> None:
     world.stepfunctions.wait("token", EXECUTION)
     world.stepfunctions.executions[EXECUTION]["redriveCount"] = 1
-    assert notify.handler(event("notify-failed"), context) == {"told": False}
+    assert notify.handler(event("notify-failed"), context) == {"mailed": False}
     assert world.mails() == []
 
 

@@ -2,25 +2,29 @@
 
 import html.parser
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from approval.records import Approval, Decision
-from model.details import Details, Point, parse_points, parse_predictions
+from approval.request import Approval, Decision
+from common.evaluation import Bars, Evaluation, Matrix, Picture, Pictures, Scatter
+from model.details import Details
+from model.predictions import Cell, Table
 from shared.text import many_lines, number, one_line
-from tests.evaluation import EVALUATION
-from tests.unit.functions.conftest import event
-from web import plots
-from web.markup import document, element
-from web.page import decided_page, expired_page, message_page, open_page
-from web.page_form import Entry
+from tests.evaluation import DRAWN, EVALUATION
+from tests.unit.functions.conftest import ROOT, event
+from web import pages
+from web.form import Entry
+from web.templating import render
 
 HOSTILE = "https://evil \"'><script>alert(1)</script><img src=x onerror=alert(1)>&amp;{{7*7}}"
 ASKED = {key: value for key, value in event("request_approval-with-champion").items() if key != "task_token"}
 FACTS = {**ASKED, "evaluation": EVALUATION}
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsQUPxAAAAABJRU5ErkJggg=="
+NOTHING = Details()
 
 
 class Parsed(html.parser.HTMLParser):
@@ -39,6 +43,17 @@ class Parsed(html.parser.HTMLParser):
         self.text += data
 
 
+@pytest.fixture
+def details(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What S3 has to say beside the record."""
+
+    def show(found: Details) -> None:
+        monkeypatch.setattr(pages, "read_details", lambda report: found)
+
+    show(NOTHING)
+    return show
+
+
 def approval(**facts: Any) -> Approval:
     shown = {**FACTS, **facts}
     return Approval(
@@ -53,59 +68,104 @@ def approval(**facts: Any) -> Approval:
     )
 
 
-def hostile_pages(text: str) -> list[str]:
-    made = approval(
-        key=text, run_id=text, uploaded_by=text, best_hyperparameters={text: text}, model_package_arn=text
-    )
-    details = Details((Point(1, 2),), ((text,) * 9,))
+def with_evaluation(**changes: Any) -> Approval:
+    return approval(evaluation={**EVALUATION, **changes})
+
+
+def hostile_evaluation(text: str) -> dict[str, Any]:
+    metric = {"name": "m", "label": text, "value": 1.0, "unit": text}
+    return {
+        **EVALUATION,
+        "title": text,
+        "metrics": [metric, {**metric, "name": "n"}],
+        "gate": {"metric": "m", "at_most": 2.0},
+        "baseline": {"label": text, "value": 3.0},
+        "champion": None,
+        "champion_problem": text,
+        "warnings": [text],
+    }
+
+
+def hostile_details(text: str) -> Details:
+    figures = [
+        Scatter(text, text, text, text, [(1.0, 2.0)], "diagonal"),
+        Bars(text, text, [(text, 1.0)]),
+        Matrix(text, text, text, text, [text, text], [[1, 2], [3, 4]]),
+        Pictures(text, text, [Picture(PNG, text), Picture(text, text)]),
+    ]
+    return Details(figures, Table([text, text], [[Cell(text), Cell(png=PNG)]]))
+
+
+def all_pages(made: Approval, text: str) -> list[str]:
     decision = Decision("approved", text, text, text, "review page")
     entry = Entry(text, text, {"reviewer": text, "comment": text})
     return [
-        open_page(made, details, entry),
-        expired_page(made, details),
-        decided_page(made, details, decision),
-        message_page(text, text),
+        pages.open_page(made, entry),
+        pages.expired_page(made),
+        pages.decided_page(made, decision),
+        pages.message_page(text, text),
     ]
 
 
-def tags_of(page: str) -> set[str]:
-    return {tag for tag, _ in Parsed(page).tags}
+@pytest.fixture
+def hostile_pages(details: Any) -> Any:
+    """Every page with a text in every place that somebody else fills."""
+
+    def made(text: str) -> list[str]:
+        details(hostile_details(text))
+        facts = {"key": text, "run_id": text, "uploaded_by": text, "model_package_arn": text}
+        asked = approval(**facts, best_hyperparameters={text: text}, evaluation=hostile_evaluation(text))
+        return all_pages(asked, text)
+
+    return made
 
 
-def test_hostile_text_is_shown_as_text() -> None:
+def shape_of(page: str) -> list[tuple[str, list[str]]]:
+    return [(tag, sorted(attributes)) for tag, attributes in Parsed(page).tags]
+
+
+def test_hostile_text_is_shown_as_text(hostile_pages: Any) -> None:
     for page, harmless in zip(hostile_pages(HOSTILE), hostile_pages("harmless"), strict=True):
-        assert tags_of(page) == tags_of(harmless)
+        assert shape_of(page) == shape_of(harmless)
         assert HOSTILE in Parsed(page).text
         assert {attributes["href"] for tag, attributes in Parsed(page).tags if tag == "a"} <= {"#decision"}
 
 
 @given(st.text())
 def test_no_text_makes_an_element_or_an_attribute(text: str) -> None:
-    parsed = Parsed(document(element("p", text, element("input", value=text), text, title=text)))
-    assert [tag for tag, _ in parsed.tags] == ["p", "input"]
-    assert [sorted(attributes) for _, attributes in parsed.tags] == [["title"], ["value"]]
+    values = {"tone": "warn", "title": text, "text": text}
+    assert shape_of(render("message.html", **values)) == shape_of(
+        render("message.html", **{**values, "title": "x", "text": "x"})
+    )
 
 
-@pytest.mark.parametrize("page", hostile_pages("x"))
-def test_a_page_has_no_script_no_inline_style_and_loads_nothing(page: str) -> None:
-    for tag, attributes in Parsed(page).tags:
-        assert tag not in {"script", "iframe", "img", "link", "object", "embed", "base"}
-        assert not [
-            name for name in attributes if name.startswith("on") or name in {"style", "src", "action"}
-        ]
+@pytest.mark.parametrize(
+    "template", sorted((ROOT / "functions/web/templates").glob("*.html")), ids=lambda p: p.name
+)
+def test_no_template_leaves_an_attribute_unquoted_or_switches_the_escaping_off(template: Path) -> None:
+    source = template.read_text(encoding="utf-8")
+    assert not re.search(r"=\{\{|\|\s*safe|autoescape|Markup", source)
+
+
+def test_a_page_has_no_script_no_inline_style_and_loads_nothing(hostile_pages: Any) -> None:
+    for page in hostile_pages("x"):
+        for tag, attributes in Parsed(page).tags:
+            assert tag not in {"script", "iframe", "link", "object", "embed", "base"}
+            assert not [name for name in attributes if name.startswith("on") or name in {"style", "action"}]
+            assert (attributes.get("src") or "data:image/png;base64,").startswith("data:image/png;base64,")
 
 
 def test_the_style_sheet_cannot_be_left_early() -> None:
-    page = message_page("a", "b")
+    page = pages.message_page("a", "b")
     assert page.count("</style>") == page.count("<style>") == 1
 
 
-def test_the_address_of_the_page_is_not_in_the_page() -> None:
-    assert "/review/" not in open_page(approval(), Details(), Entry())
+def test_the_address_of_the_page_is_not_in_the_page(details: Any) -> None:
+    assert "/review/" not in pages.open_page(approval(), Entry())
 
 
-def test_nothing_is_chosen_and_enter_presses_a_disabled_button() -> None:
-    tags = Parsed(open_page(approval(), Details(), Entry())).tags
+def test_nothing_is_chosen_and_enter_presses_a_disabled_button(details: Any) -> None:
+    tags = Parsed(pages.open_page(approval(), Entry())).tags
     buttons = [attributes for tag, attributes in tags if tag == "button"]
     assert "disabled" in buttons[0]
     assert "name" not in buttons[0]
@@ -116,8 +176,8 @@ def test_nothing_is_chosen_and_enter_presses_a_disabled_button() -> None:
     assert not [attributes for _, attributes in tags if "checked" in attributes or "selected" in attributes]
 
 
-def test_every_field_has_a_label_and_errors_are_tied_to_their_field() -> None:
-    page = open_page(approval(), Details(), Entry(errors={"reviewer": "missing", "comment": "missing"}))
+def test_every_field_has_a_label_and_errors_are_tied_to_their_field(details: Any) -> None:
+    page = pages.open_page(approval(), Entry(errors={"reviewer": "missing", "comment": "missing"}))
     tags = Parsed(page).tags
     labels = {attributes["for"] for tag, attributes in tags if tag == "label"}
     fields = {attributes["id"]: attributes for tag, attributes in tags if tag in {"input", "textarea"}}
@@ -128,72 +188,90 @@ def test_every_field_has_a_label_and_errors_are_tied_to_their_field() -> None:
         assert field["aria-describedby"] in ids
 
 
-def test_without_a_champion_the_page_says_so() -> None:
-    facts = {**FACTS["evaluation"], "champion": None}
-    page = open_page(approval(evaluation=facts), Details(), Entry())
-    assert "No model of this group is approved yet." in page
+def test_a_comment_comes_back_as_it_was_typed_also_one_that_begins_with_an_empty_line(details: Any) -> None:
+    page = pages.open_page(approval(), Entry(comment="\nErrors grow."))
+    # A browser drops the first line break.
+    assert re.search(r"<textarea[^>]*>\n\nErrors grow\.</textarea>", page)
+
+
+def test_the_metric_that_decides_comes_first_with_its_verdict_and_the_others_with_their_units(
+    details: Any,
+) -> None:
+    page = pages.open_page(approval(), Entry())
+    gate = '<div class="good"><dt>Mean squared error</dt><dd>8.73<small>good enough: at most 46</small></dd>'
+    other = "<dt>Root mean squared error</dt><dd>2.95<small>miles per gallon</small></dd>"
+    assert 0 < page.index(gate) < page.index(other)
+
+
+@pytest.mark.parametrize(("value", "verdict"), [(0.97, "good enough"), (0.94, "not good enough")])
+def test_a_metric_of_which_more_is_better_is_judged_by_the_least_that_the_gate_allows(
+    details: Any, value: float, verdict: str
+) -> None:
+    accuracy = {"name": "accuracy", "label": "Accuracy", "value": value, "better": "higher"}
+    made = with_evaluation(metrics=[accuracy], gate={"metric": "accuracy", "at_least": 0.95})
+    page = pages.open_page(made, Entry())
+    assert f"<small>{verdict}: at least 0.95</small>" in page
+    assert "longer is better" in page
+
+
+def test_the_comparison_shows_this_model_the_approved_one_the_baseline_and_the_limit(details: Any) -> None:
+    page = pages.open_page(approval(), Entry())
+    alternative = (
+        "Mean squared error: this model 8.73, approved model 9.10, predicting the mean 60.81, at most 46"
+    )
+    assert f"<title>{alternative}</title>" in page
+
+
+def test_warnings_are_notices_above_everything_else(details: Any) -> None:
+    page = pages.open_page(with_evaluation(warnings=["label 3 is rare: 4 rows"]), Entry())
+    assert page.index("label 3 is rare: 4 rows") < page.index("<dl")
+
+
+def test_without_a_champion_the_page_says_so(details: Any) -> None:
+    page = pages.open_page(with_evaluation(champion=None), Entry())
+    assert "No model of this workload is approved yet." in page
     assert "approved model</text>" not in page
 
 
-def test_a_champion_that_could_not_be_compared_is_named_with_the_reason() -> None:
-    facts = {
-        **FACTS["evaluation"],
-        "champion": None,
-        "champion_problem": "arn/7 cannot be compared: it is gone",
-    }
-    page = open_page(approval(evaluation=facts), Details(), Entry())
-    assert "shorter is better. arn/7 cannot be compared: it is gone" in page
+def test_a_champion_that_could_not_be_compared_is_named_with_the_reason(details: Any) -> None:
+    problem = "arn/7 cannot be compared: it is gone"
+    page = pages.open_page(with_evaluation(champion=None, champion_problem=problem), Entry())
+    assert f"shorter is better. {problem}" in page
     assert "approved yet" not in page
 
 
 @pytest.mark.parametrize(
-    "facts", [{}, {"evaluation": {}}, {"evaluation": None, "threshold": None, "trials": None}]
+    "facts", [{}, {"evaluation": {}}, {"evaluation": None, "trials": None, "upload": "x"}]
 )
-def test_figures_that_are_missing_are_dashes(facts: dict[str, Any]) -> None:
+def test_a_record_without_figures_says_so(details: Any, facts: dict[str, Any]) -> None:
     bare = Approval("arn", "arn", "mpg-1", "t", "h", "2026-03-01T09:38:42Z", 1772962722, facts)
-    assert "<dd>-" in open_page(bare, Details(), Entry())
+    assert "The figures of this model cannot be shown" in pages.open_page(bare, Entry())
 
 
-@given(st.lists(st.builds(Point, *[st.floats(-1e9, 1e9)] * 2), max_size=20))
-@example([Point(0.0, 5e-324)])
-def test_any_predictions_can_be_drawn_within_the_plot(points: list[Point]) -> None:
-    for plot in (plots.predicted_against_actual(points), plots.residuals(points)):
-        dots = list(plot.iter("circle"))
-        assert len(dots) == len(points)
-        for dot in dots:
-            assert 0 <= float(dot.attrib["cx"]) <= 360
-            assert 0 <= float(dot.attrib["cy"]) <= 290
+def test_a_matrix_is_a_table_whose_rows_and_columns_have_names(details: Any) -> None:
+    details(Details([Matrix("Matrix", "", "predicted", "actual", ["a", "b"], [[90, 10], [0, 0]])]))
+    page = pages.open_page(approval(), Entry())
+    scopes = [attributes.get("scope") for tag, attributes in Parsed(page).tags if tag == "th"]
+    assert scopes == ["colgroup", "col", "col", "col", "row", "row"]
+    assert '<td class="right t9">90</td><td class="wrong t1">10</td>' in page
+    assert '<td class="wrong t0">0</td><td class="right t0">0</td>' in page
 
 
-def test_a_dot_is_where_its_car_is() -> None:
-    points = [Point(10, 10), Point(20, 20), Point(30, 15)]
-    dots = [
-        (float(dot.attrib["cx"]), float(dot.attrib["cy"]))
-        for dot in plots.predicted_against_actual(points).iter("circle")
-    ]
-    (x1, y1), (x2, y2), (x3, y3) = dots
-    assert x2 - x1 == pytest.approx(x3 - x2, abs=0.2)
-    assert y1 > y3 > y2
-    assert y3 - y2 == pytest.approx(y1 - y3, abs=0.2)
+def test_every_figure_of_an_evaluation_is_drawn(details: Any) -> None:
+    details(Details(Evaluation.from_json({**EVALUATION, **DRAWN}).figures))
+    page = pages.open_page(approval(), Entry())
+    for words in ("Predicted and actual mpg of the test cars", "actual - predicted", "around zero"):
+        assert words in page
+    assert page.count("<circle") == 6
 
 
-@given(st.floats(-1e6, 1e6), st.floats(0.001, 1e6))
-def test_ticks_are_few_and_within_the_bounds(low: float, reach: float) -> None:
-    found = plots.ticks(low, low + reach)
-    assert 2 <= len(found) <= 8
-    assert all(low - 1e-6 * reach <= tick <= low + reach * 1.000001 for tick in found)
-
-
-def test_points_that_are_no_numbers_are_left_out() -> None:
-    text = '{"test_predictions": [{"actual": 1, "predicted": NaN}, {"actual": 1, "predicted": 2}]}'
-    assert parse_points(text) == (Point(1, 2),)
-
-
-def test_a_line_that_was_cut_off_is_not_shown() -> None:
-    line = "8,307,130,3504,12,70,1,malibu,17.2\n"
-    text = (line * 600)[:16_384]
-    assert len(set(parse_predictions(text))) == 1
-    assert parse_predictions(line.strip()) == (tuple(line.strip().split(",")),)
+def test_what_is_no_picture_is_left_out(details: Any) -> None:
+    details(
+        Details([Pictures("Mistakes", "", [Picture("bm8gcGljdHVyZQ==", "text"), Picture(PNG, "8 as 3")])])
+    )
+    page = pages.open_page(approval(), Entry())
+    images = [attributes for tag, attributes in Parsed(page).tags if tag == "img"]
+    assert images == [{"src": f"data:image/png;base64,{PNG}", "alt": "8 as 3"}]
 
 
 @pytest.mark.parametrize(
@@ -202,6 +280,8 @@ def test_a_line_that_was_cut_off_is_not_shown() -> None:
         (8.7312, "8.73"),
         (46.0, "46"),
         (1234567, "1,234,567"),
+        (0.97125, "0.9712"),
+        (-0.5, "-0.5"),
         (0.01234, "0.0123"),
         (None, "-"),
         ("x", "-"),

@@ -8,10 +8,11 @@ import pytest
 
 from approval import reminder
 from approval.mails import time_left
-from approval.records import Decision, decide_by_link, find_by_link, hash_link
+from approval.records import decide_by_link, find_by_link, hash_link
 from approval.reminder import is_due, remind
+from approval.request import Decision
 from handlers import review
-from shared import once as told
+from shared import once
 from shared.text import now
 from tests.unit.functions.conftest import World
 from tests.unit.functions.requests import APPROVE, Asked, ask, http, post
@@ -53,11 +54,13 @@ def test_a_reminder_is_due_so_many_hours_before_the_end(
 def test_the_reminder_has_the_facts_the_time_left_and_a_new_link(world: World, asked: Asked) -> None:
     assert reminded(asked)
     ((subject, text),) = world.mails(world.approval_topic)
-    assert subject == "Reminder, 23 hours left: approve or reject model mpg-20260301-0925-3fa85f64, MSE 8.73"
+    assert subject == (
+        "Reminder, 23 hours left: model mpg-20260301-0925-3fa85f64, Mean squared error 8.73 (at most 46)"
+    )
     (link_id,) = LINK.findall(text)
     assert link_id != asked.link_id
     facts, rest = text.split(link_id)
-    for fact in ("Time left: 23 hours", "cars 2026+spring.csv", "8.73 (threshold 46)", "60.81", "MSE 9.10"):
+    for fact in ("Time left: 23 hours", "cars 2026+spring.csv", "8.73 (at most 46)", "60.81", "9.10"):
         assert fact in facts, fact
     assert re.search(r"The link works until 20\d\d-\d\d-\d\d \d\d:\d\d UTC", rest)
     assert max(map(len, text.splitlines())) < 120
@@ -111,7 +114,7 @@ def test_a_crash_right_after_the_mail_leaves_the_first_link_alive_and_the_next_r
     world: World, asked: Asked, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr("shared.once._mark_sent", _fail)
+        patch.setattr("shared.once._mark_done", _fail)
         with pytest.raises(ConnectionError):
             reminded(asked)
     assert review.handler(http("GET", asked.path), context)["statusCode"] == 200
@@ -121,7 +124,7 @@ def test_a_crash_right_after_the_mail_leaves_the_first_link_alive_and_the_next_r
 
 
 def test_a_reminder_that_was_mailed_and_announced_no_link_is_left_at_that(world: World, asked: Asked) -> None:
-    assert told.tell_once(f"{asked.arn}#REMINDER#{asked.record.decide_before}", lambda: None)
+    assert once.do(f"{asked.arn}#REMINDER#{asked.record.decide_before}", lambda: None)
     assert not reminded(asked)
     assert asked.record.reminded_at == ""
 
@@ -139,12 +142,12 @@ def test_while_its_link_cannot_be_made_live_a_reminder_is_not_mailed_again_and_t
     assert statuses_of_reminders(world, context) == [200]
 
 
-@pytest.mark.parametrize("moment", ["_claim", "send", "_mark_sent", "make_live"])
+@pytest.mark.parametrize("moment", ["_claim", "send", "_mark_done", "make_live"])
 def test_who_is_asked_anew_while_reminded_decides_by_the_newer_question(
     world: World, asked: Asked, context: Any, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     later = list[Asked]()
-    place = told if moment.startswith("_") else reminder
+    place = once if moment.startswith("_") else reminder
     original = getattr(place, moment)
 
     def ask_meanwhile(*arguments: object) -> object:

@@ -10,14 +10,15 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from approval.mails import approval_mail
-from approval.records import Decision as Decided
+from approval import asking
+from approval.mails import request_mail
 from approval.records import decide_by_link, find, find_by_link, hash_link
+from approval.request import Decision as Decided
 from handlers import request_approval
 from model.artifacts import ArtifactRefused
 from runs.scheduled import RequestNotScheduled
 from shared.mails import fit_subject
-from tests.evaluation import EVALUATION
+from tests.evaluation import DRAWN, EVALUATION
 from tests.unit.functions.conftest import BUCKET, World, event
 from tests.unit.functions.requests import ask
 
@@ -43,7 +44,7 @@ def call(scheduled: World, context: Any) -> Any:
 
 def register(world: World, evaluation: dict[str, Any]) -> None:
     """Keep an evaluation and register the package with its digest, as the pipeline does."""
-    body = json.dumps({**evaluation, "test_predictions": [{"actual": 18.0, "predicted": 17.2}]}).encode()
+    body = json.dumps({**evaluation, **DRAWN}).encode()
     world.put(KEPT, body)
     world.sagemaker.register(ARN, evaluation_digest=f"sha256:{hashlib.sha256(body).hexdigest()}")
 
@@ -57,16 +58,18 @@ def link_of(text: str) -> str:
 def test_the_mail_has_the_facts_first_the_link_alone_and_when_it_expires(world: World, call: Any) -> None:
     assert call() == {"asked": True}
     ((subject, text),) = world.mails(world.approval_topic)
-    assert subject == "Approve or reject: model mpg-20260301-0925-3fa85f64, MSE 8.73 (threshold 46)"
+    assert (
+        subject == "Approve or reject: model mpg-20260301-0925-3fa85f64, Mean squared error 8.73 (at most 46)"
+    )
     facts, rest = text.split(link_of(text))
     for fact in (
         "cars 2026+spring.csv",
         "278 train",
-        "8.73 (threshold 46)",
+        "8.73 (at most 46)",
         "2.95",
         "2.91",
         "60.81",
-        "MSE 9.10",
+        "9.10 on the same rows",
     ):
         assert fact in facts, fact
     assert re.search(r"The link works until 20\d\d-\d\d-\d\d \d\d:\d\d UTC", rest)
@@ -78,7 +81,7 @@ def test_the_mail_says_why_there_is_no_comparison_with_the_approved_model(world:
     register(world, {**EVALUATION, "champion": None, "champion_problem": problem})
     call()
     ((_, text),) = world.mails(world.approval_topic)
-    assert re.search(rf"^Earlier model: +{problem}$", text, re.MULTILINE)
+    assert re.search(rf"^Approved model: +{problem}$", text, re.MULTILINE)
 
 
 def test_the_mailed_link_leads_to_the_record_and_is_stored_as_a_hash_only(world: World, call: Any) -> None:
@@ -171,16 +174,18 @@ def test_an_earlier_attempts_token_replaces_nothing(scheduled: World, call: Any)
 
 def test_invented_facts_are_not_looked_at(scheduled: World, call: Any) -> None:
     call(
-        threshold=0.1,
         key="incoming/mine.csv",
-        evaluation={"regression_metrics": {"mse": {"value": 0.01}}},
+        evaluation={**EVALUATION, "title": "mine"},
+        workload="mine",
         model_package_arn="arn:of:mine",
         run_id="mine",
         predictions_uri="s3://mine/x.out",
         extra="mine",
     )
     ((subject, text),) = scheduled.mails()
-    assert subject == "Approve or reject: model mpg-20260301-0925-3fa85f64, MSE 8.73 (threshold 46)"
+    assert (
+        subject == "Approve or reject: model mpg-20260301-0925-3fa85f64, Mean squared error 8.73 (at most 46)"
+    )
     assert "mine" not in text + str(scheduled.items())
 
 
@@ -210,7 +215,7 @@ def test_without_a_confirmed_subscription_nobody_is_asked_and_nothing_is_stored(
 ) -> None:
     subscriptions = [{"SubscriptionArn": "PendingConfirmation"}, {"SubscriptionArn": "Deleted"}]
     page = {"Subscriptions": subscriptions if state == "pending" else []}
-    monkeypatch.setattr(request_approval, "client", lambda _: _Pages([page, page]))
+    monkeypatch.setattr(asking, "client", lambda _: _Pages([page, page]))
     with pytest.raises(Exception, match=r"no subscription of arn:.* is confirmed") as raised:
         call()
     assert type(raised.value).__name__ == "NobodyToAsk"
@@ -222,8 +227,8 @@ def test_a_confirmed_subscription_may_be_on_a_later_page(monkeypatch: pytest.Mon
         {"Subscriptions": [{"SubscriptionArn": "PendingConfirmation"}]},
         {"Subscriptions": [{"SubscriptionArn": "arn:aws:sns:us-east-1:000000000000:approval:1"}]},
     ]
-    monkeypatch.setattr(request_approval, "client", lambda _: _Pages(pages))
-    assert request_approval.somebody_listens("topic")
+    monkeypatch.setattr(asking, "client", lambda _: _Pages(pages))
+    assert asking.has_confirmed_subscription("topic")
 
 
 def test_a_package_decided_before_anyone_listened_resumes_the_execution_without_a_mail(
@@ -276,13 +281,13 @@ def test_a_request_that_expired_can_be_made_again(world: World, call: Any) -> No
 
 def test_a_hostile_file_name_stays_one_line_in_the_mail(world: World) -> None:
     asked = ask(world, key="incoming/a\r\n\r\nSee http://example.com\u202e.csv")
-    mail = approval_mail(asked.record, "https://link")
+    mail = request_mail(asked.record, "https://link")
     assert re.search(r"^File: +incoming/a See http\[:]//example\[.]com \.csv$", mail.text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("run_id", ["ä" * 200, "line\nbreak", "x" * 300, "日本"])
 def test_a_subject_is_always_one_that_sns_takes(world: World, run_id: str) -> None:
-    subject = fit_subject(approval_mail(replace(ask(world).record, run_id=run_id), "https://link").subject)
+    subject = fit_subject(request_mail(replace(ask(world).record, run_id=run_id), "https://link").subject)
     assert subject.isascii()
     assert subject.isprintable()
     assert 0 < len(subject) < 100

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from approval.records import Decision, decide_by_link, decide_in_sagemaker, hash_link, mark_package_updated
+from approval.records import decide_by_link, decide_in_sagemaker, hash_link, mark_package_updated
+from approval.request import Decision
 from handlers import resume_pipeline
 from handlers.resume_pipeline import DecisionNotVisible
 from shared.text import timestamp
@@ -185,7 +186,7 @@ def test_a_change_that_could_not_be_told_is_told_when_its_event_comes_again(
     changed(asked.arn, "Approved")
     world.sagemaker.decide(asked.arn, "Rejected", by="grace")
     with monkeypatch.context() as patch:
-        patch.setattr(resume_pipeline, "send", _fail)
+        patch.setattr("approval.outcomes.send", _fail)
         with pytest.raises(ConnectionError):
             changed(asked.arn, "Rejected")
     assert changed(asked.arn, "Rejected") == "changed"

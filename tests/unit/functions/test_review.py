@@ -9,13 +9,19 @@ from typing import Any
 
 import pytest
 
-from approval import packages
+from approval import deciding, packages
 from approval import records as approvals
 from approval.records import decide_by_link, hash_link, new_link_id
-from handlers import resume_pipeline, review
-from handlers.review import check_entry
+from handlers import resume_pipeline
+from handlers import review as handler
+from tests.evaluation import DRAWN, EVALUATION, FORMER
 from tests.unit.functions.conftest import BUCKET, World
 from tests.unit.functions.requests import APPROVE, BROWSER, REJECT, Asked, ask, http, post
+from web import review
+from web.form import check_entry
+
+# One pixel.
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsQUPxAAAAABJRU5ErkJggg=="
 
 
 @pytest.fixture
@@ -26,7 +32,7 @@ def asked(world: World) -> Asked:
 @pytest.fixture
 def send(context: Any) -> Any:
     """Call the function as its URL does."""
-    return lambda event: review.handler(event, context)
+    return lambda event: handler.handler(event, context)
 
 
 def test_the_page_shows_what_a_decision_needs(world: World, asked: Asked, send: Any) -> None:
@@ -39,7 +45,7 @@ def test_the_page_shows_what_a_decision_needs(world: World, asked: Asked, send: 
         "8.73",
         "2.95",
         "2.91",
-        "threshold 46",
+        "at most 46",
         "9.10",
         "60.81",
         "lambda = 2.47",
@@ -54,13 +60,12 @@ def test_the_page_draws_the_test_predictions_and_lists_the_first_batch_predictio
     world: World, asked: Asked, send: Any
 ) -> None:
     run = asked.record.run_id
-    points = [{"actual": 18.0, "predicted": 17.2}, {"actual": 31.0, "predicted": 29.5}]
-    world.put(f"models/{run}/evaluation.json", json.dumps({"test_predictions": points}).encode())
+    world.put(f"models/{run}/evaluation.json", json.dumps({**EVALUATION, **DRAWN}).encode())
     world.put(f"runs/{run}/predictions/batch.csv.out", b'8,307,130,3504,12,70,1,"chevelle, malibu",17.215\n')
     page = send(http("GET", asked.path))["body"]
-    assert page.count("<circle") == 2 * len(points)
+    assert page.count("<circle") == sum(len(figure["points"]) for figure in DRAWN["figures"])
     assert "chevelle, malibu" in page
-    assert "<td>17.21</td>" in page
+    assert "<tbody>\n<tr><td>17.21</td><td>8</td>" in page
 
 
 def test_the_page_works_without_what_lies_in_s3(asked: Asked, send: Any) -> None:
@@ -184,7 +189,7 @@ def test_what_is_no_complete_decision_changes_nothing_and_is_explained(
 
 def test_what_was_typed_is_still_there_after_a_mistake(asked: Asked, send: Any) -> None:
     page = send(post(asked.path, {"decision": "reject", "reviewer": 'Ada "><b>', "comment": ""}))["body"]
-    assert 'value="Ada &quot;&gt;<b&gt;"' in page
+    assert 'value="Ada &#34;&gt;&lt;b&gt;"' in page
     assert "rejecting needs a comment" in page
 
 
@@ -457,10 +462,35 @@ def test_predictions_of_another_bucket_are_not_read(world: World, send: Any) -> 
     assert "stolen" not in send(http("GET", asked.path))["body"]
 
 
-def test_the_predictions_may_be_given_by_their_folder(world: World, send: Any) -> None:
-    asked = ask(world, predictions_uri=f"s3://{BUCKET}/runs/x/predictions/")
-    world.put("runs/x/predictions/batch.csv.out", b"8,307,130,3504,12,70,1,malibu,17.2\n")
-    assert "malibu" in send(http("GET", asked.path))["body"]
+def test_the_predictions_are_read_where_the_run_put_them(world: World, send: Any) -> None:
+    asked = ask(world, predictions_uri=f"s3://{BUCKET}/runs/x/predictions/rows.jsonl.out")
+    world.put("runs/x/predictions/rows.jsonl.out", b'{"name": "malibu", "SageMakerOutput": {"label": 3}}\n')
+    assert "<tr><td>3</td><td>malibu</td></tr>" in send(http("GET", asked.path))["body"]
+
+
+def test_a_record_of_the_version_before_opens_with_what_it_has(world: World, send: Any) -> None:
+    asked = ask(world, evaluation=FORMER, threshold=46.0)
+    world.put(f"models/{asked.record.run_id}/evaluation.json", json.dumps(FORMER).encode())
+    answer = send(http("GET", asked.path))
+    assert answer["statusCode"] == 200
+    for shown in ("8.73", "2.95", "278 train, 60 validation, 60 test", "lambda = 2.47", 'value="approve"'):
+        assert shown in answer["body"], shown
+    assert send(post(asked.path, APPROVE))["statusCode"] == 303
+
+
+def test_only_a_page_with_pictures_may_show_pictures_and_only_its_own(
+    world: World, asked: Asked, send: Any
+) -> None:
+    def policy(event: Any) -> str:
+        return str(send(event)["headers"]["Content-Security-Policy"])
+
+    assert "img-src" not in policy(http("GET", asked.path))
+    shown = {"kind": "pictures", "title": "Mistakes", "pictures": [{"png": PNG, "caption": "8 read as 3"}]}
+    drawn = json.dumps({**EVALUATION, "figures": [shown]}).encode()
+    world.put(f"models/{asked.record.run_id}/evaluation.json", drawn)
+    for method in ("GET", "HEAD"):
+        assert policy(http(method, asked.path)).endswith("; img-src data:")
+    assert f'src="data:image/png;base64,{PNG}" alt="8 read as 3"' in send(http("GET", asked.path))["body"]
 
 
 def test_a_name_and_a_comment_are_cleaned_of_what_hides() -> None:
@@ -495,8 +525,8 @@ def decide_in_sagemaker_before(
 @pytest.mark.parametrize(
     ("module", "call"),
     [
-        (review, "decide_by_link"),
-        (review, "bring_decision"),
+        (deciding, "decide_by_link"),
+        (deciding, "apply_to_package"),
         (packages, "read_status"),
         (packages, "write_decision"),
     ],

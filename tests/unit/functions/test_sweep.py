@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from approval.records import Decision, decide_by_link, hash_link, mark_package_updated, to_look_after
+from approval.records import decide_by_link, hash_link, mark_package_updated, to_look_after
+from approval.request import Decision
 from handlers import notify, sweep
 from handlers.sweep import SweepIncomplete
 from runs.names import run_id
@@ -121,7 +122,7 @@ def test_a_late_decision_that_could_not_be_told_is_told_by_the_next_sweep(
     end(world, "SUCCEEDED", asked.execution_arn, output='{"outcome": "expired"}', hours_ago=47)
     world.sagemaker.decide(asked.arn, "Approved", by="grace")
     with monkeypatch.context() as patch:
-        patch.setattr("handlers.resume_pipeline.send", _fail)
+        patch.setattr("approval.outcomes.send", _fail)
         with pytest.raises(SweepIncomplete):
             run()
     assert run() == {"decision": 1}
@@ -201,7 +202,7 @@ def test_what_the_event_told_is_not_told_again(world: World, run: Any, context: 
 def test_the_event_that_comes_after_the_sweep_tells_nothing_new(world: World, run: Any, context: Any) -> None:
     end(world, "SUCCEEDED")
     run()
-    assert notify.handler(ended(world, "notify-approved"), context) == {"told": False}
+    assert notify.handler(ended(world, "notify-approved"), context) == {"mailed": False}
 
 
 def test_while_the_event_is_being_told_the_sweep_does_not_interfere(
@@ -210,7 +211,7 @@ def test_while_the_event_is_being_told_the_sweep_does_not_interfere(
     end(world, "SUCCEEDED")
     swept = []
     with monkeypatch.context() as patch:
-        patch.setattr(notify, "send", lambda *_: swept.append(run()))
+        patch.setattr("runs.notifying.send", lambda *_: swept.append(run()))
         notify.handler(ended(world, "notify-approved"), context)
     assert swept == [{}]
 
@@ -339,7 +340,7 @@ def test_what_fails_keeps_nothing_else_from_being_done_and_the_next_sweep_does_i
     job = f"{end(world, 'FAILED', 'arn:aws:states:us-east-1:0:execution:m:third')}-0"
     world.sagemaker.jobs = {job: "InProgress"}
     with monkeypatch.context() as patch:
-        patch.setattr(notify, "send", _fail)
+        patch.setattr("runs.notifying.send", _fail)
         with pytest.raises(SweepIncomplete, match=r"^3 things"):
             run()
     assert "SweepDone" not in capsys.readouterr().out

@@ -114,9 +114,9 @@ def test_what_lambda_records_of_an_error_is_its_name_and_what_helps(
 
 def test_an_error_that_was_written_for_people_keeps_its_words(context: Any) -> None:
     def refusing(event: telemetry.Event) -> telemetry.Answer:
-        raise telemetry.ForPeople("line 14: horsepower is missing")
+        raise telemetry.PublicError("line 14: horsepower is missing")
 
-    with pytest.raises(telemetry.ForPeople, match=r"^line 14: horsepower is missing$"):
+    with pytest.raises(telemetry.PublicError, match=r"^line 14: horsepower is missing$"):
         telemetry.observed(refusing)({}, context)
 
 

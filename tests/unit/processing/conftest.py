@@ -1,4 +1,4 @@
-"""The scripts are plain files that lie together in one folder, in the container as here."""
+"""The jobs run as `python processing/run.py STEP WORKLOAD`, in the container as here."""
 
 import csv
 import hashlib
@@ -24,6 +24,17 @@ def sha256(path: Path) -> str:
     return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
+def pack(*files: tuple[str, bytes]) -> bytes:
+    """A model.tar.gz of these files."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as tar:
+        for name, content in files:
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return stream.getvalue()
+
+
 @pytest.fixture(scope="session")
 def sample() -> bytes:
     return (ROOT / "data" / "auto-mpg.csv").read_bytes()
@@ -37,10 +48,10 @@ def sample_rows(sample: bytes) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def run_script() -> Script:
-    """Runs a script as a job does: its own process, an empty environment, in a folder that is not the project's."""
+    """Runs a step as a job does: its own process, an empty environment, in a folder that is not the project's."""
 
-    def run(name: str, *arguments: object, cwd: Path) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, str(SCRIPTS / name), *map(str, arguments)]
+    def run(*arguments: object, cwd: Path) -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, str(SCRIPTS / "run.py"), *map(str, arguments)]
         return subprocess.run(
             command, cwd=cwd, env={}, capture_output=True, text=True, check=False, timeout=120
         )
@@ -50,19 +61,19 @@ def run_script() -> Script:
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory, run_script: Script) -> Path:
-    """What preprocess.py makes of the sample."""
+    """What preprocessing makes of the sample."""
     folder = tmp_path_factory.mktemp("preprocess")
     upload = ROOT / "data" / "auto-mpg.csv"
     arguments = ["--upload", upload, "--output", folder / "prepared", "--exit-message", folder / "message"]
     arguments += ["--output-uri", "s3://bucket/runs/x/prepared/", "--upload-digest", sha256(upload)]
-    done = run_script("preprocess.py", *arguments, cwd=folder)
+    done = run_script("preprocess", "auto_mpg", *arguments, cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "prepared"
 
 
 @pytest.fixture(scope="session")
 def booster(prepared: Path) -> Any:
-    """A booster trained as the pipeline trains it, on what preprocess.py wrote."""
+    """A booster trained as the pipeline trains it, on what preprocessing wrote."""
     import numpy as np
     import xgboost
 
@@ -74,27 +85,17 @@ def booster(prepared: Path) -> Any:
 @pytest.fixture(scope="session")
 def trained(booster: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The model.tar.gz of a training job."""
-    folder = tmp_path_factory.mktemp("training")
-    content = bytes(booster.save_raw("ubj"))
-    with tarfile.open(folder / "model.tar.gz", "w:gz") as tar:
-        member = tarfile.TarInfo("xgboost-model")
-        member.size = len(content)
-        tar.addfile(member, io.BytesIO(content))
-    return folder / "model.tar.gz"
+    archive = tmp_path_factory.mktemp("training") / "model.tar.gz"
+    archive.write_bytes(pack(("xgboost-model", bytes(booster.save_raw("ubj")))))
+    return archive
 
 
 @pytest.fixture
 def bundle(tmp_path: Path, prepared: Path, trained: Path) -> Path:
     """A model bundle as it is unpacked in the container."""
-    import xgboost
+    from auto_mpg.evaluate import assemble
+    from common.bundle import add_code
 
-    from auto_mpg import inference
-    from common.bundle import read_files
-
-    (tmp_path / "preprocessor.json").write_bytes((prepared / "preprocessor.json").read_bytes())
-    (tmp_path / "xgboost-model").write_bytes(read_files(trained, {"xgboost-model"})["xgboost-model"])
-    (tmp_path / "xgboost-version").write_text(xgboost.__version__ + "\n")
-    (tmp_path / "code").mkdir()
-    for name in inference.CODE:
-        (tmp_path / "code" / name).write_bytes((SCRIPTS / name).read_bytes())
+    assemble(trained, prepared, tmp_path)
+    add_code(tmp_path, "auto_mpg")
     return tmp_path

@@ -88,10 +88,11 @@ def _fork(folder: Path) -> str:
 
 def _try(folder: Path) -> int:
     from auto_mpg import inference
+    from common.serving import UnusableModel
 
     try:
         inference.predict_fn(inference.input_fn(ROW, "text/csv"), inference.model_fn(str(folder)))
-    except inference.UnusableModel:
+    except UnusableModel:
         return VERDICTS.index("refused")
     except BaseException:
         return len(VERDICTS)

@@ -8,15 +8,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from approval.mails import request_mail
+from common.evaluation import Evaluation, parse
 from handlers import notify
-from model.details import parse_points, parse_predictions
+from model.predictions import parse_predictions
 from runs.causes import failed_job, readable_cause
 from runs.ending_mails import ending_mail
 from runs.endings import from_detail
 from shared.mails import fit_subject
 from tests.unit.functions.conftest import World, event
 from tests.unit.functions.requests import ask
-from web.page_model import model_sections
+from web.form import Entry
+from web.pages import open_page
 
 ENDS = [
     "notify-approved", "notify-rejected", "notify-expired", "notify-failed", "notify-upload-refused",
@@ -89,21 +92,38 @@ def test_any_key_cause_error_and_comment_makes_a_clean_mail(
 @given(JSON, JSON)
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_figures_and_facts_can_be_shown_to_the_approver(world: World, figures: Any, fact: Any) -> None:
-    facts = {"key": str(fact), "uploaded_by": str(fact), "trials": fact, "threshold": fact}
-    metrics = {"mse": {"value": fact, "standard_deviation": figures}, "rmse": {"value": figures}}
-    evaluation = {"regression_metrics": metrics, "baseline": {"mse": fact}, "champion": {"mse": figures}}
+    facts = {
+        "key": fact,
+        "uploaded_by": fact,
+        "trials": fact,
+        "best_hyperparameters": figures,
+        "upload": figures,
+    }
+    evaluation = {
+        "metrics": [{"name": "m", "label": fact, "value": figures, "unit": fact}, fact],
+        "gate": {"metric": "m", "at_most": figures},
+        "baseline": {"label": fact, "value": figures},
+        "champion": {"value": fact},
+        "champion_problem": fact,
+        "rows": figures,
+        "warnings": [fact],
+        "x_metrics": figures,
+    }
     asked = ask(world, evaluation=evaluation, **facts)
-    from model.details import Details
-
-    assert model_sections(asked.record, Details())
+    drawn = evaluation | {"figures": [figures, {"kind": "bars", "title": fact, "rows": fact}]}
+    world.put(f"models/{asked.record.run_id}/evaluation.json", json.dumps(drawn).encode())
+    assert open_page(asked.record, Entry())
+    mail = request_mail(asked.record, "https://link")
+    assert clean(mail.text)
+    assert 0 < len(fit_subject(mail.subject)) < 100
 
 
 @given(TEXTS | JSON.map(json.dumps))
 def test_any_evaluation_and_predictions_are_shown_or_left_out(text: str) -> None:
-    assert isinstance(parse_points(text), tuple)
-    assert isinstance(parse_points(json.dumps({"test_predictions": text})), tuple)
-    for row in parse_predictions(text):
-        assert all(cell.isprintable() for cell in row)
+    assert isinstance(parse(text), Evaluation)
+    assert parse(json.dumps({"figures": text})).figures == ()
+    for row in parse_predictions(text, ["a", "b"]).rows:
+        assert all(cell.text.isprintable() for cell in row)
 
 
 @pytest.mark.parametrize("detail", [{}, {"status": "FAILED"}, None, "x"])

@@ -14,8 +14,9 @@ from rich.console import Console
 
 from auto_mpg.car import RAW_COLUMNS, read_car
 from auto_mpg.inference import input_fn
-from auto_mpg.preprocess import preprocess
 from common.digests import file_digest
+from common.preprocessing import preprocess
+from common.workload import find_workload
 from local.cli.approvals import row as approvals_row
 from local.cli.outcome import Result
 from local.cli.report import show_end, show_predictions
@@ -48,7 +49,9 @@ def prepared(folder: Path, *names: str) -> list[list[str]]:
     csv.writer(stream).writerows(cars)
     upload = folder / "upload.csv"
     upload.write_text((ROOT / "data/auto-mpg.csv").read_text() + stream.getvalue(), encoding="utf-8")
-    preprocess(upload, file_digest(upload), folder / "prepared", "s3://b/p/", "x.csv")
+    preprocess(
+        find_workload("auto_mpg"), upload, file_digest(upload), folder / "prepared", "s3://b/p/", "x.csv"
+    )
     batch = (folder / "prepared/batch/batch.csv").read_bytes()
     assert len(input_fn(batch, "text/csv")) == batch.count(b"\n")
     return list(csv.reader(io.StringIO(batch.decode())))[: len(names)]
@@ -183,8 +186,8 @@ def test_a_refused_file_is_told_without_what_its_key_carries(
     assert all(json.loads(line)["level"] == "INFO" for line in log.getvalue().splitlines())
     uploaded = json.loads(event("notify-upload-refused")["detail"]["input"])
     uploaded["detail"]["object"]["key"] = key
-    told = ended(world, "notify-upload-refused", cause=str(refused.value), input=json.dumps(uploaded))
-    notify.handler(told, context)
+    happened = ended(world, "notify-upload-refused", cause=str(refused.value), input=json.dumps(uploaded))
+    notify.handler(happened, context)
     subject, text = world.mails(world.notification_topic)[-1]
     assert subject.isprintable()
     assert all(line.isprintable() for line in text.split("\n"))

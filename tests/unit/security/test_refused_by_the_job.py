@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from auto_mpg import preprocess
+from common import preprocessing
 from common.digests import file_digest
+from common.workload import find_workload
 from handlers import notify
 from local.cli.history import Ended
 from local.cli.outcome import Result
@@ -25,7 +26,7 @@ def exit_message(folder: Path, upload: bytes) -> str:
     paths = ["--upload", folder / "upload.csv", "--output", folder / "prepared", "--exit-message", message]
     digest = file_digest(folder / "upload.csv")
     texts = ["--output-uri", "s3://b/p/", "--upload-digest", digest, "--file-name", "incoming/large.csv"]
-    assert preprocess.main([*map(str, paths), *texts]) == 1
+    assert preprocessing.main(find_workload("auto_mpg"), [*map(str, paths), *texts]) == 1
     return message.read_text()
 
 

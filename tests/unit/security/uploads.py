@@ -5,12 +5,15 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from auto_mpg.cars import BadUpload, check_cars, read_cars
+from auto_mpg.cars import check_cars, read_cars
 from auto_mpg.inference import input_fn
-from auto_mpg.preprocess import preprocess
 from common.digests import file_digest
+from common.preprocessing import preprocess
+from common.uploads import BadUpload
+from common.workload import find_workload
 
 KEY = "incoming/cars.csv"
+CARS = find_workload("auto_mpg")
 # The only thing that preprocessing alone can tell: it needs the split.
 ONLY_THE_JOB_TELLS = "has too few rows with horsepower"
 
@@ -54,7 +57,7 @@ def _prepare(upload: bytes, name: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path, output = Path(folder) / "upload.csv", Path(folder) / "prepared"
         path.write_bytes(upload)
-        told = refusal(lambda: preprocess(path, file_digest(path), output, "s3://b/p/", name))
+        told = refusal(lambda: preprocess(CARS, path, file_digest(path), output, "s3://b/p/", name))
         if told:
             assert not output.exists()
         else:

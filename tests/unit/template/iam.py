@@ -4,23 +4,34 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.unit.template.stack import of_type, physical_id, properties
+from tests.unit.template.stack import aws_arn, of_type, physical_id, properties
 
 ROLES_OF_JOBS = ("PreprocessingRole", "TrainingRole", "EvaluationRole", "ModelRole")
 
 
 def statements(role: str, key: str = "") -> list[dict[str, Any]]:
-    """All statements of a role's inline policies, with this KmsKeyArn."""
+    """All statements of a role's policies, with this KmsKeyArn."""
     return [
         statement for policy in policies(role, key) for statement in policy["PolicyDocument"]["Statement"]
     ]
 
 
 def policies(role: str, key: str = "") -> list[dict[str, Any]]:
-    """A role's inline policies: its own, and those that it shares with others."""
-    shared = of_type("AWS::IAM::Policy", key).values()
-    name = physical_id(role)
-    return [*properties(role, key).get("Policies", []), *(each for each in shared if name in each["Roles"])]
+    """A role's policies: its own inline ones, and the managed ones that it shares with others."""
+    managed = [properties(name, key) for name in managed_policies(role)]
+    return [*properties(role, key).get("Policies", []), *managed]
+
+
+def managed_policies(role: str) -> list[str]:
+    """The logical ids of the managed policies that are attached to a role."""
+    attached = properties(role).get("ManagedPolicyArns", [])
+    names = {aws_arn("iam", f"policy/{physical_id(name)}", region=""): name for name in shared_policies()}
+    return [names[arn] for arn in attached]
+
+
+def shared_policies() -> set[str]:
+    """The logical ids of all managed policies."""
+    return set(of_type("AWS::IAM::ManagedPolicy"))
 
 
 def actions(role: str, key: str = "") -> set[str]:

@@ -1,4 +1,7 @@
-"""template.yaml as CloudFormation gets to see it: SAM's transform done, intrinsic functions evaluated."""
+"""template.yaml, with its nested stacks, as CloudFormation gets to see it.
+
+SAM's transform is done, and intrinsic functions are evaluated.
+"""
 
 import re
 from collections.abc import Mapping
@@ -6,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from audit.transformed import REGION, transformed, written
+from audit.transformed import REGION, TEMPLATE, transformed, written
 
 ROOT = Path(__file__).parents[3]
 STACK = "mpg-test"
@@ -16,17 +19,31 @@ KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890
 
 
 @cache
-def template() -> dict[str, Any]:
+def template(path: Path = TEMPLATE) -> dict[str, Any]:
     """The template as written, short intrinsic functions in their long form."""
-    return written()
+    return written(path)
 
 
 @cache
 def stack(key: str = "") -> dict[str, dict[str, Any]]:
-    """Every resource after the transform, by logical id, evaluated with the defaults and this KmsKeyArn."""
+    """Every resource after the transform, by logical id, evaluated with the defaults and this KmsKeyArn.
+
+    Those of the nested stacks are among them.
+    """
     resources = transformed()["Resources"]
     evaluator = Evaluator(resources, {**EMAILS, "KmsKeyArn": key})
-    return {name: evaluator.evaluate(resource) for name, resource in resources.items()}
+    found = {name: evaluator.evaluate(resource) for name, resource in resources.items()}
+    for resource in list(found.values()):
+        if resource["Type"] == "AWS::CloudFormation::Stack":
+            found |= _nested(**resource["Properties"])
+    return found
+
+
+def _nested(TemplateURL: str, Parameters: dict[str, Any]) -> dict[str, dict[str, Any]]:  # noqa: N803 - as in the template
+    child = template(ROOT / TemplateURL)
+    assert Parameters.keys() == child["Parameters"].keys()
+    evaluator = Evaluator(child["Resources"], Parameters, child)
+    return {name: evaluator.evaluate(resource) for name, resource in child["Resources"].items()}
 
 
 def properties(logical_id: str, key: str = "") -> dict[str, Any]:
@@ -57,9 +74,15 @@ def physical_id(logical_id: str) -> str:
 class Evaluator:
     """Evaluates the intrinsic functions that the template uses; an unknown one is an error."""
 
-    def __init__(self, resources: Mapping[str, Any], parameters: Mapping[str, str] = EMAILS) -> None:
+    def __init__(
+        self,
+        resources: Mapping[str, Any],
+        parameters: Mapping[str, str] = EMAILS,
+        source: Mapping[str, Any] | None = None,
+    ) -> None:
         self._resources = resources
-        defaults = {name: entry.get("Default") for name, entry in template()["Parameters"].items()}
+        self._template = source or template()
+        defaults = {name: entry.get("Default") for name, entry in self._template["Parameters"].items()}
         self._parameters = {**defaults, **parameters}
 
     def evaluate(self, value: Any) -> Any:
@@ -85,10 +108,10 @@ class Evaluator:
                 return self._sub(argument)
             case "Fn::FindInMap":
                 table, first, second = (self.evaluate(part) for part in argument)
-                return template()["Mappings"][table][str(first)][second]
+                return self._template["Mappings"][table][str(first)][second]
             case "Fn::If":
                 condition, yes, no = argument
-                return self.evaluate(yes if self.evaluate(template()["Conditions"][condition]) else no)
+                return self.evaluate(yes if self.evaluate(self._template["Conditions"][condition]) else no)
             case "Fn::Equals":
                 first, second = (self.evaluate(part) for part in argument)
                 return first == second
@@ -124,6 +147,7 @@ class Evaluator:
         arn_is_its_ref = {
             "AWS::StepFunctions::StateMachine",
             "AWS::SNS::Topic",
+            "AWS::IAM::ManagedPolicy",
         }
         kind = self._resources[name]["Type"]
         return self._attribute(name, "Arn") if kind in arn_is_its_ref else self._physical_id(name)
@@ -145,6 +169,7 @@ class Evaluator:
             "AWS::Lambda::Function": aws_arn("lambda", f"function:{own}"),
             "AWS::Logs::LogGroup": aws_arn("logs", f"log-group:{own}:*"),
             "AWS::IAM::Role": aws_arn("iam", f"role/{own}", region=""),
+            "AWS::IAM::ManagedPolicy": aws_arn("iam", f"policy/{own}", region=""),
             "AWS::SQS::Queue": aws_arn("sqs", own),
             "AWS::CloudWatch::Alarm": aws_arn("cloudwatch", f"alarm:{own}"),
             "AWS::SNS::Topic": aws_arn("sns", own),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.unit.template import code, iam
-from tests.unit.template.stack import ROOT, STACK, aws_arn, of_type, properties, template
+from tests.unit.template.stack import ROOT, STACK, Evaluator, aws_arn, of_type, properties, template
 
 ALARMS = of_type("AWS::CloudWatch::Alarm")
 TOPIC = "arn:aws:sns:us-east-1:111122223333:mpg-test-AlarmTopic-X1"
@@ -18,7 +18,7 @@ DASHBOARD: dict[str, Any] = json.loads(properties("Dashboard")["DashboardBody"])
 def measured() -> set[str]:
     """The metrics that the functions emit, as far as their names stand in the code."""
     found = set[str]()
-    for path in code.FUNCTIONS.glob("*.py"):
+    for path in code.FUNCTIONS.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
                 case ast.Call(func=ast.Name(id="count" | "measure"), args=[name, *_]):
@@ -52,7 +52,10 @@ def test_cloudwatch_can_publish_there() -> None:
 
 
 def test_nobody_is_subscribed_unless_an_address_was_given() -> None:
-    assert template()["Resources"]["AlarmSubscription"]["Condition"] == "MailsAlarms"
+    observability = template(ROOT / "stacks" / "observability.yaml")
+    assert observability["Resources"]["AlarmSubscription"]["Condition"] == "MailsAlarms"
+    evaluator = Evaluator(observability["Resources"], {"AlarmEmail": ""}, observability)
+    assert not evaluator.evaluate(observability["Conditions"]["MailsAlarms"])
     assert template()["Parameters"]["AlarmEmail"]["Default"] == ""
 
 

@@ -14,8 +14,9 @@ from tests.unit.template.stack import KEY, of_type, properties
 UNLIMITED = {
     "cloudwatch:PutMetricData": "metrics are no resources; a condition limits the namespace",
 }
-# IAM's quota for all inline policies of a role, white space not counted.
+# IAM's quotas, white space not counted: for all inline policies of a role, and for one managed policy.
 INLINE_POLICY_CHARACTERS = 10_240
+MANAGED_POLICY_CHARACTERS = 6_144
 
 
 @cache
@@ -47,16 +48,37 @@ def test_no_policy_names_actions_by_wildcard(role: str) -> None:
 
 
 @pytest.mark.parametrize("role", sorted(iam.roles()))
-def test_no_role_takes_a_managed_policy(role: str) -> None:
-    assert not properties(role).get("ManagedPolicyArns")
+def test_a_role_takes_no_managed_policy_but_this_stacks(role: str) -> None:
+    # By default IAM attaches ten to a role.
+    assert len(iam.managed_policies(role)) == len(properties(role).get("ManagedPolicyArns", [])) <= 10
+
+
+@pytest.mark.parametrize("policy", sorted(iam.shared_policies()))
+def test_a_managed_policy_is_shared_by_roles_of_one_service(policy: str) -> None:
+    sharing = [role for role in iam.roles() if policy in iam.managed_policies(role)]
+    assert len(sharing) > 1
+    trusted = {
+        properties(role)["AssumeRolePolicyDocument"]["Statement"][0]["Principal"]["Service"]
+        for role in sharing
+    }
+    assert len(trusted) == 1
+    assert not properties(policy).keys() & {"Roles", "Users", "Groups"}
 
 
 @pytest.mark.parametrize("role", sorted(iam.roles()))
-def test_a_roles_policies_fit_iams_quota(role: str) -> None:
-    policies = [policy["PolicyDocument"] for policy in iam.policies(role, KEY)]
-    length = sum(len(json.dumps(policy, separators=(",", ":"))) for policy in policies)
+def test_a_roles_own_policies_fit_iams_quota(role: str) -> None:
+    assert characters(*properties(role, KEY).get("Policies", [])) < INLINE_POLICY_CHARACTERS
+
+
+@pytest.mark.parametrize("policy", sorted(iam.shared_policies()))
+def test_a_managed_policy_fits_iams_quota(policy: str) -> None:
+    assert characters(properties(policy, KEY)) < MANAGED_POLICY_CHARACTERS
+
+
+def characters(*policies: dict[str, Any]) -> float:
+    length = sum(len(json.dumps(policy["PolicyDocument"], separators=(",", ":"))) for policy in policies)
     # Names on AWS are longer than the test's.
-    assert length * 1.3 < INLINE_POLICY_CHARACTERS
+    return length * 1.3
 
 
 @pytest.mark.parametrize("role", ["StateMachineRole", "UploadRuleRole"])

@@ -1,0 +1,142 @@
+"""What a run found out about a model: the approver's record and the execution's output say the same of it.
+
+Either is JSON that a former version of the pipeline may have written. Whatever is missing is left out.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from common.evaluation import Evaluation, Metric
+from shared.text import number, one_line, readable_time
+
+Rows = list[tuple[str, str]]
+_PARTS = ("train", "validation", "test", "batch")
+
+
+@dataclass(frozen=True)
+class Report:
+    """A model, the file that it was trained on, and how it was tuned. Its texts are of one line each."""
+
+    run_id: str
+    evaluation: Evaluation
+    key: str
+    uploaded_at: str
+    uploaded_by: str
+    hyperparameters: Mapping[str, str]
+    trials: str
+    predictions_uri: str
+
+    @classmethod
+    def from_facts(cls, facts: Mapping[str, Any]) -> "Report":
+        """Read the facts of a request for approval, or the output of an execution. Never raises."""
+        upload = _mapping(facts.get("upload"))
+        tuned = _mapping(facts.get("best_hyperparameters"))
+        return cls(
+            run_id=_text(facts.get("run_id")),
+            evaluation=_evaluation(_mapping(facts.get("evaluation"))),
+            key=_text(facts.get("key") or upload.get("key")),
+            uploaded_at=readable_time(_text(facts.get("uploaded_at"))),
+            uploaded_by=" from ".join(
+                filter(None, (_text(facts.get(n)) for n in ("uploaded_by", "source_ip")))
+            ),
+            hyperparameters={_text(name): _text(tuned[name], 40) for name in sorted(tuned)},
+            trials=number(facts["trials"]) if facts.get("trials") else "",
+            predictions_uri=_text(facts.get("predictions_uri"), 1100),
+        )
+
+    @property
+    def result(self) -> str:
+        """The metric that decides: `Error 9.53 (at most 46)`; empty if it is not known."""
+        metric = self.evaluation.gate_metric
+        return f"{_text(metric.label)} {self.verdict}" if metric else ""
+
+    @property
+    def verdict(self) -> str:
+        """The same without the metric's name: `9.53 (at most 46)`."""
+        metric = self.evaluation.gate_metric
+        if metric is None:
+            return ""
+        return f"{with_unit(metric)} ({self.limit})" if self.limit else with_unit(metric)
+
+    @property
+    def limit(self) -> str:
+        """What the gate asks for: `at most 46`; empty if it has no limit."""
+        gate = self.evaluation.gate
+        return f"{gate.words} {number(gate.limit)}" if math.isfinite(gate.limit) else ""
+
+    @property
+    def other_metrics(self) -> list[Metric]:
+        """All but the one that decides."""
+        return [metric for metric in self.evaluation.metrics if metric is not self.evaluation.gate_metric]
+
+    @property
+    def champion_problem(self) -> str:
+        """Why there is no comparison with an approved model; empty if there is one."""
+        if self.evaluation.champion:
+            return ""
+        return _text(self.evaluation.champion_problem, 600) or "No model of this workload is approved yet."
+
+    def origin(self) -> Rows:
+        """Where the model comes from, as name and value."""
+        rows = self.evaluation.rows
+        return [
+            ("File", self.key),
+            ("Uploaded", self.uploaded_at),
+            ("Uploaded by", self.uploaded_by),
+            ("Rows", ", ".join(f"{number(rows[part])} {part}" for part in _PARTS if part in rows)),
+        ]
+
+    def rows(self) -> Rows:
+        """All there is to say about the model in a mail, what decides first."""
+        found, gate = self.evaluation, self.evaluation.gate_metric
+        return [
+            (_text(gate.label) if gate else "", self.verdict),
+            *((_text(metric.label), with_unit(metric)) for metric in self.other_metrics),
+            (
+                "Baseline",
+                f"{number(found.baseline.value)} ({found.baseline.label})" if found.baseline else "",
+            ),
+            (
+                "Approved model",
+                f"{number(found.champion.value)} on the same rows"
+                if found.champion
+                else self.champion_problem,
+            ),
+            *(("Warning", warning) for warning in found.warnings),
+            ("Workload", _text(found.title) or _text(found.workload)),
+            *self.origin(),
+            ("Run", self.run_id),
+        ]
+
+
+def with_unit(metric: Metric) -> str:
+    """`2.95 seconds`."""
+    return f"{number(metric.value)} {_text(metric.unit)}".strip()
+
+
+def summary(evaluation: Evaluation) -> dict[str, Any]:
+    """The evaluation as executions and records carry it: without figures, which would fill them."""
+    return {name: value for name, value in evaluation.to_json().items() if name != "figures"}
+
+
+def _evaluation(found: Mapping[str, Any]) -> Evaluation:
+    evaluation = Evaluation.from_json(found)
+    return evaluation if evaluation.metrics else replace(evaluation, metrics=tuple(_model_quality(found)))
+
+
+def _model_quality(found: Mapping[str, Any]) -> Iterator[Metric]:
+    """The metrics in SageMaker's layout, which is all that a former version wrote."""
+    for group, metrics in found.items():
+        if group.endswith("_metrics"):
+            named = [{"name": name, **_mapping(value)} for name, value in _mapping(metrics).items()]
+            yield from Evaluation.from_json({"metrics": named}).metrics
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: object, limit: int = 256) -> str:
+    return one_line(str(value or ""), limit)

@@ -1,0 +1,87 @@
+"""Tell everyone who subscribed how a run ended: one mail, though its event comes twice."""
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from runs.causes import failed_job, readable_cause
+from runs.ending_mails import ending_mail
+from runs.endings import Ending, from_detail
+from shared import once
+from shared.aws import client
+from shared.mails import Mail, send
+from shared.telemetry import count, describe_error, logger
+
+# What is no fault of the pipeline does not count as its failure: an alarm stands on that.
+_METRICS = {
+    "approved": "RunApproved",
+    "rejected": "RunRejected",
+    "expired": "RunExpired",
+    "already_processed": "RunRepeated",
+    "UploadRefused": "RunRefused",
+    "TooManyRuns": "RunOverLimit",
+    "ModelQualityTooLow": "RunBelowThreshold",
+    "ABORTED": "RunStopped",
+}
+
+
+def announce(ending: Ending) -> bool:
+    """Mail this end, if there is something to say, and count it: once. Returns whether it mailed now."""
+    mail = ending_mail(ending)
+    new = once.do(ending.identity, lambda: _send(ending, mail) if mail else None)
+    if new:
+        count(_METRICS.get(ending.outcome, "RunEnded" if ending.status == "SUCCEEDED" else "PipelineFailed"))
+    return new and mail is not None
+
+
+def read_ending(described: Mapping[str, Any]) -> Ending:
+    """The end of an execution as DescribeExecution has it; why a job failed is asked of SageMaker."""
+    job = failed_job(str(described.get("cause") or ""))
+    if job and job.is_processing:
+        described = {**described, "cause": _described(job.name) or described["cause"]}
+    ending = from_detail(described)
+    if ending.job and ending.job.is_tuning and (trial := _first_failed_trial(ending.job.name)):
+        return replace(ending, cause=f"{ending.cause}\n\n{trial}".strip())
+    return ending
+
+
+def _send(ending: Ending, mail: Mail) -> None:
+    topic = os.environ["NOTIFICATION_TOPIC_ARN"]
+    if not ending.shared_notice:
+        send(mail, topic)
+        return
+    # Whoever is mailing it right now tries again by itself, should that fail.
+    with suppress(once.InProgress):
+        once.do(ending.shared_notice, lambda: send(mail, topic))
+
+
+def _described(processing_job: str) -> str:
+    """A cause like Step Functions', with the job's own last words, which Step Functions does not get."""
+    try:
+        found = client("sagemaker").describe_processing_job(ProcessingJobName=processing_job)
+    except (ClientError, BotoCoreError) as error:
+        logger.warning("job not readable", processing_job=processing_job, **describe_error(error))
+        return ""
+    wanted = ("ProcessingJobName", "ExitMessage", "FailureReason")
+    return json.dumps({name: found[name] for name in wanted if name in found})
+
+
+def _first_failed_trial(tuning_job: str) -> str:
+    """The reason of the first training job that failed; a tuning job's own reason only says that they did."""
+    try:
+        pages = (
+            client("sagemaker")
+            .get_paginator("list_training_jobs_for_hyper_parameter_tuning_job")
+            .paginate(HyperParameterTuningJobName=tuning_job, StatusEquals="Failed", SortOrder="Ascending")
+        )
+        # A page is filtered after it was taken: an early one can be empty.
+        trial = next((trial for page in pages for trial in page["TrainingJobSummaries"]), None)
+    except (ClientError, BotoCoreError) as error:
+        logger.warning("trials not readable", tuning_job=tuning_job, **describe_error(error))
+        return ""
+    return f"{trial['TrainingJobName']}: {readable_cause(trial.get('FailureReason', ''))}" if trial else ""

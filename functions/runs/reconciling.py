@@ -1,0 +1,41 @@
+"""What the sweep does for executions: mail the ends whose event was lost, stop orphaned jobs."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import partial
+
+from runs.endings import identity
+from runs.executions import ENDED, Execution, describe_end
+from runs.names import PREFIX
+from runs.notifying import announce, read_ending
+from runs.orphans import Job, jobs_in_progress, stop, stop_jobs_of, superseded
+from shared import once
+from shared.chores import Chores
+
+
+def announce_ends(chores: Chores, executions: Iterable[Execution], moment: datetime, news: timedelta) -> None:
+    """Mail how executions ended, if that was not mailed before and still is `news`."""
+    for execution in executions:
+        if execution.stopped and execution.stopped >= moment - news and execution.status in ENDED:
+            chores.do("end", partial(_announce, execution), execution.arn)
+
+
+def stop_orphans(chores: Chores, executions: Iterable[Execution]) -> None:
+    """Stop the jobs of executions that have ended, and those of attempts that a later one has replaced."""
+    jobs = jobs_in_progress(PREFIX)
+    for execution in executions:
+        its_jobs = [job for job in jobs if job.attempt.run_id == execution.run_id]
+        chores.do("job", partial(_stop, execution, its_jobs), execution.arn)
+
+
+def _announce(execution: Execution) -> bool:
+    if once.done(identity(execution.arn, execution.status, execution.redrives)):
+        return False
+    ended = describe_end({"executionArn": execution.arn, "redriveCount": execution.redrives})
+    return ended is not None and announce(read_ending(ended))
+
+
+def _stop(execution: Execution, jobs: list[Job]) -> int:
+    if execution.status in ENDED:
+        return len(stop_jobs_of(execution.arn, jobs))
+    return sum(stop(job) for job in superseded(jobs))

@@ -1,0 +1,115 @@
+"""The pages behind the mailed link. They work without scripts."""
+
+import math
+from typing import Literal
+
+from approval.request import Approval, Decision
+from common.evaluation import Bars, Figure, Matrix, Pictures, Scatter
+from model.details import read_details
+from model.predictions import picture
+from model.report import Report, Rows, with_unit
+from shared.text import number, readable_time
+from web.form import COMMENT_LIMIT, REVIEWER_LIMIT, Entry
+from web.plots import BarChart, bar_chart, comparison, matrix_rows, scatter_plot
+from web.templating import render
+
+Tone = Literal["good", "bad", "warn"]
+_PICTURES_SHOWN = 48
+
+
+def message_page(title: str, text: str, tone: Tone = "warn") -> str:
+    """A page that says one thing."""
+    return render("message.html", title=title, text=text, tone=tone)
+
+
+def open_page(approval: Approval, entry: Entry) -> str:
+    """The page on which to decide."""
+    limits = {"reviewer_limit": REVIEWER_LIMIT, "comment_limit": COMMENT_LIMIT}
+    return render("open.html", entry=entry, **limits, **_model(approval))
+
+
+def expired_page(approval: Approval) -> str:
+    """Too late to decide here."""
+    return render("expired.html", **_model(approval))
+
+
+def decided_page(approval: Approval, decision: Decision) -> str:
+    """Who decided, when and why; also for those who came second."""
+    others = [approval.overruled, approval.decision]
+    return render(
+        "decided.html",
+        decision=decision,
+        # What was decided as well and does not count: the model package says otherwise.
+        overtaken=[other for other in others if other and other.verdict != decision.verdict],
+        unfinished=approval.decision is not None and not approval.package_updated_at,
+        **_model(approval),
+    )
+
+
+def _model(approval: Approval) -> dict[str, object]:
+    """What every page about a model shows of it."""
+    report = approval.report
+    details = read_details(report)
+    return {
+        "approval": approval,
+        "report": report,
+        "evaluation": report.evaluation,
+        "metrics": [(metric.label, *_value_and_unit(with_unit(metric))) for metric in report.other_metrics],
+        "comparison": _comparison(report),
+        "origin": _origin(approval, report),
+        "plots": [drawn for figure in details.figures if (drawn := _draw(figure))],
+        "predictions": details.predictions,
+    }
+
+
+def _value_and_unit(shown: str) -> tuple[str, str]:
+    value, _, unit = shown.partition(" ")
+    return value, unit
+
+
+def _comparison(report: Report) -> BarChart | None:
+    """The metric that decides, of everything there is to compare."""
+    found, metric = report.evaluation, report.evaluation.gate_metric
+    if metric is None:
+        return None
+    rows = [("this model", metric.value)]
+    rows += [("approved model", found.champion.value)] if found.champion else []
+    rows += [(found.baseline.label, found.baseline.value)] if found.baseline else []
+    limit = found.gate.limit
+    return comparison(rows, limit if math.isfinite(limit) else None)
+
+
+def _draw(figure: Figure) -> dict[str, object]:
+    """The figure and the positions of what is in it; empty if there is nothing to see."""
+    drawn: dict[str, object]
+    match figure:
+        case Scatter():
+            drawn = {"plot": scatter_plot(figure)} if figure.points else {}
+        case Bars():
+            drawn = {"chart": bar_chart(figure)} if figure.rows else {}
+        case Matrix():
+            drawn = {"rows": matrix_rows(figure)} if figure.labels else {}
+        case Pictures():
+            drawn = {"pictures": [shown for shown in figure.pictures if picture(shown.png)][:_PICTURES_SHOWN]}
+    return {"figure": figure, **drawn} if any(drawn.values()) else {}
+
+
+def _origin(approval: Approval, report: Report) -> Rows:
+    tuned = ", ".join(f"{name} = {_shortened(value)}" for name, value in report.hyperparameters.items())
+    rows = [
+        *report.origin(),
+        ("Tuning", f"best of {report.trials} trials" if report.trials else ""),
+        ("Hyperparameters", tuned),
+        ("Asked", readable_time(approval.requested_at)),
+        ("Run", approval.run_id),
+        ("Model package", approval.package_arn),
+    ]
+    return [(name, value) for name, value in rows if value]
+
+
+def _shortened(value: str) -> str:
+    """A number with as many digits as a person compares; any other text as it is."""
+    try:
+        return number(float(value))
+    except ValueError:
+        return value

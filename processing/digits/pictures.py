@@ -1,0 +1,85 @@
+"""From a PNG file to the pixels of a digit and back. The same rules hold for uploads and for requests."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import struct
+import zlib
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from digits import SIDE
+
+Pixels = NDArray[np.uint8]
+
+# A digit's PNG has some 300 bytes. The rest of the format's possibilities can hide a lot in a few more.
+LARGEST_PNG = 16 << 10
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_GREY_8_BIT = 8, 0  # bit depth and colour type of the PNG specification, section 11.2.2
+_COLOUR_TYPES = {
+    0: "grey",
+    2: "colour",
+    3: "palette",
+    4: "grey with transparency",
+    6: "colour with transparency",
+}
+_OTHER_FORMATS = {b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP", b"II*\0": "TIFF"}
+
+
+class BadPicture(ValueError):
+    """These bytes are no digit; the message says why, as the end of a sentence about the image."""
+
+
+def decode(content: bytes) -> Pixels:
+    """The pixels of a PNG file of 28 x 28 grey pixels of 8 bits, shaped (28, 28). Raises BadPicture."""
+    _refuse_by_header(content)
+    try:
+        with Image.open(io.BytesIO(content), formats=("PNG",)) as picture:
+            picture.load()
+            pixels = np.asarray(picture)
+    except Exception as error:  # whatever Pillow, zlib and struct make of damage
+        raise BadPicture("cannot be decoded; it is damaged") from error
+    if pixels.shape != (SIDE, SIDE) or pixels.dtype != np.uint8:  # a second header that tells another story
+        raise BadPicture("cannot be decoded; it is damaged")
+    return pixels
+
+
+def encode(pixels: Pixels) -> bytes:
+    """A PNG file of the pixels. It is not compressed, so that every version of zlib makes the same bytes."""
+    height, width = pixels.shape
+    lines = b"".join(b"\0" + line.tobytes() for line in pixels)
+    stored = struct.pack("<BHH", 1, len(lines), len(lines) ^ 0xFFFF) + lines  # one block, the last (RFC 1951)
+    data = b"\x78\x01" + stored + struct.pack(">I", zlib.adler32(lines))
+    header = struct.pack(">IIBBBBB", width, height, *_GREY_8_BIT, 0, 0, 0)
+    return _SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+
+
+def request_line(pixels: Pixels) -> str:
+    """An image as a caller of the model sends it in JSON lines."""
+    return json.dumps({"image": base64.b64encode(encode(pixels)).decode("ascii")}) + "\n"
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def _refuse_by_header(content: bytes) -> None:
+    """Before anything is decoded: a few bytes can claim to be, and become, an image of a million pixels."""
+    if not content:
+        raise BadPicture("is empty")
+    if not content.startswith(_SIGNATURE) or content[12:16] != b"IHDR" or len(content) < 33:
+        other = next((name for magic, name in _OTHER_FORMATS.items() if content.startswith(magic)), None)
+        raise BadPicture(f"is a {other} image; save it as PNG" if other else "is no PNG file")
+    width, height, depth, colour = struct.unpack(">IIBB", content[16:26])
+    if (width, height) != (SIDE, SIDE):
+        raise BadPicture(f"is {width:,} x {height:,} pixels; expected {SIDE} x {SIDE}")
+    if (depth, colour) != _GREY_8_BIT:
+        kind = _COLOUR_TYPES.get(colour, "an unknown kind")
+        raise BadPicture(f"is {kind}, {depth} bit a channel; expected grey, 8 bit")
+    if len(content) > LARGEST_PNG:
+        raise BadPicture(f"has {len(content):,} bytes; at most {LARGEST_PNG:,} are read")

@@ -1,0 +1,85 @@
+"""Doing once: what holds when the event is doubled, the work fails, or the function dies in between."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from shared import once
+from shared.once import CLAIM_SECONDS
+from tests.unit.functions.conftest import World
+
+
+class Mailbox:
+    def __init__(self) -> None:
+        self.sent = 0
+
+    def send(self) -> None:
+        self.sent += 1
+
+
+def test_it_is_done_once(world: World) -> None:
+    mailbox = Mailbox()
+    assert [once.do("x", mailbox.send) for _ in range(3)] == [True, False, False]
+    assert mailbox.sent == 1
+
+
+def test_different_things_are_done_each(world: World) -> None:
+    mailbox = Mailbox()
+    once.do("x", mailbox.send)
+    once.do("y", mailbox.send)
+    assert mailbox.sent == 2
+
+
+def test_a_failure_gives_the_claim_back(world: World) -> None:
+    with pytest.raises(ZeroDivisionError):
+        once.do("x", lambda: divmod(1, 0))  # type: ignore[arg-type]
+    assert world.items() == []
+    assert once.do("x", Mailbox().send)
+
+
+def test_a_claim_whose_answer_was_lost_is_made_by_the_repeated_write(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = once._table()
+    put = table.put_item
+
+    def put_twice(**item: Any) -> Any:
+        put(**item)
+        return put(**item)
+
+    monkeypatch.setattr(table, "put_item", put_twice)
+    assert once.do("x", Mailbox().send)
+
+
+def test_while_one_is_at_it_another_is_sent_away_for_later(world: World) -> None:
+    mailbox = Mailbox()
+
+    def meanwhile() -> None:
+        with pytest.raises(once.InProgress):
+            once.do("x", mailbox.send)
+
+    assert once.do("x", meanwhile)
+    assert mailbox.sent == 0
+
+
+def test_the_claim_of_one_who_died_lapses(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    long_ago = datetime.now(UTC) - timedelta(seconds=CLAIM_SECONDS + 5)
+    with monkeypatch.context() as patch:
+        patch.setattr(once, "now", lambda: long_ago)
+        assert once._claim("x", "of the dead", long_ago)
+    mailbox = Mailbox()
+    assert once.do("x", mailbox.send)
+    assert mailbox.sent == 1
+
+
+def test_a_slow_one_does_not_give_back_the_claim_of_its_successor(world: World) -> None:
+    assert once._claim("x", "successor", datetime.now(UTC))
+    once._release("x", "predecessor")
+    assert world.item("told#x")["claim"] == "successor"
+
+
+def test_what_was_done_is_forgotten_after_step_functions_forgot(world: World) -> None:
+    once.do("x", Mailbox().send)
+    kept = int(world.item("told#x")["expires_at"]) - datetime.now(UTC).timestamp()
+    assert 89 * 86400 < kept < 91 * 86400

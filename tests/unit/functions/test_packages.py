@@ -1,0 +1,81 @@
+"""The house that the functions live in: what each package may import, so that none depends on one above it."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+from tests.unit.functions.conftest import ROOT
+
+FUNCTIONS = ROOT / "functions"
+# Drawn as arrows from a package to those that it may import.
+ARROWS = {
+    "shared": set[str](),
+    "model": {"shared"},
+    "approval": {"model", "shared"},
+    "runs": {"model", "shared"},
+    "web": {"approval", "model", "shared"},
+    "handlers": {"approval", "model", "runs", "shared", "web"},
+}
+MODULES = sorted(path for path in FUNCTIONS.rglob("*.py") if path.name != "__init__.py")
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def packages_imported_by(package: str) -> set[str]:
+    found = {name.partition(".")[0] for path in (FUNCTIONS / package).glob("*.py") for name in imports(path)}
+    return (found & ARROWS.keys()) - {package}
+
+
+def test_the_packages_are_those_that_are_drawn() -> None:
+    assert {path.parent.name for path in FUNCTIONS.glob("*/__init__.py")} == ARROWS.keys()
+    assert [path.name for path in FUNCTIONS.glob("*.py")] == []
+
+
+@pytest.mark.parametrize("package", ARROWS)
+def test_a_package_imports_those_below_it_and_uses_every_arrow(package: str) -> None:
+    assert packages_imported_by(package) == ARROWS[package]
+
+
+def test_no_arrow_leads_back() -> None:
+    assert list(TopologicalSorter(ARROWS).static_order())[-1] == "handlers"
+
+
+def test_no_module_leads_back_to_itself() -> None:
+    names = {".".join(path.relative_to(FUNCTIONS).with_suffix("").parts): path for path in MODULES}
+    graph = {
+        name: {other for other in names for found in imports(path) if f"{found}.".startswith(f"{other}.")}
+        for name, path in names.items()
+    }
+    assert len(list(TopologicalSorter(graph).static_order())) == len(names)
+
+
+@pytest.mark.parametrize("handler", sorted((FUNCTIONS / "handlers").glob("[a-z]*.py")), ids=lambda p: p.stem)
+def test_a_handler_is_thin_and_imports_no_other(handler: Path) -> None:
+    assert not [name for name in imports(handler) if name.startswith("handlers")]
+    assert len(handler.read_text(encoding="utf-8").splitlines()) <= 130
+
+
+@pytest.mark.parametrize("package", ARROWS)
+def test_a_package_says_what_it_is_about(package: str) -> None:
+    tree = ast.parse((FUNCTIONS / package / "__init__.py").read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree)
+    assert len(tree.body) == 1
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_no_module_knows_a_workload_a_metric_or_a_domain(module: Path) -> None:
+    """Comments and docstrings included: what the machine does, it does for all of them."""
+    words = {"auto_mpg", "mse", "rmse", "accuracy", "car", "cars", "horsepower", "miles", "mnist"}
+    text = module.read_text(encoding="utf-8").lower()
+    assert '"digits"' not in text
+    assert not words & set("".join(c if c.isalnum() or c == "_" else " " for c in text).split())

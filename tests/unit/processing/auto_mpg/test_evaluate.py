@@ -1,0 +1,311 @@
+import csv
+import hashlib
+import json
+import math
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xgboost
+from numpy.typing import NDArray
+
+from auto_mpg.evaluate import MODEL_FILES, POINTS_SHOWN, measure_predictions
+from common.evaluating import main
+from common.evaluation import Evaluation
+from common.workload import find_workload
+from tests.unit.processing.conftest import Script, pack, sha256
+
+ARN = "arn:aws:sagemaker:us-east-1:000000000000:model-package/mpg/7"
+Numbers = NDArray[np.float64]
+
+
+def arguments(folder: Path, model: Path, prepared: Path, *more: object) -> list[str]:
+    options: list[object] = ["--model", model, "--prepared", prepared, "--output", folder / "out"]
+    options += ["--prepared-digest", sha256(prepared / "summary.json"), "--exit-message", folder / "message"]
+    return list(map(str, [*options, *more]))
+
+
+def evaluate(*options: Any) -> int:
+    return main(find_workload("auto_mpg"), arguments(*options))
+
+
+def evaluation(folder: Path) -> Any:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    return json.loads((folder / "out" / "evaluation.json").read_text(), parse_constant=refuse)
+
+
+def points(result: Any) -> list[list[float]]:
+    """Actual and predicted labels, as the first figure shows them."""
+    return list(result["figures"][0]["points"])
+
+
+def value(result: Any, metric: str) -> float:
+    return float({found["name"]: found["value"] for found in result["metrics"]}[metric])
+
+
+@pytest.fixture(scope="module")
+def evaluated(
+    tmp_path_factory: pytest.TempPathFactory, run_script: Script, trained: Path, prepared: Path
+) -> Path:
+    folder = tmp_path_factory.mktemp("evaluate")
+    done = run_script("evaluate", "auto_mpg", *arguments(folder, trained, prepared), cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def prepare_by_hand(sample_rows: list[dict[str, str]]) -> tuple[Numbers, Numbers, Numbers]:
+    """Train labels, test labels and test features of the sample, after design and not after the code under test."""
+    table = np.array([[float(v) if v != "?" else np.nan for v in list(r.values())[:8]] for r in sample_rows])
+
+    def rank(row: Numbers) -> str:
+        _, cylinders, displacement, horsepower, weight, acceleration, year, origin = row.tolist()
+        power = None if math.isnan(horsepower) else horsepower
+        content = [int(cylinders), displacement, power, weight, acceleration, int(year), int(origin)]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+    table = table[np.argsort([rank(row) for row in table])]
+    train, test = table[:278], table[338:]
+    median = np.nanmedian(train[:, 3])
+    for part in (train, test):
+        part[np.isnan(part[:, 3]), 3] = median
+    numbers = (test[:, 1:7] - train[:, 1:7].mean(axis=0)) / train[:, 1:7].std(axis=0)
+    return (
+        train[:, 0],
+        test[:, 0],
+        np.column_stack([numbers, *(test[:, 7] == origin for origin in (1, 2, 3))]),
+    )
+
+
+def test_the_numbers_are_those_of_the_booster_on_features_made_by_hand(
+    evaluated: Path, booster: Any, sample_rows: list[dict[str, str]]
+) -> None:
+    train_labels, labels, features = prepare_by_hand(sample_rows)
+    predicted = booster.predict(xgboost.DMatrix(features, nthread=1)).astype(float)
+    errors = predicted - labels
+    result = evaluation(evaluated)
+    metrics = result["regression_metrics"]
+    assert [actual for actual, _ in points(result)] == pytest.approx(labels.tolist())
+    assert [guess for _, guess in points(result)] == pytest.approx(predicted.tolist())
+    assert metrics["mse"]["value"] == pytest.approx((errors**2).mean())
+    assert metrics["mse"]["standard_deviation"] == pytest.approx(errors.std())
+    assert metrics["rmse"]["value"] == pytest.approx((errors**2).mean() ** 0.5)
+    assert metrics["mae"]["value"] == pytest.approx(abs(errors).mean())
+    assert metrics["r2"]["value"] == pytest.approx(
+        1 - (errors**2).sum() / ((labels - labels.mean()) ** 2).sum()
+    )
+    assert result["baseline"]["value"] == pytest.approx(((labels - train_labels.mean()) ** 2).mean())
+
+
+def test_the_model_is_far_better_than_guessing_the_mean(evaluated: Path) -> None:
+    result = evaluation(evaluated)
+    assert value(result, "mse") < result["baseline"]["value"] / 3
+
+
+def test_the_metrics_are_those_of_sagemakers_layout_with_the_gates_first(evaluated: Path) -> None:
+    result = evaluation(evaluated)
+    layout = result["regression_metrics"]
+    assert [metric["name"] for metric in result["metrics"]] == [
+        "mse",
+        "rmse",
+        "residual_standard_deviation",
+        "mae",
+        "r2",
+    ]
+    assert {name: value(result, name) for name in layout} == {n: v["value"] for n, v in layout.items()}
+    assert value(result, "residual_standard_deviation") == layout["mse"]["standard_deviation"]
+    assert [metric["better"] for metric in result["metrics"]] == [*["lower"] * 4, "higher"]
+
+
+def test_errors_are_shown_around_zero(evaluated: Path) -> None:
+    result = evaluation(evaluated)
+    errors = result["figures"][1]
+    assert (errors["line"], errors["x_label"], errors["y_label"]) == (
+        "zero",
+        "predicted mpg",
+        "actual - predicted",
+    )
+    assert errors["points"] == [[guess, pytest.approx(actual - guess)] for actual, guess in points(result)]
+
+
+def test_the_evaluation_is_read_again_and_passes_the_gate(evaluated: Path) -> None:
+    found = Evaluation.from_json(evaluation(evaluated))
+    assert found.passed
+    assert found.batch_columns[-1] == "predicted mpg"
+    assert len(found.batch_columns) == 9
+    assert len(found.figures) == 2
+
+
+def test_rows_are_counted_and_without_a_champion_there_is_none(evaluated: Path) -> None:
+    result = evaluation(evaluated)
+    assert result["rows"]["train"] == 278
+    assert result["rows"]["batch"] == 60
+    assert (result["champion"], result["champion_problem"]) == (None, "")
+
+
+def test_digests_say_what_was_evaluated_and_the_exit_message_says_which_evaluation(
+    evaluated: Path, trained: Path, sample: bytes
+) -> None:
+    digests = evaluation(evaluated)["digests"]
+    assert digests["upload"] == f"sha256:{hashlib.sha256(sample).hexdigest()}"
+    assert digests["trained_model"] == sha256(trained)
+    assert digests["model"] == sha256(evaluated / "out" / "model.tar.gz")
+    assert (evaluated / "message").read_text() == sha256(evaluated / "out" / "evaluation.json")
+
+
+def test_the_bundle_serves_by_itself(evaluated: Path, prepared: Path, tmp_path: Path) -> None:
+    with tarfile.open(evaluated / "out" / "model.tar.gz") as tar:
+        names = set(tar.getnames())
+        assert {name for name in names if "/" not in name} == {*MODEL_FILES}
+        assert {"code/wsgi.py", "code/inference.py", "code/auto_mpg/inference.py"} < names
+        assert {Path(name).suffix for name in names if "/" in name} == {".py"}
+        tar.extractall(tmp_path, filter="data")
+    code = (
+        "import wsgi, io, sys; body = sys.stdin.buffer.read(); "
+        "environ = {'PATH_INFO': '/invocations', 'REQUEST_METHOD': 'POST', 'CONTENT_TYPE': 'text/csv', "
+        "'CONTENT_LENGTH': str(len(body)), 'wsgi.input': io.BytesIO(body)}; "
+        "sys.stdout.buffer.write(b''.join(wsgi.main(environ, lambda *_: None)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=(prepared / "batch" / "batch.csv").read_text(),
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path / "code")},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    predicted = [guess for _, guess in points(evaluation(evaluated))]
+    assert [float(line) for line in done.stdout.splitlines()] == predicted
+
+
+def test_the_same_model_gives_the_same_bundle(
+    evaluated: Path, trained: Path, prepared: Path, tmp_path: Path
+) -> None:
+    assert evaluate(tmp_path, trained, prepared) == 0
+    assert (tmp_path / "out" / "model.tar.gz").read_bytes() == (
+        evaluated / "out" / "model.tar.gz"
+    ).read_bytes()
+
+
+def test_the_champion_is_measured_on_the_same_rows(
+    evaluated: Path, trained: Path, prepared: Path, tmp_path: Path
+) -> None:
+    champion = evaluated / "out" / "model.tar.gz"
+    code = evaluate(tmp_path, trained, prepared, "--champion", champion, "--champion-arn", ARN)
+    assert code == 0
+    mse = value(evaluation(tmp_path), "mse")
+    assert evaluation(tmp_path)["champion"] == {"model_package_arn": ARN, "value": mse}
+
+
+def test_the_code_of_a_champion_is_not_run(
+    evaluated: Path, trained: Path, prepared: Path, tmp_path: Path
+) -> None:
+    with tarfile.open(evaluated / "out" / "model.tar.gz") as tar:
+        files = {name: tar.extractfile(name).read() for name in tar.getnames()}  # type: ignore[union-attr]
+    files["code/inference.py"] = b"raise SystemExit('run')"
+    # Champions of earlier versions have none.
+    del files["code/wsgi.py"]
+    champion = tmp_path / "champion.tar.gz"
+    champion.write_bytes(pack(*files.items()))
+    code = evaluate(tmp_path, trained, prepared, "--champion", champion, "--champion-arn", ARN)
+    assert code == 0
+    assert evaluation(tmp_path)["champion"]["model_package_arn"] == ARN
+
+
+@pytest.mark.parametrize(
+    ("files", "problem"),
+    [
+        ([], "champion.tar.gz holds no preprocessor.json and no xgboost-model and no xgboost-version"),
+        (
+            [("xgboost-version", b"2.1.4"), ("preprocessor.json", b"{}"), ("xgboost-model", b"")],
+            f"made with XGBoost 2.1.4, but this is XGBoost {xgboost.__version__}",
+        ),
+        (
+            [("xgboost-version", b"3.2.0"), ("preprocessor.json", b"{}"), ("xgboost-model", b"")],
+            "preprocessor.json is damaged",
+        ),
+    ],
+)
+def test_a_champion_that_cannot_be_used_does_not_stop_the_new_model(
+    files: list[tuple[str, bytes]],
+    problem: str,
+    trained: Path,
+    prepared: Path,
+    tmp_path: Path,
+) -> None:
+    champion = tmp_path / "champion.tar.gz"
+    champion.write_bytes(pack(*files))
+    code = evaluate(tmp_path, trained, prepared, "--champion", champion, "--champion-arn", ARN)
+    assert code == 0
+    assert evaluation(tmp_path)["champion"] is None
+    assert evaluation(tmp_path)["champion_problem"] == f"{ARN} cannot be compared: {problem}"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda _: b"", "model.tar.gz is damaged"),
+        (lambda _: b"not gzip", "model.tar.gz is no whole gzip file"),
+        (lambda archive: archive[:-1000], "model.tar.gz is no whole gzip file"),
+        (lambda _: pack(), "model.tar.gz holds no xgboost-model"),
+        (lambda _: pack(("model.pkl", b"x")), "model.tar.gz holds no xgboost-model"),
+        (
+            lambda _: pack(("xgboost-model", b"x")),
+            "xgboost-model is missing or no whole XGBoost model",
+        ),
+    ],
+)
+def test_a_model_that_is_broken_ends_the_job_with_its_reason(
+    spoil: Callable[[bytes], bytes],
+    reason: str,
+    trained: Path,
+    prepared: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "model.tar.gz").write_bytes(spoil(trained.read_bytes()))
+    assert evaluate(tmp_path, tmp_path / "model.tar.gz", prepared) == 1
+    message = f"the trained model cannot be evaluated: {reason}"
+    assert (tmp_path / "message").read_text() == message
+    assert capsys.readouterr().err == message + "\n"
+    assert not (tmp_path / "out" / "evaluation.json").exists()
+
+
+def test_a_model_that_is_missing_ends_the_process_without_a_traceback(
+    run_script: Script, prepared: Path, tmp_path: Path
+) -> None:
+    options = arguments(tmp_path, Path("model.tar.gz"), prepared)
+    done = run_script("evaluate", "auto_mpg", *options, cwd=tmp_path)
+    message = "the trained model cannot be evaluated: model.tar.gz is missing\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", message)
+
+
+def test_at_most_200_predictions_are_shown(trained: Path, prepared: Path, tmp_path: Path) -> None:
+    header, *rows = csv.reader((prepared / "test" / "test.csv").open())
+    shutil.copytree(prepared, tmp_path / "prepared")
+    with (tmp_path / "prepared/test/test.csv").open("w") as stream:
+        csv.writer(stream).writerows([header, *rows * 4])
+    summary = tmp_path / "prepared/summary.json"
+    content = json.loads(summary.read_text())
+    content["digests"]["test/test.csv"] = sha256(tmp_path / "prepared/test/test.csv")
+    summary.write_text(json.dumps(content))
+    assert evaluate(tmp_path, trained, tmp_path / "prepared") == 0
+    result = evaluation(tmp_path)
+    assert (
+        [len(figure["points"]) for figure in result["figures"]] == [POINTS_SHOWN, POINTS_SHOWN] == [200, 200]
+    )
+
+
+@pytest.mark.parametrize(("off", "r2"), [(0.0, 1.0), (1.0, 0.0)])
+def test_labels_that_are_all_the_same_leave_nothing_to_explain(off: float, r2: float) -> None:
+    same = np.full(3, 20.0)
+    assert measure_predictions(same, same + off, mean_label=20.0).value("r2") == r2

@@ -1,0 +1,216 @@
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from auto_mpg.car import Car, content_hash
+from auto_mpg.cars import read_cars
+from auto_mpg.features import fit
+from common.splitting import Split, split
+from tests.unit.processing.conftest import SCRIPTS, Script, sha256
+
+HEADER = "mpg,cylinders,displacement,horsepower,weight,acceleration,model_year,origin,car_name"
+NUMBER = re.compile(r"-?\d+\.\d+(e-?\d+)?")
+
+
+def preprocess(
+    run_script: Script, folder: Path, upload: bytes, digest: str = ""
+) -> "subprocess.CompletedProcess[str]":
+    (folder / "upload.csv").write_bytes(upload)
+    return run_script(
+        *("preprocess", "auto_mpg"),
+        *("--upload", "upload.csv", "--output", "prepared", "--exit-message", "output/message"),
+        *("--output-uri", "s3://bucket/runs/x/prepared/"),
+        *("--file-name", "incoming/cars.csv", "--upload-digest", digest or sha256(folder / "upload.csv")),
+        cwd=folder,
+    )
+
+
+def read_channel(path: Path) -> list[list[float]]:
+    """As the built-in algorithm reads: numbers only, the label first, each line as wide as the others."""
+    rows = [line.split(",") for line in path.read_text().removesuffix("\n").split("\n")]
+    assert all(NUMBER.fullmatch(field) for row in rows for field in row)
+    assert {len(row) for row in rows} == {1 + 9}
+    return [[float(field) for field in row] for row in rows]
+
+
+def hashes(cars: list[Car], rows: list[int]) -> list[str]:
+    return [content_hash(cars[row]) for row in rows]
+
+
+def split_cars(cars: list[Car]) -> Split:
+    return split([content_hash(car) for car in cars])
+
+
+def test_a_corrected_label_or_name_leaves_a_car_in_its_part(sample: bytes) -> None:
+    cars = read_cars(io.BytesIO(sample), "cars.csv")
+    corrected = read_cars(
+        io.BytesIO(sample.replace(b"chevy", b"chevrolet").replace(b"\n18,", b"\n18.1,")), ""
+    )
+    assert cars != corrected
+    assert hashes(cars, split_cars(cars).test) == hashes(corrected, split_cars(corrected).test)
+
+
+def test_what_trained_a_model_does_not_test_the_next_when_a_tenth_is_new(sample: bytes) -> None:
+    cars = read_cars(io.BytesIO(sample), "cars.csv")
+    for start in range(0, 358, 10):
+        earlier = cars[:start] + cars[start + 40 :]
+        trained = hashes(earlier, split_cars(earlier).train)
+        assert not set(trained) & set(hashes(cars, split_cars(cars).test))
+
+
+def test_the_sample_is_split_278_60_60(prepared: Path) -> None:
+    rows = json.loads((prepared / "summary.json").read_text())["rows"]
+    assert rows == {
+        "uploaded": 398,
+        "labelled": 398,
+        "unlabelled": 0,
+        "train": 278,
+        "validation": 60,
+        "test": 60,
+        "batch": 60,
+    }
+    assert len(read_channel(prepared / "train" / "train.csv")) == 278
+    assert len(read_channel(prepared / "validation" / "validation.csv")) == 60
+    assert len((prepared / "test" / "test.csv").read_text().splitlines()) == 1 + 60
+    assert len((prepared / "batch" / "batch.csv").read_text().splitlines()) == 60
+
+
+def test_the_labels_come_first_and_are_those_of_the_upload(
+    prepared: Path, sample_rows: list[dict[str, str]]
+) -> None:
+    test = csv.DictReader(io.StringIO((prepared / "test" / "test.csv").read_text()))
+    labels = [float(row["mpg"]) for row in test]
+    for name in ("train", "validation"):
+        labels += [row[0] for row in read_channel(prepared / name / f"{name}.csv")]
+    assert Counter(labels) == Counter(float(row["mpg"]) for row in sample_rows)
+
+
+def test_the_training_numbers_are_standardised_and_the_others_follow_them(prepared: Path) -> None:
+    columns = list(zip(*read_channel(prepared / "train" / "train.csv"), strict=True))
+    for column in columns[1:7]:
+        assert sum(column) / 278 == pytest.approx(0, abs=1e-9)
+        assert sum(value**2 for value in column) / 278 == pytest.approx(1)
+    assert all(sum(origins) == 1 for origins in zip(*columns[7:], strict=True))
+    validation = list(zip(*read_channel(prepared / "validation" / "validation.csv"), strict=True))
+    assert all(sum(column) / 60 != pytest.approx(0, abs=1e-9) for column in validation[1:7])
+
+
+def test_missing_horsepower_becomes_the_median_of_the_cars_that_have_it() -> None:
+    cars = [Car(18, 8, 307, power, 3504, 12, 70, 1, "") for power in (50.0, 60.0, 100.0, None)]
+    assert fit(cars).missing_horsepower == 60
+    assert fit(cars).means[2] == pytest.approx((50 + 60 + 100 + 60) / 4)
+
+
+def test_a_column_that_does_not_vary_is_not_divided_by_nothing() -> None:
+    cars = [Car(18, 8, 307, 130, 3504, 12, 70, origin, "") for origin in (1, 2)]
+    preprocessor = fit(cars)
+    assert [preprocessor.features(car) for car in cars] == [[0] * 6 + [1, 0, 0], [0] * 6 + [0, 1, 0]]
+
+
+def test_the_batch_is_what_has_no_mpg_and_then_the_test_rows_without_theirs(
+    run_script: Script, tmp_path: Path, sample: bytes
+) -> None:
+    new = b'?,4,98,?,2046,19,71,europe,"=pinto, ""s""\n\xc3\xab"\nNA,4,98.50,68,2046.25,19.0,1971,3,b\n'
+    done = preprocess(run_script, tmp_path, sample + new)
+    assert done.returncode == 0, done.stderr
+    batch = (tmp_path / "prepared" / "batch" / "batch.csv").read_text(encoding="utf-8").splitlines()
+    assert batch[:2] == ['4,98,,2046,19,71,2,"\'=pinto, ""s"" ë"', "4,98.5,68,2046.25,19,71,3,b"]
+    header, *test = (tmp_path / "prepared" / "test" / "test.csv").read_text().splitlines()
+    assert header == HEADER
+    assert batch[2:] == [line.partition(",")[2] for line in test]
+
+
+def test_the_preprocessor_is_plain_json(prepared: Path) -> None:
+    document = json.loads((prepared / "preprocessor.json").read_text())
+    assert document["features"] == [
+        *("cylinders", "displacement", "horsepower", "weight", "acceleration", "model_year"),
+        *("origin_usa", "origin_europe", "origin_japan"),
+    ]
+    assert document["numbers"]["weight"]["mean"] == pytest.approx(2998.345, abs=1e-3)
+
+
+def test_lines_end_as_the_built_in_algorithm_expects(prepared: Path) -> None:
+    for path in prepared.rglob("*.csv"):
+        assert b"\r" not in path.read_bytes()
+        assert path.read_bytes().endswith(b"\n")
+
+
+def test_the_same_upload_gives_the_same_files(
+    run_script: Script, tmp_path: Path, sample: bytes, prepared: Path
+) -> None:
+    assert preprocess(run_script, tmp_path, sample).returncode == 0
+    again = tmp_path / "prepared"
+    files = [path.relative_to(prepared) for path in prepared.rglob("*.*")]
+    assert len(files) == 9
+    assert all((again / file).read_bytes() == (prepared / file).read_bytes() for file in files)
+
+
+@pytest.mark.parametrize("channel", ["train", "validation", "batch"])
+def test_each_channel_has_a_manifest_of_its_one_file(channel: str, prepared: Path) -> None:
+    content = json.loads((prepared / channel / f"{channel}.manifest").read_text())
+    assert content == [{"prefix": f"s3://bucket/runs/x/prepared/{channel}/"}, f"{channel}.csv"]
+    assert (prepared / channel / f"{channel}.csv").is_file()
+
+
+def test_bad_data_ends_the_job_with_a_message_and_no_traceback(run_script: Script, tmp_path: Path) -> None:
+    done = preprocess(run_script, tmp_path, b"mpg;weight\n18;3504\n")
+    message = "UploadRefused: incoming/cars.csv, line 1: the columns are separated by semicolons; save the file with commas"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", message + "\n")
+    assert (tmp_path / "output" / "message").read_text() == message
+    assert not (tmp_path / "prepared").exists()
+
+
+def test_horsepower_that_only_the_test_rows_have_is_too_little(run_script: Script, tmp_path: Path) -> None:
+    without = [Car(18.0, 8, 300.0 + number, None, 3504.0, 12.0, 70, 1, "") for number in range(30)]
+    candidates = (Car(18.0, 8, 400.0 + number, 130.0, 3504.0, 12.0, 70, 1, "") for number in range(100))
+    only = next(car for car in candidates if 30 in split_cars([*without, car]).test)
+    rows = [f"18,8,{car.displacement},{car.horsepower},3504,12,70,1," for car in [*without, only]]
+    done = preprocess(run_script, tmp_path, "\n".join([HEADER, *rows]).encode())
+    assert done.stderr.startswith("UploadRefused: incoming/cars.csv has too few rows with horsepower")
+
+
+def test_an_unexpected_error_is_told_in_a_line_and_logged_with_its_traceback(
+    run_script: Script, sample: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "prepared").write_bytes(b"no folder")
+    done = preprocess(run_script, tmp_path, sample)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    message = (tmp_path / "output/message").read_text()
+    assert message.startswith("unexpected error FileExistsError: ")
+    assert message.endswith("; see the job's log")
+
+
+def test_the_exit_message_is_the_digest_of_a_summary_that_has_those_of_everything_else(
+    run_script: Script, sample: bytes, tmp_path: Path
+) -> None:
+    assert preprocess(run_script, tmp_path, sample).returncode == 0
+    summary = tmp_path / "prepared" / "summary.json"
+    assert (tmp_path / "output" / "message").read_text() == sha256(summary)
+    told = json.loads(summary.read_text())
+    assert told["upload_digest"] == sha256(tmp_path / "upload.csv")
+    written = [path for path in (tmp_path / "prepared").rglob("*") if path.is_file() and path != summary]
+    assert told["digests"] == {
+        path.relative_to(tmp_path / "prepared").as_posix(): sha256(path) for path in written
+    }
+
+
+def test_an_upload_that_was_changed_after_its_check_is_refused(
+    run_script: Script, sample: bytes, tmp_path: Path
+) -> None:
+    done = preprocess(run_script, tmp_path, sample, digest=f"sha256:{'0' * 64}")
+    assert done.returncode == 1
+    assert done.stderr.startswith("incoming/cars.csv was changed after it was written: its digest is sha256:")
+    assert not (tmp_path / "prepared").exists()
+
+
+def test_the_quick_check_needs_nothing_but_the_standard_library(tmp_path: Path) -> None:
+    code = f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); import auto_mpg.upload, common.workload"
+    subprocess.run([sys.executable, "-I", "-S", "-c", code], cwd=tmp_path, check=True, timeout=60)

@@ -1,0 +1,33 @@
+"""Fixtures of the tests of digits that need PyTorch, Pillow and pyarrow."""
+
+import io
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from hypothesis import settings
+from PIL import Image
+
+from digits.pictures import Pixels
+from tests.unit.processing.digits.pytorch.helpers import SAMPLE, Rows
+
+# Examples are small; a slow one only says that the machine was busy.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
+# One thread gives the same numbers on every machine.
+torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def sample() -> Rows:
+    """The first 1,000 rows of the sample file."""
+    table = next(pq.ParquetFile(SAMPLE).iter_batches(1000))
+    images, labels = table.column("image").to_pylist(), table.column("label").to_pylist()
+    return [(image["bytes"], label) for image, label in zip(images, labels, strict=True)]
+
+
+@pytest.fixture(scope="session")
+def sample_pixels(sample: Rows) -> Pixels:
+    """The pixels of its rows, read without the code under test."""
+    return np.stack([np.asarray(Image.open(io.BytesIO(content))) for content, _ in sample])

@@ -1,0 +1,32 @@
+"""What the tests of digits share that need Pillow and pyarrow."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from PIL import Image
+
+SAMPLE = Path(__file__).parents[5] / "data" / "digits.parquet"
+LAYOUT = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+Rows = list[tuple[bytes, int]]
+"""A PNG file and a label each."""
+
+
+def png(pixels: NDArray[np.generic], kind: str = "PNG") -> bytes:
+    """A picture as other programs write it."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, kind)
+    return stream.getvalue()
+
+
+def write_table(path: Path, images: Sequence[bytes | None], labels: Sequence[int | None]) -> Path:
+    """A Parquet file in the layout of the sample."""
+    structs = [{"bytes": content, "path": f"{number}.png"} for number, content in enumerate(images)]
+    table = pa.table({"image": pa.array(structs, LAYOUT), "label": pa.array(labels, pa.int64())})
+    pq.write_table(table, path)
+    return path

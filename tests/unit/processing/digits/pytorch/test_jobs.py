@@ -1,0 +1,113 @@
+"""The jobs one after the other, as the state machine starts them, and the bundle as SageMaker's image serves it."""
+
+import hashlib
+import json
+import subprocess
+import sys
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.unit.processing.digits.pytorch.helpers import Rows, write_table
+
+PROCESSING = Path(__file__).parents[5] / "processing"
+TRAINING = ("--epochs", "3", "--batch-size", "32", "--learning-rate", "0.01", "--dropout", "0.05")
+# What a server does with inference.py. pyarrow is not in the image that serves.
+SERVE = """
+import sys
+sys.modules["pyarrow"] = None
+import inference
+model = inference.model_fn(sys.argv[1])
+images = inference.input_fn(sys.stdin.buffer.read(), "application/jsonlines")
+print(inference.output_fn(inference.predict_fn(images, model), "application/jsonlines")[0], end="")
+"""
+
+
+def sha256(path: Path) -> str:
+    return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+def run(*command: object, environment: Mapping[str, str] | None = None, body: str = "") -> str:
+    """Runs a command as a job does: its own process and hardly any environment."""
+    done = subprocess.run(
+        [sys.executable, *map(str, command)], input=body, env=dict(environment or {}), cwd="/",
+        capture_output=True, text=True, check=False, timeout=250,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, sample: Rows) -> Path:
+    """Everything that a run leaves, from the upload to the bundle."""
+    folder = tmp_path_factory.mktemp("run")
+    upload = write_table(folder / "digits.parquet", *zip(*sample, strict=True))
+    job = PROCESSING / "run.py"
+    options = ["--upload", upload, "--upload-digest", sha256(upload), "--output", folder / "prepared"]
+    options += ["--output-uri", "s3://bucket/prepared", "--exit-message", folder / "message"]
+    run(job, "preprocess", "digits", *options)
+    environment = {f"SM_CHANNEL_{n.upper()}": str(folder / "prepared" / n) for n in ("train", "validation")}
+    environment |= {"SM_MODEL_DIR": str(folder / "model"), "SM_NUM_GPUS": "0"}
+    run(PROCESSING / "digits" / "train.py", *TRAINING, environment=environment)
+    with tarfile.open(folder / "model.tar.gz", "w:gz") as tar:
+        tar.add(folder / "model", ".")
+    evaluate(folder, "output")
+    return folder
+
+
+def evaluate(folder: Path, output: str, *champion: object) -> dict[str, object]:
+    options = ["--model", folder / "model.tar.gz", "--prepared", folder / "prepared"]
+    options += ["--prepared-digest", (folder / "message").read_text(), "--output", folder / output]
+    options += ["--exit-message", folder / f"{output}-message", *champion]
+    run(PROCESSING / "run.py", "evaluate", "digits", *options)
+    found: dict[str, object] = json.loads((folder / output / "evaluation.json").read_text())
+    return found
+
+
+def test_a_few_hundred_images_give_a_model_that_reads_digits(folder: Path) -> None:
+    evaluation = json.loads((folder / "output" / "evaluation.json").read_text())
+    (accuracy,) = (metric["value"] for metric in evaluation["metrics"] if metric["name"] == "accuracy")
+    assert accuracy > 0.85
+    assert evaluation["rows"]["test"] == 150
+    assert (folder / "output" / "evaluation.json").stat().st_size < 1 << 20
+
+
+def test_each_channel_names_its_files(folder: Path) -> None:
+    for channel, files in {"train": ["images.npy", "labels.npy"], "batch": ["batch.jsonl"]}.items():
+        manifest = json.loads((folder / "prepared" / channel / f"{channel}.manifest").read_text())
+        assert manifest == [{"prefix": f"s3://bucket/prepared/{channel}/"}, *files]
+
+
+def test_the_bundle_is_served_by_itself_and_predicts_the_batch(folder: Path) -> None:
+    bundle = folder / "bundle"
+    with tarfile.open(folder / "output" / "model.tar.gz") as tar:
+        tar.extractall(bundle, filter="data")
+    digest = json.loads((folder / "output" / "evaluation.json").read_text())["digests"]["model_files"]
+    environment = {
+        "PYTHONPATH": str(bundle / "code"),
+        "MODEL_FILES_DIGEST": digest,
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    batch = (folder / "prepared" / "batch" / "batch.jsonl").read_text()
+    answers = run("-c", SERVE, bundle, environment=environment, body=batch).splitlines()
+    labels = np.load(folder / "prepared" / "test" / "labels.npy")
+    hits = [json.loads(answer)["label"] == label for answer, label in zip(answers, labels, strict=True)]
+    metrics = json.loads((folder / "output" / "evaluation.json").read_text())["metrics"]
+    assert metrics[0]["value"] == pytest.approx(np.mean(hits))
+
+
+def test_a_champion_is_measured_on_the_same_images(folder: Path) -> None:
+    archive = folder / "output" / "model.tar.gz"
+    champion = ["--champion", archive, "--champion-arn", "arn:champion", "--champion-digest", sha256(archive)]
+    evaluation = evaluate(folder, "second", *champion)
+    assert evaluation["champion"] == {
+        "model_package_arn": "arn:champion",
+        "value": evaluation["metrics"][0]["value"],  # type: ignore[index]
+    }
+    (folder / "damaged").write_bytes(archive.read_bytes()[:50_000])
+    evaluation = evaluate(folder, "third", "--champion", folder / "damaged", "--champion-arn", "arn:champion")
+    assert evaluation["champion"] is None
+    assert str(evaluation["champion_problem"]).startswith("arn:champion cannot be compared: ")
