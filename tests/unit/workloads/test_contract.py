@@ -24,7 +24,7 @@ from workload_files import SCHEMA, read_workload  # isort: skip
 WORKLOADS = folders(PROCESSING, EXAMPLES)
 PARAMETERS = {"MseThreshold": "46.0"}
 # What a module must define, with the names of the parameters that the generic code hands over.
-OFFERED = {
+OFFERED: dict[str, dict[str, Any]] = {
     "upload": {"check": ["stream", "name", "whole"]},
     "preprocess": {"prepare": ["upload", "name", "output"]},
     "evaluate": {"MODEL_FILES": None, "assemble": ["trained", "prepared", "folder"], "measure": ["folder", "prepared"]},

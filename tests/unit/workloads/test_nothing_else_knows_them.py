@@ -23,15 +23,17 @@ def sources() -> list[Path]:
     return [ROOT / "template.yaml", *found]
 
 
-def without_parameters(text: str) -> str:
-    """The text without what the stack's parameters are called and, of a template, without what they are."""
+def without_names_of_others(text: str) -> str:
+    """The text without the names of the stack's parameters and of sample files; of a template also without
+    the parameters themselves."""
     text = re.sub(r"^(Metadata|Parameters):\n(?:(?: .*)?\n)*", "", text, flags=re.MULTILINE)
-    text = re.sub(rf"\b({'|'.join(template()['Parameters'])})\b", "", text)
+    names = [*template()["Parameters"], *(re.escape(path.name) for path in (ROOT / "data").iterdir())]
+    text = re.sub(rf"\b({'|'.join(names)})\b", "", text)
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", text)
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_name_of_a_workload_or_metric_stands_in(path: Path) -> None:
-    lines = without_parameters(path.read_text(encoding="utf-8")).splitlines()
+    lines = without_names_of_others(path.read_text(encoding="utf-8")).splitlines()
     patterns = NAMES if path.is_relative_to(KNOWS_XGBOOST) else NAMES + METRICS
     assert [line.strip() for line in lines if any(pattern.search(line) for pattern in patterns)] == []
