@@ -52,7 +52,7 @@ def render(mails: Sequence[Mapping[str, Any]], executions: Sequence[Mapping[str,
 
 def _executions(executions: Sequence[Mapping[str, Any]]) -> str:
     if not executions:
-        return "<p>None yet: upload a CSV of cars to <code>incoming/</code>.</p>"
+        return "<p>None yet: upload a file to <code>incoming/</code>.</p>"
     newest_first = sorted(executions, key=lambda execution: str(execution["started_at"]), reverse=True)
     head = "<tr><th>File</th><th>Started</th><th>Ended</th><th>Outcome</th></tr>"
     return f"<table>\n{head}\n{''.join(map(_execution, newest_first))}</table>"

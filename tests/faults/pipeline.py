@@ -152,7 +152,7 @@ class Pipeline:
         self, name: str = "cars.csv", content: bytes = SAMPLE, *, key: str = "", **headers: str
     ) -> Run:
         """Upload a file under a key that no other test has, or under `key`; `headers` as PutObject names them."""
-        key = key or f"incoming/{self.tally.uploads:04}/{name}"
+        key = key or f"incoming/auto_mpg/{self.tally.uploads:04}/{name}"
         answer = self.client("s3").put_object(
             Bucket=self.stack["BucketName"], Key=key, Body=content, **headers
         )

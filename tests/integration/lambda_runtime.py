@@ -31,12 +31,11 @@ class Build:
         self._template = json.loads((folder / "template.json").read_text(encoding="utf-8"))
 
     def find_function(self, module: str) -> tuple[Path, str]:
-        """Folder and handler of the function whose handler is in this module."""
+        """Folder and handler of the function of this name in `functions/handlers/`."""
         for resource in self._template["Resources"].values():
             properties = resource["Properties"]
-            if resource["Type"] == "AWS::Serverless::Function" and properties["Handler"].startswith(
-                f"{module}."
-            ):
+            handler = f"handlers.{module}.handler"
+            if resource["Type"] == "AWS::Serverless::Function" and properties["Handler"] == handler:
                 return (self.folder / str(properties["CodeUri"])).resolve(), str(properties["Handler"])
         raise LookupError(module)
 

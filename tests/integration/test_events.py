@@ -252,6 +252,8 @@ def test_a_good_upload_is_kept(stage: Stage, event: str, checked: str, rows: int
     kept = f"runs/{given['run_id']}/input/upload.csv"
     digest = f"sha256:{hashlib.sha256(SAMPLE).hexdigest()}"
     assert answer == {
+        "workload": "auto_mpg",
+        "suffix": ".csv",
         "upload_key": kept,
         "digest": digest,
         "rows": rows,
@@ -269,6 +271,10 @@ def test_a_good_upload_is_kept(stage: Stage, event: str, checked: str, rows: int
         (
             "check_upload-too-large",
             r"incoming/huge\.csv: the file has 6,000,000,000 bytes; at most 134,217,728",
+        ),
+        (
+            "check_upload-unknown-workload",
+            r'incoming/flowers/petals\.csv: there is no workload "flowers"\. Upload .*\.csv to incoming/ or ',
         ),
     ],
 )

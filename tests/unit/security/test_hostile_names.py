@@ -179,6 +179,7 @@ def test_a_refused_file_is_reported_without_the_markup_in_its_key(
 
     version = world.put(key, b"mpg;weight\n")
     sent = {"run_id": "mpg-1", "bucket": BUCKET, "key": key, "version_id": version, "size": 11}
+    sent["default_workload"] = "auto_mpg"
     with pytest.raises(UploadRefused) as refused:
         check_upload.handler(sent, context)
     assert all(line.isprintable() for line in str(refused.value).split("\n"))
@@ -197,6 +198,8 @@ def test_a_refused_file_is_reported_without_the_markup_in_its_key(
 @pytest.mark.parametrize("key", KEYS)
 def test_a_file_is_kept_in_its_runs_folder_and_nowhere_else(key: str, world: World) -> None:
     sample = (ROOT / "data/auto-mpg.csv").read_bytes()
+    key = key.replace("incoming/", "incoming/auto_mpg/", 1)
+    key = key.removesuffix(".csv").encode()[:1020].decode(errors="ignore") + ".csv"
     version = world.put(key, sample)
     check(Upload("mpg-1", BUCKET, key, version, len(sample), "auto_mpg"), whole_up_to=1_000_000)
     keys = {item["Key"] for item in world.s3.list_objects_v2(Bucket=BUCKET)["Contents"]}

@@ -147,11 +147,11 @@ def execution_event(status: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("status", "group", "resumes"),
     [
-        ("Approved", "mpg-test-some-workload", True),
-        ("Rejected", "mpg-test-another", True),
-        ("PendingManualApproval", "mpg-test-some-workload", False),
+        ("Approved", "mpg-test--some-workload", True),
+        ("Rejected", "mpg-test--another", True),
+        ("PendingManualApproval", "mpg-test--some-workload", False),
         ("Approved", "somebody-elses", False),
-        ("Approved", "mpg-testing", False),
+        ("Approved", "mpg-test-2--some-workload", False),
     ],
 )
 def test_a_decision_about_a_package_of_the_group_resumes(status: str, group: str, resumes: bool) -> None:

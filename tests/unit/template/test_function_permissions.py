@@ -8,8 +8,8 @@ from tests.unit.template.stack import STACK, aws_arn, of_type, properties
 BUCKET = "arn:aws:s3:::mpg-test-pipelinebucket-x1"
 RUN = "mpg-20260131-0915-0123abcd"
 TABLE = aws_arn("dynamodb", "table/mpg-test-PipelineTable-X1")
-PACKAGE = aws_arn("sagemaker", f"model-package/{STACK}-some-workload/7")
-GROUP = aws_arn("sagemaker", f"model-package-group/{STACK}-some-workload")
+PACKAGE = aws_arn("sagemaker", f"model-package/{STACK}--some-workload/7")
+GROUP = aws_arn("sagemaker", f"model-package-group/{STACK}--some-workload")
 MACHINE = aws_arn("states", f"stateMachine:{STACK}")
 EXECUTION = aws_arn("states", f"execution:{STACK}:0b1c_2d3e")
 APPROVERS = aws_arn("sns", "mpg-test-ApprovalTopic-X1")
@@ -182,7 +182,7 @@ def test_the_page_cannot_resume_an_execution() -> None:
 
 
 def test_packages_of_other_groups_are_out_of_reach() -> None:
-    elsewhere = PACKAGE.replace(f"/{STACK}-", "/somebody-elses-")
+    elsewhere = PACKAGE.replace(f"/{STACK}--", f"/{STACK}-2--")
     assert not iam.allows(iam.statements("ReviewRole"), "sagemaker:UpdateModelPackage", elsewhere)
 
 
@@ -191,9 +191,9 @@ NOT_REACHED = {
     # Always of a version, which has a separate action.
     "CheckUpload": {"s3:GetObject"},
     "RequestApproval": {"sagemaker:UpdateModelPackage", "dynamodb:Scan", "s3:PutObject"},
-    "Review": {"dynamodb:PutItem", "dynamodb:Scan", "s3:PutObject", "sns:Publish"},
+    "Review": {"dynamodb:PutItem", "dynamodb:Scan", "s3:PutObject"},
     "ResumePipeline": {"sagemaker:UpdateModelPackage", "dynamodb:Scan"},
-    "Notify": {"dynamodb:Scan", "states:ListExecutions"},
+    "Notify": {"states:ListExecutions"},
     "StopJobs": {"states:ListExecutions"},
 }
 

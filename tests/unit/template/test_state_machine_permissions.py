@@ -20,8 +20,8 @@ TUNING = aws_arn("sagemaker", f"hyper-parameter-tuning-job/{RUN}-0")
 TRAINING = aws_arn("sagemaker", f"training-job/{RUN}-0-001-89abcdef")
 TRANSFORM = aws_arn("sagemaker", f"transform-job/{RUN}-predict-0-0")
 MODEL = aws_arn("sagemaker", f"model/{RUN}-model-0-0")
-PACKAGE = aws_arn("sagemaker", f"model-package/{STACK}-some-workload/7")
-GROUP = aws_arn("sagemaker", f"model-package-group/{STACK}-some-workload")
+PACKAGE = aws_arn("sagemaker", f"model-package/{STACK}--some-workload/7")
+GROUP = aws_arn("sagemaker", f"model-package-group/{STACK}--some-workload")
 JOB_ROLES = [aws_arn("iam", f"role/mpg-test-{role}-X1", region="") for role in iam.ROLES_OF_JOBS]
 XGBOOST_REPOSITORY = aws_arn("ecr", "repository/sagemaker-xgboost", account="683313688378")
 TO_SAGEMAKER = {"iam:PassedToService": "sagemaker.amazonaws.com"}

@@ -1,0 +1,1 @@
+"""Iris: the workload that docs/workloads.md adds, and a test runs."""
