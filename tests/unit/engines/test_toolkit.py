@@ -171,13 +171,23 @@ def test_without_namespaces_the_folder_of_the_job_stands_for_opt_ml(training: Tr
     assert (training.root / "model/model").read_text() == "trees"
 
 
-@pytest.mark.parametrize("program", ["../train.py", "/etc/hostname", "missing.py", ""])
-def test_a_script_that_is_not_in_the_code_is_refused(training: Training, program: str) -> None:
-    (training.root / "input/data/train.py").write_text("print('outside')")
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("../train.py", "sagemaker_program ../train.py is not in the code folder."),
+        ("/etc/hostname", "sagemaker_program /etc/hostname is not in the code folder."),
+        ("missing.py", "ExitCode 2"),
+        ("missing.sh", "No such file"),
+        ("", "no script is named"),
+    ],
+)
+def test_a_script_that_is_not_in_the_code_is_refused(training: Training, program: str, reason: str) -> None:
+    (training.root / "train.py").write_text("print('outside')")
     run = training.run({"train.py": "print('inside')"}, program)
 
-    assert run.wait() == FAILED
+    assert run.wait().code not in (0, None)
     assert not {"outside", "inside"} & set(run.lines)
+    assert reason in training.failure
     assert "Traceback" not in training.failure
 
 
