@@ -10,12 +10,13 @@ from local.sagemaker import processing, training
 from local.sagemaker.errors import ServiceError, invalid
 from local.sagemaker.jobs import Backend, Job, Work, carry_out
 from local.sagemaker.kinds import MODEL, PROCESSING, TRAINING, TRANSFORM, TUNING, Json, Kind, instances_of
+from local.sagemaker.metrics import Metrics
 from local.sagemaker.quotas import check_quota
 from local.sagemaker.registry import Registry
 from local.sagemaker.storage import Kept, join_uri
 from local.sagemaker.store import Record
 from local.sagemaker.tags import tags_of
-from local.sagemaker.training import Metrics, training_work
+from local.sagemaker.training import training_work
 from local.sagemaker.transform import transform_work
 from local.sagemaker.tuning import counters, tuning_work
 

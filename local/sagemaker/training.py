@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import math
-import re
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 from local.sagemaker.engines.images import Image, Program, find_image
 from local.sagemaker.engines.toolkit.settings import decode
 from local.sagemaker.errors import InstanceReclaimed, JobStopped
 from local.sagemaker.jobs import Job, Work, exit_code
 from local.sagemaker.kinds import Json
+from local.sagemaker.metrics import Metrics
 from local.sagemaker.mirror import Mirror
-from local.sagemaker.patterns import java_pattern
 from local.sagemaker.storage import Kept, join_uri
 from local.sagemaker.submitted import archive_of
 
@@ -33,41 +29,6 @@ _MESSAGES = {
     "Interrupted": "Training job was interrupted: its spot instance was reclaimed",
     "MaxWaitTimeExceeded": "Training job exceeded MaxWaitTimeInSeconds provided",
 }
-# `[7]<TAB>train-rmse:1.2<TAB>validation-rmse:2.3`, as the XGBoost container prints it.
-_METRIC_LINE = re.compile(r"\[\d+\]\s")
-_METRIC = re.compile(r"(train|validation)-([^\s:]+):([-+]?[\d.]+(?:[eE][-+]?\d+)?|[-+]?inf|nan)")
-
-
-@dataclass
-class Metrics:
-    """The values that a training job printed of each metric (`validation:rmse`), by iteration."""
-
-    on_value: Callable[[str], None] = lambda name: None
-    # Of the request's own metrics.
-    definitions: list[Json] = field(default_factory=list)
-    values: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-
-    def read(self, line: str) -> None:
-        """Extract the metrics from a line of the job's output."""
-        for name, number in self._found(line):
-            self.values[name].append(number)
-            self.on_value(name)
-
-    def _found(self, line: str) -> Iterator[tuple[str, float]]:
-        if _METRIC_LINE.match(line):
-            for channel, metric, number in _METRIC.findall(line):
-                yield f"{channel}:{metric}", float(number)
-        for definition in self.definitions:
-            match = java_pattern(definition["Regex"]).search(line)
-            # A match of an expression need not be a number.
-            with contextlib.suppress(TypeError, ValueError):
-                yield definition["Name"], float(match[1] if match else "")
-
-    def final(self) -> list[Json]:
-        """`FinalMetricDataList`: the last finite value of each."""
-        now = time.time()
-        last = {name: values[-1] for name, values in self.values.items() if math.isfinite(values[-1])}
-        return [{"MetricName": name, "Value": value, "Timestamp": now} for name, value in last.items()]
 
 
 def training_work(metrics: Metrics | None = None, kept: Kept | None = None) -> Work:

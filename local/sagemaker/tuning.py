@@ -12,9 +12,9 @@ from local.sagemaker.engines.search_space import Observation, Value, format_valu
 from local.sagemaker.errors import JobFailed, JobStopped
 from local.sagemaker.jobs import Job, Work
 from local.sagemaker.kinds import Json
+from local.sagemaker.metrics import Metrics
 from local.sagemaker.search import Search, make_search
 from local.sagemaker.storage import Kept
-from local.sagemaker.training import Metrics
 
 # AWS gives up if nothing has succeeded by then.
 _ATTEMPTS = 5

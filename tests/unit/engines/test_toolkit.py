@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.sagemaker.engines.images import find_image
-from local.sagemaker.engines.processes import Command, Exit
+from local.sagemaker.engines.processes import Command, Exit, WarmWorkers
 from tests.unit.engines.test_toolkit_settings import write_config
 
 if TYPE_CHECKING:
@@ -151,13 +151,43 @@ def test_a_shell_script_is_run_by_a_shell(training: Training) -> None:
     assert run.lines[-1] == "--name a b"
 
 
-@pytest.mark.parametrize("program", ["../train.py", "/etc/hostname", "missing.py", ""])
-def test_a_script_that_is_not_in_the_code_is_refused(training: Training, program: str) -> None:
-    (training.root / "input/data/train.py").write_text("print('outside')")
+def test_without_namespaces_the_folder_of_the_job_stands_for_opt_ml(training: Training) -> None:
+    hyperparameters = {
+        "sagemaker_submit_directory": "/opt/ml/input/data/code",
+        "sagemaker_program": "train.py",
+    }
+    write_config(training.root, hyperparameters, "code")
+    (training.code / "train.py").write_text(SCRIPT)
+    script = find_image(f"{REGISTRY}/{SKLEARN}", "us-east-1").script
+    assert script is not None
+    argv = (*script, "/opt/ml", "", "isolated")
+    command = Command(argv, {}, Path("/opt/ml"), frozenset({"local"}), folder=training.root.parent)
+    lines: list[str] = []
+    workers = WarmWorkers(preload=(), namespaces=False)
+    ended = workers.spawn(command, on_line=lines.append).wait()
+    workers.close()
+
+    assert ended == OK, lines
+    assert (training.root / "model/model").read_text() == "trees"
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("../train.py", "sagemaker_program ../train.py is not in the code folder."),
+        ("/etc/hostname", "sagemaker_program /etc/hostname is not in the code folder."),
+        ("missing.py", "ExitCode 2"),
+        ("missing.sh", "No such file"),
+        ("", "no script is named"),
+    ],
+)
+def test_a_script_that_is_not_in_the_code_is_refused(training: Training, program: str, reason: str) -> None:
+    (training.root / "train.py").write_text("print('outside')")
     run = training.run({"train.py": "print('inside')"}, program)
 
-    assert run.wait() == FAILED
+    assert run.wait().code not in (0, None)
     assert not {"outside", "inside"} & set(run.lines)
+    assert reason in training.failure
     assert "Traceback" not in training.failure
 
 

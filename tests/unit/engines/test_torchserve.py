@@ -109,5 +109,12 @@ def test_bodies_have_the_limits_of_torchserve(model: Path, monkeypatch: pytest.M
     assert invoke(application, b"xx", Content_Type="application/json")[0] == 413
 
 
+def test_requirements_that_cannot_be_met_keep_the_server_from_starting(model: Path) -> None:
+    (model / "code/requirements.txt").write_text("no-such-library\n")
+
+    with pytest.raises(ValueError, match="failed to install required packages"):
+        serve(model, FOUR)
+
+
 def test_another_path_is_not_found(model: Path) -> None:
     assert ask(serve(model, FOUR), "GET", "/models")[0] == 404

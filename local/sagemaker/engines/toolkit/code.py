@@ -11,8 +11,6 @@ from local.sagemaker.engines.archives import BadArchive, unpack
 from local.sagemaker.engines.toolkit.settings import Settings
 from local.sagemaker.engines.toolkit.toolkits import Toolkit, UserError, called_process_error
 
-_ML = "/opt/ml"
-
 
 def fetch(settings: Settings, archive: str) -> Path:
     """Put the submitted code into the code folder and give that folder; what is in there already stays.
@@ -33,9 +31,7 @@ def fetch(settings: Settings, archive: str) -> Path:
             )
         _unpack(Path(archive), submitted, code)
         return code
-    source = (
-        settings.root / submitted.removeprefix(_ML).lstrip("/") if _below_ml(submitted) else Path(submitted)
-    )
+    source = Path(submitted)
     if source.is_dir():
         if source != code:
             shutil.copytree(source, code, dirs_exist_ok=True)
@@ -44,10 +40,6 @@ def fetch(settings: Settings, archive: str) -> Path:
     else:
         shutil.copy2(source, code)
     return code
-
-
-def _below_ml(path: str) -> bool:
-    return path == _ML or path.startswith(f"{_ML}/")
 
 
 def _unpack(archive: Path, name: str, code: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,8 +36,9 @@ class Settings:
 
     @property
     def submitted(self) -> str:
-        """Where the code is: a URI, or a path in the container."""
-        return str(self.toolkit.get("sagemaker_submit_directory", self.root / "code"))
+        """Where the code is: a URI, or a path, in which ``root`` stands for /opt/ml."""
+        given = str(self.toolkit.get("sagemaker_submit_directory", self.root / "code"))
+        return re.sub(r"^/opt/ml(?=/|$)", lambda _: str(self.root), given)
 
 
 def read_settings(root: Path) -> Settings:
