@@ -96,6 +96,10 @@ def test_line_ends_byte_order_marks_and_other_keys_do_not_matter(
         ('{"image": 1}', f"no text under the key image; {EXPECTED}"),
         ('{"image": "ä"}', "the image is not encoded in base64"),
         ('{"image": "A"}', "the image is not encoded in base64"),
+        (
+            line(png(np.zeros((28, 28), np.uint8))).replace("iVBOR", "iVBOR*"),
+            "the image is not encoded in base64",
+        ),
         ('{"image": ""}', "the image is empty"),
         (line(b"abc"), "the image is no PNG file"),
         (line(png(np.zeros((1000, 1000), np.uint8))), "the image is 1,000 x 1,000 pixels; expected 28 x 28"),
