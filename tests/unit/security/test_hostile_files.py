@@ -13,7 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from auto_mpg.car import COLUMNS
-from auto_mpg.cars import BadUpload, check_cars
+from auto_mpg.cars import check_cars
+from common.uploads import BadUpload
 from tests.unit.security.conftest import ROOT
 from tests.unit.security.uploads import judge
 

@@ -43,7 +43,7 @@ EMPTY = "is empty; upload a CSV file with the columns of Auto MPG"
         (b"\n\r\n  \n", EMPTY),
         (b"\xef\xbb\xbf", EMPTY),
         (HEADER, "has column names but no rows; add the cars"),
-        (gzip.compress(HEADER), "is a gzip archive; upload the CSV inside it"),
+        (gzip.compress(HEADER, mtime=0), "is a gzip archive; upload the CSV inside it"),
         (
             zipped(HEADER),
             "is a zip archive or an Excel workbook; upload the CSV inside it or save it as CSV UTF-8",
