@@ -191,9 +191,9 @@ NOT_REACHED = {
     # Always of a version, which is an action of its own.
     "CheckUpload": {"s3:GetObject"},
     "RequestApproval": {"sagemaker:UpdateModelPackage", "dynamodb:Scan", "s3:PutObject"},
-    "Review": {"dynamodb:PutItem", "dynamodb:Scan", "s3:PutObject", "sns:Publish"},
+    "Review": {"dynamodb:PutItem", "dynamodb:Scan", "s3:PutObject"},
     "ResumePipeline": {"sagemaker:UpdateModelPackage", "dynamodb:Scan"},
-    "Notify": {"dynamodb:Scan", "states:ListExecutions"},
+    "Notify": {"states:ListExecutions"},
     "StopJobs": {"states:ListExecutions"},
 }
 
