@@ -73,8 +73,8 @@ class Report:
 
     @property
     def champion_problem(self) -> str:
-        """Why there is no comparison with an approved model; empty if there is one."""
-        if self.evaluation.champion:
+        """Why there is no comparison with an approved model; empty if there is one, or if nobody can say."""
+        if self.evaluation.champion or not self.evaluation.gate_metric:
             return ""
         return _text(self.evaluation.champion_problem, 600) or "No model of this workload is approved yet."
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from approval import deciding, packages
+from approval.mails import request_mail
 from approval.records import decide_by_link, hash_link, new_link_id
 from approval.request import Decision
 from handlers import resume_pipeline
@@ -473,6 +474,10 @@ def test_a_record_of_the_version_before_opens_with_what_it_has(world: World, sen
     assert answer["statusCode"] == 200
     for shown in ("8.73", "2.95", "278 train, 60 validation, 60 test", "lambda = 2.47", 'value="approve"'):
         assert shown in answer["body"], shown
+    mail = request_mail(asked.record, "https://link")
+    assert "8.73" in mail.text
+    # Such a record names its champion in a way that is not read any more.
+    assert "approved yet" not in answer["body"] + mail.text
     assert send(post(asked.path, APPROVE))["statusCode"] == 303
 
 
