@@ -194,7 +194,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         training, validation = read_channel("train", device), read_channel("validation", device)
         network = train(settings, training, validation, args.checkpoints and args.checkpoints / CHECKPOINT)
     except CannotTrain as problem:
-        print(problem, file=sys.stderr)
+        # SageMaker shows what follows the name of one of Python's errors as the reason of the failure.
+        print(f"RuntimeError: {problem}", file=sys.stderr)
         return 1
     save(network, model_dir)
     return 0
