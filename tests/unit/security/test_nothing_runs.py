@@ -22,8 +22,8 @@ LIBRARIES = {
     *("numpy", "pandas", "sklearn", "xgboost"),
 }
 STANDARD = {
-    "__future__", "argparse", "base64", "binascii", "collections", "contextlib", "csv", "dataclasses", "datetime",
-    "functools", "gzip", "hashlib", "importlib", "io", "itertools", "json", "logging", "math", "os", "pathlib", "re", "secrets",
+    "__future__", "argparse", "base64", "binascii", "bisect", "collections", "contextlib", "csv", "dataclasses", "datetime",
+    "functools", "gzip", "hashlib", "importlib", "io", "itertools", "json", "logging", "math", "operator", "os", "pathlib", "re", "secrets",
     "shutil", "statistics", "sys", "tarfile", "tempfile", "textwrap", "time", "traceback", "types", "typing", "unicodedata", "urllib",
     "warnings", "xml", "zlib",
 }  # fmt: skip
