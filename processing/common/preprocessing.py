@@ -48,7 +48,7 @@ def preprocess(workload: Workload, upload: Path, digest: str, output: Path, uri:
     prepared: Prepared = workload.module("preprocess").prepare(upload, name, output)
     for channel in CHANNELS:
         _write_manifest(output / channel, uri)
-    files = sorted(path for path in output.rglob("*") if path.is_file())
+    files = sorted(path for path in output.rglob("*") if path.is_file() and path != output / SUMMARY)
     summary = {
         "workload": workload.name,
         "rows": prepared.rows,
@@ -95,6 +95,8 @@ def _preprocess_or_refuse(
 
 def _write_manifest(folder: Path, uri: str) -> None:
     """In the form of API_S3DataSource: a prefix, and the keys that follow it."""
-    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    manifest = [{"prefix": f"{uri.rstrip('/')}/{folder.name}/"}, *names]
-    (folder / f"{folder.name}.manifest").write_text(json.dumps(manifest) + "\n", encoding="utf-8")
+    manifest = folder / f"{folder.name}.manifest"
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != manifest)
+    names = [path.relative_to(folder).as_posix() for path in files]
+    content = [{"prefix": f"{uri.rstrip('/')}/{folder.name}/"}, *names]
+    manifest.write_text(json.dumps(content) + "\n", encoding="utf-8")

@@ -34,6 +34,16 @@ def test_the_exit_message_is_the_digest_of_a_summary_that_has_those_of_everythin
     assert len(written) == 4 + len(CHANNELS)
 
 
+def test_a_second_time_in_the_same_folder_gives_the_same(
+    guess: Workload, upload: Path, tmp_path: Path
+) -> None:
+    digests = []
+    for _ in range(2):
+        assert run(guess, upload, tmp_path) == 0
+        digests.append((tmp_path / "out" / "message").read_text())
+    assert digests[0] == digests[1]
+
+
 def test_the_summary_keeps_what_the_workload_says(guess: Workload, upload: Path, tmp_path: Path) -> None:
     run(guess, upload, tmp_path)
     content = json.loads((tmp_path / "prepared" / "summary.json").read_text())

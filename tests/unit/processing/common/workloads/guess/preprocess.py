@@ -13,7 +13,7 @@ def prepare(upload: Path, name: str, output: Path) -> Prepared:
     numbers = upload.read_text().split()
     parts = {"train": numbers[:-2], "validation": numbers[-2:-1], "test": numbers[-1:], "batch": numbers[-1:]}
     for part, lines in parts.items():
-        (output / part).mkdir(parents=True)
+        (output / part).mkdir(parents=True, exist_ok=True)
         (output / part / f"{part}.csv").write_text("".join(f"{line}\n" for line in lines))
     rows = {"uploaded": count, "labelled": count, "unlabelled": 0}
     shares = {part: len(lines) for part, lines in parts.items()}
