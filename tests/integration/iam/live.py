@@ -66,9 +66,13 @@ _REQUESTS: Mapping[str, Callable[[str], Parameters]] = {
     "s3:ListBucket": lambda arn: {"Bucket": _last(arn), "MaxKeys": 1},
     # Not carried out: the digest is that of something else.
     "s3:PutObject": lambda arn: _object(arn) | {"Body": b"live", "ContentMD5": "AAAAAAAAAAAAAAAAAAAAAA=="},
+    "sagemaker:AddTags": lambda arn: {"ResourceArn": arn, "Tags": []},
     "sagemaker:CreateModelPackage": lambda arn: {"ModelPackageGroupName": arn.split("/")[1]},
+    "sagemaker:CreateModelPackageGroup": lambda arn: {"ModelPackageGroupName": arn.split("/")[1]},
     "sagemaker:DescribeModelPackage": lambda arn: {"ModelPackageName": arn},
+    "sagemaker:DescribeModelPackageGroup": lambda arn: {"ModelPackageGroupName": arn.split("/")[1]},
     "sagemaker:ListModelPackages": lambda arn: {"ModelPackageGroupName": arn.split("/")[1]},
+    "sagemaker:ListTags": lambda arn: {"ResourceArn": arn},
     "sagemaker:ListTrainingJobsForHyperParameterTuningJob": lambda arn: {
         "HyperParameterTuningJobName": _last(arn)
     },

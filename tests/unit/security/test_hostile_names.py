@@ -19,7 +19,8 @@ from common.preprocessing import preprocess
 from common.workload import find_workload
 from local.cli.approvals import row as approvals_row
 from local.cli.outcome import Result
-from local.cli.report import show_end, show_predictions
+from local.cli.predictions import show_predictions
+from local.cli.report import show_end
 from local.cli.screen import Screen
 from runs.uploads import Upload, UploadRefused, check
 from shared.mails import fit_subject
