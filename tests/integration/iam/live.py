@@ -43,7 +43,7 @@ def _registered(repository: str) -> Parameters:
     _, _, _, region, account, name = repository.split(":")
     image = f"{account}.dkr.ecr.{region}.amazonaws.com/{_last(name)}:live"
     specification = {"Containers": [{"Image": image}], **_TYPES}
-    return {"ModelPackageGroupName": "mpg-local", "InferenceSpecification": specification}
+    return {"ModelPackageGroupName": "mpg-local--auto-mpg", "InferenceSpecification": specification}
 
 
 # Action -> what of a request says on which resource it is. The rest may be missing or wrong: whether a caller
