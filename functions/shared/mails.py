@@ -69,7 +69,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(_FUNCTIONS),
         undefined=StrictUndefined,
         finalize=_clean,
-        autoescape=False,  # noqa: S701
+        autoescape=False,  # noqa: S701 - plain text
         auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,

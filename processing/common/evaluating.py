@@ -65,7 +65,10 @@ def evaluate(
         except (BadArchive, UnusableModel) as error:
             raise BadModel(f"the trained model cannot be evaluated: {error}") from error
         write_archive(output / BUNDLE, Path(folder))
-    compared, problem = _compare(champion, steps, prepared, workload.gate.metric)
+    metric = workload.gate.metric
+    if metric not in {measurement.name for measurement in measured.metrics}:
+        raise BadModel(f"{workload.name}/evaluate.py does not measure {metric}, the gate's metric")
+    compared, problem = _compare(champion, steps, prepared, metric)
     digests = {
         "upload": summary["upload_digest"],
         "trained_model": file_digest(model),

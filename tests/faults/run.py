@@ -175,7 +175,7 @@ class Run:
         pages = (
             self.pipeline.client("sagemaker")
             .get_paginator("list_model_packages")
-            .paginate(ModelPackageGroupName=self.pipeline.stack["ModelPackageGroupName"])
+            .paginate(ModelPackageGroupName=f"{self.pipeline.stack['ModelPackageGroupPrefix']}-auto-mpg")
         )
         return [
             package["ModelPackageArn"]

@@ -43,7 +43,7 @@ def _registered(repository: str) -> Parameters:
     _, _, _, region, account, name = repository.split(":")
     image = f"{account}.dkr.ecr.{region}.amazonaws.com/{_last(name)}:live"
     specification = {"Containers": [{"Image": image}], **_TYPES}
-    return {"ModelPackageGroupName": "mpg-local", "InferenceSpecification": specification}
+    return {"ModelPackageGroupName": "mpg-local--auto-mpg", "InferenceSpecification": specification}
 
 
 # Action -> the part of a request that names its resource. The rest may be missing or wrong, because permissions
@@ -66,9 +66,13 @@ _REQUESTS: Mapping[str, Callable[[str], Parameters]] = {
     "s3:ListBucket": lambda arn: {"Bucket": _last(arn), "MaxKeys": 1},
     # Not executed: the digest does not match.
     "s3:PutObject": lambda arn: _object(arn) | {"Body": b"live", "ContentMD5": "AAAAAAAAAAAAAAAAAAAAAA=="},
+    "sagemaker:AddTags": lambda arn: {"ResourceArn": arn, "Tags": []},
     "sagemaker:CreateModelPackage": lambda arn: {"ModelPackageGroupName": arn.split("/")[1]},
+    "sagemaker:CreateModelPackageGroup": lambda arn: {"ModelPackageGroupName": arn.split("/")[1]},
     "sagemaker:DescribeModelPackage": lambda arn: {"ModelPackageName": arn},
+    "sagemaker:DescribeModelPackageGroup": lambda arn: {"ModelPackageGroupName": arn.split("/")[1]},
     "sagemaker:ListModelPackages": lambda arn: {"ModelPackageGroupName": arn.split("/")[1]},
+    "sagemaker:ListTags": lambda arn: {"ResourceArn": arn},
     "sagemaker:ListTrainingJobsForHyperParameterTuningJob": lambda arn: {
         "HyperParameterTuningJobName": _last(arn)
     },

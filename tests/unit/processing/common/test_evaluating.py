@@ -210,3 +210,10 @@ def test_a_number_that_is_none_is_never_written(job: Job) -> None:
     job.model.write_bytes(pack(("mean.txt", b"nan")))
     assert job.run() == 1
     assert not (job.output / "evaluation.json").exists()
+
+
+def test_a_gate_that_is_not_measured_is_named_and_nothing_is_left_to_register(job: Job) -> None:
+    job.workload = Workload("guess", {**job.workload.settings, "gate": {"metric": "other", "at_most": 1}})
+    assert job.run() == 1
+    assert job.message == "guess/evaluate.py does not measure other, the gate's metric"
+    assert not (job.output / "evaluation.json").exists()
