@@ -68,7 +68,7 @@ def answer(question: str, default: str, terminal: int = 0) -> str:
 def check_place(settings: Settings, *, skip_quotas: bool) -> None:
     """Raises Trouble if the stack cannot be deployed there."""
     if settings.region and settings.region not in image_accounts():
-        raise Trouble(f"The pipeline is not offered in {settings.region}; docs/aws.md, Region, says why.")
+        raise Trouble(f"The pipeline does not support {settings.region}; docs/aws.md, Region, explains why.")
     status = stack_status(settings)
     if status in _DEAD:
         raise Trouble(

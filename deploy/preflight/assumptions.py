@@ -43,7 +43,9 @@ def check_assumptions(region: str | None, *, read_only: bool, agreed: bool) -> b
     session = boto3.Session(region_name=region)
     caller = session.client("sts").get_caller_identity()
     if session.region_name not in image_accounts():
-        raise Trouble(f"The pipeline is not offered in {session.region_name}; docs/aws.md, Region, says why.")
+        raise Trouble(
+            f"The pipeline does not support {session.region_name}; docs/aws.md, Region, explains why."
+        )
     print(f"Account {caller['Account']}, region {session.region_name}\n")
     found = preflight(Account(session.region_name), read_only=read_only, agreed=agreed)
     print("\n" + ", ".join(f"{number} {verdict}" for verdict, number in sorted(found.items())))

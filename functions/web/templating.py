@@ -18,7 +18,7 @@ _environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_environment.globals["style"] = Markup(STYLE)  # noqa: S704 # a file of ours
+_environment.globals["style"] = Markup(STYLE)  # noqa: S704 - a file of ours
 _environment.filters |= {"number": number, "time": readable_time}
 # Now, while the execution environment starts and has a whole CPU: compiling takes longer than filling in.
 _templates = {name: _environment.get_template(name) for name in _environment.list_templates(["html"])}

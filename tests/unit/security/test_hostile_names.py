@@ -112,16 +112,30 @@ def test_a_name_of_a_hundred_thousand_letters_does_not_fill_the_terminal() -> No
     endpoint: Any = SimpleNamespace(client=lambda _: answers)
     show_predictions(screen, endpoint, Result(predictions_uri="s3://bucket/batch.csv.out"))
     assert max(map(len, file.getvalue().splitlines())) < 200
-    assert file.getvalue().rstrip().endswith("xxx...  17.50")
+    assert file.getvalue().rstrip().endswith("xxx...  17.5")
+
+
+MEASURED: dict[str, Any] = {"metrics": {"m": 1.0}, "gate": {"metric": "m"}}
 
 
 def test_the_list_of_approvals_obeys_no_typed_text() -> None:
     request = dict.fromkeys(
-        ["requested_at", "file", "run_id", "status", "decided_at", "reviewer", "via", "address", "comment"],
+        [
+            "requested_at",
+            "file",
+            "run_id",
+            "workload",
+            "status",
+            "decided_at",
+            "reviewer",
+            "via",
+            "address",
+            "comment",
+        ],
         f"x\n{TERMINAL}",
     )
     changed = {"verdict": f"x\n{TERMINAL}"}
-    assert all(cell.isprintable() for cell in approvals_row({**request, "mse": 1.0, "changed_to": changed}))
+    assert all(cell.isprintable() for cell in approvals_row({**request, **MEASURED, "changed_to": changed}))
 
 
 def test_no_link_that_somebody_else_wrote_can_be_clicked_in_the_terminal() -> None:
@@ -133,6 +147,7 @@ def test_no_link_that_somebody_else_wrote_can_be_clicked_in_the_terminal() -> No
         "requested_at",
         "file",
         "run_id",
+        "workload",
         "status",
         "decided_at",
         "reviewer",
@@ -141,7 +156,7 @@ def test_no_link_that_somebody_else_wrote_can_be_clicked_in_the_terminal() -> No
         "comment",
     ]
     shown = " ".join(
-        approvals_row({**dict.fromkeys(names, link), "mse": 1.0, "changed_to": {"verdict": link}})
+        approvals_row({**dict.fromkeys(names, link), **MEASURED, "changed_to": {"verdict": link}})
     )
     assert "see https[:]//evil[.]example" in file.getvalue()
     assert "://" not in file.getvalue() + shown
