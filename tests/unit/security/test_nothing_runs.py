@@ -22,7 +22,7 @@ OWN = {
     for path in folder.rglob("*.py")
 }
 LIBRARIES = {
-    "aws_lambda_powertools", "aws_xray_sdk", "boto3", "botocore", "jinja2", "markupsafe", "numpy", "pandas", "PIL", "pyarrow",
+    "aws_lambda_powertools", "aws_xray_sdk", "boto3", "botocore", "fastjsonschema", "jinja2", "markupsafe", "numpy", "pandas", "PIL", "pyarrow",
     "sklearn", "torch", "xgboost",
 }  # fmt: skip
 STANDARD = {
