@@ -15,14 +15,15 @@ from tests.unit.processing.digits.pytorch.helpers import Rows, write_table
 
 PROCESSING = Path(__file__).parents[5] / "processing"
 TRAINING = ("--epochs", "3", "--batch-size", "32", "--learning-rate", "0.01", "--dropout", "0.05")
-# What a server does with inference.py. pyarrow is not in the image that serves.
+# What the image's server does with inference.py. pyarrow is not in the image.
 SERVE = """
-import sys
+import sys, unittest.mock
 sys.modules["pyarrow"] = None
 import inference
-model = inference.model_fn(sys.argv[1])
-images = inference.input_fn(sys.stdin.buffer.read(), "application/jsonlines")
-print(inference.output_fn(inference.predict_fn(images, model), "application/jsonlines")[0], end="")
+model, context = inference.model_fn(sys.argv[1]), unittest.mock.Mock()
+body, kind = inference.transform_fn(model, sys.stdin.buffer.read(), *["application/jsonlines"] * 2, context)
+context.set_response_status.assert_called_once_with(200, "OK")
+print(body, end="")
 """
 
 
