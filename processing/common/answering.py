@@ -56,8 +56,8 @@ def answer(
 def make_transform_fn(workload: ModuleType) -> Callable[..., tuple[str, str]]:
     """The function that the toolkit of AWS's PyTorch image calls in place of the workload's three.
 
-    Whatever escapes from those is a 500 with a traceback in its body there. Only the context, which a function
-    with a fifth parameter gets, sets another status (sagemaker-inference 1.7 and later).
+    Whatever escapes from those is a 500 there, with a traceback in its body. Only the context, which a
+    function with a fifth parameter gets, sets another status (sagemaker-inference 1.7 and later).
     """
 
     def transform_fn(
