@@ -1,6 +1,7 @@
 """The jobs run as `python processing/run.py STEP WORKLOAD`, in the container as here."""
 
 import csv
+import gzip
 import hashlib
 import io
 import subprocess
@@ -27,12 +28,13 @@ def sha256(path: Path) -> str:
 def pack(*files: tuple[str, bytes]) -> bytes:
     """A model.tar.gz of these files."""
     stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w:gz") as tar:
+    with tarfile.open(fileobj=stream, mode="w") as tar:
         for name, content in files:
             member = tarfile.TarInfo(name)
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
-    return stream.getvalue()
+    # With a time, the names of parametrised tests would differ from worker to worker.
+    return gzip.compress(stream.getvalue(), mtime=0)
 
 
 @pytest.fixture(scope="session")
