@@ -131,7 +131,7 @@ def _existing(clients: Clients, resources: Iterable[Mapping[str, Any]], stack_na
 def _groups(clients: Clients, stack_name: str) -> tuple[str, ...]:
     """The model package groups with the stack's tag; another stack's may have a name that begins alike."""
     sagemaker = clients("sagemaker")
-    pages = sagemaker.get_paginator("list_model_package_groups").paginate(NameContains=f"{stack_name}-")
+    pages = sagemaker.get_paginator("list_model_package_groups").paginate(NameContains=stack_name)
     groups = [group for page in pages for group in page["ModelPackageGroupSummaryList"]]
     return tuple(
         group["ModelPackageGroupName"]

@@ -28,9 +28,9 @@ def deploy_command(config_env: str, region: str | None, skip_quotas: bool) -> No
     neither. Exits with the SAM CLI's exit code, or with 2 if it could not call it.
     """
     from deploy.deployment import deploy
-    from deploy.problems import told_to_a_person
+    from deploy.sdk_errors import exit_with_message
 
-    with told_to_a_person():
+    with exit_with_message():
         sys.exit(deploy(config_env, region, skip_quotas=skip_quotas))
 
 
@@ -50,12 +50,12 @@ def destroy_command(stack_name: str | None, config_env: str | None, region: str 
     gone, else with 2.
     """
     from deploy.destroy import run
-    from deploy.problems import told_to_a_person
+    from deploy.sdk_errors import exit_with_message
     from deploy.settings import read_settings
 
     if stack_name and config_env:
         raise click.UsageError("Give either --stack-name or --config-env, not both.")
-    with told_to_a_person():
+    with exit_with_message():
         if not stack_name:
             settings = read_settings(config_env or "default")
             stack_name, region = settings.stack_name, region or settings.region
@@ -72,9 +72,9 @@ def preflight_command(region: str | None, read_only: bool, yes: bool) -> None:
     Exits with 0 when nothing differs from what is assumed, and with 1 when something does.
     """
     from deploy.preflight.assumptions import check_assumptions
-    from deploy.problems import told_to_a_person
+    from deploy.sdk_errors import exit_with_message
 
-    with told_to_a_person():
+    with exit_with_message():
         sys.exit(0 if check_assumptions(region, read_only=read_only, agreed=yes) else 1)
 
 
@@ -86,11 +86,11 @@ def quotas_command(config_env: str, region: str | None) -> None:
 
     Exits with 0 when the account has every quota, and with 1 when it lacks one.
     """
-    from deploy.problems import told_to_a_person
     from deploy.quotas import check_account
+    from deploy.sdk_errors import exit_with_message
     from deploy.settings import read_settings
 
-    with told_to_a_person():
+    with exit_with_message():
         sys.exit(0 if check_account(read_settings(config_env), region) else 1)
 
 

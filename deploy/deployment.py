@@ -61,24 +61,28 @@ def answer(question: str, default: str, terminal: int = 0) -> str:
     with os.fdopen(terminal, "rb", buffering=0, closefd=False) as lines:
         line = lines.readline()
     if not line:
-        raise Trouble("There is no terminal to ask at. Run it in a terminal the first time.")
+        raise Trouble("There is no terminal to ask at", "Run it in a terminal the first time.")
     return line.decode(errors="replace").strip() or default
 
 
 def check_place(settings: Settings, *, skip_quotas: bool) -> None:
     """Raises Trouble if the stack cannot be deployed there."""
     if settings.region and settings.region not in image_accounts():
-        raise Trouble(f"The pipeline does not support {settings.region}; docs/aws.md, Region, explains why.")
+        raise Trouble(
+            f"The pipeline does not support {settings.region}", "docs/aws.md, Region, explains why."
+        )
     status = stack_status(settings)
     if status in _DEAD:
         raise Trouble(
-            f"The stack {settings.stack_name} is in {status} and cannot be updated. Its events say why. "
-            f"Remove it with `make destroy ENV={settings.environment}`, then deploy again."
+            f"The stack {settings.stack_name} is in {status} and cannot be updated",
+            "Its events say why. "
+            f"Remove it with `make destroy ENV={settings.environment}`, then deploy again.",
         )
     if status in _NOT_YET and not skip_quotas and not check_account(settings, settings.region):
         raise Trouble(
-            "Request the quotas and deploy when AWS has granted them, or deploy without this check: "
-            f".venv/bin/mpg deploy --skip-quotas --config-env {settings.environment}"
+            "The account lacks a quota that the pipeline needs",
+            "Request it and deploy when AWS has granted it, or deploy without this check: "
+            f".venv/bin/mpg deploy --skip-quotas --config-env {settings.environment}",
         )
 
 

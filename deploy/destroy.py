@@ -92,7 +92,7 @@ def delete_stack(cloudformation: Any, stack_id: str, pause: Pause, seconds: floa
         if status == "DELETE_FAILED":
             raise Trouble(f"CloudFormation could not delete the stack: {_why(cloudformation, stack_id)}")
         if time.monotonic() > deadline:
-            raise Trouble(f"The stack is still in {status} after {seconds:.0f} s. Run this again later.")
+            raise Trouble(f"The stack is still in {status} after {seconds:.0f} s", "Run this again later.")
         pause(2)
 
 
@@ -107,7 +107,7 @@ def delete_bucket(s3: Any, bucket: str) -> int:
         deleted += _empty(s3, bucket)
         if _is_deleted(s3, bucket):
             return deleted
-    raise Trouble(f"The bucket {bucket} receives new objects while it is emptied. Run this again later.")
+    raise Trouble(f"The bucket {bucket} receives new objects while it is emptied", "Run this again later.")
 
 
 def _empty(s3: Any, bucket: str) -> int:
@@ -202,9 +202,9 @@ def run(stack_name: str, region: str | None, *, yes: bool) -> None:
     if not belongings.anything:
         where = clients("cloudformation").meta.region_name
         raise Trouble(
-            f"There is no stack {stack_name} in {where}, and no leftovers of one. Is the region right?"
+            f"There is no stack {stack_name} in {where}, and no leftovers of one", "Is the region right?"
         )
     print("\n".join(describe(clients, stack_name, belongings)))
     if not yes and not agreed(stack_name):
-        raise Trouble("Nothing was deleted.")
+        raise Trouble("Nothing was deleted")
     destroy(clients, belongings)

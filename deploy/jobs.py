@@ -12,8 +12,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from deploy.problems import Trouble
+from runs.names import PREFIX
 
-PREFIX = "mpg-"
 Pause = Callable[[float], None]
 
 
@@ -68,7 +68,7 @@ def stop_jobs(
                 _stop(sagemaker, kind, name)
         if time.monotonic() > deadline:
             still = ", ".join(name for _, name, _ in jobs)
-            raise Trouble(f"Still running after {seconds:.0f} s: {still}. Run this again later.")
+            raise Trouble(f"Still running after {seconds:.0f} s: {still}", "Run this again later.")
         pause(3)
     return len(seen)
 

@@ -5,18 +5,21 @@ ResourceLimitExceeded, after the first upload; raising a quota can take a day. S
 deployment: `mpg quotas`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 import boto3
 
+from common.workload import find_workloads
 from deploy.settings import Settings
 
 # Lambda keeps this many executions free for functions without a reservation.
 _UNRESERVED_MINIMUM = 100
 # The state machine's three Lambdas, the page and the two event handlers, with some headroom.
 _CONCURRENT_LAMBDAS = 10
+# The limits that a workload may set to its own tuning.
+_TRIALS = ("max_trials", "max_parallel_trials")
 
 
 @dataclass(frozen=True)
@@ -44,18 +47,37 @@ class Finding:
         return self.has < self.need.needed
 
 
-def needs(parameters: Mapping[str, str]) -> list[Need]:
-    """The quotas that one run at a time needs. Concurrent runs need a multiple."""
+def needs(parameters: Mapping[str, str], workloads: Iterable[Mapping[str, Any]]) -> list[Need]:
+    """The quotas that one run at a time needs, of any of the workloads (their `workload.json`).
+
+    Concurrent runs need a multiple.
+    """
     spot = "spot training" if parameters["UseSpot"] == "true" else "training"
     reserved = parameters["ReviewReservedConcurrency"]
     lambdas = int(reserved) + _UNRESERVED_MINIMUM if reserved else _CONCURRENT_LAMBDAS
-    trials = min(int(parameters["MaxParallelTrials"]), int(parameters["MaxTrials"]))
-    return [
-        Need("sagemaker", f"{parameters['ProcessingInstanceType']} for processing job usage", 1),
-        Need("sagemaker", f"{parameters['TrainingInstanceType']} for {spot} job usage", trials),
-        Need("sagemaker", f"{parameters['TransformInstanceType']} for transform job usage", 1),
-        Need("lambda", "Concurrent executions", lambdas),
-    ]
+    needed: dict[str, int] = {}
+    for workload in workloads:
+        for name, instances in _instances(workload, parameters, spot):
+            needed[name] = max(instances, needed.get(name, 0))
+    instance_needs = [Need("sagemaker", name, instances) for name, instances in needed.items()]
+    return [*instance_needs, Need("lambda", "Concurrent executions", lambdas)]
+
+
+def _instances(
+    workload: Mapping[str, Any], parameters: Mapping[str, str], spot: str
+) -> Iterator[tuple[str, int]]:
+    """The quotas that one run of a workload needs, as the state machine asks for instances."""
+
+    def instance_type(step: str, parameter: str) -> str:
+        return str(workload[step].get("instance_type", parameters[parameter]))
+
+    limits = [int(parameters[name]) for name in ("MaxTrials", "MaxParallelTrials")]
+    limits += [workload["tuning"][name] for name in _TRIALS if name in workload["tuning"]]
+    # These two run one after the other.
+    for step in ("preprocessing", "evaluation"):
+        yield f"{instance_type(step, 'ProcessingInstanceType')} for processing job usage", 1
+    yield f"{instance_type('training', 'TrainingInstanceType')} for {spot} job usage", min(limits)
+    yield f"{instance_type('batch', 'TransformInstanceType')} for transform job usage", 1
 
 
 def check(client: Any, wanted: Sequence[Need]) -> list[Finding]:
@@ -113,6 +135,7 @@ def _look_up(client: Any, service: str, names: Set[str]) -> dict[str, Mapping[st
 def check_account(settings: Settings, region: str | None) -> bool:
     """Print the table for the account of the credentials; returns whether it has every quota."""
     client = boto3.client("service-quotas", region_name=region or settings.region)
-    findings = check(client, needs(settings.parameters))
+    workloads = [workload.settings for workload in find_workloads().values()]
+    findings = check(client, needs(settings.parameters, workloads))
     print("\n".join(report(findings, client.meta.region_name)))
     return not any(finding.lacking for finding in findings)

@@ -32,7 +32,7 @@ def read_settings(environment: str, root: Path = ROOT) -> Settings:
     configured = environments.get(environment)
     if not isinstance(configured, dict):
         known = ", ".join(name for name, value in environments.items() if isinstance(value, dict))
-        raise Trouble(f'samconfig.toml has no environment "{environment}"; it has {known}.')
+        raise Trouble(f'samconfig.toml has no environment "{environment}"; it has {known}')
     options = {**_options(configured, "global"), **_options(configured, "deploy")}
     declared = _parse((root / "template.yaml").read_text(encoding="utf-8"))["Parameters"]
     defaults = {name: str(entry["Default"]) for name, entry in declared.items() if "Default" in entry}
@@ -46,11 +46,11 @@ def read_settings(environment: str, root: Path = ROOT) -> Settings:
     )
 
 
-def image_accounts(root: Path = ROOT) -> dict[str, str]:
-    """The regions that the pipeline supports, each with the account that publishes the images there."""
+def image_accounts(root: Path = ROOT) -> dict[str, dict[str, str]]:
+    """The regions that the pipeline supports, each with the accounts that publish the images there."""
     template = _parse((root / "template.yaml").read_text(encoding="utf-8"))
-    found = template["Mappings"]["SageMakerImages"]
-    return {region: str(entry["SageMaker"]) for region, entry in found.items()}
+    found: dict[str, dict[str, str]] = template["Mappings"]["SageMakerImages"]
+    return found
 
 
 def read_overrides(overrides: str | list[str]) -> dict[str, str]:

@@ -44,7 +44,7 @@ def check_assumptions(region: str | None, *, read_only: bool, agreed: bool) -> b
     caller = session.client("sts").get_caller_identity()
     if session.region_name not in image_accounts():
         raise Trouble(
-            f"The pipeline does not support {session.region_name}; docs/aws.md, Region, explains why."
+            f"The pipeline does not support {session.region_name}", "docs/aws.md, Region, explains why."
         )
     print(f"Account {caller['Account']}, region {session.region_name}\n")
     found = preflight(Account(session.region_name), read_only=read_only, agreed=agreed)

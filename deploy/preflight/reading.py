@@ -10,7 +10,13 @@ from deploy.preflight.checks import Account, CannotTell, Check, Seen
 from deploy.settings import ROOT, image_accounts, read_settings
 
 DEFINITION = ROOT / "statemachine" / "pipeline.asl.json"
-IMAGES = {"xgboost": "sagemaker-xgboost:3.2-0", "scikit-learn": "sagemaker-scikit-learn:1.9-0-cpu-py3"}
+# By the names that workloads use for them: who publishes the image, repository and tag.
+IMAGES = {
+    "xgboost": ("SageMaker", "sagemaker-xgboost:3.2-0"),
+    "scikit-learn": ("SageMaker", "sagemaker-scikit-learn:1.9-0-cpu-py3"),
+    "pytorch-training": ("DeepLearning", "pytorch-training:2.6.0-cpu-py312-ubuntu22.04-sagemaker"),
+    "pytorch-inference": ("DeepLearning", "pytorch-inference:2.6.0-cpu-py312-ubuntu22.04-sagemaker"),
+}
 # Substitutions of the definition that are no parameters; the values only have to be plausible.
 _ELSEWHERE = {"ApprovalTimeoutSeconds": "604800"}
 _FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"
@@ -67,15 +73,15 @@ def _younger_fields(account: Account) -> Seen:
 
 
 def _images(account: Account) -> Seen:
-    ecr, publisher, lacking = account.client("ecr"), image_accounts()[account.region], []
-    for image in IMAGES.values():
+    ecr, publishers, lacking = account.client("ecr"), image_accounts()[account.region], []
+    for publisher, image in IMAGES.values():
         repository, _, tag = image.partition(":")
         answer = ecr.batch_get_image(
-            registryId=publisher, repositoryName=repository, imageIds=[{"imageTag": tag}]
+            registryId=publishers[publisher], repositoryName=repository, imageIds=[{"imageTag": tag}]
         )
         if not answer["images"]:
             lacking.append(image)
-    return Seen.that(not lacking, f"missing: {', '.join(lacking)}" if lacking else "both are there")
+    return Seen.that(not lacking, f"missing: {', '.join(lacking)}" if lacking else "all are there")
 
 
 def _traces(account: Account) -> Seen:
@@ -88,7 +94,8 @@ def _traces(account: Account) -> Seen:
 
 def image_uri(kind: str, region: str) -> str:
     """The address of one of the pipeline's images."""
-    return f"{image_accounts()[region]}.dkr.ecr.{region}.amazonaws.com/{IMAGES[kind]}"
+    publisher, image = IMAGES[kind]
+    return f"{image_accounts()[region][publisher]}.dkr.ecr.{region}.amazonaws.com/{image}"
 
 
 CHECKS = (
@@ -103,7 +110,7 @@ CHECKS = (
         _younger_fields,
     ),
     Check(
-        "The two images are in the region, and anyone who may read ECR may read them",
+        "The images are in the region, and anyone who may read ECR may read them",
         "aws ecr batch-get-image --registry-id <account of the region in template.yaml> "
         "--repository-name sagemaker-xgboost --image-ids imageTag=3.2-0",
         _images,

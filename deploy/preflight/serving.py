@@ -6,8 +6,10 @@ import tarfile
 import uuid
 from typing import Any
 
+from common.workload import find_workload
 from deploy.preflight.checks import JOB_SECONDS, Account, CannotTell, Check, Seen, until
-from deploy.preflight.reading import definition, image_uri
+from deploy.preflight.reading import image_uri
+from deploy.settings import read_settings
 
 # Echoes each line of a request.
 _MODULE = b"""\
@@ -19,9 +21,10 @@ _LINES = b"1,2\n3,4\n"
 
 
 def environment() -> dict[str, str]:
-    """The environment of the pipeline's model, except what differs from run to run."""
-    assigned = definition()["States"]["Keep model"]["Assign"]["modelContainer"]["Environment"]
-    return {name: value for name, value in assigned.items() if not value.startswith("{%")}
+    """The environment of the default workload's model, except what differs from run to run."""
+    name = read_settings("default").parameters["DefaultWorkload"]
+    found: dict[str, str] = find_workload(name).settings["model"]["environment"]
+    return found
 
 
 def put_model(account: Account) -> str:

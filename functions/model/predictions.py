@@ -68,7 +68,10 @@ def _table_of_lines(text: str, columns: Sequence[str]) -> Table:
 
 
 def _table_of_objects(objects: Sequence[Mapping[str, Any]]) -> Table:
-    names = list(dict.fromkeys(name for found in objects for name in found))[:_COLUMNS_SHOWN]
+    nested = {name for found in objects for name, value in found.items() if isinstance(value, list | dict)}
+    names = list(dict.fromkeys(name for found in objects for name in found))
+    # A list takes much room and says little: after what a person reads.
+    names = sorted(names, key=lambda name: name in nested)[:_COLUMNS_SHOWN]
     rows = [[_cell(found.get(name, "")) for name in names] for found in objects]
     return Table([one_line(name, 60) for name in names], rows)
 

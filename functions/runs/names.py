@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 # The start of every run id and job name.
 PREFIX = "mpg-"
-_RUN = r"(mpg-\d{8}-\d{4}-[0-9a-f]{8})"
+_RUN = rf"({PREFIX}\d{{8}}-\d{{4}}-[0-9a-f]{{8}})"
 _JOB = re.compile(_RUN + r"-(preprocess|evaluate|predict)-(\d+)-(\d+)")
 # A tuning job's name has at most 32 characters, five of them for the attempt.
 _TUNING = re.compile(_RUN + r"-([0-9a-z]{1,5})")

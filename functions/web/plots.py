@@ -10,8 +10,10 @@ from shared.text import shorten
 WIDTH, HEIGHT = 360, 290
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 12, 44
 _BARS_RIGHT = 340
-# A comparison has its names above the bars; many bars have them on the left.
+# A comparison has its names above the bars; many bars have them on the left, with that much room at most.
 _TALL_ROW, _FLAT_ROW, _NAMES = 44, 24, 110
+# The width of a letter, with a reserve.
+_LETTER = 10
 # Values that differ by less count as equal: the smallest floats have no usable logarithm or scale.
 _NOTHING = 1e-9
 _DOTS_SHOWN, _BARS_SHOWN, _LABELS_SHOWN = 1000, 100, 100
@@ -113,11 +115,13 @@ def comparison(rows: Sequence[tuple[str, float]], limit: float | None) -> BarCha
 def bar_chart(figure: Bars) -> BarChart:
     """The bars of a figure, from zero, to the left for negative values."""
     rows = figure.rows[:_BARS_SHOWN]
-    scale = _from_zero([value for _, value in rows], _NAMES)
+    names = [shorten(name, 16) for name, _ in rows]
+    room = min(_NAMES, _LETTER * (1 + max(map(len, names), default=0)))
+    scale = _from_zero([value for _, value in rows], room)
     bars = []
-    for index, (name, value) in enumerate(rows):
+    for index, (name, (_, value)) in enumerate(zip(names, rows, strict=True)):
         top = _FLAT_ROW * index
-        bars.append(Bar(shorten(name, 16), value, top + 15, top + 4, top + 15, *_length(value, scale)))
+        bars.append(Bar(name, value, top + 15, top + 4, top + 15, *_length(value, scale)))
     return BarChart(bars, _FLAT_ROW * len(rows))
 
 

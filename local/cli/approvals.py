@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from common.evaluation import Evaluation
+from deploy.problems import Trouble
 from local.cli import deploy
 from local.cli.down import NOTE
 from local.cli.endpoint import Endpoint, connected, endpoint_of
 from local.cli.instance import read_running
-from local.cli.problems import Trouble
 from local.cli.screen import Screen, printable
 from local.cli.up import show_trouble
 from shared.text import defang

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from deploy.problems import Trouble
 from local.cli.endpoint import STACK, Endpoint
 from local.cli.interrupts import Interrupts
-from local.cli.problems import Trouble
 from local.cli.project import ROOT
 
 UPDATE_SECONDS = 60.0

@@ -5,12 +5,12 @@ import re
 import time
 from pathlib import Path
 
+from deploy.problems import Trouble
 from local.cli import browser, deploy
 from local.cli.endpoint import Endpoint, Mail
 from local.cli.history import Ended
 from local.cli.outcome import Result, exit_message
 from local.cli.predictions import show_predictions
-from local.cli.problems import Trouble
 from local.cli.report import show_end, show_mail, show_model
 from local.cli.screen import Screen
 from local.cli.upload import find_execution, upload

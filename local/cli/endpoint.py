@@ -11,8 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from deploy.problems import Trouble
 from local.cli.instance import AWS_FOLDER, Note
-from local.cli.problems import Trouble
 from local.embedded.access import ROOT_ACCESS_KEY, pages, read_secret
 
 REGION = "us-east-1"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from deploy.problems import Trouble
 from local.cli import deploy
 from local.cli.down import NOTE
 from local.cli.drive import Drive
@@ -14,7 +15,6 @@ from local.cli.endpoint import Endpoint, connected, endpoint_of
 from local.cli.instance import read_running
 from local.cli.interrupts import Interrupted, Interrupts
 from local.cli.outcome import Result
-from local.cli.problems import Trouble
 from local.cli.screen import Screen
 from local.cli.session import session
 from local.cli.up import show_trouble, start

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from deploy.problems import Trouble
 from local.cli import deploy
 from local.cli.build import Build, fingerprint
 from local.cli.children import Children
 from local.cli.endpoint import Endpoint
 from local.cli.instance import AWS_FOLDER, WORK_PREFIX
 from local.cli.interrupts import Interrupts
-from local.cli.problems import Trouble
 from local.cli.project import ROOT
 from local.embedded.access import read_secret
 

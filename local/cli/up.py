@@ -5,12 +5,12 @@ import time
 from collections.abc import Mapping
 from datetime import datetime
 
+from deploy.problems import Trouble
 from local.cli import deploy
 from local.cli.down import NOTE
 from local.cli.endpoint import STACK, Endpoint, endpoint_of
 from local.cli.instance import AlreadyRunning, Instance, Note, sweep_up
 from local.cli.interrupts import Interrupted, Interrupts
-from local.cli.problems import Trouble
 from local.cli.project import SAMPLE, shown, tool
 from local.cli.screen import Screen
 from local.cli.session import Session, session

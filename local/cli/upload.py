@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from deploy.problems import Trouble
 from local.cli.endpoint import Endpoint
-from local.cli.problems import Trouble
 
 FIND_SECONDS = 30.0
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from common.evaluation import Evaluation
+from deploy.problems import Trouble
 from local.cli.endpoint import Endpoint, Mail
 from local.cli.history import Answered, Called, Ended, Entered, History, Left, Update
 from local.cli.outcome import Result
-from local.cli.problems import Trouble
 from local.cli.screen import Screen, short
 from local.cli.trials import Trial, Trials
 from shared.text import defang

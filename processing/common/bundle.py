@@ -15,10 +15,12 @@ from pathlib import Path
 
 LARGEST_ARCHIVE = 64 << 20
 
-# SageMaker's toolkits look for these functions in code/inference.py.
-_INFERENCE = """from {workload}.inference import input_fn, model_fn, output_fn, predict_fn
+# code/inference.py: SageMaker's toolkits look for these two functions there, wsgi.py for the workload.
+_INFERENCE = """from common.answering import make_transform_fn
+from {workload} import inference as workload
 
-__all__ = ["input_fn", "model_fn", "output_fn", "predict_fn"]
+model_fn = workload.model_fn
+transform_fn = make_transform_fn(workload)
 """
 
 

@@ -134,7 +134,7 @@ def test_everything_of_a_stack_is_deleted_and_nothing_else(
     assert remains(aws, "mpg-doomed") == []
     assert in_progress(aws) == []
     assert another_teams_things() == before == ([OTHERS], [OTHERS])
-    with pytest.raises(Trouble, match="nothing left of one"):
+    with pytest.raises(Trouble, match="no leftovers of one"):
         destroy.run("mpg-doomed", None, yes=True)
 
 

@@ -124,7 +124,7 @@ def _install(
     # Left by an installation whose process was killed.
     for left in folder.parent.glob(f"{prefix}*"):
         shutil.rmtree(left, ignore_errors=True)
-    _refuse_full_disk(environment, folder.parent)
+    refuse_full_disk(environment)
     say(
         f"Installing {environment.title} for its images: {environment.gigabytes} GB on Linux, once, "
         f"into {folder}"
@@ -139,7 +139,9 @@ def _install(
         made.rename(folder)
 
 
-def _refuse_full_disk(environment: Environment, folder: Path) -> None:
+def refuse_full_disk(environment: Environment) -> None:
+    """Raise EnvironmentMissing if there is no room to install it."""
+    folder = next(path for path in environment.folder.parents if path.exists())
     free = shutil.disk_usage(folder).free / GIGABYTE
     if free < environment.room:
         raise EnvironmentMissing(

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.problems import Trouble
 from local.cli.interrupts import Interrupts
-from local.cli.problems import Trouble
 from local.cli.session import Session, free_port, session
 
 

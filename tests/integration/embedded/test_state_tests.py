@@ -103,7 +103,10 @@ def test_a_mock_answers_in_place_of_the_resource(aws: Aws) -> None:
     [
         ({"Type": "Map", "ItemProcessor": {}}, "Map is not supported"),
         ({**LIST, "Resource": "arn:aws:states:::aws-sdk:s3:makeCoffee"}, "not recognized"),
-        ({**LIST, "Resource": "arn:aws:states:::sagemaker:createTrainingJob.sync"}, "waits for nothing"),
+        (
+            {**LIST, "Resource": "arn:aws:states:::sagemaker:createTrainingJob.sync"},
+            "TestState does not wait",
+        ),
     ],
 )
 def test_a_state_that_cannot_be_tested_is_refused(aws: Aws, definition: dict[str, Any], words: str) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.problems import Trouble
 from local.cli.build import Build, fingerprint
-from local.cli.problems import Trouble
 
 
 @pytest.fixture

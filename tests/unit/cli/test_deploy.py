@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from deploy.problems import Trouble
 from local.cli import deploy
 from local.cli.endpoint import Endpoint
 from local.cli.interrupts import Interrupts
-from local.cli.problems import Trouble
 
 
 class FakeStack:

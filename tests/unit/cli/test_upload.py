@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from deploy.problems import Trouble
 from local.cli import upload
 from local.cli.endpoint import Endpoint
-from local.cli.problems import Trouble
 from tests.unit.cli.fakes import START
 
 ME = upload.Upload("bucket", "incoming/cars.csv", "v2", START)

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from deploy.problems import Trouble
 from local.cli import watch
 from local.cli.endpoint import Endpoint, Mail
 from local.cli.history import Ended
 from local.cli.outcome import Result
-from local.cli.problems import Trouble
 from local.cli.screen import Screen
 from local.cli.watch import Watch
 from tests.unit.cli.fakes import FakeS3, HistoryBook, TuningJob, training_job

@@ -98,7 +98,7 @@ def test_the_environment_decides_which_quotas_are_checked(calls: list[tuple[Any,
 @pytest.mark.parametrize("command", WORK)
 def test_trouble_is_told_without_a_traceback(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     def fail(*arguments: object, **options: object) -> None:
-        raise Trouble("No such thing. Make one.")
+        raise Trouble("No such thing", "Make one.")
 
     monkeypatch.setattr(WORK[command], fail)
     done = mpg(command)

@@ -4,7 +4,8 @@ import pytest
 from botocore import exceptions as sdk
 from botocore.exceptions import ClientError
 
-from deploy.problems import Trouble, explain, told_to_a_person
+from deploy.problems import Trouble
+from deploy.sdk_errors import exit_with_message, explain
 
 
 def answer(code: str, message: str = "said") -> ClientError:
@@ -36,7 +37,7 @@ def test_a_person_is_told_what_to_do(error: ClientError | sdk.BotoCoreError, way
 @pytest.mark.parametrize(
     ("error", "code", "text"),
     [
-        (Trouble("no such stack"), 2, "no such stack\n"),
+        (Trouble("No such stack", "Name another."), 2, "No such stack. Name another.\n"),
         (sdk.NoRegionError(), 2, "No AWS region chosen"),
         (KeyboardInterrupt(), 130, "Interrupted"),
     ],
@@ -44,12 +45,12 @@ def test_a_person_is_told_what_to_do(error: ClientError | sdk.BotoCoreError, way
 def test_the_program_ends_with_a_message_and_no_traceback(
     error: BaseException, code: int, text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as left, told_to_a_person():
+    with pytest.raises(SystemExit) as left, exit_with_message():
         raise error
     assert left.value.code == code
     assert text in capsys.readouterr().err
 
 
 def test_a_mistake_in_the_program_is_not_hidden() -> None:
-    with pytest.raises(ZeroDivisionError), told_to_a_person():
+    with pytest.raises(ZeroDivisionError), exit_with_message():
         1 / 0  # noqa: B018

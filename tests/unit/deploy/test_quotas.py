@@ -2,9 +2,16 @@
 
 import re
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
+import boto3
+import pytest
+
+from common.workload import Workload
+from deploy import quotas
 from deploy.quotas import Need, check, needs, report
+from deploy.settings import Settings
 
 PARAMETERS = {
     "ProcessingInstanceType": "ml.m5.large",
@@ -15,6 +22,9 @@ PARAMETERS = {
     "UseSpot": "false",
     "ReviewReservedConcurrency": "",
 }
+# Workloads, as far as quotas depend on them
+PLAIN: dict[str, Any] = {"preprocessing": {}, "training": {}, "tuning": {}, "evaluation": {}, "batch": {}}
+SMALL_SEARCH = {**PLAIN, "tuning": {"max_trials": 4, "max_parallel_trials": 2}}
 TRAINING = "ml.c5.xlarge for training job usage"
 
 
@@ -48,7 +58,7 @@ ENOUGH = {
 
 
 def lacking(account: Account, **parameters: str) -> list[str]:
-    findings = check(account, needs({**PARAMETERS, **parameters}))
+    findings = check(account, needs({**PARAMETERS, **parameters}, [PLAIN]))
     return [finding.need.name for finding in findings if finding.lacking]
 
 
@@ -63,6 +73,66 @@ def test_one_training_instance_is_needed_for_each_parallel_trial() -> None:
 
 def test_no_more_trials_run_at_once_than_there_are() -> None:
     assert lacking(Account({**ENOUGH, TRAINING: 1.0}), MaxTrials="1") == []
+
+
+def needed(*workloads: dict[str, Any], **parameters: str) -> dict[str, int]:
+    wanted = needs({**PARAMETERS, **parameters}, workloads)
+    assert len({need.name for need in wanted}) == len(wanted)
+    return {need.name: need.needed for need in wanted if need.service == "sagemaker"}
+
+
+@pytest.mark.parametrize(
+    ("tuning", "parallel"),
+    [
+        ({"max_parallel_trials": 2}, 2),
+        ({"max_parallel_trials": 8}, 3),
+        ({"max_trials": 1}, 1),
+        ({"max_trials": 20, "max_parallel_trials": 20}, 3),
+    ],
+)
+def test_a_workload_can_only_lower_how_many_trials_run_at_once(tuning: dict[str, int], parallel: int) -> None:
+    assert needed({**PLAIN, "tuning": tuning})[TRAINING] == parallel
+
+
+def test_the_largest_need_of_any_workload_counts() -> None:
+    assert needed(SMALL_SEARCH)[TRAINING] == 2
+    assert needed(SMALL_SEARCH, PLAIN) == needed(PLAIN, SMALL_SEARCH) == needed(PLAIN)
+
+
+def test_a_workload_has_instance_types_of_its_own() -> None:
+    workload = {
+        "preprocessing": {"instance_type": "ml.r5.large"},
+        "training": {"instance_type": "ml.g5.xlarge"},
+        "tuning": {"max_parallel_trials": 2},
+        "evaluation": {"instance_type": "ml.c5.large"},
+        "batch": {"instance_type": "ml.c5.2xlarge"},
+    }
+    its_own = {
+        "ml.r5.large for processing job usage": 1,
+        "ml.g5.xlarge for spot training job usage": 2,
+        "ml.c5.large for processing job usage": 1,
+        "ml.c5.2xlarge for transform job usage": 1,
+    }
+    assert needed(workload, UseSpot="true") == its_own
+    assert needed(workload, PLAIN, UseSpot="true") == its_own | needed(PLAIN, UseSpot="true")
+
+
+def test_every_workload_of_the_project_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Client(Account):
+        meta = SimpleNamespace(region_name="eu-west-3")
+
+    heavy = {**PLAIN, "training": {"instance_type": "ml.p5.48xlarge"}}
+    workloads = {
+        name: Workload(name, settings) for name, settings in {"plain": PLAIN, "heavy": heavy}.items()
+    }
+    monkeypatch.setattr(quotas, "find_workloads", lambda: workloads)
+    monkeypatch.setattr(boto3, "client", lambda service, region_name: Client(ENOUGH))
+    assert not quotas.check_account(Settings("default", "stack", "eu-west-3", PARAMETERS, ()), None)
+    shown = capsys.readouterr().out
+    assert re.search(r"^ml\.p5\.48xlarge for training job usage +3  0  <- too little$", shown, re.MULTILINE)
+    assert TRAINING in shown
 
 
 def test_spot_training_has_a_quota_of_its_own() -> None:
@@ -90,7 +160,7 @@ def test_the_accounts_own_value_wins_over_the_default() -> None:
 
 def test_defaults_are_not_listed_when_the_account_answers_it_all() -> None:
     account = Account(ENOUGH)
-    check(account, needs(PARAMETERS))
+    check(account, needs(PARAMETERS, [PLAIN]))
     assert {operation for operation, _ in account.asked} == {"list_service_quotas"}
 
 
@@ -103,7 +173,7 @@ def test_an_instance_type_unknown_in_the_region_is_reported_as_lacking() -> None
 
 
 def test_the_table_says_what_is_needed_what_exists_and_how_to_get_the_rest() -> None:
-    findings = check(Account({**ENOUGH, TRAINING: 0.0}), needs(PARAMETERS))
+    findings = check(Account({**ENOUGH, TRAINING: 0.0}), needs(PARAMETERS, [PLAIN]))
     text = "\n".join(report(findings, "eu-west-3"))
     assert re.search(rf"^{re.escape(TRAINING)} +3  0  <- too little$", text, re.MULTILINE)
     assert re.search(r"^ml\.m5\.large for processing job usage +1  4$", text, re.MULTILINE)

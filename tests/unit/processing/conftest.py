@@ -26,15 +26,17 @@ def sha256(path: Path) -> str:
 
 
 def pack(*files: tuple[str, bytes]) -> bytes:
-    """A model.tar.gz of these files."""
+    """A model.tar.gz of these files; the same at any time, since names of tests are made of it."""
     stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as tar:
+    with (
+        gzip.GzipFile(fileobj=stream, mode="wb", mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w") as tar,
+    ):
         for name, content in files:
             member = tarfile.TarInfo(name)
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
-    # With a time, the names of parametrised tests would differ from worker to worker.
-    return gzip.compress(stream.getvalue(), mtime=0)
+    return stream.getvalue()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """The PyTorch image's server: behaves like TorchServe with sagemaker_inference 1.10 (public source).
 
 It answers a ping even if the model cannot be loaded; an invocation then finds no worker. An error in a
-script's function is a 500 whose body has the message and traceback.
+script's function is a 500 whose body has the message and traceback; only the context can set another status
+than 200.
 """
 
 from __future__ import annotations
@@ -32,14 +33,19 @@ _NO_WORKER = (
 _FUNCTIONS = ("input_fn", "predict_fn", "output_fn")
 
 Answer = tuple[HTTPStatus, str, bytes]
-Transform = Callable[[Any, str | None, str], Any]
+Transform = Callable[[Any, str | None, str], tuple[HTTPStatus, Any]]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Context:
-    """The last argument of a function that takes one argument more."""
+    """The last argument of a function that takes one more. Successive requests share it."""
 
     system_properties: dict[str, Any]
+    status: HTTPStatus = HTTPStatus.OK
+
+    def set_response_status(self, code: int = 200, phrase: str = "", idx: int = 0) -> None:
+        """Answer this request with another status; its phrase tells callers of SageMaker nothing."""
+        self.status = HTTPStatus(code)
 
 
 def start(root: Path, *, isolated: bool) -> Application:
@@ -108,9 +114,10 @@ def _invoke(transform: Transform, body: bytes, environ: dict[str, Any]) -> Answe
     if accept in ("", "*/*"):
         accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", JSON)
     try:
-        result = transform(body.decode() if content_type in TEXT_TYPES else body, content_type, accept)
+        content = body.decode() if content_type in TEXT_TYPES else body
+        status, result = transform(content, content_type, accept)
         response, answered = result if isinstance(result, tuple) else (result, accept)
-        return HTTPStatus.OK, str(answered), _as_bytes(response)
+        return status, str(answered), _as_bytes(response)
     except Exception as error:
         traceback.print_exc()
         said = f"{str(error) or 'Invalid Request'}\n{traceback.format_exc()}"
@@ -139,11 +146,14 @@ def _load(model_folder: Path) -> Transform:
         getattr(script, each, getattr(torch_defaults, each)) for each in _FUNCTIONS
     )
 
-    def transform(content: Any, content_type: str | None, accept: str) -> Any:
-        if transform_fn:
-            return _call(context, transform_fn, model, content, content_type, accept)
+    def in_three_steps(model: Any, content: Any, content_type: str | None, accept: str) -> Any:
         data = _call(context, input_fn, content, content_type)
         return _call(context, output_fn, _call(context, predict_fn, data, model), accept)
+
+    def transform(content: Any, content_type: str | None, accept: str) -> tuple[HTTPStatus, Any]:
+        context.status = HTTPStatus.OK
+        result = _call(context, transform_fn or in_three_steps, model, content, content_type, accept)
+        return context.status, result
 
     return transform
 
