@@ -1,9 +1,9 @@
-"""The WSGI application that SageMaker's image serves the model with (`SAGEMAKER_SERVING_MODULE=wsgi:main`).
+"""The WSGI application with which SageMaker's image serves the model (`SAGEMAKER_SERVING_MODULE=wsgi:main`).
 
-The image's own script mode would install inference.py with pip when it starts, which needs a network, and
-would answer a caller's mistake with a 500 and no reason. The functions are those of the workload's
-inference.py, as evaluation calls them. In a bundle this file lies beside an `inference.py` that names the
-workload. Standard library only, besides what they need.
+The image's own script mode would install inference.py with pip at its start, which needs a network, and would
+answer an invalid request with a 500 and no reason. This application calls the functions of the workload's
+inference.py, as evaluation does. In a bundle it is beside an `inference.py` that names the workload. It needs
+only the standard library.
 """
 
 from __future__ import annotations
@@ -17,13 +17,12 @@ from typing import Any
 from common.answering import TEXT, Answer, answer
 
 inference = importlib.import_module("inference")
-# In every worker before its first request: a model that cannot be used ends the container, which is the
-# quickest way to say so.
+# Loaded in every worker before its first request: an unusable model then ends the container at once.
 MODEL = inference.model_fn(str(Path(__file__).resolve().parents[1]))
 
 
 def main(environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
-    """Answers `/ping`, and `/invocations` with predictions or with what is wrong with the request."""
+    """Answer `/ping` and `/invocations`, the latter with predictions or with the request's problem."""
     found = _answer(environ)
     content = found.body.encode()
     headers = [("Content-Type", found.content_type), ("Content-Length", str(len(content)))]
@@ -43,7 +42,7 @@ def _answer(environ: dict[str, Any]) -> Answer:
 
 
 def _read_body(environ: dict[str, Any]) -> bytes:
-    """A body sent in chunks has no length; a server that ends it by itself says so."""
+    """A chunked body has no length; `wsgi.input_terminated` says that the server marks its end."""
     length = -1 if environ.get("wsgi.input_terminated") else int(environ.get("CONTENT_LENGTH") or 0)
     body: bytes = environ["wsgi.input"].read(length)
     return body

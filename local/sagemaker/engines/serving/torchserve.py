@@ -1,8 +1,8 @@
-"""The PyTorch image's server as a caller sees it: TorchServe around sagemaker_inference 1.10 (public source).
+"""The PyTorch image's server: behaves like TorchServe with sagemaker_inference 1.10 (public source).
 
-A ping is answered even where the model cannot be loaded; an invocation then finds no worker. An error in a
-function of the script is a 500 whose body has its message and traceback; another status than 200 comes from
-the context alone.
+It answers a ping even if the model cannot be loaded; an invocation then finds no worker. An error in a
+script's function is a 500 whose body has the message and traceback; only the context can set another status
+than 200.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Transform = Callable[[Any, str | None, str], tuple[HTTPStatus, Any]]
 
 @dataclass
 class Context:
-    """What a function with one argument more gets as its last: one for all requests, which come singly."""
+    """The last argument of a function that takes one more. Successive requests share it."""
 
     system_properties: dict[str, Any]
     status: HTTPStatus = HTTPStatus.OK
@@ -49,7 +49,7 @@ class Context:
 
 
 def start(root: Path, *, isolated: bool) -> Application:
-    """The server for the model in ``<root>/model``, whose script lies in ``code/``. Raises ValueError."""
+    """The server for the model in ``<root>/model``, whose script is in ``code/``. Raises ValueError."""
     model = Path(os.environ.get("SAGEMAKER_BASE_DIR", root)) / "model"
     code = model / "code"
     sys.path.insert(0, str(code))
@@ -63,7 +63,7 @@ def start(root: Path, *, isolated: bool) -> Application:
 
 
 def application(model: Path) -> Application:
-    """Serves a model folder. A model that cannot be loaded leaves the server without a worker."""
+    """Serve a model folder. If the model cannot be loaded, the server has no worker."""
     try:
         transform = _load(model)
     except Exception:
@@ -125,7 +125,7 @@ def _invoke(transform: Transform, body: bytes, environ: dict[str, Any]) -> Answe
 
 
 def _as_bytes(response: Any) -> bytes:
-    """As TorchServe sends it: bytes and text as they are, anything else as JSON."""
+    """Encode a result as TorchServe does: bytes and text unchanged, anything else as JSON."""
     if isinstance(response, bytes | bytearray):
         return bytes(response)
     return (response if isinstance(response, str) else json.dumps(response)).encode()
