@@ -166,7 +166,9 @@ def test_answered_requests_are_not_among_those_looked_at(world: World, asked: As
     assert [approval.package_arn for approval in open_or_answered_since(now())] == [asked.arn]
     run()
     assert list(open_or_answered_since(now() + timedelta(seconds=1))) == []
-    assert [approval.package_arn for approval in open_or_answered_since(now() - timedelta(days=1))] == [asked.arn]
+    assert [approval.package_arn for approval in open_or_answered_since(now() - timedelta(days=1))] == [
+        asked.arn
+    ]
 
 
 def test_every_page_of_the_table_is_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
