@@ -27,7 +27,7 @@ LIBRARIES = {
 }  # fmt: skip
 STANDARD = {
     "__future__", "argparse", "base64", "binascii", "bisect", "collections", "contextlib", "csv", "dataclasses", "datetime",
-    "functools", "gzip", "hashlib", "importlib", "io", "itertools", "json", "logging", "math", "operator", "os", "pathlib", "re", "secrets",
+    "functools", "gzip", "hashlib", "http", "importlib", "io", "itertools", "json", "logging", "math", "operator", "os", "pathlib", "re", "secrets",
     "shutil", "statistics", "struct", "sys", "tarfile", "tempfile", "textwrap", "time", "traceback", "types", "typing", "unicodedata", "urllib",
     "warnings", "zipfile", "zlib",
 }  # fmt: skip
