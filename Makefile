@@ -34,6 +34,7 @@ up: $(SYNCED) ## Start the embedded AWS with the pipeline deployed, until Ctrl-C
 	@$(BIN)/mpg up
 
 test: $(SYNCED) ## Check style and types, run all tests, the quick ones first
+	@$(BIN)/python -m tests.pytorch
 	@$(MAKE) --no-print-directory --jobs=2 lint quick
 	@$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder tests/integration tests/e2e tests/faults
 

@@ -1,8 +1,8 @@
-"""The Lambda of a CloudFormation custom resource: publishes the workloads of its own package.
+"""The Lambda of a CloudFormation custom resource: publishes the workloads in its own package.
 
-It puts their code where the jobs fetch it, and makes a model package group for each. The folder in the bucket
-is named by its content, and nothing in it is ever changed or deleted: runs under way keep the code that they
-started with.
+It copies their code to the bucket, from which the jobs fetch it, and creates a model package group for each
+workload. The folder's name is the hash of its content, and nothing in it is ever changed or deleted: a run
+keeps the code with which it began.
 """
 
 import hashlib
@@ -50,7 +50,7 @@ def handler(event: Mapping[str, Any], context: object) -> None:
 
 
 def publish(event: Mapping[str, Any], folder: Path = _FOLDER) -> dict[str, str]:
-    """Publish the workloads of a folder for the stack that asks; returns the custom resource's attributes.
+    """Publish the workloads of a folder for the event's stack; returns the custom resource's attributes.
 
     The event's properties are `Parameters` (values for gates), `DefaultWorkload` and
     `ModelPackageGroupPrefix`. Raises BadWorkload and Unpublishable.
@@ -84,7 +84,7 @@ def publish_code(bucket: str, files: Mapping[str, bytes]) -> str:
 
 
 def read_code(folder: Path, workloads: Mapping[str, Settings]) -> dict[str, bytes]:
-    """What jobs need of the folder, by path: run.py, common/, and the workloads with these settings."""
+    """The files that jobs need, by path: run.py, common/, and the workloads with these settings."""
     paths = [folder / "run.py"]
     for package in ("common", *workloads):
         paths += [path for path in (folder / package).rglob("*") if path.suffix in _CONTENT_TYPES]
@@ -94,7 +94,7 @@ def read_code(folder: Path, workloads: Mapping[str, Settings]) -> dict[str, byte
 
 
 def content_hash(files: Mapping[str, bytes]) -> str:
-    """16 hex digits that change with any file's name or content."""
+    """16 hex digits that depend on every file's name and content."""
     digest = hashlib.sha256()
     for name, content in sorted(files.items()):
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
@@ -102,18 +102,18 @@ def content_hash(files: Mapping[str, bytes]) -> str:
 
 
 def group_name(prefix: str, workload: str) -> str:
-    """The name of a workload's model package group. Raises Unpublishable if SageMaker takes none so long."""
+    """The name of a workload's model package group. Raises Unpublishable if it is too long."""
     name = f"{prefix}-{workload.replace('_', '-')}"
     if len(name) > _LONGEST_GROUP_NAME:
         raise Unpublishable(
-            f"the model package group {name} would have more than {_LONGEST_GROUP_NAME} characters, the most "
-            "that SageMaker takes; give the stack or the workload a shorter name"
+            f"the name of the model package group {name} has more than {_LONGEST_GROUP_NAME} characters, "
+            "SageMaker's limit; give the stack or the workload a shorter name"
         )
     return name
 
 
 def make_group(name: str, description: str, stack: str) -> None:
-    """Make a model package group that belongs to the stack, unless it has it. Raises Unpublishable."""
+    """Create a model package group of the stack, unless it exists. Raises Unpublishable."""
     client = boto3.client("sagemaker")
     try:
         client.create_model_package_group(
@@ -126,13 +126,13 @@ def make_group(name: str, description: str, stack: str) -> None:
             raise
         if _owner(client, name) != stack:
             raise Unpublishable(
-                f"the model package group {name} is there and belongs to no stack {stack}; delete it, tag it "
-                f"{STACK_TAG}={stack} to hand it over, or give the stack another name"
+                f"the model package group {name} exists and does not belong to the stack {stack}; delete it, "
+                f"tag it {STACK_TAG}={stack} to hand it over, or give the stack another name"
             ) from None
 
 
 def _owner(client: Any, group: str) -> str:
-    """The stack that made a group, also one that was deleted since; empty if none did."""
+    """The stack that created a group, even if it was deleted since; empty if no stack did."""
     arn = client.describe_model_package_group(ModelPackageGroupName=group)["ModelPackageGroupArn"]
     pages = client.get_paginator("list_tags").paginate(ResourceArn=arn)
     tags = {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}

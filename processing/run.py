@@ -1,6 +1,6 @@
 """The one entry point of processing jobs: `python3 run.py preprocess auto_mpg --upload ...`.
 
-It lies beside the packages that the jobs import, so that they are found wherever the folder is put.
+It is beside the packages that the jobs import, so Python finds them wherever the folder is.
 """
 
 import sys

@@ -1,6 +1,6 @@
-"""Reads every workload.json for the deployment: checks it, fills in its defaults, and sets its gate.
+"""Reads every workload.json for the deployment: validates it, fills in its defaults, and sets its gate.
 
-A gate may take its number from one of the stack's parameters.
+A gate may take its limit from one of the stack's parameters.
 """
 
 import json
@@ -17,7 +17,7 @@ from common.workload import FILE
 
 SCHEMA = Path(__file__).parent / "common" / "workload.schema.json"
 MODULES = ("upload", "preprocess", "evaluate", "inference")
-# In SageMaker's names "_" becomes "-", and a name does not end with it.
+# In SageMaker's names, "_" becomes "-", and a name must not end with "-".
 _NAME = re.compile(r"[a-z](?:_?[a-z0-9])*")
 _LONGEST_NAME = 31
 
@@ -29,7 +29,7 @@ class BadWorkload(Exception):
 
 
 def read_workloads(folder: Path, parameters: Mapping[str, str]) -> dict[str, Settings]:
-    """The settings of every workload below the folder by name, as they are published. Raises BadWorkload."""
+    """The settings of every workload in the folder by name, ready to publish. Raises BadWorkload."""
     files = sorted(folder.glob(f"*/{FILE}"))
     if not files:
         raise BadWorkload(f"there is no workload: no folder of {folder.name}/ has a {FILE}")
@@ -37,7 +37,7 @@ def read_workloads(folder: Path, parameters: Mapping[str, str]) -> dict[str, Set
 
 
 def read_workload(file: Path, parameters: Mapping[str, str]) -> Settings:
-    """The settings in a workload.json, as they are published. Raises BadWorkload."""
+    """The settings in a workload.json, ready to publish. Raises BadWorkload."""
     try:
         settings = _checked(_parsed(file))
         _check_folder(file.parent)
@@ -65,7 +65,7 @@ def _parsed(file: Path) -> Any:
 
 
 def _checked(content: Any) -> Settings:
-    """The content with the schema's defaults, if the schema allows it."""
+    """The valid content, with the schema's defaults."""
     try:
         settings: Settings = _validator()(content)
     except fastjsonschema.JsonSchemaValueException as error:
@@ -121,7 +121,7 @@ def _refuse_repeated(searched: list[str], static: Mapping[str, str]) -> None:
 
 
 def _gate(gate: Mapping[str, Any], parameters: Mapping[str, str]) -> Mapping[str, Any]:
-    """The gate with the number that the stack's parameter has, where it names one."""
+    """The gate, with the value of the stack's parameter if it names one."""
     name = gate.get("parameter")
     if name is None:
         return gate

@@ -1,1 +1,1 @@
-"""A person's decision about a model: the request, its record, its mails, the way back to the execution."""
+"""A person's decision about a model: request, record, mails, and the answer to the execution."""

@@ -1,12 +1,12 @@
-"""Asking for a decision, in this order:
+"""Asks for a decision, in this order:
 
-1. somebody must be able to read the mail, or the run fails at once (`NobodyToAsk`)
-2. the figures are those of the registered evaluation, which has the digest that the model package names
-3. the record is stored, with the token of this attempt and the hash of a new link
-4. the package is looked at: whoever decided in SageMaker before the record was there raised an event that
-   found nobody waiting, so that decision is handed on from here. One made later finds the record
-5. the mail goes out. Nothing can fail after it, so a retry never follows a mail that was sent, unless the
-   function is killed in that instant; the second mail's link then replaces the first one's
+1. The topic needs a confirmed subscription; otherwise the run fails at once (`NobodyToAsk`).
+2. The metrics come from the registered evaluation, which must have the digest that the model package names.
+3. The record is stored, with the token of this attempt and the hash of a new link.
+4. The package is read. The event of a decision made in SageMaker before the record existed found no waiting
+   request, so that decision is passed on here. A later decision finds the record.
+5. The mail is sent. No later step can fail, so a retry never follows a sent mail, unless the function is
+   killed at that instant; the second mail's link then replaces the first one's.
 """
 
 import os
@@ -32,7 +32,7 @@ class NobodyToAsk(PublicError):
 def new_request(
     request: Mapping[str, Any], evaluation: Evaluation, link_id: str, timeout_seconds: int
 ) -> Approval:
-    """The record of this attempt. Its facts are what the execution said, without the token."""
+    """The record of this attempt. Its facts are the execution's payload without the token."""
     moment = now()
     said = {name: value for name, value in request.items() if name != "task_token"}
     return Approval(
@@ -61,7 +61,7 @@ def ask(approval: Approval, link_id: str, topic_arn: str) -> bool:
 
 
 def check_subscribers(topic_arn: str) -> None:
-    """Raises NobodyToAsk unless somebody gets what is sent to the topic."""
+    """Raise NobodyToAsk unless the topic has a confirmed subscription."""
     if not has_confirmed_subscription(topic_arn):
         raise NobodyToAsk(
             f"Nobody can be asked to approve the model: no subscription of {topic_arn} is confirmed. Confirm "

@@ -1,6 +1,6 @@
-"""A decision from the review page: it is recorded once, then applied to the model package.
+"""Takes a decision from the review page: records it once, then applies it to the model package.
 
-What the package says stands, whatever the record does.
+The package's status prevails over the record.
 """
 
 import os
@@ -18,7 +18,7 @@ _AWS_ERRORS = (ClientError, BotoCoreError)
 
 
 def model_was_changed(approval: Approval) -> bool:
-    """Whether the package's file is gone, or another one than the evaluation was about."""
+    """Whether the package's file is missing or differs from the one that was evaluated."""
     evaluated = approval.report.evaluation.digests.get("model")
     changed = stored_digest(os.environ["BUCKET_NAME"], f"models/{approval.run_id}/model.tar.gz") != evaluated
     if changed:
@@ -37,7 +37,7 @@ def standing_decision(approval: Approval) -> Decision | None:
 
 
 def standing_if_readable(approval: Approval) -> Decision | None:
-    """The same, or what the record says while SageMaker does not answer."""
+    """The same, but the record's decision while SageMaker does not answer."""
     try:
         return standing_decision(approval)
     except _AWS_ERRORS as error:
@@ -48,7 +48,7 @@ def standing_if_readable(approval: Approval) -> Decision | None:
 
 
 def record(approval: Approval, link_hash: str, decision: Decision) -> bool:
-    """Record the decision, unless somebody was faster, the link is not the live one or the time is over."""
+    """Record the decision, unless there is one already, the link was replaced or the request expired."""
     if not decide_by_link(approval, link_hash, decision, now()):
         return False
     logger.info("decided", model_package_arn=approval.package_arn, verdict=decision.verdict)
@@ -57,7 +57,7 @@ def record(approval: Approval, link_hash: str, decision: Decision) -> bool:
 
 
 def finish(approval: Approval) -> None:
-    """Apply the recorded decision to the package. Should that fail, page and sweep try again."""
+    """Apply the recorded decision to the package. If that fails, the page and the sweep try again."""
     if approval.decision is None:
         return
     try:

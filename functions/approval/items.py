@@ -15,7 +15,7 @@ def status_of(decision: Decision) -> str:
 
 
 def to_item(approval: Approval) -> dict[str, Any]:
-    """What one attempt at asking stores."""
+    """The item that an attempt to ask stores."""
     return {
         "package_arn": approval.package_arn,
         "execution_arn": approval.execution_arn,
@@ -24,7 +24,7 @@ def to_item(approval: Approval) -> dict[str, Any]:
         "link_hash": approval.link_hash,
         "requested_at": approval.requested_at,
         "decide_before": approval.decide_before,
-        # As text: DynamoDB's numbers are decimals and refuse floats.
+        # As text: boto3 refuses floats as DynamoDB's numbers.
         "facts": json.dumps(approval.facts),
     }
 

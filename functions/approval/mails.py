@@ -1,4 +1,4 @@
-"""The mails about a decision: it is asked for, time is running out, it came too late, it was changed."""
+"""The mails about a decision: the request, the reminder, and notices of late and changed decisions."""
 
 from datetime import datetime
 
@@ -7,12 +7,12 @@ from shared.mails import Mail, render
 
 
 def request_mail(approval: Approval, link: str) -> Mail:
-    """What the approvers' topic gets. The link is nowhere but in this mail."""
+    """The request to the approvers. Only this mail contains the link."""
     return render("approval/request", approval=approval, report=approval.report, link=link)
 
 
 def reminder_mail(approval: Approval, link: str, moment: datetime) -> Mail:
-    """What the approvers' topic gets when the time to decide is running out. The link is a new one."""
+    """The reminder to the approvers, with a new link."""
     return render(
         "approval/reminder",
         approval=approval,
@@ -23,17 +23,17 @@ def reminder_mail(approval: Approval, link: str, moment: datetime) -> Mail:
 
 
 def too_late_mail(approval: Approval) -> Mail:
-    """Says what was decided, that it counts, and that the run had ended."""
+    """Reports a valid decision that was made after the run's end."""
     return render("approval/too_late", approval=approval, decision=approval.decision)
 
 
 def change_mail(approval: Approval, before: Decision, now: Decision) -> Mail:
-    """Says what the package says now, and what the mails said before."""
+    """Reports the package's new decision and the one that earlier mails reported."""
     return render("approval/changed", approval=approval, before=before, now=now)
 
 
 def time_left(seconds: float) -> str:
-    """`3 days`, `23 hours`, `45 minutes`: rounded down, in the largest unit of which there are two."""
+    """`3 days`, `23 hours`, `45 minutes`: rounded down, in the largest unit that gives at least two."""
     minutes = max(int(seconds // 60), 1)
     if minutes >= 2 * 24 * 60:
         return f"{minutes // (24 * 60)} days"

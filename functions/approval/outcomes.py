@@ -1,4 +1,4 @@
-"""What follows a decision: the execution goes on, or a mail says that it came too late or was changed."""
+"""Acts on a decision: resumes the execution, or mails that the decision came too late or was changed."""
 
 import os
 from datetime import datetime
@@ -14,7 +14,7 @@ from shared.telemetry import count, measure
 
 
 def resume(package_arn: str) -> Settled:
-    """Hand on the decision about a package (see `settle`), measure how long it took, mail what came late."""
+    """Pass on the decision about a package (see `settle`), measure its time, and mail if it came late."""
     settled = settle(package_arn)
     approval = find(package_arn) if settled in ("resumed", "too late", "changed") else None
     if approval and settled == "resumed":
@@ -28,7 +28,7 @@ def resume(package_arn: str) -> Settled:
 
 
 def mail_too_late(approval: Approval) -> bool:
-    """Mail once that a package was decided after its execution's end. Returns whether it was mailed now."""
+    """Mail once that a package was decided after its execution's end. Returns whether this call mailed it."""
     mail, topic = too_late_mail(approval), os.environ["NOTIFICATION_TOPIC_ARN"]
     mailed = once.do(f"{approval.execution_arn}#LATE", lambda: send(mail, topic))
     if mailed:
@@ -47,7 +47,7 @@ def _mail_change(approval: Approval) -> None:
 
 
 def _measure_time_to_decision(approval: Approval) -> None:
-    """How long people took. Not for a decision older than the request, which a redrive has repeated."""
+    """Skips a decision older than the request, which a redrive has repeated."""
     if approval.decision is None:
         return
     asked, decided = map(datetime.fromisoformat, (approval.requested_at, approval.decision.decided_at))

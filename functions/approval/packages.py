@@ -1,9 +1,9 @@
-"""The model package in SageMaker: what it says about its approval, and how to set it.
+"""Reads and sets the approval status of a model package in SageMaker.
 
-The package is the truth. UpdateModelPackage knows no condition, so somebody may decide in SageMaker between
-the page's last look at the package and its write. The package is therefore read before and after, and once
-more when the execution gets its answer (`resuming.py`); where it carries another verdict than the record, the
-record gives way (`agree`) and an alarm rings.
+The package is the source of truth. UpdateModelPackage takes no condition, so a person may decide in SageMaker
+between the page's last read of the package and its write. The package is therefore read before and after the
+write, and again when the execution gets its answer (`resuming.py`). If its verdict differs from the record's,
+the record is corrected (`agree`) and an alarm goes off.
 """
 
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ def verdict_of(status: str) -> Verdict | None:
 
 
 def read_status(package_arn: str) -> PackageStatus:
-    """What SageMaker says about the package now."""
+    """The package's current status."""
     package = client("sagemaker").describe_model_package(ModelPackageName=package_arn)
     return PackageStatus(
         verdict=verdict_of(str(package.get("ModelApprovalStatus", ""))),
@@ -55,7 +55,7 @@ def read_status(package_arn: str) -> PackageStatus:
 
 
 def evaluation_digest(package_arn: str) -> str:
-    """Which evaluation the package was registered with; empty if it was not registered by the pipeline."""
+    """Digest of the evaluation with which the pipeline registered the package; empty for others."""
     package = client("sagemaker").describe_model_package(ModelPackageName=package_arn)
     return str(package.get("CustomerMetadataProperties", {}).get("evaluation_digest", ""))
 
@@ -70,14 +70,14 @@ def write_decision(package_arn: str, decision: Decision) -> None:
 
 
 def apply_to_package(approval: Approval, decision: Decision) -> None:
-    """Set the package as its record says, unless it is decided already, and note that they agree.
+    """Set the package to the recorded decision, unless it is decided already, and note that they agree.
 
-    Can be repeated until it succeeds.
+    Safe to repeat until it succeeds.
     """
     if read_status(approval.package_arn).verdict is None:
         write_decision(approval.package_arn, decision)
     on_package = read_status(approval.package_arn).decision()
-    # A read that does not show the write yet says nothing against it.
+    # A read may not show the write yet; that does not contradict it.
     if on_package is None or on_package.verdict == decision.verdict:
         mark_package_updated(approval.package_arn, now())
     else:
@@ -85,10 +85,10 @@ def apply_to_package(approval: Approval, decision: Decision) -> None:
 
 
 def agree(approval: Approval, on_package: Decision) -> Approval:
-    """The request with the decision that its package carries: recorded if there was none, else corrected."""
+    """The request with its package's decision, which is recorded if the record has none or another one."""
     if approval.decision is None:
         decide_in_sagemaker(approval.package_arn, on_package)
-        # Read again: a reviewer may have been a moment earlier.
+        # Read again: a reviewer may have decided a moment earlier.
         approval = find(approval.package_arn) or approval
     if approval.decision is None or approval.decision.verdict == on_package.verdict:
         return approval

@@ -1,4 +1,4 @@
-"""What the sweep does for requests for approval: hand on decisions whose event was lost, remind, measure."""
+"""The sweep over requests for approval: passes on decisions whose event was lost, reminds, measures."""
 
 import os
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ from shared.aws import error_code
 from shared.chores import Chores
 from shared.telemetry import logger, measure
 
-# A package may be decided in SageMaker after its request has expired; it is looked at for so long.
+# A package may be decided in SageMaker after its request has expired; the sweep reads it for this long.
 _LATE_DECISIONS = timedelta(days=90)
 _PACKAGE_IS_GONE = {"ValidationException", "ResourceNotFound"}
 
@@ -23,9 +23,9 @@ _PACKAGE_IS_GONE = {"ValidationException", "ResourceNotFound"}
 def hand_on_decisions(
     chores: Chores, requests: Iterable[Approval], moment: datetime, news: timedelta
 ) -> None:
-    """Apply recorded decisions to their packages, and hand packages' decisions to their executions.
+    """Apply recorded decisions to their packages, and pass packages' decisions to their executions.
 
-    What came too late is mailed for as long as it is `news`.
+    Mails a late decision while it is still `news`.
     """
     for approval in requests:
         if _may_have_been_decided(approval, moment, news):
@@ -35,7 +35,7 @@ def hand_on_decisions(
 def remind_approvers(
     chores: Chores, requests: Iterable[Approval], running: set[str], moment: datetime
 ) -> None:
-    """Remind of requests that a running execution still waits for; measure how long they have waited."""
+    """Remind approvers of requests for which executions wait; measure how long they have waited."""
     hours_before = float(os.environ["REMINDER_HOURS"])
     waited, used = [0.0], [0.0]
     for approval in requests:
@@ -47,7 +47,7 @@ def remind_approvers(
         arn = approval.package_arn
         chores.do("reminder", partial(remind, arn, moment, hours_before), arn)
     measure("ApprovalWaitingHours", max(waited))
-    # The same as a share of the time there is, so that one alarm fits every ApprovalTimeoutDays.
+    # The same relative to the time limit, so that one alarm fits every ApprovalTimeoutDays.
     measure("ApprovalTimeUsedPercent", max(used))
 
 

@@ -4,25 +4,24 @@ One table, three kinds of items:
 
     package#<model package ARN>   the request and its decision; who, when, what, why, from where: the audit
                                   record
-    link#<SHA-256 of a link id>   which package a mailed link is about
+    link#<SHA-256 of a link id>   the package of a mailed link
     told#...                      see shared/once.py
 
-The link id itself is stored nowhere: whoever reads the table cannot open or use a link. The task token is
-there, but nobody can use it without permission to call Step Functions.
+No item contains a link id, so reading the table does not let anyone open or use a link. The task token is
+stored, but using it takes permission to call Step Functions.
 
-A package has one live link, the one in the newest mail (`link_hash` of its record). A second attempt at
-asking, after a crash or a redrive, replaces the first one's link and task token, and a reminder replaces the
-link, so that there is never more than one way to decide by mail, and a link that went astray dies with the
-next mail. The replaced link still says what became of the request. A reminder's link is kept as
-`announced_link` while it is mailed, and becomes the live one afterwards.
+A package has one live link, the one in the newest mail (`link_hash` of its record). A second attempt to ask,
+after a crash or a redrive, replaces the link and the task token, and a reminder replaces the link. Only one
+link can decide at a time, and the next mail disables a leaked one. A replaced link still shows what became of
+the request. A reminder's link is kept as `announced_link` while it is mailed, and becomes the live one
+afterwards.
 
-A decision stays, unless the model package carries another one when the execution is about to get its
-answer: somebody decided in SageMaker at the same moment. Then the package's decision takes its place
-(`overrule`), and the record keeps the first one as `overruled`. What somebody makes of the package after that
-is `changed_to`.
+A decision is final, unless the model package has another one when the execution is about to get its answer,
+because a person decided in SageMaker at the same moment. The package's decision then replaces the recorded
+one (`overrule`), which the record keeps as `overruled`. `changed_to` records a later change of the package.
 
-A request past `decide_before` has expired: that is compared when it is read and in the write itself; no
-status says so, and DynamoDB's own expiry (which may be days late) plays no part in it.
+A request past `decide_before` has expired. Reads and the conditional write compare the time; no status
+records it, and DynamoDB's own expiry (which may be days late) has no part in it.
 """
 
 import hashlib
@@ -42,7 +41,7 @@ from shared.aws import table, write_if
 from shared.text import timestamp
 
 _PACKAGE = "package#"
-# A link is kept after its end, so that opening it says "expired" or "decided" rather than "unknown".
+# A link outlives its request, so that its page says "expired" or "decided" rather than "unknown".
 _LINK_KEPT_AFTERWARDS = timedelta(days=90)
 _LEFT_BY_AN_ATTEMPT = ("resumed_at", "too_late_at", "reminded_at", "announced_link", "changed_to")
 
@@ -53,12 +52,12 @@ def new_link_id() -> str:
 
 
 def hash_link(link_id: str) -> str:
-    """What the table keeps of a link id."""
+    """The hash by which the table knows a link id."""
     return hashlib.sha256(link_id.encode()).hexdigest()
 
 
 def open_request(approval: Approval) -> None:
-    """Store the request, replacing token and link of an earlier attempt. A decision already made stays."""
+    """Store the request, replacing token and link of an earlier attempt. Keeps a decision already made."""
     _table().put_item(Item=_link_item(approval))
     undecided = Attr("pk").not_exists() | Attr("status").eq(PENDING)
     everything = {**_item(approval), "status": PENDING}
@@ -72,14 +71,14 @@ def find(package_arn: str) -> Approval | None:
     return from_item(item) if item else None
 
 
-def to_look_after(answered_since: datetime) -> Iterator[Approval]:
-    """Every request whose execution has had no answer, or one since then; not read consistently.
+def open_or_answered_since(since: datetime) -> Iterator[Approval]:
+    """Every request whose execution has no answer, or got one after `since`; eventually consistent.
 
-    A scan: it reads a few kilobytes a run, some thousand times a month, for cents. A sparse index would have
-    to be kept right by every write, and be secured like the table.
+    A scan reads a few kilobytes a run, some thousand times a month, for cents. Every write would have to
+    maintain a sparse index, and it would need the same protection as the table.
     """
     answered = Attr("resumed_at")
-    open_or_new = answered.not_exists() | answered.gte(timestamp(answered_since))
+    open_or_new = answered.not_exists() | answered.gte(timestamp(since))
     arguments: dict[str, Any] = {"FilterExpression": Attr("pk").begins_with(_PACKAGE) & open_or_new}
     while True:
         page = _table().scan(**arguments)
@@ -90,25 +89,25 @@ def to_look_after(answered_since: datetime) -> Iterator[Approval]:
 
 
 def find_by_link(link_hash: str) -> Approval | None:
-    """The request that a link was made for. It is live only if the request's `link_hash` is the same."""
+    """The request of a link. The link is live only if the request's `link_hash` is the same."""
     item = _table().get_item(Key={"pk": f"link#{link_hash}"}, ConsistentRead=True).get("Item")
     return find(str(item["package_arn"])) if item else None
 
 
 def announce_link(approval: Approval, link_hash: str) -> bool:
-    """Store the link of a reminder that is about to be mailed, in place of one announced before.
+    """Store the link of a reminder before it is mailed, in place of one announced earlier.
 
-    The link that was mailed first stays the live one. False if the request was decided or asked anew
-    meanwhile: the announced link would never become live.
+    The live link does not change yet. False if the request was decided or asked again meanwhile, in which
+    case the announced link could never become live.
     """
     _table().put_item(Item=_link_item(replace(approval, link_hash=link_hash)))
     return _update(approval.package_arn, {"announced_link": link_hash}, condition=_still_asked(approval))
 
 
 def make_live(approval: Approval, moment: datetime) -> bool:
-    """Let the announced link, which has been mailed, take the place of the one before.
+    """Replace the live link by the announced one, after that was mailed.
 
-    False, and nothing changes, if that was done, or the request was decided or asked anew meanwhile.
+    False, and nothing changes, if that was done, or the request was decided or asked again meanwhile.
     """
     return write_if(
         _still_asked(approval) & Attr("announced_link").exists(),
@@ -120,10 +119,9 @@ def make_live(approval: Approval, moment: datetime) -> bool:
 
 
 def decide_by_link(approval: Approval, link_hash: str, decision: Decision, moment: datetime) -> bool:
-    """Record the decision if nobody has decided, the link is the live one and the time is not over: one
-    write.
+    """Record the decision in one write, if there is none, the link is live and the request has not expired.
 
-    Of any number of callers at the same moment one gets True.
+    Of any number of concurrent callers, exactly one gets True.
     """
     live = Attr("link_hash").eq(link_hash) & Attr("decide_before").gt(int(moment.timestamp()))
     return _record(approval.package_arn, decision, Attr("status").eq(PENDING) & live)
@@ -136,9 +134,9 @@ def decide_in_sagemaker(package_arn: str, decision: Decision) -> bool:
 
 
 def overrule(approval: Approval, decision: Decision) -> bool:
-    """Let the decision that the package carries take the place of the recorded one, which is kept beside it.
+    """Replace the recorded decision by the package's, and keep the former one beside it.
 
-    False if the execution has its answer, or another decision is recorded by now.
+    False if the execution has its answer, or another decision was recorded meanwhile.
     """
     if approval.decision is None:
         return False
@@ -150,23 +148,23 @@ def overrule(approval: Approval, decision: Decision) -> bool:
 
 
 def record_change(approval: Approval, decision: Decision) -> None:
-    """Note what somebody made of the package after the execution had its answer."""
+    """Record a change of the package after the execution got its answer."""
     _update(approval.package_arn, {"changed_to": json.dumps(asdict(decision))})
 
 
 def mark_package_updated(package_arn: str, moment: datetime) -> None:
-    """The model package carries the decision."""
+    """Record that the model package has the decision."""
     _update(package_arn, {"package_updated_at": timestamp(moment)})
 
 
 def mark_resumed(approval: Approval, moment: datetime) -> None:
-    """The execution has its answer. The used token goes; that of a later attempt, if there is one, stays."""
+    """Record that the execution has its answer, and remove its token, but not that of a later attempt."""
     mine = Attr("task_token").eq(approval.task_token)
     _update(approval.package_arn, {"resumed_at": timestamp(moment)}, condition=mine, remove=("task_token",))
 
 
 def mark_too_late(approval: Approval, moment: datetime) -> None:
-    """The execution had ended before it could be answered."""
+    """Record that the execution ended before its answer."""
     mine = Attr("task_token").eq(approval.task_token)
     _update(approval.package_arn, {"too_late_at": timestamp(moment)}, condition=mine)
 
@@ -192,7 +190,7 @@ def _record(
 
 
 def _kept_from(moment: float) -> dict[str, int]:
-    """When DynamoDB may delete the record: so many days after this, if the deployment limits it at all."""
+    """When DynamoDB may delete the record: AUDIT_RETENTION_DAYS after this, unless that is 0."""
     days = int(os.environ.get("AUDIT_RETENTION_DAYS") or 0)
     return {"expires_at": int(moment) + days * 86_400} if days else {}
 

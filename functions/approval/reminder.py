@@ -1,13 +1,11 @@
 """The reminder to the approvers that their time is running out, once a request.
 
-The link of the first mail cannot be sent again, since only its hash is kept. The reminder therefore carries a
-new link, which takes the place of the first one: whoever answers the reminder need not search for an older
-mail, and still there is only one link that decides. Somebody who has the older page open at that moment is
-sent to the newest mail.
+The table keeps only the hash of a link, so the first mail's link cannot be sent again. The reminder has a new
+link, which replaces the first one: approvers need not search for an older mail, and only one link decides. A
+person who has the older page open at that moment is referred to the newest mail.
 
-The mail goes out before its link becomes the live one, so that at any moment some mailed link works. What
-fails in between is left to the next sweep: it sends the mail if that was not done, and makes the link live
-that was mailed last.
+The mail is sent before its link becomes the live one, so that some mailed link works at any moment. If a step
+fails, the next sweep continues: it sends the mail if necessary, and makes the last mailed link the live one.
 """
 
 import os
@@ -22,7 +20,7 @@ from shared.telemetry import count, logger
 
 
 def is_due(approval: Approval, moment: datetime, hours_before: float) -> bool:
-    """Whether it is time to remind: so many hours before the end, but never in the first half of the time."""
+    """Whether it is time to remind: REMINDER_HOURS before the end, but not in the first half of the time."""
     asked = datetime.fromisoformat(approval.requested_at).timestamp()
     lead = min(hours_before * 3600, (approval.decide_before - asked) / 2)
     open_still = approval.decision is None and not approval.expired(moment) and not approval.reminded_at
@@ -30,9 +28,9 @@ def is_due(approval: Approval, moment: datetime, hours_before: float) -> bool:
 
 
 def remind(package_arn: str, moment: datetime, hours_before: float) -> bool:
-    """Mail the reminder if it is due and was not mailed before, and make its link the live one.
+    """Mail the reminder if it is due, once, and make its link the live one.
 
-    Returns whether that is done now and was not before.
+    Returns whether this call completed it.
     """
     approval = find(package_arn)
     if approval is None or not is_due(approval, moment, hours_before):

@@ -32,7 +32,7 @@ class Decision:
 
 @dataclass(frozen=True)
 class Approval:
-    """A request for approval. `facts` is what the reviewer is shown: see `asking.py`."""
+    """A request for approval. The page shows `facts` to the reviewer: see `asking.py`."""
 
     package_arn: str
     execution_arn: str
@@ -52,12 +52,12 @@ class Approval:
 
     @property
     def report(self) -> Report:
-        """The facts as pages and mails show them."""
+        """The facts in the form that pages and mails show."""
         return Report.from_facts(self.facts)
 
     @property
     def standing(self) -> Decision | None:
-        """What the package said when it was looked at last."""
+        """The package's verdict when it was last read."""
         return self.changed_to or self.decision
 
     @property
@@ -66,5 +66,5 @@ class Approval:
         return readable_time(timestamp(datetime.fromtimestamp(self.decide_before, UTC)))
 
     def expired(self, moment: datetime) -> bool:
-        """Whether the time to decide is over, undecided."""
+        """Whether the time to decide ended without a decision."""
         return self.decision is None and moment.timestamp() >= self.decide_before

@@ -1,9 +1,8 @@
-"""How an execution that waits for a decision gets it.
+"""Passes a decision to the execution that waits for it.
 
-Every decision, on the review page or in SageMaker, ends as the approval status of the model package, and from
-there takes this one road. Nothing else is believed: not an event, and not the record when the package says
-otherwise. Calling `settle` again, late or twice at once is harmless: Step Functions takes a token's result
-once.
+Every decision, on the review page or in SageMaker, ends as the approval status of the model package, and
+reaches the execution only from there. Neither an event nor the record is trusted over the package. Calling
+`settle` again, late or concurrently, is harmless: Step Functions accepts a token's result only once.
 """
 
 import json
@@ -20,19 +19,19 @@ from shared.telemetry import PublicError, logger
 from shared.text import now
 
 Settled = Literal["unknown", "pending", "resumed", "already resumed", "too late", "changed"]
-# How Step Functions says that nothing waits behind a token any more.
+# Step Functions' errors for a token whose task no longer waits.
 _GONE = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
 
 
 class CouldNotResume(PublicError):
-    """Step Functions did not take the decision. The text names the service's error code and nothing else."""
+    """Step Functions did not take the decision. The text names only the service's error code."""
 
 
 def settle(package_arn: str) -> Settled:
-    """Hand the decision that a package carries to the execution that waits for it.
+    """Pass a package's decision to the execution that waits for it.
 
-    A decision that is recorded but not on the package yet is pending: the review page offers to finish it.
-    "changed" is a package that says something else than when the execution got its answer, or ended.
+    A decision that is recorded but not on the package yet is pending: the review page offers to retry.
+    "changed" means that the package's verdict changed after the execution got its answer, or ended.
     """
     approval = find(package_arn)
     if approval is None:
@@ -49,7 +48,7 @@ def settle(package_arn: str) -> Settled:
 
 
 def task_result(decision: Decision, overruled: Decision | None = None) -> dict[str, str]:
-    """What the state that asked for approval gets."""
+    """The result of the state Ask for approval."""
     result = {
         "decision": decision.verdict,
         "reviewer": decision.reviewer,
@@ -67,14 +66,14 @@ def _send(approval: Approval, decision: Decision, overruled: Decision | None) ->
     except ClientError as error:
         if error_code(error) in _GONE:
             return _nobody_waits(approval, error_code(error))
-        # A service's text may repeat the token it was sent.
+        # A service's text may repeat the token from the request.
         raise CouldNotResume(error_code(error)) from None
     mark_resumed(approval, now())
     return "resumed"
 
 
 def _nobody_waits(approval: Approval, code: str) -> Settled:
-    """Tell a duplicate, whose twin has resumed the execution, from a decision after the run's end."""
+    """Distinguish a duplicate of a delivered decision from a decision after the run's end."""
     logger.info("nothing waits behind the task token", execution_arn=approval.execution_arn, error_code=code)
     execution = _describe(approval.execution_arn)
     if execution.get("status") == "RUNNING":

@@ -1,1 +1,1 @@
-"""One thin file for each Lambda: what it is called with, what it answers. The packages have the logic."""
+"""One thin module for each Lambda: it reads the event and returns the answer. The packages have the logic."""

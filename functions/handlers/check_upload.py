@@ -1,4 +1,4 @@
-"""Keep the claimed version of an upload for the run, and refuse it at once if it is not usable."""
+"""Keep the claimed version of an upload for the run, or refuse it before any job starts."""
 
 import os
 

@@ -1,8 +1,8 @@
-"""Keep model and evaluation where no job can write; refuse them if they are not what the job says it wrote.
+"""Copy the model and its evaluation to where no job can write; refuse them if they changed after the job.
 
-Nothing is kept unless an execution waits for it (`runs/scheduled.py`): what was kept is not written again
-because somebody invokes the function. The job states the digest of its evaluation in its exit message, where
-the bucket's writers cannot change it; the evaluation names the digest of the model.
+The function copies only what an execution waits for (`runs/scheduled.py`), so that nobody can overwrite a
+kept model by invoking it. The job's exit message has the digest of the evaluation, where the bucket's writers
+cannot change it; the evaluation has the digest of the model.
 """
 
 from model.kept import keep

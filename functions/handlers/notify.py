@@ -1,8 +1,8 @@
-"""Mail how a run ended, to everyone who subscribed: once, though the event comes twice or is made up.
+"""Mail every subscriber how a run ended: once, even if the event is duplicated or forged.
 
-The event only names the execution; everything in the mail is what Step Functions and SageMaker say. An end
-that was redriven before it was mailed is mailed to nobody: whoever redrove it knows, and the next end will be
-mailed.
+The event only names the execution; the content of the mail comes from Step Functions and SageMaker. If an
+execution is redriven before its end was mailed, that end is not mailed: the person who redrove it knows, and
+the next end will be mailed.
 """
 
 from runs.executions import describe_end

@@ -1,9 +1,9 @@
-"""Ask people to decide about a model: a record in the table, then a mail with a link.
+"""Ask people to decide about a model: store a record in the table, then mail a link.
 
-Called with a task token; the execution waits until `resume_pipeline` answers. The execution's history must
-show that it asks for this right now (`runs/scheduled.py`); of the event only execution and token are used. So
-whoever merely may invoke this function can send no mail, replace no token and bring no ended request back.
-`approval/asking.py` does the rest.
+The event has a task token; the execution waits until `resume_pipeline` answers. The function uses only the
+execution and the token from the event, and the execution's history must show that it waits for this request
+now (`runs/scheduled.py`). Permission to invoke the function therefore does not suffice to send a mail,
+replace a token or reopen a request. `approval/asking.py` does the rest.
 """
 
 import os

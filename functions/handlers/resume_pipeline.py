@@ -1,13 +1,13 @@
-"""SageMaker's event "a model package changed": if it was decided, the execution that waits for it goes on.
+"""Resume the execution that waits for a model package, when SageMaker's event says that it was decided.
 
-The event only says which package to look at; whoever may invoke this function can make one up. What counts
-is the package's own status. A package that is still pending though its event says otherwise is read again for
-some seconds, then the event fails (`DecisionNotVisible`), so that Lambda delivers it again a minute later.
-Should that be in vain, too, it is in the dead-letter queue, and the scheduled sweep finds the decision.
+The event only names the package, since every caller of this function can forge one. The package's own status
+decides. If a package is still pending although its event says otherwise, it is read again for some seconds;
+then the function fails (`DecisionNotVisible`), so that Lambda delivers the event again a minute later. If
+that fails as well, the event reaches the dead-letter queue, and the scheduled sweep finds the decision.
 
-Events of other packages, of other changes, late ones and duplicates do nothing. A decision that comes after
-the run's end is recorded all the same, and a mail says that the run does not go on; another one goes out when
-somebody changes a decided package later.
+Late and duplicate events, and those of other packages or changes, have no effect. A decision after the run's
+end is recorded, and a mail says that the run does not go on. Another mail is sent when a decided package is
+changed later.
 """
 
 from approval.outcomes import resume
@@ -21,7 +21,7 @@ prepare("stepfunctions", "sagemaker")
 
 
 class DecisionNotVisible(PublicError):
-    """An event says that a package was decided, and SageMaker that it was not."""
+    """An event says that a package was decided, but SageMaker says that it was not."""
 
 
 @observed

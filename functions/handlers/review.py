@@ -1,7 +1,7 @@
 """The page behind the mailed link, on a Function URL: GET and HEAD show, POST decides (`web/review.py`).
 
-The execution is not resumed from here. The package's state-change event does that, as it does for a decision
-that was made in SageMaker: `resume_pipeline`.
+It does not resume the execution. The package's state-change event does, as for a decision made in SageMaker:
+see `resume_pipeline`.
 """
 
 from shared.aws import prepare

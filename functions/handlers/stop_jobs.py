@@ -1,7 +1,6 @@
-"""An execution failed, was stopped or took too long: none of its jobs goes on working, and costing.
+"""Stop the jobs of an execution that failed, was stopped or timed out, so that they cost nothing more.
 
-The event only names the execution. The scheduled sweep does the same for what this function did not hear of,
-or came too early for.
+The event only names the execution. The scheduled sweep stops jobs for which an event was lost or early.
 """
 
 from runs.executions import describe_end

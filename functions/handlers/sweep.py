@@ -1,24 +1,24 @@
 """Every few minutes: reconcile what an event failed to report.
 
-AWS delivers its events on best effort, and a function can fail on one until it is given up. The table,
-Step Functions and SageMaker know the truth, so this function asks them. What it finds it does with the
-functions that do it when an event comes, all of which may be called again:
+AWS delivers events on a best-effort basis, and a function may fail on every attempt at one. The table, Step
+Functions and SageMaker have the true state, so this function reads it there. It calls the same idempotent
+code as the functions that handle the events:
 
-1. a decision that was recorded but did not reach the model package, or not the execution; a package that says
-   something else than the record
-2. an execution that ended without a mail about it
-3. a job that works though no execution waits for it
+1. a decision that was recorded but did not reach the model package or the execution; a package whose verdict
+   differs from the record's
+2. an execution that ended without a mail
+3. a job that runs although no execution waits for it
 4. a request for approval whose time is running out: a reminder
 
-What fails is logged and keeps nothing else from being done; at the end the sweep fails, and the next one
-tries again. `SweepDone` counts those that did not fail; an alarm rings when there are none.
+A failure is logged and does not keep the sweep from its other work; at the end the sweep fails, and the next
+one tries again. `SweepDone` counts the successful sweeps; an alarm goes off when there are none.
 """
 
 import os
 from datetime import timedelta
 
 from approval.reconciling import hand_on_decisions, remind_approvers
-from approval.records import to_look_after
+from approval.records import open_or_answered_since
 from runs.executions import list_executions
 from runs.reconciling import announce_ends, stop_orphans
 from shared.aws import prepare
@@ -28,21 +28,21 @@ from shared.text import now
 
 prepare("stepfunctions", "sagemaker", "sns")
 
-# The machine's own limit of 45 days, 14 in which an execution that ended can be redriven, its limit anew.
+# The state machine's limit of 45 days, 14 days in which an execution can be redriven, and the limit again.
 _LISTED = timedelta(days=45 + 14 + 45)
-# What nobody heard of for longer than this is no news; the alarm about the sweep itself has come before.
+# An end older than this is not mailed any more; the alarm on missing sweeps has gone off long before.
 _NEWS = timedelta(days=1)
 
 
 class SweepIncomplete(PublicError):
-    """Something could not be done; the log says what. The next sweep tries it again."""
+    """Part of the sweep failed; the log says which. The next sweep tries again."""
 
 
 @observed
 def handler(event: Event) -> Answer:
     chores, moment = Chores(), now()
     executions = list_executions(os.environ["STATE_MACHINE_ARN"], moment - _LISTED)
-    requests = list(to_look_after(answered_since=moment - _NEWS))
+    requests = list(open_or_answered_since(moment - _NEWS))
     hand_on_decisions(chores, requests, moment, _NEWS)
     announce_ends(chores, executions, moment, _NEWS)
     stop_orphans(chores, executions)

@@ -1,1 +1,1 @@
-"""A model that was evaluated: its report, its kept files, its figures and first predictions."""
+"""An evaluated model: its report, kept files, figures and first predictions."""

@@ -1,7 +1,7 @@
-"""Files that a run is about, copied inside S3, which says what it copied.
+"""Copies a run's files within S3, which computes the digest of each copy.
 
-A digest is written `sha256:<hex>`, as the jobs write it. S3 computes it of the very bytes that it stores, so
-nobody can change them between the check and the use, and answers it ever after without a download.
+A digest is written `sha256:<hex>`, as in the jobs. S3 computes it from the bytes that it stores, so nobody
+can change them between check and use. Later, S3 returns the digest without a download.
 """
 
 import base64
@@ -14,7 +14,7 @@ from shared.telemetry import PublicError
 
 
 class ArtifactRefused(PublicError):
-    """A file is not the one that the evaluation wrote. Its text names it."""
+    """A file differs from the one that the evaluation wrote. The text names it."""
 
 
 def copy(source: Mapping[str, str], bucket: str, key: str, content_type: str, **config: float) -> str:
@@ -29,7 +29,7 @@ def copy(source: Mapping[str, str], bucket: str, key: str, content_type: str, **
         ContentType=content_type,
         StorageClass="STANDARD",
         ChecksumAlgorithm="SHA256",
-        # The source's own metadata and tags stay behind; copying tags would need permissions of its own.
+        # The copy has no metadata or tags of the source; copying tags would need further permissions.
         MetadataDirective="REPLACE",
         TaggingDirective="REPLACE",
     )
@@ -37,7 +37,7 @@ def copy(source: Mapping[str, str], bucket: str, key: str, content_type: str, **
 
 
 def stored_digest(bucket: str, key: str) -> str:
-    """The digest of an object that `copy` made; empty if something else wrote it, or it is gone."""
+    """The digest of an object that `copy` made; empty if something else wrote it, or if it is missing."""
     try:
         answer = client("s3").head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
     except ClientError as error:
@@ -45,7 +45,7 @@ def stored_digest(bucket: str, key: str) -> str:
             return ""
         raise
     checksum = answer.get("ChecksumSHA256", "")
-    # With a dash it is not of the object but of the checksums of its parts.
+    # With a dash, it is the checksum of the parts' checksums.
     return _digest(checksum) if checksum and "-" not in checksum else ""
 
 

@@ -1,6 +1,6 @@
-"""What the review page shows beside the report: the figures of the evaluation, the first batch predictions.
+"""The details that the review page adds to the report: the evaluation's figures and the first predictions.
 
-They lie in S3. When they cannot be read, the page does without them: a person can decide by the report.
+They are in S3. If they cannot be read, the page omits them: the report suffices for a decision.
 """
 
 import os
@@ -21,14 +21,14 @@ _PREDICTIONS_READ = 65_536
 
 @dataclass(frozen=True)
 class Details:
-    """What is drawn and listed."""
+    """Figures to draw and predictions to list."""
 
     figures: Sequence[Figure] = ()
     predictions: Table = field(default_factory=Table)
 
 
 def read_details(report: Report) -> Details:
-    """Never raises for what S3 says or contains."""
+    """Read the details. No answer of S3 and no content of a file makes it raise."""
     evaluation = parse(_read(key_of(report.run_id, EVALUATION), LARGEST_EVALUATION))
     predictions = _read(_key_in_bucket(report.predictions_uri), _PREDICTIONS_READ)
     cut_off = len(predictions.encode()) >= _PREDICTIONS_READ

@@ -1,7 +1,7 @@
-"""What is kept of a run beyond the reach of its jobs: `models/<run id>/`, the model and its evaluation.
+"""Keeps a run's model and evaluation under `models/<run id>/`, beyond the reach of its jobs.
 
-Jobs may write under runs/, the function keep_model alone under models/. What is checked is the copy that is
-then used, so there is no moment in which it could still be changed.
+Jobs may write under runs/; under models/, only the function keep_model may. The function checks the copies,
+and later steps use these copies, so nothing can change them in between.
 """
 
 import hashlib
@@ -20,14 +20,14 @@ LARGEST_EVALUATION = 1_000_000
 
 
 def key_of(run_id: str, name: str) -> str:
-    """Where a file of a run is kept."""
+    """The key of a run's kept file."""
     return f"models/{run_id}/{name}"
 
 
 def keep(run_id: str, evaluation_digest: str) -> Evaluation:
     """Copy the evaluation and the model of a run to models/<run id>/; returns the evaluation.
 
-    The evaluation must have the digest, and names that of the model. Raises ArtifactRefused.
+    The evaluation must have the digest, and contains the model's. Raises ArtifactRefused.
     """
     _keep(run_id, EVALUATION, "application/json", evaluation_digest)
     evaluation = Evaluation.from_json(json.loads(_read(key_of(run_id, EVALUATION))))

@@ -16,13 +16,13 @@ _ROWS_SHOWN = 6
 _COLUMNS_SHOWN = 24
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _LARGEST_PICTURE = 200_000
-# What AWS calls the output that it joins to the input.
+# The key of the prediction in joined JSON output.
 _OUTPUT = "SageMakerOutput"
 
 
 @dataclass(frozen=True)
 class Cell:
-    """What stands in a table: a text, or a PNG in base64."""
+    """A cell of the table: a text, or a PNG in base64."""
 
     text: str = ""
     png: str = ""
@@ -30,7 +30,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of as many cells as there are headings."""
+    """Headings, and rows with a cell for each."""
 
     headings: Sequence[str] = ()
     rows: Sequence[Sequence[Cell]] = ()
@@ -39,7 +39,7 @@ class Table:
 def parse_predictions(text: str, columns: Sequence[str], *, cut_off: bool = False) -> Table:
     """Read the output of a batch transform; `columns` names those of a CSV line, the prediction last.
 
-    What cannot be read is left out, as is the last line of a text that was cut off.
+    Omits unreadable lines and, of a text that was cut off, the last line.
     """
     whole = text[: text.rfind("\n") + 1] if cut_off else text
     if whole.lstrip().startswith("{"):
@@ -68,7 +68,10 @@ def _table_of_lines(text: str, columns: Sequence[str]) -> Table:
 
 
 def _table_of_objects(objects: Sequence[Mapping[str, Any]]) -> Table:
-    names = list(dict.fromkeys(name for found in objects for name in found))[:_COLUMNS_SHOWN]
+    nested = {name for found in objects for name, value in found.items() if isinstance(value, list | dict)}
+    names = list(dict.fromkeys(name for found in objects for name in found))
+    # A list takes much room and says little: after what a person reads.
+    names = sorted(names, key=lambda name: name in nested)[:_COLUMNS_SHOWN]
     rows = [[_cell(found.get(name, "")) for name in names] for found in objects]
     return Table([one_line(name, 60) for name in names], rows)
 
@@ -85,7 +88,7 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
 
 
 def _cell(value: object) -> Cell:
-    """A picture, a number with as many digits as a person compares, or any other value as text."""
+    """A picture, a rounded number, or any other value as text."""
     if png := picture(value):
         return Cell(png=png)
     try:

@@ -1,6 +1,6 @@
-"""What a run found out about a model: the approver's record and the execution's output say the same of it.
+"""A run's report on its model, read from the request for approval or from the execution's output.
 
-Either is JSON that a former version of the pipeline may have written. Whatever is missing is left out.
+Both are JSON, perhaps from an earlier version of the pipeline. Missing parts are left out.
 """
 
 import math
@@ -17,7 +17,7 @@ _PARTS = ("train", "validation", "test", "batch")
 
 @dataclass(frozen=True)
 class Report:
-    """A model, the file that it was trained on, and how it was tuned. Its texts are of one line each."""
+    """A model, the file that it was trained on, and how it was tuned. Every text is a single line."""
 
     run_id: str
     evaluation: Evaluation
@@ -48,7 +48,7 @@ class Report:
 
     @property
     def result(self) -> str:
-        """The metric that decides: `Error 9.53 (at most 46)`; empty if it is not known."""
+        """The gate's metric: `Error 9.53 (at most 46)`; empty if it is unknown."""
         metric = self.evaluation.gate_metric
         return f"{_text(metric.label)} {self.verdict}" if metric else ""
 
@@ -62,24 +62,24 @@ class Report:
 
     @property
     def limit(self) -> str:
-        """What the gate asks for: `at most 46`; empty if it has no limit."""
+        """The gate's limit: `at most 46`; empty if it has none."""
         gate = self.evaluation.gate
         return f"{gate.words} {number(gate.limit)}" if math.isfinite(gate.limit) else ""
 
     @property
     def other_metrics(self) -> list[Metric]:
-        """All but the one that decides."""
+        """All metrics but the gate's."""
         return [metric for metric in self.evaluation.metrics if metric is not self.evaluation.gate_metric]
 
     @property
     def champion_problem(self) -> str:
-        """Why there is no comparison with an approved model; empty if there is one, or if nobody can say."""
+        """Why there is no comparison with an approved model; empty if there is one, or no known reason."""
         if self.evaluation.champion or not self.evaluation.gate_metric:
             return ""
         return _text(self.evaluation.champion_problem, 600) or "No model of this workload is approved yet."
 
     def origin(self) -> Rows:
-        """Where the model comes from, as name and value."""
+        """The model's origin, as names and values."""
         rows = self.evaluation.rows
         return [
             ("File", self.key),
@@ -89,7 +89,7 @@ class Report:
         ]
 
     def rows(self) -> Rows:
-        """All there is to say about the model in a mail, what decides first."""
+        """Everything that a mail says about the model, the gate's metric first."""
         found, gate = self.evaluation, self.evaluation.gate_metric
         return [
             (_text(gate.label) if gate else "", self.verdict),
@@ -117,7 +117,7 @@ def with_unit(metric: Metric) -> str:
 
 
 def summary(evaluation: Evaluation) -> dict[str, Any]:
-    """The evaluation as executions and records carry it: without figures, which would fill them."""
+    """The evaluation for executions and records: without its figures, which are too large for them."""
     return {name: value for name, value in evaluation.to_json().items() if name != "figures"}
 
 
@@ -127,7 +127,7 @@ def _evaluation(found: Mapping[str, Any]) -> Evaluation:
 
 
 def _model_quality(found: Mapping[str, Any]) -> Iterator[Metric]:
-    """The metrics in SageMaker's layout, which is all that a former version wrote."""
+    """The metrics in SageMaker's layout, the only one that earlier versions wrote."""
     for group, metrics in found.items():
         if group.endswith("_metrics"):
             named = [{"name": name, **_mapping(value)} for name, value in _mapping(metrics).items()]

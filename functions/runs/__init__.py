@@ -1,1 +1,1 @@
-"""Executions of the state machine: their names, jobs and ends, and the mails about how they ended."""
+"""Executions of the state machine: uploads, names, jobs and ends, and the mails about the ends."""

@@ -1,4 +1,4 @@
-"""What a `Cause` of Step Functions says: in words for a person, and about which job."""
+"""Reads a `Cause` of Step Functions: its words for people, and the job that failed."""
 
 import json
 import re
@@ -9,8 +9,7 @@ from shared.text import many_lines, one_line
 
 _CAUSE_LIMIT = 2000
 _UNREADABLE = "The service gave no reason in words; the execution's history has the details."
-# Where services put the words for a person, the most telling first: a job's own message, then SageMaker's, a
-# Lambda's.
+# The fields with words for people, the most specific first: a job's own message, SageMaker's, a Lambda's.
 _REASONS = ("ExitMessage", "FailureReason", "errorMessage", "message", "Message")
 _LOG_GROUPS = {
     "ProcessingJobName": "/aws/sagemaker/ProcessingJobs",
@@ -28,23 +27,23 @@ class FailedJob:
 
     @property
     def is_processing(self) -> bool:
-        """Whether it is a processing job, which says more of its end in its description."""
+        """Whether it is a processing job, whose description has its exit message."""
         return self.log_group == _LOG_GROUPS["ProcessingJobName"]
 
     @property
     def is_tuning(self) -> bool:
-        """Whether it is a tuning job, whose own reason only points to its training jobs."""
+        """Whether it is a tuning job, whose reason only refers to its training jobs."""
         return self.log_group == _LOG_GROUPS["HyperParameterTuningJobName"]
 
     @property
     def step(self) -> str:
-        """`preprocess`, `evaluate`, `predict` as in the job's name, or `tune`."""
+        """`preprocess`, `evaluate` or `predict`, from the job's name, or `tune`."""
         found = re.search(r"-(preprocess|evaluate|predict)-\d+-\d+$", self.name)
         return "tune" if self.is_tuning else found[1] if found else ""
 
 
 def readable_cause(cause: str) -> str:
-    """The words for a person in a `Cause`: text, or the JSON of a failed job or Lambda; no traceback."""
+    """The words for people in a `Cause`, which is text, or a failed job's or Lambda's JSON. No traceback."""
     if not cause.lstrip().startswith("{"):
         return _without_traceback(many_lines(cause, 32_768))
     said = json_object(cause) or _fields_of_cut_json(cause)
@@ -53,7 +52,7 @@ def readable_cause(cause: str) -> str:
 
 
 def failed_job(cause: str) -> FailedJob | None:
-    """The job that a `Cause` is about, if it is about one."""
+    """The job in a `Cause`, if there is one."""
     said = json_object(cause) or _fields_of_cut_json(cause)
     for field, log_group in _LOG_GROUPS.items():
         if isinstance(said.get(field), str):
@@ -62,7 +61,7 @@ def failed_job(cause: str) -> FailedJob | None:
 
 
 def _is_reason(text: object) -> bool:
-    # A job whose work was done, and which failed after it, says the digest of what it wrote.
+    # A job that failed after its work was done has left a digest as its message.
     return isinstance(text, str) and bool(text) and not text.startswith("sha256:")
 
 
@@ -75,18 +74,18 @@ def _without_traceback(text: str) -> str:
 
 
 def _fields_of_cut_json(text: str) -> dict[str, Any]:
-    # Step Functions cuts a long cause, which then is no JSON any more.
+    # Step Functions truncates a long cause, which is then no longer JSON.
     found = re.findall(r'"(\w+)"\s*:\s*("(?:[^"\\]|\\.)*")', text)
     wanted = {*_REASONS, *_LOG_GROUPS}
     return {name: json.loads(value, strict=False) for name, value in found if name in wanted}
 
 
 def json_object(text: object) -> dict[str, Any]:
-    """The object that a text holds in JSON; empty if it holds none."""
+    """The JSON object in a text; empty if there is none."""
     if not isinstance(text, str):
         return {}
     try:
         value = json.loads(text)
-    except (ValueError, RecursionError):  # nested too deep
+    except (ValueError, RecursionError):  # nested too deeply
         return {}
     return value if isinstance(value, dict) else {}

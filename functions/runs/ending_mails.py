@@ -6,7 +6,7 @@ from model.report import Report
 from runs.endings import Ending
 from shared.mails import Mail, render
 
-# Of ends that have a template of their own; other successes take `succeeded`, other failures `failed`.
+# Ends with a template of their own. Other successes use `succeeded`, other failures `failed`.
 _TEMPLATES = {
     "approved": "decided",
     "rejected": "decided",
@@ -21,7 +21,7 @@ _CONSOLES = {"aws-us-gov": "console.amazonaws-us-gov.com"}
 
 
 def ending_mail(ending: Ending) -> Mail | None:
-    """The mail about an end, None for a duplicate upload event, of which nobody needs to hear."""
+    """The mail about an end; None for a duplicate upload event, which concerns nobody."""
     if ending.outcome == "already_processed":
         return None
     fallback = "succeeded" if ending.status == "SUCCEEDED" else "failed"
@@ -39,7 +39,7 @@ def _report(ending: Ending) -> Report:
 
 
 def _console(execution_arn: str) -> str:
-    """The execution's page in the AWS console; empty outside of AWS, whose console knows nothing of it."""
+    """The execution's page in the AWS console; empty outside of AWS."""
     if "AWS_ENDPOINT_URL" in os.environ:
         return ""
     partition, region = execution_arn.split(":")[1], execution_arn.split(":")[3]

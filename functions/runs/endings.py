@@ -1,4 +1,4 @@
-"""How an execution of the pipeline ended, read from what Step Functions says about it."""
+"""How an execution ended, read from its description by Step Functions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,14 +8,13 @@ from common.uploads import REFUSED
 from runs.causes import FailedJob, failed_job, json_object, readable_cause
 from shared.text import one_line
 
-# What a processing job's message begins with when the rest of a file, too large to be checked beforehand, is
-# to blame.
+# The start of a processing job's message about a bad file that was too large for a complete check before.
 _REFUSAL = f"{REFUSED}: "
 
 
 @dataclass(frozen=True)
 class Ending:
-    """The end of an execution. `output` is empty unless it succeeded; then `error` and `cause` are."""
+    """The end of an execution. `output` is empty unless it succeeded; otherwise `error` and `cause` are."""
 
     execution_arn: str
     status: str
@@ -28,19 +27,19 @@ class Ending:
 
     @property
     def outcome(self) -> str:
-        """One word for what became of it: the outcome, the error's name, or else the status."""
+        """One word: the outcome, the error's name, or else the status."""
         if self.status == "SUCCEEDED":
             return str(self.output.get("outcome") or "succeeded")
         return self.error or self.status if self.status == "FAILED" else self.status
 
     @property
     def step(self) -> str:
-        """The step whose job failed: `preprocess`, `tune`, `evaluate`, `predict`; empty if it was no job."""
+        """The step whose job failed: `preprocess`, `tune`, `evaluate`, `predict`; empty if no job failed."""
         return self.job.step if self.job else ""
 
     @property
     def decision(self) -> Mapping[str, str]:
-        """Reviewer, comment, time and what was overruled; empty texts if nobody decided."""
+        """Reviewer, comment, time and the overruled decision; empty texts if nobody decided."""
         said = self.output.get("decision")
         known = said if isinstance(said, Mapping) else {}
         return {
@@ -49,17 +48,17 @@ class Ending:
 
     @property
     def identity(self) -> str:
-        """What distinguishes this end from others of the same execution, which can be redriven."""
+        """Distinguishes this end from others of the same execution, which can be redriven."""
         return identity(self.execution_arn, self.status, self.redrives)
 
     @property
     def shared_notice(self) -> str:
-        """What is mailed once for all the runs that end so; empty when each has a mail of its own."""
+        """The key of a mail that all runs with this end share; empty if each run has a mail of its own."""
         return f"{self.error}#{self.cause}" if self.outcome == "TooManyRuns" else ""
 
 
 def identity(execution_arn: str, status: str, redrives: int) -> str:
-    """The name of an end, under which it is mailed once."""
+    """The key of an end, for which one mail is sent."""
     return f"{execution_arn}#{status}#{redrives}"
 
 
@@ -84,7 +83,7 @@ def from_detail(detail: Mapping[str, Any]) -> Ending:
 
 
 def uploaded_key(execution_input: Mapping[str, Any]) -> str:
-    """The uploaded object's key in the S3 event that started the execution, fit for a mail."""
+    """The uploaded object's key in the S3 event that started the execution, safe for a mail."""
     try:
         return one_line(str(execution_input["detail"]["object"]["key"]), 256)
     except (KeyError, TypeError):

@@ -1,4 +1,4 @@
-"""The executions of the state machine, as Step Functions lists them."""
+"""Lists and describes the executions of the state machine."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,12 +15,12 @@ ENDED = ENDED_BADLY | {"SUCCEEDED"}
 
 
 class NotEnded(PublicError):
-    """An event says that an execution ended, and Step Functions that it runs. Its text is the execution."""
+    """An event says that an execution ended, but Step Functions says that it runs. The text is its ARN."""
 
 
 @dataclass(frozen=True)
 class Execution:
-    """One execution. `stopped` is None while it runs; `redrives` counts how often it was taken up again."""
+    """One execution. `stopped` is None while it runs; `redrives` counts its redrives."""
 
     arn: str
     status: str
@@ -30,12 +30,12 @@ class Execution:
 
     @property
     def run_id(self) -> str:
-        """What its jobs' names begin with."""
+        """The run's id, with which its jobs' names begin."""
         return run_id(self.arn, self.started)
 
 
 def list_executions(state_machine_arn: str, started_after: datetime) -> list[Execution]:
-    """Newest first. Step Functions itself forgets an execution 90 days after its end."""
+    """All executions, newest first. Step Functions deletes an execution 90 days after its end."""
     found: list[Execution] = []
     paginator = client("stepfunctions").get_paginator("list_executions")
     for page in paginator.paginate(stateMachineArn=state_machine_arn):
@@ -47,17 +47,17 @@ def list_executions(state_machine_arn: str, started_after: datetime) -> list[Exe
 
 
 def describe(execution_arn: str) -> Mapping[str, Any]:
-    """What Step Functions says about an execution now."""
+    """The answer of DescribeExecution."""
     described: Mapping[str, Any] = client("stepfunctions").describe_execution(executionArn=execution_arn)
     return described
 
 
 def describe_end(detail: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """What Step Functions says about an execution that an event calls ended; None if it was redriven since.
+    """The description of an execution that ended according to an event; None if it was redriven since.
 
-    The event only names the execution: anybody who may invoke a function can make one up. Descriptions are
-    eventually consistent, so one that is older than the event is asked for again. Raises NotEnded, so that
-    the event comes again, if that does not help.
+    The event only names the execution, since every caller of a function can forge one. Descriptions are
+    eventually consistent, so one that is older than the event is read again. If it stays so, raises NotEnded,
+    so that Lambda delivers the event again.
     """
     arn, redrives = detail["executionArn"], int(detail.get("redriveCount") or 0)
     described = poll(lambda: _ended_or_redriven(arn, redrives))

@@ -1,11 +1,11 @@
-"""What a run and its jobs are called, as `statemachine/pipeline.asl.json` names them."""
+"""The names of a run and its jobs, as `statemachine/pipeline.asl.json` composes them."""
 
 import hashlib
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-# What every run id, and so every job, begins with.
+# The start of every run id and job name.
 PREFIX = "mpg-"
 _RUN = rf"({PREFIX}\d{{8}}-\d{{4}}-[0-9a-f]{{8}})"
 _JOB = re.compile(_RUN + r"-(preprocess|evaluate|predict)-(\d+)-(\d+)")
@@ -16,7 +16,7 @@ _RETRIES = 1000
 
 @dataclass(frozen=True)
 class Attempt:
-    """What a job's name says: run, step ("" is the tuning), and which redrive and retry it belongs to."""
+    """The parts of a job's name: run, step ("" for tuning), redrive and retry."""
 
     run_id: str
     step: str
@@ -31,7 +31,7 @@ def run_id(execution_arn: str, started: datetime) -> str:
 
 
 def read_attempt(job_name: str) -> Attempt | None:
-    """None for a job that the state machine does not name so."""
+    """The parts of a job's name; None if the state machine composes no such name."""
     if match := _TUNING.fullmatch(job_name):
         return Attempt(match[1], "", *divmod(int(match[2], 36), _RETRIES))
     match = _JOB.fullmatch(job_name)

@@ -1,4 +1,4 @@
-"""Tell everyone who subscribed how a run ended: one mail, though its event comes twice."""
+"""Mails every subscriber how a run ended: once, even if the event is duplicated."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from shared.aws import client
 from shared.mails import Mail, send
 from shared.telemetry import count, describe_error, logger
 
-# What is no fault of the pipeline does not count as its failure: an alarm stands on that.
+# The pipeline is not at fault in these, so they do not count as its failures, on which there is an alarm.
 _METRICS = {
     "approved": "RunApproved",
     "rejected": "RunRejected",
@@ -31,7 +31,7 @@ _METRICS = {
 
 
 def announce(ending: Ending) -> bool:
-    """Mail this end, if there is something to say, and count it: once. Returns whether it mailed now."""
+    """Count this end, and mail it if it has a mail: once. Returns whether this call mailed it."""
     mail = ending_mail(ending)
     new = once.do(ending.identity, lambda: _send(ending, mail) if mail else None)
     if new:
@@ -40,7 +40,7 @@ def announce(ending: Ending) -> bool:
 
 
 def read_ending(described: Mapping[str, Any]) -> Ending:
-    """The end of an execution as DescribeExecution has it; why a job failed is asked of SageMaker."""
+    """The end of an execution, from DescribeExecution, with a failed job's reason from SageMaker."""
     job = failed_job(str(described.get("cause") or ""))
     if job and job.is_processing:
         described = {**described, "cause": _described(job.name) or described["cause"]}
@@ -55,13 +55,13 @@ def _send(ending: Ending, mail: Mail) -> None:
     if not ending.shared_notice:
         send(mail, topic)
         return
-    # Whoever is mailing it right now tries again by itself, should that fail.
+    # If the invocation that is mailing it now fails, it is retried.
     with suppress(once.InProgress):
         once.do(ending.shared_notice, lambda: send(mail, topic))
 
 
 def _described(processing_job: str) -> str:
-    """A cause like Step Functions', with the job's own last words, which Step Functions does not get."""
+    """The cause with the job's exit message, which Step Functions does not receive."""
     try:
         found = client("sagemaker").describe_processing_job(ProcessingJobName=processing_job)
     except (ClientError, BotoCoreError) as error:
@@ -72,14 +72,14 @@ def _described(processing_job: str) -> str:
 
 
 def _first_failed_trial(tuning_job: str) -> str:
-    """The reason of the first training job that failed; a tuning job's own reason only says that they did."""
+    """The reason of the first training job that failed; the tuning job's own reason has no details."""
     try:
         pages = (
             client("sagemaker")
             .get_paginator("list_training_jobs_for_hyper_parameter_tuning_job")
             .paginate(HyperParameterTuningJobName=tuning_job, StatusEquals="Failed", SortOrder="Ascending")
         )
-        # A page is filtered after it was taken: an early one can be empty.
+        # SageMaker filters each page after reading it, so an early page can be empty.
         trial = next((trial for page in pages for trial in page["TrainingJobSummaries"]), None)
     except (ClientError, BotoCoreError) as error:
         logger.warning("trials not readable", tuning_job=tuning_job, **describe_error(error))

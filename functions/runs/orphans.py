@@ -1,8 +1,8 @@
-"""Jobs that still work though no execution waits for them any more, and how they are stopped.
+"""Finds and stops orphans: jobs that still run although no execution waits for them.
 
-Step Functions stops the job of a task that is stopped, but on best effort, and not at all when the task
-timed out. Names make it safe to help: a job carries its run, and which redrive of the run started it, so that
-a job of a run that was taken up again meanwhile is never touched.
+Step Functions stops the job of a stopped task only on a best-effort basis, and never after the task timed
+out. A job's name makes stopping it safe: it contains the run and the redrive that started the job, so that a
+job of a run that was redriven meanwhile is never stopped.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +16,7 @@ from runs.names import Attempt, read_attempt
 from shared.aws import client, error_code
 from shared.telemetry import count, logger
 
-# How SageMaker answers that there is nothing to stop: the job has ended meanwhile, or was deleted.
+# SageMaker's answers if there is nothing to stop: the job ended meanwhile, or was deleted.
 _OVER = {"ValidationException", "ResourceNotFound"}
 
 
@@ -62,14 +62,14 @@ class Job:
 
 
 def jobs_in_progress(name_part: str) -> list[Job]:
-    """The jobs in progress with this in their names, of those that are named as the state machine does it."""
+    """The jobs in progress whose names contain this text, if the state machine named them."""
     return [job for kind in _KINDS for job in _list(kind, name_part, StatusEquals="InProgress")]
 
 
 def stop_jobs_of(execution_arn: str, jobs: list[Job]) -> list[str]:
-    """Stop these jobs of an execution that ended, unless it runs again.
+    """Stop these jobs of an execution that ended, unless it was redriven.
 
-    Returns the names of those that were stopped.
+    Returns the names of the jobs that it stopped.
     """
     if not jobs:
         return []
@@ -78,17 +78,17 @@ def stop_jobs_of(execution_arn: str, jobs: list[Job]) -> list[str]:
         logger.info("redriven: its jobs stay", execution_arn=execution_arn)
         return []
     redrives = int(execution.get("redriveCount") or 0)
-    # Should it be redriven at this very moment, the new jobs have a higher number.
+    # If it is redriven at this moment, its new jobs have a higher number.
     return [job.name for job in jobs if job.attempt.redrive <= redrives and stop(job)]
 
 
 def superseded(jobs: Iterable[Job]) -> list[Job]:
-    """Those that a later attempt at the same step has replaced, though nobody stopped them."""
+    """The jobs that a later attempt at the same step has replaced."""
     return [job for job in jobs if _order(job) < max(map(_order, _attempts_like(job)))]
 
 
 def stop(job: Job) -> bool:
-    """Ask SageMaker to stop the job. False if it has ended meanwhile."""
+    """Ask SageMaker to stop the job. False if it ended meanwhile."""
     try:
         _KINDS[job.kind].stop(job.name)
     except ClientError as error:
@@ -101,7 +101,7 @@ def stop(job: Job) -> bool:
 
 
 def _attempts_like(job: Job) -> list[Job]:
-    """Every attempt at the job's step, its own too. A later one may have ended already."""
+    """Every attempt at the job's step, including the job. A later attempt may have ended already."""
     everything = _list(job.kind, job.attempt.run_id)
     return [job, *(other for other in everything if other.attempt.step == job.attempt.step)]
 

@@ -1,4 +1,4 @@
-"""What the sweep does for executions: mail the ends whose event was lost, stop orphaned jobs."""
+"""The sweep over executions: mails the ends whose event was lost, and stops orphaned jobs."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -14,14 +14,14 @@ from shared.chores import Chores
 
 
 def announce_ends(chores: Chores, executions: Iterable[Execution], moment: datetime, news: timedelta) -> None:
-    """Mail how executions ended, if that was not mailed before and still is `news`."""
+    """Mail how executions ended, once, while it is still `news`."""
     for execution in executions:
         if execution.stopped and execution.stopped >= moment - news and execution.status in ENDED:
             chores.do("end", partial(_announce, execution), execution.arn)
 
 
 def stop_orphans(chores: Chores, executions: Iterable[Execution]) -> None:
-    """Stop the jobs of executions that have ended, and those of attempts that a later one has replaced."""
+    """Stop the jobs of executions that ended, and of attempts that a later one has replaced."""
     jobs = jobs_in_progress(PREFIX)
     for execution in executions:
         its_jobs = [job for job in jobs if job.attempt.run_id == execution.run_id]

@@ -1,12 +1,12 @@
-"""What an execution asks for, read from its own history: the one place that a caller cannot make up.
+"""Reads an execution's request from its history, the only source that a caller cannot forge.
 
-Whoever may invoke a function can hand it any event. Only Step Functions writes an execution's history, and
-while a function is called its newest event is the scheduling of that very task, with its parameters and its
-token. (A heartbeat would prove that some token is alive, but not what it was given out for; the description
-of an execution does not say where it stands.) The role reads histories of this state machine alone.
+Every caller of a function can send it any event. Only Step Functions writes an execution's history, and
+during the call of a function, the newest event there is the scheduling of this task, with its parameters and
+token. (A heartbeat would prove that some token is valid, but not for which task; the description of an
+execution does not name its state.) The role may read only histories of this state machine.
 
-A history is eventually consistent, so it is read again for some seconds. If the event is not there by then,
-the state machine tries again.
+A history is eventually consistent, so it is read again for some seconds. If the event is still missing, the
+state machine tries again.
 """
 
 import json
@@ -17,18 +17,18 @@ from shared.aws import client
 from shared.polling import poll
 from shared.telemetry import PublicError, count, logger
 
-# What may have been written since: nothing but that the task is under way.
+# The only events that may follow: the task has started.
 _STARTED = "TaskStarted"
 
 
 class RequestNotScheduled(PublicError):
-    """No execution asks for this. The text names the execution that the event names."""
+    """No execution waits for this. The text names the event's execution."""
 
 
 def scheduled_request(event: Mapping[str, Any], *known_by: str) -> Mapping[str, Any]:
-    """The payload of the task that the execution in `event` has scheduled last, and that is under way.
+    """The payload of the running task that the event's execution scheduled last.
 
-    It must have the event's values under the names `known_by`. Raises RequestNotScheduled.
+    It must agree with the event in the values named `known_by`. Raises RequestNotScheduled.
     """
     execution_arn = str(event["execution_arn"])
     wanted = {name: event[name] for name in known_by}

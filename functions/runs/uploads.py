@@ -1,6 +1,7 @@
 """Checks the claimed version of an upload by its workload's rules, and keeps it for the run.
 
-Up to a size the whole file is checked, above that its beginning; the processing job checks everything.
+A file up to MAX_CHECKED_BYTES is checked completely, and of a larger one, the beginning. The processing job
+checks every file completely.
 """
 
 import io
@@ -19,16 +20,16 @@ from shared.object_errors import explain
 from shared.telemetry import Answer, PublicError
 from shared.text import number, one_line
 
-# A processing job may hold all rows in memory: thirty times the bytes of a CSV file, if its rows are as short
-# as can be, and an ml.m5.large has 8 GiB.
+# A processing job may hold all rows in memory, which for a CSV file of the shortest rows takes thirty times
+# its size; an ml.m5.large has 8 GiB.
 LARGEST_BYTES = 128 * 1024**2
 HEAD_BYTES = 1024 * 1024
-# Inside S3, a copy of the largest file may take a minute until it says something.
+# S3 may take a minute to answer while it copies the largest file.
 COPY_SECONDS = 90
 
 
 class UploadRefused(PublicError):
-    """The file cannot be used. Its text is for the person who uploaded it."""
+    """The file is unusable. The text is for the person who uploaded it."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,12 @@ class Upload:
 
     @property
     def name(self) -> str:
-        """The key as messages show it."""
+        """The key as shown in messages."""
         return one_line(self.key, LONGEST_NAME)
 
     @property
     def address(self) -> dict[str, str]:
-        """What S3 calls take; an object from before versioning has no version id."""
+        """Parameters of S3 calls; an object from before versioning has no version id."""
         version = {"VersionId": self.version_id} if self.version_id else {}
         return {"Bucket": self.bucket, "Key": self.key, **version}
 
@@ -102,7 +103,7 @@ def _check(upload: Upload, whole_up_to: int) -> Answer:
 def _check_content(upload: Upload, workload: Workload, whole: bool) -> Counts:
     part = {} if whole else {"Range": f"bytes=0-{HEAD_BYTES - 1}"}
     body = client("s3").get_object(**upload.address, **part)["Body"]
-    # Streamed, so that memory does not grow with the file.
+    # Streamed, so that memory use does not depend on the file.
     stream = cast(BinaryIO, io.BufferedReader(body, HEAD_BYTES))
     counts: Counts = workload.module("upload").check(stream, upload.name, whole=whole)
     return counts

@@ -1,4 +1,4 @@
-"""Which workload an upload is for: the folder under `incoming/` says so, or the stack has a default."""
+"""Chooses an upload's workload: the folder under `incoming/`, or else the stack's default."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ LONGEST_NAME = 256
 
 @dataclass(frozen=True)
 class Choice:
-    """A workload, and the suffix of its own that the file's name ends with, whatever its case."""
+    """A workload, and the one of its suffixes with which the file's name ends, in any case."""
 
     workload: Workload
     suffix: str
@@ -23,8 +23,8 @@ class Choice:
 def choose(key: str, workloads: Mapping[str, Workload], default: str) -> Choice:
     """The workload of `incoming/<workload>/.../<file>` or `incoming/<file>`.
 
-    Raises BadUpload for a folder that no workload has and a suffix that the workload does not take; the
-    message says where to upload what.
+    Raises BadUpload for a folder without a workload and for a suffix that the workload does not accept; the
+    message lists where to upload which files.
     """
     name, places = one_line(key, LONGEST_NAME), places_for_uploads(workloads, default)
     folder, in_folder, _ = key.removeprefix(INCOMING).partition("/")

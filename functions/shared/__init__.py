@@ -1,1 +1,1 @@
-"""What every Lambda needs: AWS clients, logs and metrics, texts, mails, doing things once."""
+"""What every Lambda needs: AWS clients, logs and metrics, texts, mails, idempotence."""

@@ -1,4 +1,4 @@
-"""The AWS clients that the functions share. They honour AWS_ENDPOINT_URL by themselves."""
+"""The AWS clients that the functions share. boto3 honours AWS_ENDPOINT_URL."""
 
 import os
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from boto3.dynamodb.conditions import ConditionBase
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-# Short enough that a hanging call leaves its function the time to try again. The template gives the page, for
-# which a person waits, less of both.
+# Short enough that a function can retry a call that hangs. The template sets lower limits for the page, for
+# which a person waits.
 _CONFIG = Config(
     connect_timeout=3,
     read_timeout=int(os.environ.get("CALL_TIMEOUT_SECONDS", "10")),
@@ -21,7 +21,7 @@ _CONFIG = Config(
 
 @cache
 def client(service: str, **config: Any) -> Any:
-    """One client a service, and `config` of botocore, for the life of the execution environment."""
+    """One client for each service and botocore `config`, for the life of the execution environment."""
     return boto3.client(service, config=_CONFIG.merge(Config(**config)))
 
 
@@ -32,9 +32,9 @@ def table(name: str) -> Any:
 
 
 def prepare(*services: str) -> None:
-    """Make the clients while the execution environment starts: a Lambda has a whole CPU only then.
+    """Create the clients while the execution environment starts, the only time when a Lambda has a whole CPU.
 
-    Does nothing outside of Lambda, where importing a module should not need a region.
+    Does nothing outside of Lambda, where importing a module must not require a region.
     """
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
         for service in services:
@@ -44,7 +44,7 @@ def prepare(*services: str) -> None:
 
 
 def write_if(condition: ConditionBase, write: Callable[..., Any], **arguments: Any) -> bool:
-    """Call a write method of a table. False, and nothing is written, when the condition does not hold."""
+    """Call a write method of a table. False, and nothing is written, if the condition does not hold."""
     try:
         write(ConditionExpression=condition, **arguments)
     except ClientError as error:
@@ -55,5 +55,5 @@ def write_if(condition: ConditionBase, write: Callable[..., Any], **arguments: A
 
 
 def error_code(error: ClientError) -> str:
-    """The service's own name for what went wrong, such as `NoSuchKey`."""
+    """The service's error code, such as `NoSuchKey`."""
     return str(error.response.get("Error", {}).get("Code", ""))

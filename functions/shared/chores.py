@@ -1,4 +1,4 @@
-"""Doing many things of which each may fail without keeping the others from being done."""
+"""Does several chores; a failed one does not prevent the others."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -8,18 +8,18 @@ from shared.telemetry import describe_error, logger
 
 
 class Chores:
-    """Does one thing after the other and counts what was done by name."""
+    """Does one chore after the other and counts what each has done, by name."""
 
     def __init__(self) -> None:
         self.done: Counter[str] = Counter()
         self.failed = 0
 
     def do(self, name: str, chore: Callable[[], int], subject: str) -> None:
-        """Call `chore`, which says how much it found to do. `subject` is for the log."""
+        """Call `chore`, which returns how much it did. `subject` is for the log."""
         try:
             found = chore()
         except once.InProgress:
-            return  # the event came after all, and its function is at it
+            return  # the event arrived after all, and its function is at work
         except Exception as error:
             self.failed += 1
             logger.error(f"{name} failed", subject=subject, **describe_error(error))

@@ -1,8 +1,8 @@
-"""Mails: written as templates, sent to everyone who subscribed to an SNS topic.
+"""Renders mails from templates and sends them to the subscribers of an SNS topic.
 
-A template `<package>/templates/<name>.txt` begins with the line `Subject: ...`; an empty line later comes the
-text. Whatever a template puts in is somebody else's text: it becomes one line, with every link in it taken
-apart, unless the template says `as_is` or `lines`.
+A template `<package>/templates/<name>.txt` has a line `Subject: ...`, an empty line, and the text. Values are
+untrusted: each becomes a single line without working links, unless the template filters it by `as_is` or
+`lines`.
 """
 
 import re
@@ -23,7 +23,7 @@ _SUBJECT = "Subject: "
 
 @dataclass(frozen=True)
 class Mail:
-    """A mail. The subject is made fit for SNS when it is sent: one line of ASCII, under 100 characters."""
+    """A mail. Sending reduces the subject to what SNS accepts: a line of less than 100 ASCII characters."""
 
     subject: str
     text: str
@@ -36,11 +36,11 @@ class _AsIs(str):
 
 
 def render(template: str, **values: object) -> Mail:
-    """The mail that a template such as `approval/request` makes of the values."""
+    """Fill in a template such as `approval/request`."""
     package, name = template.split("/")
     written = _environment().get_template(f"{package}/templates/{name}.txt").render(values)
     subject, _, text = written.strip().partition("\n")
-    # What a template leaves out leaves empty lines behind.
+    # Omitted parts of a template leave empty lines.
     text = re.sub(r"\n{3,}", "\n\n", text.strip())
     return Mail(subject.removeprefix(_SUBJECT), f"{text}\n")
 
@@ -56,7 +56,7 @@ def fit_subject(subject: str) -> str:
 
 
 def table(rows: Sequence[tuple[str, str]]) -> str:
-    """Lines of `name: value` with the values below each other; rows without a value are left out."""
+    """Lines of `name: value` with aligned values, without the rows that have no value."""
     shown = [(_clean(name), _clean(value)) for name, value in rows if value]
     width = max((len(name) for name, _ in shown), default=0) + 2
     return _AsIs("\n".join(f"{name + ':':<{width}} {value}" for name, value in shown))
@@ -64,7 +64,7 @@ def table(rows: Sequence[tuple[str, str]]) -> str:
 
 @cache
 def _environment() -> Environment:
-    # Not HTML: what escaping is there, `finalize` is here.
+    # A mail is not HTML: `finalize` takes the place of autoescaping.
     environment = Environment(
         loader=FileSystemLoader(_FUNCTIONS),
         undefined=StrictUndefined,

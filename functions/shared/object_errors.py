@@ -1,7 +1,7 @@
-"""Why S3 does not hand out a file, where that is up to whoever uploaded it, and what they can do.
+"""Explains why S3 refuses to return a file, if its uploader is the cause, and what the uploader can do.
 
-Of all that PutObject lets an uploader choose, these keep the file from being read; no other header changes
-what is read. The errors are in https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
+Of the uploader's choices in PutObject, these prevent reading the file; no other header affects reading. The
+errors are documented in https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html.
 """
 
 import os
@@ -28,13 +28,13 @@ _REASONS = {
     "NoSuchBucket": _DELETED,
     "InvalidObjectState": _ARCHIVED,
     "ObjectNotInActiveTierError": _ARCHIVED,
-    # The request lacks the key that the file was uploaded with.
+    # The request lacks the key with which the file was uploaded.
     "InvalidRequest": _WITH_ITS_OWN_KEY,
 }
 
 
 def explain(error: ClientError) -> str:
-    """The reason and the way out, in words for a person; empty if the file is not to blame."""
+    """The reason and the way out, in words for people; empty if the file is not the cause."""
     said = error.response["Error"]
     if _names_another_key(f"{said['Code']} {said.get('Message', '')}"):
         return _UNDER_ANOTHER_KEY
@@ -44,7 +44,7 @@ def explain(error: ClientError) -> str:
 
 
 def _names_another_key(text: str) -> bool:
-    """Whether KMS refuses a key that is not the bucket's own; that one is not the uploader's problem."""
+    """Whether KMS refuses a key other than the bucket's own, which the uploader did not choose."""
     if not re.search(r"^KMS\.|\bkms:", text):
         return False
     own = os.environ["KMS_KEY_ARN"]

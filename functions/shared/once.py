@@ -1,14 +1,14 @@
-"""Doing something once, such as sending a mail, though its event comes twice and a function can die anywhere.
+"""Does something once, such as sending a mail, even if events are duplicated and functions die.
 
-An item `told#<key>` of the table is claimed, the work is done, the item is marked as done:
+`do` claims an item `told#<key>` of the table, does the work, and marks the item as done:
 
-- the same event again finds the mark and does nothing
-- the same event at the same time finds the claim and raises `InProgress`; Lambda delivers it again a minute
-  later, when it finds the mark, or takes over, should the first have died
-- the work fails: the claim is given back and the error raised, so that the next delivery does it
-- the function dies after claiming: the claim lapses after `CLAIM_SECONDS`, longer than any of these functions
-  may run
-- the function dies between work and mark: one mail too many, because none at all would be worse
+- A later duplicate of the event finds the mark and does nothing.
+- A concurrent duplicate finds the claim and raises `InProgress`. Lambda delivers it again a minute later,
+  when it finds the mark, or takes over if the first invocation died.
+- If the work fails, the claim is released and the error raised, so that the next delivery does the work.
+- If the function dies after the claim, the claim lapses after `CLAIM_SECONDS`, longer than any of these
+  functions may run.
+- If the function dies between work and mark, there is one mail too many, which is better than none.
 """
 
 import os
@@ -24,7 +24,7 @@ from shared.telemetry import PublicError
 from shared.text import now, timestamp
 
 CLAIM_SECONDS = 60
-# Step Functions forgets an execution after 90 days; no event about it can come later.
+# Step Functions deletes an execution after 90 days, so no event about it can come later.
 _KEPT = timedelta(days=90)
 
 
@@ -33,7 +33,7 @@ class InProgress(PublicError):
 
 
 def do(key: str, work: Callable[[], None]) -> bool:
-    """Call `work` unless that was done for `key` before. Returns whether it was called. Raises InProgress."""
+    """Call `work`, unless it was done for `key` before. Returns whether it was called. Raises InProgress."""
     claim = secrets.token_hex(8)
     if not _claim(key, claim, now()):
         if done(key):
@@ -56,7 +56,7 @@ def done(key: str) -> bool:
 
 def _claim(key: str, claim: str, moment: datetime) -> bool:
     until = int(moment.timestamp()) + CLAIM_SECONDS
-    # A write that is repeated because its answer was lost meets the claim that it has made.
+    # A write that is repeated because its answer was lost finds its own claim.
     mine = Attr("claim").eq(claim)
     lapsed = Attr("sent_at").not_exists() & Attr("claimed_until").lt(int(moment.timestamp()))
     item = {"pk": _pk(key), "claim": claim, "claimed_until": until, "expires_at": _kept_until(moment)}

@@ -1,16 +1,16 @@
-"""Reading a service that shows a moment later what it has done: reads can be eventually consistent."""
+"""Reads a service whose reads are eventually consistent."""
 
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
-# Some seconds in all: less than any function may take.
+# Some seconds in total, less than any function's timeout.
 _PAUSES = (0.5, 1.0, 2.0)
 
 
 def poll(read: Callable[[], T | None]) -> T | None:
-    """What `read` finds. While it finds nothing it is called again, after growing pauses; None in the end."""
+    """Call `read` until it finds something, after growing pauses; None if it finds nothing in the end."""
     for pause in _PAUSES:
         if (found := read()) is not None:
             return found

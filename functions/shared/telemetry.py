@@ -1,10 +1,9 @@
-"""Logs, traces and metrics of every function, set up once.
+"""Logs, traces and metrics of every function, set up in one place.
 
-Nothing that lets somebody act (task token, link id) and nothing that a person wrote (names, comments) is
-logged or traced: events and return values are not recorded, and log lines name their values one by one. Of
-what a function raises, Lambda itself writes the text to the log and to X-Ray. So only `PublicError` leaves a
-function with its text, in which a refused file may be quoted; any other exception leaves it with the
-service's code and the operation.
+Logs and traces contain neither credentials (task token, link id) nor what people wrote (names, comments):
+events and return values are not recorded, and each log line names its values. Lambda writes the text of an
+exception that leaves a function to the log and to X-Ray. Therefore only a `PublicError`, which may quote a
+refused file, keeps its text; any other exception is reduced to the service's error code and the operation.
 """
 
 import os
@@ -26,26 +25,26 @@ Handler = Callable[[dict[str, Any], LambdaContext], Answer]
 
 logger = Logger()
 metrics = Metrics(namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", "MpgPipeline"))
-# Lambda says where its X-Ray daemon listens. An emulator has none: there the SDK would complain at every
-# call, and take longer to import than most handlers run.
+# Lambda sets the address of its X-Ray daemon. An emulator has none: the SDK would then log a warning at every
+# call, and its import takes longer than most handlers run.
 tracer: Any = None
 if "AWS_XRAY_DAEMON_ADDRESS" in os.environ:
     from shared.traces import new_tracer
 
     tracer = new_tracer()
-# An event that leads to nothing is nothing to count, and nothing to warn of.
+# An event without effect has no metrics, and needs no warning about that.
 warnings.filterwarnings("ignore", message="No application metrics to publish")
 
-# What may be repeated of a refusal: the action that IAM names, and the key.
+# The parts of a refusal that may be logged: the action that IAM names, and the key.
 _REFUSED_ACTION = re.compile(r"\b[a-z0-9-]+:[A-Z][A-Za-z]+\b|\barn:aws[a-z-]*:kms:[\w:/-]+")
 
 
 class PublicError(Exception):
-    """An error whose text may be shown: written for people, it repeats nothing that lets somebody act."""
+    """An error whose text may be shown: it is written for people and contains no credentials."""
 
 
 def observed(logic: Logic) -> Handler:
-    """Make a Lambda handler of a function that takes the event: JSON logs, a trace, metrics on stdout."""
+    """Make a Lambda handler from a function of the event: adds JSON logs, a trace, metrics on stdout."""
 
     @wraps(logic)
     def handler(event: dict[str, Any], context: LambdaContext) -> Answer:
@@ -61,7 +60,7 @@ def observed(logic: Logic) -> Handler:
 
 
 def _without_text(error: Exception) -> Exception:
-    """An error of the same name that says no more than may be recorded."""
+    """An error of the same name whose text may be recorded."""
     said = [getattr(error, "operation_name", ""), _error_code(error), *_REFUSED_ACTION.findall(str(error))]
     text = " ".join(dict.fromkeys(part for part in said if part)) or "The log names the lines of code."
     kind: Any = type(type(error).__name__, (type(error),), {"__str__": lambda _: text})
@@ -87,16 +86,16 @@ def measure(name: str, value: float) -> None:
 
 
 def measure_apart(name: str, value: float, **dimensions: str) -> None:
-    """The same for a metric that has dimensions of its own beside the service."""
+    """The same, for a metric with further dimensions besides the service."""
     with single_metric(name, MetricUnit.NoUnit, value, namespace=metrics.namespace) as metric:
         for dimension, of in dimensions.items():
             metric.add_dimension(dimension, of)
 
 
 def describe_error(error: BaseException) -> dict[str, Any]:
-    """What may be logged of an exception: its type and the lines of code it came through, never its text.
+    """The loggable part of an exception: its type and lines of code, but never its text.
 
-    A service's error text can repeat what it was sent, which here may be a task token.
+    A service's error text can repeat the request, which may contain a task token.
     """
     frames = traceback.extract_tb(error.__traceback__)
     return {

@@ -1,16 +1,16 @@
-"""How values are written for people: in mails, on the page and in one-line fields."""
+"""Formats values for people: in mails, on the page and in one-line fields."""
 
 import re
 import unicodedata
 from datetime import UTC, datetime
 
-# Where mail programs and terminals see a link though there is no markup: `http://`, `www.x`, `evil.com`,
-# `\\\\host`. These endings are no domain's, and the pipeline's own words have them.
+# Texts that mail programs and terminals turn into links: `http://`, `www.x`, `evil.com`, `\\\\host`. These
+# endings belong to no domain, and the pipeline's own texts contain them.
 _NO_DOMAIN = r"(?!(?:csv|gz|json|jsonl|large|medium|onnx|out|parquet|tar|txt|xlarge)\b)"
 _LINKS = re.compile(
     rf":(?=[/\\]{{2}})|\\\\(?=\w)|(?<=\bwww)\.|(?<=\w)[.。．｡](?=[^\W\d_]{{2}}){_NO_DOMAIN}", re.IGNORECASE
 )
-# Letters and symbols without ink have one of these words in their Unicode name, such as HANGUL FILLER.
+# The Unicode names of invisible letters and symbols contain one of these words, as in HANGUL FILLER.
 _WITHOUT_INK = {"BLANK", "FILLER", "NULL"}
 
 
@@ -20,7 +20,7 @@ def now() -> datetime:
 
 
 def timestamp(moment: datetime) -> str:
-    """`2026-03-01T09:30:00Z`: sorts as it reads, and is what records and outputs carry."""
+    """`2026-03-01T09:30:00Z`, the sortable form in records and outputs."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -34,7 +34,7 @@ def readable_time(value: str) -> str:
 
 
 def number(value: object) -> str:
-    """A measurement with as many digits as a person compares: `8.73`, `0.9712`; `-` if there is none."""
+    """A measurement, rounded for people: `8.73`, `0.9712`; `-` if there is none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return "-"
     if float(value).is_integer() and abs(value) < 1e15:
@@ -56,12 +56,12 @@ def many_lines(value: str, limit: int) -> str:
 
 
 def defang(value: str) -> str:
-    """Somebody else's text with every link in it taken apart: `http[:]//evil[.]com`."""
+    """An untrusted text whose links no longer work: `http[:]//evil[.]com`."""
     return _LINKS.sub(lambda found: f"[{found[0]}]", value)
 
 
 def has_ink(value: str) -> bool:
-    """Whether a person would see anything: a letter, digit, punctuation mark or symbol that is not blank."""
+    """Whether the text has a visible character: a letter, digit, punctuation mark or symbol."""
     return any(
         unicodedata.category(c)[0] in "LNPS" and _WITHOUT_INK.isdisjoint(unicodedata.name(c, "").split())
         for c in value
@@ -69,17 +69,17 @@ def has_ink(value: str) -> bool:
 
 
 def shorten(value: str, limit: int) -> str:
-    """At most `limit` characters; `...` shows that something was left out."""
+    """At most `limit` characters; a shortened text ends with `...`."""
     return value if len(value) <= limit else value[: limit - 3] + "..."
 
 
 def ascii_only(value: str) -> str:
-    """The text in ASCII: accents are dropped, what has no ASCII form becomes `?`."""
-    # Not NFKD, which would make a colon and slashes of their full-width forms.
+    """The text in ASCII: without accents, and with `?` for characters that ASCII lacks."""
+    # Not NFKD, which would turn full-width forms into a colon and slashes.
     parts = unicodedata.normalize("NFD", value)
     return "".join(c for c in parts if not unicodedata.combining(c)).encode("ascii", "replace").decode()
 
 
 def _visible(value: str) -> str:
-    # Not printable: controls, invisible and direction-changing characters, half ones, those that are none.
+    # Not printable: control, invisible and text direction characters, surrogates, unassigned code points.
     return "".join(c if c.isprintable() else " " for c in value)

@@ -1,4 +1,4 @@
-"""X-Ray traces without the texts of exceptions, which can repeat what was sent: a task token, an address."""
+"""X-Ray traces without the texts of exceptions, which can repeat a task token or an address."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,9 +8,10 @@ from aws_xray_sdk.core.emitters.udp_emitter import UDPEmitter
 
 
 class TextlessEmitter(UDPEmitter):  # type: ignore[misc] # the SDK has no types
-    """Sends what is traced to the X-Ray daemon; of an exception its type and the lines of code.
+    """Sends traces to the X-Ray daemon, with an exception's type and lines of code, but without its text.
 
-    The SDK records every exception that leaves a subsegment or a patched call, whatever Powertools is set to.
+    The SDK records every exception that leaves a subsegment or a patched call, regardless of Powertools'
+    settings.
     """
 
     def send_entity(self, entity: Any) -> None:
@@ -20,7 +21,7 @@ class TextlessEmitter(UDPEmitter):  # type: ignore[misc] # the SDK has no types
 
 
 def new_tracer() -> Tracer:
-    """Traces the calls of AWS, and not HTTP itself, of which the SDK would record the addresses."""
+    """Traces calls of AWS, but not HTTP itself, of which the SDK would record the addresses."""
     tracer = Tracer(patch_modules=["botocore"])
     provider: Any = tracer.provider
     provider.emitter = TextlessEmitter()
@@ -28,7 +29,7 @@ def new_tracer() -> Tracer:
 
 
 def _thrown(entity: Any) -> Iterator[Any]:
-    if isinstance(entity.cause, dict):  # otherwise it is the id of one that another entity has
+    if isinstance(entity.cause, dict):  # otherwise it is the id of an exception in another entity
         yield from entity.cause.get("exceptions", [])
     for part in entity.subsegments:
         yield from _thrown(part)

@@ -1,4 +1,4 @@
-"""What a person types into the review page's form, and what is wrong with it."""
+"""Validates the review page's form."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ _VERDICTS = ("approve", "reject")
 
 @dataclass(frozen=True)
 class Entry:
-    """What somebody typed into the form, and what is wrong with it by field."""
+    """The entered values, and an error message for each invalid field."""
 
     reviewer: str = ""
     comment: str = ""
@@ -21,7 +21,7 @@ class Entry:
 
 
 def check_entry(form: Mapping[str, str]) -> Entry:
-    """What was typed, cleaned of control characters, with an error for each field that will not do."""
+    """Validate the values of a form, without their control characters."""
     reviewer = one_line(form.get("reviewer", ""), 10 * REVIEWER_LIMIT)
     comment = many_lines(form.get("comment", ""), 10 * COMMENT_LIMIT)
     comment = comment if has_ink(comment) else ""
@@ -40,7 +40,7 @@ def check_entry(form: Mapping[str, str]) -> Entry:
 
 
 def new_decision(request: Request, form: Mapping[str, str], entry: Entry) -> Decision:
-    """The decision of somebody whose entry has no errors."""
+    """The decision in an entry without errors."""
     return Decision(
         verdict="approved" if form["decision"] == "approve" else "rejected",
         reviewer=entry.reviewer,

@@ -1,4 +1,4 @@
-"""Requests and responses of a Lambda Function URL, and what every page does to be safe in a browser."""
+"""Requests and responses of a Lambda Function URL, with the security headers of every page."""
 
 import base64
 import binascii
@@ -11,17 +11,17 @@ from urllib.parse import parse_qs
 from web.templating import STYLE
 
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-# No script, no font, no frame: one style sheet, known by its hash, and a form that posts home.
+# No script, no font, no frame: only one style sheet, named by its hash, and a form that posts to this origin.
 _POLICY = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
-# For a page with pictures of its own; none is loaded from anywhere.
+# For a page with embedded pictures; none is loaded from elsewhere.
 _PICTURES = "; img-src data:"
 _HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
-    # With no-referrer browsers would post `Origin: null`; the address is a secret, so it must go nowhere
-    # else.
+    # With no-referrer, browsers would post `Origin: null`. The address is a secret, which no other site may
+    # receive.
     "Referrer-Policy": "same-origin",
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
@@ -31,13 +31,13 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Strict-Transport-Security": "max-age=63072000",
 }
-# A name, a comment of 2,000 characters, each of them at most 12 characters when encoded, and some room.
+# A name and a comment of 2,000 characters, each encoded in at most 12 characters, and a reserve.
 BODY_LIMIT = 32_768
 _FORM = "application/x-www-form-urlencoded"
 
 
 class Refused(Exception):
-    """A request that is not even looked at. Its text is for the person in front of the browser."""
+    """A request that is refused unread. The text is for the person at the browser."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -46,7 +46,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Request:
-    """What a browser sent. Header names are in lower case."""
+    """A browser's request. Header names are in lower case."""
 
     method: str
     path: str
@@ -73,31 +73,31 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """A page, or the way to one."""
+    """A page, or a redirect to one."""
 
     status: int
     page: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def without_body(self) -> "Response":
-        """What HEAD gets: the headers of the whole page."""
+        """The answer to HEAD: the headers of the whole page."""
         return replace(self, headers=self._all_headers(), page="")
 
     def as_answer(self) -> dict[str, Any]:
-        """What a Function URL expects of its Lambda."""
+        """The answer in the form that a Function URL expects."""
         return {"statusCode": self.status, "headers": self._all_headers(), "body": self.page}
 
     def _all_headers(self) -> dict[str, str]:
-        # Text that is put into a page never holds `<`, so this is an element of ours.
+        # Values are escaped, so only a template can have written this element.
         pictures = _PICTURES if "<img " in self.page else ""
         return {**_HEADERS, "Content-Security-Policy": f"{_POLICY}{pictures}", **self.headers}
 
 
 def check_same_origin(request: Request) -> None:
-    """Refuse what another site's page posted, and what comes from no page at all.
+    """Refuse a post from another site's page, or from no page.
 
-    Every browser of today says with `Sec-Fetch-Site` where a post comes from; older ones say `Origin`. What
-    says neither is no browser.
+    Current browsers send the source of a post in `Sec-Fetch-Site`, older ones in `Origin`. A request with
+    neither header is not a browser's.
     """
     site = request.headers.get("sec-fetch-site")
     if site is not None:
@@ -112,7 +112,7 @@ def check_same_origin(request: Request) -> None:
 
 
 def read_form(request: Request) -> dict[str, str]:
-    """The fields of a posted form; each at most once, all of them small."""
+    """The fields of a posted form, each at most once. Refuses large forms."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise Refused(415, "Only the review page's own form is understood.")
     if len(request.body) > BODY_LIMIT:

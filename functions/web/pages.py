@@ -18,7 +18,7 @@ _PICTURES_SHOWN = 48
 
 
 def message_page(title: str, text: str, tone: Tone = "warn") -> str:
-    """A page that says one thing."""
+    """A page with a single message."""
     return render("message.html", title=title, text=text, tone=tone)
 
 
@@ -29,17 +29,17 @@ def open_page(approval: Approval, entry: Entry) -> str:
 
 
 def expired_page(approval: Approval) -> str:
-    """Too late to decide here."""
+    """The page of an expired request."""
     return render("expired.html", **_model(approval))
 
 
 def decided_page(approval: Approval, decision: Decision) -> str:
-    """Who decided, when and why; also for those who came second."""
+    """The page that shows who decided, when and why, also to a second reviewer."""
     others = [approval.overruled, approval.decision]
     return render(
         "decided.html",
         decision=decision,
-        # What was decided as well and does not count: the model package says otherwise.
+        # A decision that the model package overruled.
         overtaken=[other for other in others if other and other.verdict != decision.verdict],
         unfinished=approval.decision is not None and not approval.package_updated_at,
         **_model(approval),
@@ -47,7 +47,7 @@ def decided_page(approval: Approval, decision: Decision) -> str:
 
 
 def _model(approval: Approval) -> dict[str, object]:
-    """What every page about a model shows of it."""
+    """The model's part of a page."""
     report = approval.report
     details = read_details(report)
     return {
@@ -68,7 +68,7 @@ def _value_and_unit(shown: str) -> tuple[str, str]:
 
 
 def _comparison(report: Report) -> BarChart | None:
-    """The metric that decides, of everything there is to compare."""
+    """The gate's metric of the model, the champion and the baseline."""
     found, metric = report.evaluation, report.evaluation.gate_metric
     if metric is None:
         return None
@@ -80,7 +80,7 @@ def _comparison(report: Report) -> BarChart | None:
 
 
 def _draw(figure: Figure) -> dict[str, object]:
-    """The figure and the positions of what is in it; empty if there is nothing to see."""
+    """The figure and the positions of its marks; empty if it has none."""
     drawn: dict[str, object]
     match figure:
         case Scatter():
@@ -108,7 +108,7 @@ def _origin(approval: Approval, report: Report) -> Rows:
 
 
 def _shortened(value: str) -> str:
-    """A number with as many digits as a person compares; any other text as it is."""
+    """A rounded number; any other text unchanged."""
     try:
         return number(float(value))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Where the marks of a plot are, in pixels; `templates/figures.html` draws them as SVG."""
+"""Computes the positions of a plot's marks in pixels; `templates/figures.html` draws them as SVG."""
 
 import math
 from collections.abc import Sequence
@@ -10,9 +10,11 @@ from shared.text import shorten
 WIDTH, HEIGHT = 360, 290
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 12, 44
 _BARS_RIGHT = 340
-# A comparison has its names above the bars; many bars have them on the left.
+# A comparison has its names above the bars; many bars have them on the left, with that much room at most.
 _TALL_ROW, _FLAT_ROW, _NAMES = 44, 24, 110
-# Values that differ by less do not differ: numbers as small as can be have no logarithm and no scale.
+# The width of a letter, with a reserve.
+_LETTER = 10
+# Values that differ by less count as equal: the smallest floats have no usable logarithm or scale.
 _NOTHING = 1e-9
 _DOTS_SHOWN, _BARS_SHOWN, _LABELS_SHOWN = 1000, 100, 100
 
@@ -37,7 +39,7 @@ class Tick:
 
 @dataclass(frozen=True)
 class ScatterPlot:
-    """Dots within the axes, and the line on which they should be."""
+    """Dots within the axes, and the line on which they should lie."""
 
     x_ticks: Sequence[Tick]
     y_ticks: Sequence[Tick]
@@ -73,7 +75,7 @@ class BarChart:
 
 @dataclass(frozen=True)
 class MatrixCell:
-    """A count, whether it is on the diagonal, and its share of the row in tenths: 0 only if there is none."""
+    """A count, whether it is on the diagonal, and its share of the row in tenths: 0 only for the count 0."""
 
     count: int
     right: bool
@@ -100,7 +102,7 @@ def scatter_plot(figure: Scatter) -> ScatterPlot:
 
 
 def comparison(rows: Sequence[tuple[str, float]], limit: float | None) -> BarChart:
-    """Lengths to compare, from zero to the right or, of values below zero, to the left; and the limit."""
+    """Bars from zero, to the left for negative values, and the limit."""
     scale = _from_zero([value for _, value in rows] + ([] if limit is None else [limit]), 0)
     bars = []
     for index, (name, value) in enumerate(rows):
@@ -111,18 +113,20 @@ def comparison(rows: Sequence[tuple[str, float]], limit: float | None) -> BarCha
 
 
 def bar_chart(figure: Bars) -> BarChart:
-    """The bars of a figure, from zero to the right or, of values below zero, to the left."""
+    """The bars of a figure, from zero, to the left for negative values."""
     rows = figure.rows[:_BARS_SHOWN]
-    scale = _from_zero([value for _, value in rows], _NAMES)
+    names = [shorten(name, 16) for name, _ in rows]
+    room = min(_NAMES, _LETTER * (1 + max(map(len, names), default=0)))
+    scale = _from_zero([value for _, value in rows], room)
     bars = []
-    for index, (name, value) in enumerate(rows):
+    for index, (name, (_, value)) in enumerate(zip(names, rows, strict=True)):
         top = _FLAT_ROW * index
-        bars.append(Bar(shorten(name, 16), value, top + 15, top + 4, top + 15, *_length(value, scale)))
+        bars.append(Bar(name, value, top + 15, top + 4, top + 15, *_length(value, scale)))
     return BarChart(bars, _FLAT_ROW * len(rows))
 
 
 def matrix_rows(figure: Matrix) -> list[tuple[str, list[MatrixCell]]]:
-    """Label and cells of each row; none of a matrix with more labels than anybody would read."""
+    """Label and cells of each row; empty for a matrix with too many labels to read."""
     if len(figure.labels) > _LABELS_SHOWN:
         return []
     rows = zip(figure.labels, figure.counts, strict=True)
@@ -147,7 +151,7 @@ class _Axis:
 
 
 def round_numbers(low: float, high: float) -> list[float]:
-    """Some four to eight round numbers within the bounds."""
+    """About four to eight round numbers within the bounds."""
     rough = (high - low) / 5
     power = 10 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
@@ -161,7 +165,7 @@ def _from_zero(values: Sequence[float], left: int) -> _Axis:
 
 
 def _length(value: float, scale: _Axis) -> tuple[float, float, float]:
-    """Where the bar begins, its width, and where there is room beside it."""
+    """The start and the width of the bar, and the position of a text beside it."""
     zero, end = scale.at(0), scale.at(value)
     return min(zero, end), max(1.0, round(abs(end - zero), 1)), max(zero, end) + 6
 

@@ -1,16 +1,15 @@
-"""The review page's answers. A decision is made in this order, so that it is made once and never lost:
+"""The review page's answers. The order of these steps makes a decision once and never loses it:
 
-1. approved is only a model whose file still is the one that was evaluated
-2. the package is read: what was decided in SageMaker meanwhile stays, and an unreachable SageMaker is noticed
-   before anything is written
-3. one conditional write records the decision: only if nobody decided, the link is the live one, the time is
-   not over
-4. the model package is set, and read again: should somebody have decided otherwise in SageMaker meanwhile,
-   the record gives way (`approval/packages.py`). If setting it fails, the record still says what was decided,
-   `package_updated_at` is missing, and the page offers to retry (a POST, which repeats the recorded decision
-   whatever it carries) beside the command that does it by hand. The scheduled sweep finds the same and
-   finishes it
-5. the browser is sent back to the page (303), so that a reload posts nothing
+1. An approval requires that the model's file is still the one that was evaluated.
+2. The package is read. A decision made in SageMaker meanwhile prevails, and nothing is written while
+   SageMaker is unreachable.
+3. One conditional write records the decision, if there is none, the link is the live one and the request has
+   not expired.
+4. The model package is set and read again. If a person decided differently in SageMaker meanwhile, the record
+   is corrected (`approval/packages.py`). If setting it fails, the record keeps the decision without
+   `package_updated_at`, and the page offers to retry (a POST, which repeats the recorded decision and ignores
+   its own content) and shows the command that does it by hand. The scheduled sweep finishes such a decision.
+5. The browser is redirected to the page (303), so that a reload posts nothing.
 """
 
 import re
@@ -29,12 +28,12 @@ _PATH = re.compile(r"/review/([A-Za-z0-9_-]{43})/?")
 
 
 def respond(request: Request) -> Response:
-    """The answer to any request. Whatever goes wrong, the page says so without internals."""
+    """The answer to any request. After an error, the page says so without internals."""
     try:
         response = _route(request)
     except Refused as refused:
         response = Response(refused.status, pages.message_page("Nothing was decided", str(refused)))
-    except Exception as error:  # a person sits in front of it; the log has what happened
+    except Exception as error:  # a person sees the page; the log has the error
         logger.error("could not answer", **describe_error(error))
         response = Response(503, pages.message_page("That did not work", _TRY_AGAIN))
     return response.without_body() if request.method == "HEAD" else response
@@ -54,7 +53,7 @@ def _route(request: Request) -> Response:
 
 
 def _show(link_hash: str) -> Response:
-    """The page as things stand. Changes nothing."""
+    """The page for the request's current status. Changes nothing."""
     approval = find_by_link(link_hash)
     if approval is None:
         return _unknown()
@@ -62,7 +61,7 @@ def _show(link_hash: str) -> Response:
 
 
 def _decide(request: Request, link_hash: str) -> Response:
-    """Take a decision, if it is one, it comes from the page, and nothing speaks against it."""
+    """Take a valid decision that was posted from the page."""
     check_same_origin(request)
     form = read_form(request)
     approval = find_by_link(link_hash)
@@ -93,13 +92,13 @@ def _record(request: Request, approval: Approval, link_hash: str, decision: Deci
 
 
 def _finish(request: Request, approval: Approval) -> Response:
-    """Apply the recorded decision to the package, then send the browser to the page that shows it."""
+    """Apply the recorded decision to the package, then redirect the browser to the page that shows it."""
     finish(approval)
     return Response(303, headers={"Location": request.path})
 
 
 def _closed(approval: Approval, link_hash: str, decided: int) -> Response | None:
-    """The page if nothing can be decided with this link (any more); None if it can."""
+    """The page for a link that cannot decide any more; None if it can."""
     if decision := standing_if_readable(approval):
         return Response(decided, pages.decided_page(approval, decision))
     if approval.link_hash != link_hash:

@@ -1,4 +1,4 @@
-"""The HTML templates in `templates/`. Whatever is put into one is escaped."""
+"""Renders the HTML templates in `templates/`, and escapes every value."""
 
 from pathlib import Path
 
@@ -20,10 +20,10 @@ _environment = Environment(
 )
 _environment.globals["style"] = Markup(STYLE)  # noqa: S704 - a file of ours
 _environment.filters |= {"number": number, "time": readable_time}
-# Now, while the execution environment starts and has a whole CPU: compiling takes longer than filling in.
+# Compiled while the execution environment starts and has a whole CPU: this takes longer than rendering.
 _templates = {name: _environment.get_template(name) for name in _environment.list_templates(["html"])}
 
 
 def render(name: str, **values: object) -> str:
-    """The page that a template makes of the values."""
+    """Fill in a template."""
     return _templates[name].render(values)

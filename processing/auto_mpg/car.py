@@ -1,7 +1,7 @@
-"""One car: its columns, what a value may look like, and what makes two cars the same.
+"""One car: its columns, the rules for its values, and when two cars are the same.
 
-Used by whatever reads cars: the check of an upload, the preprocessing job and the model's server. Standard
-library only, Python 3.11 to 3.13.
+The check of an upload, the preprocessing job and the model's server all read cars with it. Standard library
+only, Python 3.11 to 3.13.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ RAW_COLUMNS = (
     "cylinders", "displacement", "horsepower", "weight", "acceleration", "model_year", "origin", "car_name",
 )  # fmt: skip
 COLUMNS = ("mpg", *RAW_COLUMNS)
-# What a model sees of a car.
+# The columns that a model is given.
 CONTENT = RAW_COLUMNS[:-1]
 ORIGINS = {"usa": 1, "europe": 2, "japan": 3}
 
 _MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "<na>"})
-# Each digit can be matched in one way only: a field of a hundred thousand of them is read in no time.
+# Matches each digit in only one way, so that even a field of 100,000 digits is read in linear time.
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _LIMIT = 1_000_000
 
@@ -38,14 +38,14 @@ class BadCar(Exception):
 
 
 class BadValue(Exception):
-    """A text does not fit its column; the message says what was expected."""
+    """A text does not fit its column; the message is what was expected."""
 
 
 @dataclass(frozen=True, slots=True)
 class Car:
-    """One row: the units are those of Auto MPG, `model_year` counts from 1900, `origin` is 1, 2 or 3.
+    """One row in the units of Auto MPG. `model_year` counts from 1900; `origin` is 1, 2 or 3.
 
-    `mpg` is None for a car that is to be predicted. `car_name` is a single line of printable characters.
+    `mpg` is None for a car to predict. `car_name` is a single line of printable characters.
     """
 
     mpg: float | None
@@ -81,7 +81,7 @@ def read_value(column: str, text: str) -> Any:
 
 
 def content_hash(car: Car) -> str:
-    """SHA-256 of what a model sees of a car: the same for cars that differ only in their name or label."""
+    """SHA-256 of the columns that a model is given: equal for cars that differ only in name or label."""
     content = [getattr(car, column) for column in CONTENT]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 

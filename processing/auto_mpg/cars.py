@@ -1,7 +1,7 @@
-"""What an upload must be: a file of cars in any of the forms in which the world publishes Auto MPG.
+"""The rules for an upload: a file of cars in any of the forms in which Auto MPG is published.
 
-One set of rules for the quick check right after the upload and for the preprocessing job. Standard library
-only, Python 3.11 to 3.13.
+The quick check after the upload and the preprocessing job share them. Standard library only, Python 3.11 to
+3.13.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from common.csv_rows import Row, Unreadable, read_rows
 from common.text import quote, shown_name
 from common.uploads import BadUpload, Counts, Problems
 
-# The test set is 15 % of them: of 20 that is 3 rows, the fewest whose errors say anything about their spread.
+# 15 % of them are the test set: 3 of 20, the fewest rows whose errors have a meaningful spread.
 FEWEST_LABELLED_ROWS = 20
 
 _OTHER_NAMES = {"year": "model_year", "name": "car_name"}
@@ -25,7 +25,7 @@ _COLUMN_OF = {column.replace("_", ""): column for column in COLUMNS} | _OTHER_NA
 
 
 def read_cars(stream: BinaryIO, name: str) -> list[Car]:
-    """All cars of an upload. Raises BadUpload; `name` is what its message calls the file."""
+    """All cars of an upload. Raises BadUpload, whose message calls the file `name`."""
     tally = _Tally()
     cars = [tally.add(car) for car in _valid_cars(stream, name, whole=True)]
     tally.refuse_too_little(name)
@@ -36,7 +36,7 @@ def check_cars(stream: BinaryIO, name: str, *, whole: bool = True) -> Counts:
     """Apply the rules of `read_cars` without keeping the cars. Raises BadUpload.
 
     With `whole=False` the stream is the head of a longer file: a last line that is cut off does not matter,
-    and what only the rest of the file can tell (are there enough rows, labels, horsepowers?) is not judged.
+    and the rules about the whole file (enough rows, labels, horsepowers) do not apply.
     """
     tally = _Tally()
     for car in _valid_cars(stream, name, whole=whole):
@@ -66,7 +66,7 @@ def _valid_cars(stream: BinaryIO, name: str, whole: bool) -> Iterator[Car]:
 
 
 def find_columns(header: Row) -> list[str | None]:
-    """The column that each field of a row belongs to; None for fields that are ignored. Raises Unreadable."""
+    """The column of each field of a row; None for fields to ignore. Raises Unreadable."""
     columns = [_column_of(field) for field in header.fields]
     for column in COLUMNS:
         same = [
@@ -106,7 +106,7 @@ def _car_of_row(row: Row, columns: list[str | None]) -> Car:
 
 @dataclass
 class _Tally:
-    """What has been seen of an upload, in constant memory."""
+    """Counts the cars of an upload in constant memory."""
 
     rows: int = 0
     labelled: int = 0

@@ -1,4 +1,4 @@
-"""Puts the model of a car's fuel economy together and measures it on the test rows."""
+"""Assembles the model of a car's fuel economy and measures it on the test rows."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ def assemble(trained: Path, prepared: Path, folder: Path) -> None:
 
 
 def measure(folder: Path, prepared: Path) -> Measurement:
-    """Predict the test rows as a caller of the model would, and compare. Raises UnusableModel."""
+    """Predict the test rows as a caller of the model would, and measure the errors. Raises UnusableModel."""
     labels, raw = _read_test_rows(prepared / "test" / "test.csv")
     return measure_predictions(labels, _predict(folder, raw), _mean_label(prepared))
 
 
 def measure_predictions(labels: Numbers, predicted: Numbers, mean_label: float) -> Measurement:
-    """Compare predictions with the labels of the test rows; `mean_label` is that of the training rows."""
+    """Compare predictions with the labels of the test rows; `mean_label` is the training rows' mean."""
     mse = float(mean_squared_error(labels, predicted))
     rmse = float(root_mean_squared_error(labels, predicted))
     mae = float(mean_absolute_error(labels, predicted))
-    # Of labels that are all the same: 1 if every prediction is exact, otherwise 0.
+    # If all labels are equal, R squared is 1 for exact predictions and otherwise 0.
     r2 = float(r2_score(labels, predicted))
     deviation = float(np.std(predicted - labels))
     unit = "miles per gallon"

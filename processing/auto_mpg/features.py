@@ -1,8 +1,8 @@
-"""From cars to the numbers that the model sees, the same way in training and in serving.
+"""Turns cars into the numbers that the model reads, the same way in training and in serving.
 
-`fitting.py` learns the numbers with scikit-learn. They are stored as JSON and never as a pickle: every
-version reads it, and nothing in it is executed. Serving does what the fitted transformer does by itself, bit
-for bit, so that no server has to import scikit-learn.
+`fitting.py` learns the parameters with scikit-learn. They are stored as JSON and never as a pickle: every
+version can read JSON, and loading it executes nothing. Serving repeats the fitted transformer's arithmetic
+bit for bit, so that no server has to import scikit-learn.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _FORMAT = 1
 
 
 class BadPreprocessor(ValueError):
-    """The JSON is not a preprocessor that this code understands."""
+    """The JSON is not a preprocessor that this code can read."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Preprocessor:
     scales: tuple[float, ...]
 
     def features(self, cars: NDArray[np.float64]) -> NDArray[np.float64]:
-        """One row of FEATURES a car; `cars` has the columns of CONTENT, with NaN for a missing horsepower."""
+        """A row of FEATURES for each car; `cars` has the columns of CONTENT, NaN for a missing horsepower."""
         numbers, origins = cars[:, :-1], cars[:, -1:]
         filled = np.where(np.isnan(numbers), self.missing_horsepower, numbers)
         standardised = (filled - np.array(self.means)) / np.array(self.scales)
@@ -46,7 +46,7 @@ class Preprocessor:
 
 
 def to_json(preprocessor: Preprocessor) -> str:
-    """What `from_json` reads, to the last digit."""
+    """JSON from which `from_json` restores every bit."""
     numbers = {
         name: {"mean": mean, "scale": scale}
         for name, mean, scale in zip(NUMBERS, preprocessor.means, preprocessor.scales, strict=True)
@@ -61,7 +61,7 @@ def to_json(preprocessor: Preprocessor) -> str:
 
 
 def from_json(text: str) -> Preprocessor:
-    """Raises BadPreprocessor unless the text is what `to_json` writes."""
+    """Read the result of `to_json`. Raises BadPreprocessor."""
     try:
         document = json.loads(text)
         if document["format"] != _FORMAT or document["features"] != list(FEATURES):

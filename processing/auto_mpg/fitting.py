@@ -1,4 +1,4 @@
-"""Learns from the training rows how cars become features. Needs scikit-learn, which serving does not."""
+"""Learns from the training rows how to turn cars into features. Unlike serving, it needs scikit-learn."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def fit(cars: pd.DataFrame) -> ColumnTransformer:
     transformer = ColumnTransformer([("numbers", numbers, list(NUMBERS)), ("origin", origin, ["origin"])])
     transformer.fit(cars)
     scaler = _numbers(transformer)["standardise"]
-    # A column that hardly varies is not scaled.
+    # A nearly constant column is not scaled.
     scaler.scale_ = np.where(scaler.scale_ > _SMALLEST_SCALE, scaler.scale_, 1.0)
     return transformer
 
 
 def learned(transformer: ColumnTransformer) -> Preprocessor:
-    """What serving needs of a fitted transformer."""
+    """The parameters of a fitted transformer that serving needs."""
     imputer, scaler = _numbers(transformer)["impute"], _numbers(transformer)["standardise"]
     missing_horsepower = imputer.statistics_[NUMBERS.index("horsepower")]
     return Preprocessor(

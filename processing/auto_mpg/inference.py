@@ -1,4 +1,4 @@
-"""The model as a caller sees it: raw car rows in, one prediction a row out.
+"""The model's interface: raw rows of cars in, one prediction for each row out.
 
 `common/wsgi.py` serves it in the SageMaker XGBoost image. Evaluation predicts with it as well, so that
 training and serving cannot drift apart.
@@ -44,7 +44,7 @@ class Model:
 
 
 def model_fn(model_dir: str) -> Model:
-    """Load the unpacked bundle, if it is the one that was evaluated. Raises UnusableModel."""
+    """Load the unpacked bundle. Raises UnusableModel, also if it is not the one that was evaluated."""
     folder = Path(model_dir)
     refuse_changed_files(folder, MODEL_FILES)
     _refuse_other_version(folder)
@@ -59,8 +59,8 @@ def model_fn(model_dir: str) -> Model:
 def input_fn(body: str | bytes, content_type: str) -> list[Car]:
     """Parse CSV without a header: one car a line, RAW_COLUMNS in their order; `car_name` may be left out.
 
-    Raises BadRequest or UnsupportedContentType. An empty line is an error and not skipped: a batch transform
-    joins predictions to input lines by position.
+    Raises BadRequest or UnsupportedContentType. An empty line is an error, because a batch transform joins
+    predictions to input lines by position.
     """
     if media_type(content_type) != "text/csv":
         raise UnsupportedContentType(f"content type {content_type} is not supported; send text/csv")
@@ -73,10 +73,10 @@ def input_fn(body: str | bytes, content_type: str) -> list[Car]:
 
 
 def predict_fn(cars: Sequence[Car], model: Model) -> NDArray[np.float32]:
-    """Miles per gallon of each car, in their order."""
+    """Miles per gallon of each car, in the same order."""
     contents = np.array([_CONTENT(car) for car in cars], dtype=np.float64)
     rows = model.preprocessor.features(contents).astype(np.float32)
-    # One thread: a server has a worker for each core, and OpenMP's threads do not survive a fork.
+    # One thread: the server runs a worker on each core, and OpenMP's threads do not survive a fork.
     predictions: NDArray[np.float32] = model.booster.predict(
         xgboost.DMatrix(rows, nthread=1), validate_features=False
     )
@@ -84,7 +84,7 @@ def predict_fn(cars: Sequence[Car], model: Model) -> NDArray[np.float32]:
 
 
 def output_fn(predictions: NDArray[np.float32], accept: str) -> tuple[str, str]:
-    """The response body and its content type: one number a line, or JSON as the built-in algorithm gives.
+    """The response body and its content type: one number a line, or the built-in algorithm's JSON.
 
     Raises UnacceptableType.
     """
@@ -98,7 +98,7 @@ def output_fn(predictions: NDArray[np.float32], accept: str) -> tuple[str, str]:
 
 
 def _refuse_other_version(folder: Path) -> None:
-    """XGBoost loads the models of a later version without an error and predicts wrong numbers."""
+    """XGBoost loads a later version's model without an error and then predicts wrong numbers."""
     version = folder / XGBOOST_VERSION
     if not version.is_file():
         raise UnusableModel(f"{XGBOOST_VERSION} is missing")
@@ -120,7 +120,7 @@ def _load_preprocessor(path: Path) -> Preprocessor:
 
 def _load_booster(path: Path) -> xgboost.Booster:
     content = bytearray(path.read_bytes()) if path.is_file() else b""
-    # Both of XGBoost's formats are one object in braces. Given half of one, XGBoost aborts the whole process.
+    # Both of XGBoost's formats are one object in braces. On half an object, XGBoost aborts the whole process.
     if not (content.startswith(b"{") and content.endswith(b"}")):
         raise UnusableModel(f"{BOOSTER} is missing or no whole XGBoost model")
     booster = xgboost.Booster({"nthread": 1})

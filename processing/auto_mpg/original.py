@@ -1,4 +1,4 @@
-"""How UCI lays out its original files, auto-mpg.data and auto-mpg.data-original. Standard library only."""
+"""The layout of UCI's original files, auto-mpg.data and auto-mpg.data-original. Standard library only."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def _split(line: str) -> list[str]:
     return [*fields[:8], *(name.strip().strip('"') for name in fields[8:])]
 
 
-# No header, eight values between blanks, then the name.
+# No header; eight values separated by blanks, then the name.
 ORIGINAL = Layout(
     first_line=re.compile(r"\s*(?:(?:[\d.]+|NA|\?)\s+){8}\S", re.IGNORECASE | re.ASCII),
     header=COLUMNS,

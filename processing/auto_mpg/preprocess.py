@@ -1,4 +1,4 @@
-"""Splits an upload of cars and turns it into what training, evaluation and batch prediction read."""
+"""Splits an upload of cars and writes the files for training, evaluation and batch prediction."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from common.splitting import split
 from common.text import shown_name
 from common.uploads import BadUpload
 
-# What a spreadsheet computes, where a cell begins, whatever it takes for the separator of cells.
+# The start of a formula at the start of a cell, whichever separator the spreadsheet assumes.
 _FORMULA = re.compile(r'(?:^|[;,|])[ "]*(?=[=+@\-＝＋＠－])')
 
 
 def prepare(upload: Path, name: str, output: Path) -> Prepared:
-    """Write the tables for an upload; `name` is what the message of BadUpload calls it."""
+    """Write the tables for an upload. Raises BadUpload, whose message calls it `name`."""
     cars = read_table(upload, name)
     is_labelled = cars["mpg"].notna()
-    # The order of the file does not matter, not even among duplicates.
+    # The result is independent of the order in the file, even among duplicates.
     labelled = cars[is_labelled].sort_values(["mpg", "car_name"], ignore_index=True)
     rows = split(content_hashes(labelled))
     train, validation, test = (labelled.iloc[part] for part in (rows.train, rows.validation, rows.test))
@@ -54,7 +54,7 @@ def content_hashes(cars: pd.DataFrame) -> list[str]:
 
 
 def as_texts(cars: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """The cars as a person would write them, and `car.read_car` reads them."""
+    """The cars as texts that `car.read_car` reads."""
     return pd.DataFrame(
         {column: map_different(cars[column], _TEXTS.get(column, _number)) for column in columns}
     )
@@ -69,9 +69,9 @@ def _number(value: Any) -> str:
 
 
 def _no_formula(name: str) -> str:
-    """The name so that a spreadsheet shows it as text: predictions repeat it, and people open them there.
+    """A name that a spreadsheet shows as text. The predictions repeat names, and people open them there.
 
-    Models do not look at names, so training and serving stay the same.
+    No model reads names, so this changes neither training nor serving.
     """
     return _FORMULA.sub(r"\g<0>'", name)
 
@@ -80,7 +80,7 @@ _TEXTS: Mapping[str, Callable[[Any], str]] = {"car_name": _no_formula}
 
 
 def _write_channels(output: Path, parts: Mapping[str, pd.DataFrame]) -> None:
-    """What the built-in algorithm reads, label and features, and the preprocessor that made them."""
+    """Write the channels of the built-in algorithm, label and features, and their preprocessor."""
     transformer = fit(parts["train"])
     output.mkdir(parents=True, exist_ok=True)
     (output / "preprocessor.json").write_text(to_json(learned(transformer)), encoding="utf-8")

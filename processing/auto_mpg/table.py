@@ -1,9 +1,9 @@
-"""The cars of an upload as a table, read a column at a time.
+"""Reads the cars of an upload as a table, one column at a time.
 
-There is one set of rules, that of `car.py` and `cars.py`. A file of a million cars holds few different texts,
-so the rules are applied once to each different text of a column. Only a file whose lines leave no doubt about
-their fields is read like that. Any other is read row by row, and so is one with anything wrong, which the row
-rules explain.
+The rules are those of `car.py` and `cars.py`. A file of a million cars holds few different texts, so each
+rule is applied only once to each different text of a column. This requires a file whose lines split into
+fields unambiguously. Any other file, and any file with a problem, is read row by row, which explains the
+problem.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _TYPES = dict.fromkeys(COLUMNS, np.float64) | {
     **dict.fromkeys(("cylinders", "model_year", "origin"), np.int64),
     "car_name": np.object_,
 }
-# A field that is quoted from its first to its last character, or one without quotes in it.
+# A field that is quoted from its first to its last character, or has no quotes in it.
 _FIELD = r'(?:"(?:[^"\r\n\0]|"")*+"|[^",\r\n\0]*+)'
 # The row rules refuse a longer field.
 _LONGEST_LINE = 1 << 17
 
 
 def read_table(upload: Path, name: str) -> pd.DataFrame:
-    """All cars of an upload, in their order: COLUMNS, with NaN for what is missing.
+    """All cars of an upload in the order of the file: COLUMNS, with NaN for missing values.
 
     Raises BadUpload, whose message calls the file `name`.
     """
@@ -52,7 +52,7 @@ def to_table(cars: Iterable[Car]) -> pd.DataFrame:
 
 
 def read_columns(upload: Path) -> pd.DataFrame | None:
-    """The cars of a file that is beyond doubt; None of any other, whether it is good or bad."""
+    """The cars of an unambiguous file without problems; None for any other file, good or bad."""
     try:
         with upload.open("rb") as binary:
             header = next(read_rows(binary), None)
@@ -69,13 +69,13 @@ def read_columns(upload: Path) -> pd.DataFrame | None:
 
 
 def map_different(values: pd.Series, change: Callable[[Any], Any], kind: Any = np.object_) -> NDArray[Any]:
-    """`change` of each value; it is called once for those that are the same."""
+    """Apply `change` to each value, calling it once for each different value."""
     codes, different = pd.factorize(values, use_na_sentinel=False)
     return np.array([change(value) for value in different.tolist()], dtype=kind)[codes]
 
 
 def _is_plain(text: TextIO, fields: int) -> bool:
-    """Whether each line is a row with so many fields, or empty."""
+    """Whether each line is empty or a row of this many fields."""
     row = re.compile(rf"(?:{_FIELD}(?:,{_FIELD}){{{fields - 1}}})?(?:\r?\n)?")
     lines = iter(partial(text.readline, _LONGEST_LINE), "")
     return all(len(line) < _LONGEST_LINE and row.fullmatch(line) for line in lines)

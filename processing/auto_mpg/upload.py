@@ -1,4 +1,4 @@
-"""The quick check of an upload of cars, right after it was sent. Standard library only."""
+"""The quick check of an upload of cars, before any job starts. Standard library only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from common.uploads import Counts
 
 
 def check(stream: BinaryIO, name: str, *, whole: bool = True) -> Counts:
-    """Apply the rules of the preprocessing job. Raises BadUpload, which calls the file `name`.
+    """Apply the rules of the preprocessing job. Raises BadUpload, whose message calls the file `name`.
 
     With `whole=False` the stream is the head of a longer file.
     """

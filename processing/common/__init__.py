@@ -1,1 +1,1 @@
-"""What the jobs of all workloads share."""
+"""The code that all workloads share."""

@@ -1,7 +1,6 @@
-"""Reads what training left behind, and packs what goes to the registry.
+"""Reads the archive that training wrote, and packs the bundle for the registry.
 
-Nothing is unpacked to a path that an archive names: files are taken out by name, and everything has an upper
-size.
+Nothing is unpacked to a path from an archive: files are looked up by name, and every size has a limit.
 """
 
 from __future__ import annotations
@@ -16,15 +15,17 @@ from pathlib import Path
 
 LARGEST_ARCHIVE = 64 << 20
 
-# SageMaker's toolkits look for these functions in code/inference.py.
-_INFERENCE = """from {workload}.inference import input_fn, model_fn, output_fn, predict_fn
+# code/inference.py: SageMaker's toolkits look for these two functions there, wsgi.py for the workload.
+_INFERENCE = """from common.answering import make_transform_fn
+from {workload} import inference as workload
 
-__all__ = ["input_fn", "model_fn", "output_fn", "predict_fn"]
+model_fn = workload.model_fn
+transform_fn = make_transform_fn(workload)
 """
 
 
 class BadArchive(Exception):
-    """The file is not a model.tar.gz, or lacks a file that is needed."""
+    """The file is not a model.tar.gz, or lacks a required file."""
 
 
 def read_files(archive: Path, names: Collection[str]) -> dict[str, bytes]:
@@ -34,7 +35,7 @@ def read_files(archive: Path, names: Collection[str]) -> dict[str, bytes]:
         with tarfile.open(fileobj=data, mode="r:") as tar:
             members = {_root_name(member): member for member in _forwards(tar) if member.isreg()}
             found = {name: _content(tar, members[name]) for name in names if name in members}
-    except Exception as error:  # tarfile has no end of errors for a hostile archive
+    except Exception as error:  # on a hostile archive, tarfile may raise anything
         raise BadArchive(f"{archive.name} is damaged") from error
     if missing := sorted(set(names) - set(found)):
         raise BadArchive(f"{archive.name} holds no {' and no '.join(missing)}")
@@ -42,7 +43,7 @@ def read_files(archive: Path, names: Collection[str]) -> dict[str, bytes]:
 
 
 def add_code(folder: Path, workload: str) -> None:
-    """Put the code that serves a workload's model into `code/`, with the entry points of the images."""
+    """Put the code that serves a workload's model into `code/`, with the images' entry points."""
     code = folder / "code"
     for package in ("common", workload):
         (code / package).mkdir(parents=True)
@@ -79,7 +80,7 @@ def _decompress(archive: Path) -> bytes:
 
 
 def _forwards(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    """The members of an archive. A negative size leads back to a member before, again and again."""
+    """The members, in order. A negative size would lead back to an earlier member, endlessly."""
     before = -1
     for member in tar:
         if member.size < 0 or member.offset <= before:

@@ -1,6 +1,6 @@
-"""From the bytes of an uploaded file to its rows, each with the physical line on which it begins.
+"""Splits the bytes of an uploaded file into rows, each with the physical line on which it begins.
 
-Knows about encodings, line ends, quotes and archives, and not what the rows say. Standard library only.
+Knows encodings, line ends, quotes and archives, but not the meaning of a row. Standard library only.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Layout:
-    """A file of another form, known by the first line that has any text: one row a line, without a header.
+    """Another file format, recognized by its first non-blank line: one row a line, without a header.
 
-    `header` is given in its place as line 0. `split` makes the fields of a line.
+    `header` takes the header's place, as line 0. `split` splits a line into fields.
     """
 
     first_line: re.Pattern[str]
@@ -57,14 +57,14 @@ class Layout:
 def read_rows(stream: BinaryIO, *, whole: bool = True, layouts: Sequence[Layout] = ()) -> Iterator[Row]:
     """The rows of a comma-separated file or of one of the layouts, the header first; blank rows are left out.
 
-    With `whole=False` the stream is the head of a longer file: its last line, which may be cut off, is not
-    looked at.
+    With `whole=False` the stream is the head of a longer file: its last line, which may be cut off, is
+    ignored.
 
-    Only `stream.read(size)` is used, and only as far as rows are asked for. Raises Unreadable.
+    Calls only `stream.read(size)`, and reads no further than the rows that are consumed. Raises Unreadable.
     """
     lines = _readable_lines(stream, whole)
     blank, first = _first_with_text(lines)
-    # Blank lines are counted and not kept: there can be millions.
+    # Blank lines are counted instead of kept: there can be millions.
     lines = itertools.chain(itertools.repeat("\n", blank), [first], lines)
     for layout in layouts:
         if layout.first_line.match(first):
@@ -73,7 +73,7 @@ def read_rows(stream: BinaryIO, *, whole: bool = True, layouts: Sequence[Layout]
 
 
 def _first_with_text(lines: Iterator[str]) -> tuple[int, str]:
-    """How many blank lines come first, and the line after them; "" if there is none."""
+    """The number of leading blank lines, and the line after them; "" if there is none."""
     blank = 0
     for line in lines:
         if line.strip():
@@ -137,7 +137,7 @@ def _physical_lines(stream: BinaryIO) -> Iterator[str]:
     for magic, problem in _NOT_TEXT.items():
         if head.startswith(magic):
             raise Unreadable(problem)
-    # Bytes that are not UTF-8 become lone surrogates, so that they can be refused together with their line.
+    # Bytes that are not UTF-8 become lone surrogates, so that the refusal can name their line.
     text = io.TextIOWrapper(buffer, encoding="utf-8-sig", errors="surrogateescape", newline="")
     while line := text.readline(LONGEST_LINE + 1):
         yield line
@@ -149,7 +149,7 @@ def _all_but_last(lines: Iterator[str]) -> Iterator[str]:
 
 
 class _Readable(io.RawIOBase):
-    """Lets the io module read a stream without closing it when it is done."""
+    """Lets the io module read a stream without closing it."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream

@@ -1,7 +1,7 @@
 """SHA-256 digests of files, written as `sha256:<hex>`.
 
-Everything that one step leaves for the next lies in a bucket. Its digest is told past the bucket, in a job's
-exit message and in the next one's arguments, so that what was changed or added in between is noticed.
+One step passes its files to the next in a bucket. It passes their digest outside of the bucket, in its job's
+exit message and the next job's arguments, so that the next step detects files that were changed or added.
 Standard library only.
 """
 
@@ -19,7 +19,7 @@ _CHUNK = 1 << 20
 
 
 class ChangedFile(Exception):
-    """A file is not the one that an earlier step wrote; `str(error)` names it and the way out."""
+    """A file differs from the one that an earlier step wrote; `str(error)` names it and the way out."""
 
 
 def file_digest(path: Path) -> str:
@@ -32,13 +32,13 @@ def file_digest(path: Path) -> str:
 
 
 def folder_digest(folder: Path, names: Iterable[str]) -> str:
-    """One digest for these files of a folder: that of the list of their digests, as `sha256sum` prints it."""
+    """One digest for these files of a folder: the digest of what `sha256sum` prints for them."""
     lines = (f"{file_digest(folder / name).removeprefix('sha256:')}  {name}\n" for name in sorted(names))
     return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
 
 
 def check(path: Path, expected: str, name: str) -> None:
-    """Raise ChangedFile unless the file is there and has the digest; `name` is what its message calls it."""
+    """Raise ChangedFile unless the file exists and has the digest; the message calls the file `name`."""
     if not path.is_file():
         raise ChangedFile(f"{name} is missing, though an earlier step wrote it; upload the file again")
     if (found := file_digest(path)) != expected:
@@ -49,9 +49,9 @@ def check(path: Path, expected: str, name: str) -> None:
 
 
 def check_prepared(prepared: Path, expected: str) -> Mapping[str, Any]:
-    """The content of `summary.json`, if it and what it lists are what preprocess.py wrote, and all there is.
+    """The content of `summary.json`.
 
-    Raises ChangedFile.
+    Raises ChangedFile if it or a file that it lists was changed, or if there is any other file.
     """
     summary = prepared / "summary.json"
     check(summary, expected, summary.name)

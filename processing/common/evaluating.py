@@ -1,8 +1,8 @@
 """The processing job that builds the model bundle and measures it on the test rows, for any workload.
 
-The workload's `evaluate.py` puts the model together and measures it with the code that serves it. What is the
-same for all is here: only what preprocessing wrote is read, the champion is measured on the same rows, and
-bundle and evaluation have digests.
+The workload's `evaluate.py` assembles the model and measures it with the code that serves it. This module
+does what is common to all workloads: it verifies the prepared files, measures the champion on the same rows,
+and writes bundle, evaluation and digests.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class BadModel(Exception):
 
 @dataclass(frozen=True)
 class Champion:
-    """The newest approved model package. `archive` is missing if the state machine did not find it among the
-    kept models; `digest` is what the package says of it, None of one that was registered by hand."""
+    """The newest approved model package. The file `archive` is missing if the state machine did not find it
+    among the kept models. `digest` is the package's; None if the package was registered by hand."""
 
     archive: Path
     arn: str
@@ -51,7 +51,7 @@ def evaluate(
 ) -> str:
     """Write the bundle and `evaluation.json`, and return the digest of the latter.
 
-    Raises ChangedFile unless `prepared` is what preprocessing left, and BadModel.
+    Raises BadModel, and ChangedFile if `prepared` is not what preprocessing wrote.
     """
     summary = check_prepared(prepared, prepared_digest)
     steps = workload.module("evaluate")
@@ -101,7 +101,7 @@ def _write(path: Path, content: dict[str, Any]) -> str:
 def _compare(
     champion: Champion | None, steps: ModuleType, prepared: Path, metric: str
 ) -> tuple[evaluation.Champion | None, str]:
-    """The champion on the same rows. One that cannot be used is no reason to stop: it may be replaced now."""
+    """Measure the champion. An unusable champion is only reported: the new model may replace it."""
     if champion is None:
         return None, ""
     try:
@@ -116,7 +116,7 @@ def _compare(
 
 
 def _measure_champion(archive: Path, steps: ModuleType, names: Iterable[str], prepared: Path) -> Measurement:
-    """With today's code on the champion's numbers; the code inside its bundle is not run."""
+    """Measure the champion's files with the current code; the code in its bundle never runs."""
     with tempfile.TemporaryDirectory() as folder:
         for name, content in read_files(archive, set(names)).items():
             (Path(folder) / name).write_bytes(content)

@@ -1,6 +1,6 @@
-"""What is known of a model once it was measured: written by the evaluation job, read by everything after it.
+"""The evaluation of a model: the evaluation job writes it, and every later step reads it.
 
-The review page, the mails, the command line and the registry know no workload; they show what stands here.
+The review page, the mails, the command line and the registry know no workload; they show an `Evaluation`.
 Standard library only.
 """
 
@@ -10,14 +10,22 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
+
+from common import lenient
+from common.figures import Bars, Figure, Matrix, Picture, Pictures, Scatter, read_figure
+
+__all__ = [
+    "Bars", "Baseline", "Better", "Champion", "Evaluation", "Figure", "Gate", "Matrix", "Measurement",
+    "Metric", "Picture", "Pictures", "Scatter", "parse",
+]  # fmt: skip
 
 Better = Literal["lower", "higher"]
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A measurement on the test rows. `label` and `unit` are for people; `better` says which way is up."""
+    """A measurement on the test rows. People read `label` and `unit`; `better` is the better direction."""
 
     name: str
     label: str
@@ -28,7 +36,7 @@ class Metric:
 
 @dataclass(frozen=True)
 class Gate:
-    """What a model must reach to be put before a person: exactly one of the two limits is set."""
+    """The limit that a model must meet before a person is asked about it: either `at_most` or `at_least`."""
 
     metric: str
     at_most: float | None = None
@@ -36,7 +44,7 @@ class Gate:
 
     @property
     def limit(self) -> float:
-        """The number itself; NaN, which nothing passes, if there is none."""
+        """The number; NaN, which no value passes, if neither limit is set."""
         return next((value for value in (self.at_most, self.at_least) if value is not None), math.nan)
 
     @property
@@ -45,7 +53,7 @@ class Gate:
         return "at least" if self.at_least is not None else "at most"
 
     def passed(self, value: float) -> bool:
-        """Whether the gate lets a model with this value of the metric through."""
+        """Whether a model with this value of the metric passes."""
         return value >= self.limit if self.at_least is not None else value <= self.limit
 
 
@@ -66,68 +74,12 @@ class Champion:
 
 
 @dataclass(frozen=True)
-class Scatter:
-    """Dots, and the line on which they should be: `diagonal`, `zero` or none."""
-
-    kind: ClassVar[str] = "scatter"
-    title: str
-    caption: str
-    x_label: str
-    y_label: str
-    points: Sequence[tuple[float, float]]
-    line: Literal["diagonal", "zero"] | None = None
-
-
-@dataclass(frozen=True)
-class Bars:
-    """Named values to compare."""
-
-    kind: ClassVar[str] = "bars"
-    title: str
-    caption: str
-    rows: Sequence[tuple[str, float]]
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """Counts by actual (row) and predicted (column) label."""
-
-    kind: ClassVar[str] = "matrix"
-    title: str
-    caption: str
-    x_label: str
-    y_label: str
-    labels: Sequence[str]
-    counts: Sequence[Sequence[int]]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A PNG in base64, and what is to be seen."""
-
-    png: str
-    caption: str
-
-
-@dataclass(frozen=True)
-class Pictures:
-    """A row of small pictures."""
-
-    kind: ClassVar[str] = "pictures"
-    title: str
-    caption: str
-    pictures: Sequence[Picture]
-
-
-Figure = Scatter | Bars | Matrix | Pictures
-
-
-@dataclass(frozen=True)
 class Measurement:
-    """What a workload's `measure` finds out about a model.
+    """What a workload's `measure` returns.
 
-    `metrics` holds the gate's metric, the most telling ones first. `model_quality` is SageMaker's layout of
-    the same: `{"regression_metrics": {...}}` or `{"multiclass_classification_metrics": {...}}`.
+    `metrics` includes the gate's metric; the most important ones come first. `model_quality` has the same
+    numbers in SageMaker's layout: `{"regression_metrics": {...}}` or
+    `{"multiclass_classification_metrics": {...}}`.
     `batch_columns` names the columns of a CSV line of batch output.
     """
 
@@ -145,7 +97,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """`evaluation.json`. What was read from elsewhere may lack anything; then it is empty."""
+    """`evaluation.json`. A field that a file lacks is empty."""
 
     workload: str = ""
     title: str = ""
@@ -162,43 +114,47 @@ class Evaluation:
 
     @property
     def gate_metric(self) -> Metric | None:
-        """The metric that decides."""
+        """The metric that the gate limits; None if it was not measured."""
         return next((metric for metric in self.metrics if metric.name == self.gate.metric), None)
 
     @property
     def passed(self) -> bool:
-        """Whether the model may be put before a person."""
+        """Whether the model passes the gate."""
         return self.gate_metric is not None and self.gate.passed(self.gate_metric.value)
 
     def to_json(self) -> dict[str, Any]:
-        """As `json.dumps` takes it."""
+        """The content of evaluation.json, ready for `json.dumps`."""
         gate = {name: value for name, value in asdict(self.gate).items() if value is not None}
         figures = [{"kind": figure.kind, **asdict(figure)} for figure in self.figures]
         return {**asdict(self), "gate": {**gate, "passed": self.passed}, "figures": figures}
 
     @classmethod
     def from_json(cls, content: object) -> Evaluation:
-        """Read what `to_json` gave. What is missing or malformed is left out and never raises."""
-        found = _mapping(content)
-        gate = _mapping(found.get("gate"))
+        """Read the result of `to_json`. Never raises: missing and malformed fields are left out."""
+        found = lenient.mapping(content)
+        gate = lenient.mapping(found.get("gate"))
         return cls(
-            workload=_text(found.get("workload")),
-            title=_text(found.get("title")),
-            metrics=tuple(m for m in map(_metric, _items(found.get("metrics"))) if m),
-            gate=Gate(_text(gate.get("metric")), _number(gate.get("at_most")), _number(gate.get("at_least"))),
-            baseline=_baseline(_mapping(found.get("baseline"))),
-            champion=_champion(_mapping(found.get("champion"))),
-            champion_problem=_text(found.get("champion_problem")),
-            rows=_counts(_mapping(found.get("rows"))),
-            warnings=tuple(map(_text, _items(found.get("warnings")))),
-            batch_columns=tuple(map(_text, _items(found.get("batch_columns")))),
-            digests={str(k): _text(v) for k, v in _mapping(found.get("digests")).items()},
-            figures=tuple(f for f in map(_figure, _items(found.get("figures"))) if f),
+            workload=lenient.text(found.get("workload")),
+            title=lenient.text(found.get("title")),
+            metrics=tuple(m for m in map(_metric, lenient.items(found.get("metrics"))) if m),
+            gate=Gate(
+                lenient.text(gate.get("metric")),
+                lenient.number(gate.get("at_most")),
+                lenient.number(gate.get("at_least")),
+            ),
+            baseline=_baseline(lenient.mapping(found.get("baseline"))),
+            champion=_champion(lenient.mapping(found.get("champion"))),
+            champion_problem=lenient.text(found.get("champion_problem")),
+            rows=_counts(lenient.mapping(found.get("rows"))),
+            warnings=tuple(map(lenient.text, lenient.items(found.get("warnings")))),
+            batch_columns=tuple(map(lenient.text, lenient.items(found.get("batch_columns")))),
+            digests={str(k): lenient.text(v) for k, v in lenient.mapping(found.get("digests")).items()},
+            figures=tuple(f for f in map(read_figure, lenient.items(found.get("figures"))) if f),
         )
 
 
 def parse(text: str) -> Evaluation:
-    """The evaluation in a file; an empty one if the text is no JSON."""
+    """The evaluation in a text; an empty one if the text is not JSON."""
     try:
         return Evaluation.from_json(json.loads(text))
     except (ValueError, RecursionError):
@@ -206,97 +162,27 @@ def parse(text: str) -> Evaluation:
 
 
 def _metric(content: object) -> Metric | None:
-    found = _mapping(content)
-    value = _number(found.get("value"))
+    found = lenient.mapping(content)
+    value = lenient.number(found.get("value"))
     if value is None or not found.get("name"):
         return None
     better: Better = "higher" if found.get("better") == "higher" else "lower"
-    name = _text(found["name"])
-    return Metric(name, _text(found.get("label")) or name, value, _text(found.get("unit")), better)
-
-
-def _baseline(found: Mapping[str, Any]) -> Baseline | None:
-    value = _number(found.get("value"))
-    return None if value is None else Baseline(_text(found.get("label")), value)
-
-
-def _champion(found: Mapping[str, Any]) -> Champion | None:
-    value = _number(found.get("value"))
-    return None if value is None else Champion(_text(found.get("model_package_arn")), value)
-
-
-def _counts(found: Mapping[str, Any]) -> dict[str, int]:
-    numbers = {str(name): _number(value) for name, value in found.items()}
-    return {name: int(number) for name, number in numbers.items() if number is not None}
-
-
-def _figure(content: object) -> Figure | None:
-    found = _mapping(content)
-    read = _FIGURES.get(_text(found.get("kind")))
-    if read is None:
-        return None
-    try:
-        return read(found)
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return None
-
-
-def _scatter(found: Mapping[str, Any]) -> Figure:
-    pairs = ((_number(x), _number(y)) for x, y in _items(found["points"]))
-    points = [(x, y) for x, y in pairs if x is not None and y is not None]
-    line = found.get("line")
-    return Scatter(
-        *_titles(found),
-        _text(found["x_label"]),
-        _text(found["y_label"]),
-        points,
-        line if line in ("diagonal", "zero") else None,
+    name = lenient.text(found["name"])
+    return Metric(
+        name, lenient.text(found.get("label")) or name, value, lenient.text(found.get("unit")), better
     )
 
 
-def _bars(found: Mapping[str, Any]) -> Figure:
-    rows = [(_text(name), number) for name, value in found["rows"] if (number := _number(value)) is not None]
-    return Bars(*_titles(found), rows)
+def _baseline(found: Mapping[str, Any]) -> Baseline | None:
+    value = lenient.number(found.get("value"))
+    return None if value is None else Baseline(lenient.text(found.get("label")), value)
 
 
-def _matrix(found: Mapping[str, Any]) -> Figure:
-    labels = [_text(label) for label in found["labels"]]
-    counts = [[int(count) for count in row] for row in found["counts"]]
-    if len(counts) != len(labels) or any(len(row) != len(labels) for row in counts):
-        raise ValueError("the matrix is not square")
-    return Matrix(*_titles(found), _text(found["x_label"]), _text(found["y_label"]), labels, counts)
+def _champion(found: Mapping[str, Any]) -> Champion | None:
+    value = lenient.number(found.get("value"))
+    return None if value is None else Champion(lenient.text(found.get("model_package_arn")), value)
 
 
-def _pictures(found: Mapping[str, Any]) -> Figure:
-    shown = [Picture(_text(picture["png"]), _text(picture["caption"])) for picture in found["pictures"]]
-    return Pictures(*_titles(found), shown)
-
-
-_FIGURES = {"scatter": _scatter, "bars": _bars, "matrix": _matrix, "pictures": _pictures}
-
-
-def _titles(found: Mapping[str, Any]) -> tuple[str, str]:
-    return _text(found["title"]), _text(found.get("caption"))
-
-
-def _mapping(content: object) -> Mapping[str, Any]:
-    return content if isinstance(content, Mapping) else {}
-
-
-def _items(content: object) -> Sequence[Any]:
-    return content if isinstance(content, list | tuple) else ()
-
-
-def _text(content: object) -> str:
-    return content if isinstance(content, str) else ""
-
-
-def _number(content: object) -> float | None:
-    """A finite number, whole or not."""
-    if isinstance(content, bool) or not isinstance(content, int | float):
-        return None
-    try:
-        number = float(content)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
+def _counts(found: Mapping[str, Any]) -> dict[str, int]:
+    numbers = {str(name): lenient.number(value) for name, value in found.items()}
+    return {name: int(number) for name, number in numbers.items() if number is not None}

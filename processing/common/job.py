@@ -1,7 +1,7 @@
-"""How a job ends: what it says outside of its files is the exit message, and nothing else.
+"""Ends a job: its exit message is all that it reports besides its files.
 
-Of a job that failed it is the reason, which SageMaker shows to a person. Of a job that did its work it is the
-digest of what it wrote, which the state machine hands to the next step.
+For a failed job, the message is the reason, which SageMaker shows to people. For a successful one, it is the
+digest of its output, which the state machine passes to the next step.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ LONGEST_MESSAGE = 1000  # DescribeProcessingJob's ExitMessage holds 1,024 charac
 
 
 def run(work: Callable[[], str], exit_message: Path, known: tuple[type[Exception], ...]) -> int:
-    """Do the work of a job, leave what it returns as the exit message, and return its exit code.
+    """Do the work of a job, write its result as the exit message, and return the exit code.
 
-    An error of a `known` class carries its message for a person. Any other is told in one line, and its
-    traceback goes to the log.
+    The message of an error of a `known` class is for people and becomes the exit message. Any other error is
+    summarized in one line, and its traceback goes to the log.
     """
     try:
         _leave(work(), exit_message)
@@ -38,7 +38,7 @@ def _fail(reason: str, exit_message: Path) -> None:
     if len(reason) > LONGEST_MESSAGE:
         reason = reason[: LONGEST_MESSAGE - 1] + "…"
     print(reason, file=sys.stderr)
-    # The log has it too.
+    # The log has the reason, too.
     with contextlib.suppress(OSError):
         _leave(reason, exit_message)
 

@@ -1,7 +1,7 @@
 """The processing job that prepares an upload for training, evaluation and batch prediction, for any workload.
 
-The workload's `preprocess.py` reads the file and writes the tables. What is the same for all is here: the
-upload must be the one that was checked, each channel names its files, and everything has a digest.
+The workload's `preprocess.py` reads the file and writes the tables. This module does what is common to all
+workloads: it verifies that the upload is the one that was checked, and writes manifests and digests.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from common.text import shown_name
 from common.uploads import REFUSED, BadUpload
 from common.workload import Workload
 
-# Training and batch transform read what a manifest names, and not whatever else the folder holds.
+# Training and batch transform read the files that a manifest names, and nothing else in the folder.
 CHANNELS = ("train", "validation", "batch")
 SUMMARY = "summary.json"
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a workload's `prepare` has done.
+    """The result of a workload's `prepare`.
 
     `rows` counts at least uploaded, labelled, unlabelled, train, validation, test and batch. `warnings` are
-    sentences for the reviewer; `report` is what evaluation or a person may want to know besides.
+    sentences for the reviewer; `report` holds anything else for evaluation or a person.
     """
 
     rows: Mapping[str, int]
@@ -41,8 +41,8 @@ class Prepared:
 def preprocess(workload: Workload, upload: Path, digest: str, output: Path, uri: str, name: str) -> str:
     """Write `prepared/` for an upload with this digest, and return the digest of its `summary.json`.
 
-    Raises BadUpload and ChangedFile; `name` is what their messages call the upload. `uri` is where in S3 the
-    output folder will be.
+    Raises BadUpload and ChangedFile, whose messages call the upload `name`. `uri` is the output folder's
+    future address in S3.
     """
     check(upload, digest, shown_name(name))
     prepared: Prepared = workload.module("preprocess").prepare(upload, name, output)
@@ -94,7 +94,7 @@ def _preprocess_or_refuse(
 
 
 def _write_manifest(folder: Path, uri: str) -> None:
-    """In the form of API_S3DataSource: a prefix, and the keys that follow it."""
+    """Write a manifest as API_S3DataSource describes it: a prefix, and the keys below it."""
     manifest = folder / f"{folder.name}.manifest"
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path != manifest)
     names = [path.relative_to(folder).as_posix() for path in files]

@@ -1,4 +1,4 @@
-"""What every workload's inference.py shares: how it refuses, and that a bundle is the one that was evaluated.
+"""Shared by every workload's inference.py: its exceptions, and the check that the bundle was evaluated.
 
 Standard library only.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from common.digests import folder_digest
 
-# In the environment of a model or package: what `files_digest` has to find.
+# Environment variable of a model or package: the result that `files_digest` must return.
 FILES_DIGEST = "MODEL_FILES_DIGEST"
 
 
@@ -20,15 +20,15 @@ class UnusableModel(ValueError):
 
 
 class BadRequest(ValueError):
-    """A record cannot be predicted; the message names it."""
+    """A record is invalid; the message names it."""
 
 
 class UnsupportedContentType(ValueError):
-    """The body is of a type that is not read."""
+    """The body has a media type that the model does not read."""
 
 
 class UnacceptableType(ValueError):
-    """The caller accepts no type that can be given."""
+    """The caller accepts no media type that the model writes."""
 
 
 def media_type(content_type: str) -> str:
@@ -42,9 +42,9 @@ def accepted(accept: str) -> list[str]:
 
 
 def files_digest(folder: Path, model_files: Iterable[str]) -> str:
-    """The digest of all that an unpacked bundle consists of: `model_files` and the code.
+    """The digest of an unpacked bundle: of `model_files` and its code.
 
-    Raises UnusableModel if a file is missing. What the container or Python writes beside them does not count.
+    Raises UnusableModel if a file is missing. Ignores files that the container or Python adds.
     """
     code = (path.relative_to(folder) for path in (folder / "code").rglob("*.py"))
     try:
@@ -54,9 +54,9 @@ def files_digest(folder: Path, model_files: Iterable[str]) -> str:
 
 
 def refuse_changed_files(folder: Path, model_files: Iterable[str]) -> None:
-    """Raise UnusableModel unless the bundle is the one that was evaluated, where the environment names that.
+    """Raise UnusableModel if the environment has a digest and the bundle another one.
 
-    Whoever changes the code as well can leave this out; the digest of the whole archive reveals that.
+    An attacker who changes the code can remove this check; the digest of the whole archive detects that.
     """
     expected = os.environ.get(FILES_DIGEST)
     if expected and files_digest(folder, model_files) != expected:

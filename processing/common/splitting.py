@@ -17,12 +17,12 @@ class Split:
 
 
 def split(hashes: Sequence[str]) -> Split:
-    """Rank the different contents by hash: the first 70 % are train, the next 15 % validation, the rest test.
+    """Rank the distinct contents by hash: the first 70 % are train, the next 15 % validation, the rest test.
 
-    `hashes` has the hash of each row's content. Rows with the same content share a rank, so duplicates never
-    part; the shares are exact in different contents. There is no seed, and the order of the rows does not
-    matter. New rows shift the borders only a little, and validation lies between: a row that trained a model
-    practically never tests a later one.
+    `hashes` has the hash of each row's content. Rows with the same content share a rank, so duplicates
+    stay together; the shares count distinct contents. The result depends neither on a seed nor on the order
+    of the rows. New rows shift the borders only a little, and validation lies between the other two, so a row
+    that trained one model practically never tests a later one.
     """
     different = sorted(set(hashes))
     if not different:

@@ -1,4 +1,4 @@
-"""How every workload refuses an upload, and what it counts in one that it accepts. Standard library only."""
+"""Shared by the checks of uploads: how they refuse a file, and what they count. Standard library only."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from common.text import shown_name
 
 PROBLEMS_SHOWN = 5
-# The error's name in Step Functions and the first word of a job's exit message when the file is to blame.
+# The error's name in Step Functions, and the first word of a job's exit message, if the file is bad.
 REFUSED = "UploadRefused"
 
 
@@ -17,7 +17,7 @@ class BadUpload(Exception):
 
 @dataclass(frozen=True)
 class Counts:
-    """What a check has seen: all rows, and those with a label. None where the file does not say."""
+    """All rows of an upload, and those with a label. None if the check cannot know."""
 
     rows: int | None = None
     labelled: int | None = None
@@ -25,7 +25,7 @@ class Counts:
 
 @dataclass
 class Problems:
-    """Collects what is wrong with a file, shows the first few problems and counts the others."""
+    """Collects the problems of a file, shows the first few and counts the others."""
 
     name: str
     shown: list[str] = field(default_factory=list)

@@ -1,6 +1,6 @@
-"""The workloads there are: each a folder beside this one with a `workload.json`. Standard library only.
+"""Finds the workloads: the folders beside this one that have a `workload.json`. Standard library only.
 
-`workload.schema.json` says what may stand in it; `docs/workloads.md` explains it.
+`workload.schema.json` defines that file, and `docs/workloads.md` explains it.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 
 
 class UnknownWorkload(Exception):
-    """There is no workload of this name; the message names those there are."""
+    """There is no workload of this name; the message lists the existing ones."""
 
 
 @dataclass(frozen=True)
 class Workload:
-    """A folder of the contract in docs/workloads.md. `settings` is its workload.json."""
+    """A folder that keeps the contract in docs/workloads.md. `settings` is its workload.json."""
 
     name: str
     settings: Mapping[str, Any]
 
     @property
     def title(self) -> str:
-        """What it is about, for people."""
+        """Its name for people."""
         return str(self.settings["title"])
 
     @property
     def suffixes(self) -> list[str]:
-        """The endings of files that it takes, such as `.csv`."""
+        """The suffixes of the files that it accepts, such as `.csv`."""
         return list(self.settings["upload"]["suffixes"])
 
     @property
     def gate(self) -> Gate:
-        """What a model must reach."""
+        """The limit that a model must meet."""
         gate = self.settings["gate"]
         return Gate(gate["metric"], gate.get("at_most"), gate.get("at_least"))
 
@@ -54,7 +54,7 @@ class Workload:
 
 
 def find_workloads(root: Path = _ROOT) -> dict[str, Workload]:
-    """All workloads by name, in the order of their names."""
+    """All workloads by name, sorted."""
     files = sorted(root.glob(f"*/{FILE}"))
     return {
         file.parent.name: Workload(file.parent.name, json.loads(file.read_text(encoding="utf-8")))

@@ -1,4 +1,4 @@
-"""Small distortions of training images, another one each time an image is seen."""
+"""Distorts training images slightly, and differently in each epoch."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from digits import SIDE
 
 ROTATION = math.radians(10)
 SCALE = 0.1
-SHIFT = 1 / (SIDE / 2)  # one pixel, in grid_sample's units: the image reaches from -1 to 1
+SHIFT = 1 / (SIDE / 2)  # one pixel, in grid_sample's units: an image spans -1 to 1
 
 
 def distort(pixels: Tensor) -> Tensor:

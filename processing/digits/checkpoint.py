@@ -1,4 +1,4 @@
-"""Keeps the state of a training run, so that a spot instance that is taken away costs an epoch at most."""
+"""Saves the state of a training run, so that the loss of a spot instance costs at most an epoch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 
 class Stateful(Protocol):
-    """What PyTorch's modules, optimizers and schedulers have in common."""
+    """The common interface of PyTorch's modules, optimizers and schedulers."""
 
     def state_dict(self) -> dict[str, Any]: ...
 
@@ -18,9 +18,9 @@ class Stateful(Protocol):
 
 
 def save(path: Path | None, epoch: int, settings: Mapping[str, float], parts: Mapping[str, Stateful]) -> None:
-    """Keep the state after `epoch` epochs. SageMaker copies files at any time, so none is ever half there.
+    """Save the state after `epoch` epochs, or nothing if the path is None.
 
-    A path of None keeps nothing.
+    SageMaker may copy the file at any moment, so it is replaced atomically.
     """
     if path is None:
         return
@@ -32,9 +32,9 @@ def save(path: Path | None, epoch: int, settings: Mapping[str, float], parts: Ma
 
 
 def resume(path: Path | None, settings: Mapping[str, float], parts: Mapping[str, Stateful]) -> int:
-    """Restore the parts and return how many epochs they have behind them: 0 if there is nothing to restore.
+    """Restore the parts and return the number of finished epochs; 0 if there is nothing to restore.
 
-    A checkpoint that is damaged, or was made with other settings, is left aside with a line that says so.
+    A checkpoint that is damaged, or has other settings, is ignored with a line in the log.
     """
     if path is None or not path.is_file():
         return 0
@@ -45,7 +45,7 @@ def resume(path: Path | None, settings: Mapping[str, float], parts: Mapping[str,
             return 0
         states = {name: state[name] for name in parts}
         epoch = int(state["epoch"])
-    except Exception as error:  # torch.load raises whatever zip files and pickles make of damage
+    except Exception as error:  # on a damaged file, torch.load may raise anything
         print(f"{path} cannot be read ({type(error).__name__}); training starts anew")
         return 0
     for name, part in parts.items():

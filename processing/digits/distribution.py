@@ -1,4 +1,4 @@
-"""How the labels are distributed over the classes and parts, and what a reviewer should know about it."""
+"""Checks how the labels are distributed over the classes and parts, and warns the reviewer."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from digits.upload import FEWEST_IMAGES
 Labels = NDArray[np.int64]
 
 FEWEST_IN_CLASS = 10
-# A class is rare with less than this part of what it had if all classes were equally frequent.
+# A class is rare if it has less than this fraction of an equal share.
 RARE = 1 / 3
-# A difference between the parts that chance gives once in 1,000 splits: the chi-squared distribution's 99.9 %
-# quantile for (10 - 1) (3 - 1) = 18 degrees of freedom.
+# Chance alone exceeds this difference between the parts once in 1,000 splits: the chi-squared distribution's
+# 99.9 % quantile for (10 - 1) (3 - 1) = 18 degrees of freedom.
 _CHI_SQUARED_LIMIT = 42.31
-# With many images chance is soon ruled out; what is smaller than Cohen's small effect (w = 0.1) harms nobody.
+# With many images, a tiny difference is significant; one below Cohen's small effect (w = 0.1) is harmless.
 _SMALL_EFFECT = 0.1
 
 
 def problem_of_labels(labels: Labels, different: int) -> str | None:
-    """Why these labels are too few to train on, of images of which so many are different."""
+    """Why these labels do not suffice for training; `different` is the number of distinct images."""
     if not len(labels):
         return "has no row with a label; a model can only learn from images whose digit is known"
     counts = _counts(labels)
@@ -42,7 +42,7 @@ def report(parts: Mapping[str, Labels]) -> dict[str, dict[str, int]]:
 
 
 def warnings(parts: Mapping[str, Labels]) -> list[str]:
-    """A sentence for each class that is rare or misses a part, and one if the parts differ."""
+    """A sentence for each class that is rare or absent from a part, and one if the parts differ."""
     counts = np.array([_counts(labels) for labels in parts.values()])
     return [*_rare(counts.sum(axis=0)), *_absent(counts, list(parts)), *_different(counts)]
 

@@ -1,4 +1,4 @@
-"""Puts the model that reads digits together and measures it on the test images."""
+"""Assembles the model that reads digits and measures it on the test images."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Answers:
-    """What the model says about each image: a digit, and how probable it finds it."""
+    """The digit that the model reads in each image, and its probability."""
 
     labels: Labels
     probabilities: NDArray[np.float64]
 
 
 def assemble(trained: Path, prepared: Path, folder: Path) -> None:
-    """Put MODEL_FILES into the folder, if both predict the same. Raises BadArchive and UnusableModel."""
+    """Put MODEL_FILES into the folder. Raises BadArchive, and UnusableModel if they predict differently."""
     for name, content in read_files(trained, MODEL_FILES).items():
         (folder / name).write_bytes(content)
     pixels, _ = _read(prepared, "test")
@@ -48,11 +48,11 @@ def assemble(trained: Path, prepared: Path, folder: Path) -> None:
 
 
 def measure(folder: Path, prepared: Path) -> Measurement:
-    """Predict the test images as a caller of the model would, and compare. Raises UnusableModel."""
+    """Predict the test images as a caller of the model would, and measure. Raises UnusableModel."""
     pixels, actual = _read(prepared, "test")
     answers = _predict(folder, pixels)
     predicted = answers.labels
-    # A class that no test image has cannot be missed: it would count as 0.
+    # A class without any test image is left out: its scores would be 0.
     present = quality.class_scores(actual, predicted, np.unique(actual).tolist())
     return Measurement(
         metrics=[
@@ -80,7 +80,7 @@ def _refuse_difference(folder: Path, pixels: Pixels) -> None:
         with torch.inference_mode():
             other = torch.softmax(program(torch.from_numpy(pixels).float()), dim=1).numpy()
         difference = float(np.abs(weights - other).max())
-    except Exception as error:  # whatever a program does
+    except Exception as error:  # a program may raise anything
         raise UnusableModel(f"{path.name} is no program that reads these images") from error
     if not difference <= LARGEST_DIFFERENCE:
         raise UnusableModel(

@@ -1,7 +1,7 @@
-"""The model as a caller sees it: images of digits in, one prediction an image out.
+"""The model's interface: images of digits in, one prediction for each image out.
 
-SageMaker's PyTorch image calls these functions, and so does evaluation, so training and serving cannot drift
-apart. The weights are loaded into `model.Network`; the program `model.pt` is for whoever has no Python.
+SageMaker's PyTorch image calls these functions, and evaluation does as well, so training and serving cannot
+drift apart. The weights are loaded into `model.Network`; `model.pt` is for programs without Python.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ _DECIMALS = 6
 
 
 def model_fn(model_dir: str) -> Network:
-    """Load the unpacked bundle, if it is the one that was evaluated. Raises UnusableModel."""
+    """Load the unpacked bundle. Raises UnusableModel, also if it is not the one that was evaluated."""
     refuse_changed_files(Path(model_dir), MODEL_FILES)
-    # A server has a worker for each core.
+    # The server runs a worker on each core.
     torch.set_num_threads(1)
     return load_network(Path(model_dir) / WEIGHTS)
 
@@ -54,9 +54,9 @@ def load_network(path: Path) -> Network:
     refuse_unsuitable_file(path)
     network = Network()
     try:
-        # With weights_only, what is loaded cannot run code.
+        # With weights_only, loading cannot execute code.
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:  # torch.load raises whatever zip files and pickles make of damage
+    except Exception as error:  # on a damaged file, torch.load may raise anything
         raise UnusableModel(f"{path.name} holds no weights for this network") from error
     if not all(torch.isfinite(values).all() for values in network.state_dict().values()):
         raise UnusableModel(f"{path.name} holds weights that are no numbers")
@@ -65,13 +65,13 @@ def load_network(path: Path) -> Network:
 
 
 def refuse_unsuitable_file(path: Path) -> None:
-    """Raise UnusableModel unless the file is as large as a model may be, packed and unpacked."""
+    """Raise UnusableModel unless the file is a zip archive within LARGEST_MODEL, packed and unpacked."""
     if not path.is_file():
         raise UnusableModel(f"{path.name} is missing")
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())
-    except Exception as error:  # zipfile has no end of errors for a damaged archive
+    except Exception as error:  # on a damaged archive, zipfile may raise anything
         raise UnusableModel(f"{path.name} is no PyTorch file") from error
     if max(size, path.stat().st_size) > LARGEST_MODEL:
         raise UnusableModel(f"{path.name} has {size:,} bytes; at most {LARGEST_MODEL:,} are loaded")
@@ -81,8 +81,8 @@ def input_fn(body: str | bytes | bytearray, content_type: str) -> Pixels:
     """The images of a request, shaped (images, 28, 28).
 
     JSON lines have one image a line, `{"image": "<PNG in base64>"}`; other keys are ignored. An empty line is
-    an error and not skipped: a batch transform joins predictions to input lines by position. `image/png` is
-    one image. Raises BadRequest or UnsupportedContentType.
+    an error, because a batch transform joins predictions to input lines by position. `image/png` is one
+    image. Raises BadRequest or UnsupportedContentType.
     """
     kind = media_type(content_type)
     if kind == JSON_LINES:

@@ -11,7 +11,7 @@ class Network(nn.Module):  # type: ignore[misc]
     """Reads images of 28 x 28 grey pixels.
 
     `forward` takes their bytes as floats, 0 to 255, shaped (images, 28, 28), and returns one score per class
-    (logits), shaped (images, 10). It does the scaling itself: whoever runs the exported model cannot forget.
+    (logits), shaped (images, 10). It scales its input, so that no user of the exported model can forget to.
     """
 
     def __init__(self, dropout: float = 0.0) -> None:
@@ -32,7 +32,7 @@ class Network(nn.Module):  # type: ignore[misc]
 
 
 def _convolution(channels_in: int, channels_out: int) -> tuple[nn.Module, ...]:
-    """Halves the sides of its input. Pooling comes first: what follows has a quarter of the work."""
+    """Layers that halve the sides of an image. Early pooling leaves the later ones a quarter of the work."""
     return (
         nn.Conv2d(channels_in, channels_out, kernel_size=5, padding=2, bias=False),
         nn.MaxPool2d(2),

@@ -1,7 +1,7 @@
-"""Reads what the check of an upload needs from a Parquet file's footer. Standard library only.
+"""Reads the columns and the number of rows from a Parquet file's footer. Standard library only.
 
 The footer is a FileMetaData of parquet.thrift in Thrift's compact protocol: field 2 is the schema, a tree
-written depth first, and field 3 the number of rows. What follows them is not looked at.
+written depth first, and field 3 the number of rows. Later fields are ignored.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ _LONGEST_VARINT = 10  # bytes of a 64 bit integer
 
 
 class BadFooter(ValueError):
-    """The bytes are no footer of a Parquet file."""
+    """The bytes are not the footer of a Parquet file."""
 
 
 @dataclass(frozen=True)
 class Footer:
-    """The number of rows, and the leaf columns with their parents: `image.bytes`."""
+    """The number of rows, and the paths of the leaf columns, such as `image.bytes`."""
 
     rows: int
     columns: tuple[str, ...]
@@ -61,7 +61,7 @@ def _natural(value: object) -> int:
 
 
 class _Compact:
-    """Thrift's compact protocol: integers are zigzag varints, a field's id is given as the step to it."""
+    """Thrift's compact protocol: integers are zigzag varints, field ids are relative to the one before."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -102,7 +102,7 @@ class _Compact:
         return self._content[self._position - 1]
 
     def _bytes(self, size: int) -> bytes:
-        """Fewer at the end of the footer; the next byte, and each struct has one more, then shows that."""
+        """At most `size` bytes. If the footer ends early, reading the byte after them raises IndexError."""
         self._position += size
         return self._content[self._position - size : self._position]
 

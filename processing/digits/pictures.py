@@ -1,4 +1,4 @@
-"""From a PNG file to the pixels of a digit and back. The same rules hold for uploads and for requests."""
+"""Decodes and encodes a digit's PNG file, by the same rules in uploads and in requests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from digits import SIDE
 
 Pixels = NDArray[np.uint8]
 
-# A digit's PNG has some 300 bytes. The rest of the format's possibilities can hide a lot in a few more.
+# A digit's PNG has some 300 bytes. PNG's other features could hide a lot of data in a larger file.
 LARGEST_PNG = 16 << 10
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -32,35 +32,35 @@ _OTHER_FORMATS = {b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF"
 
 
 class BadPicture(ValueError):
-    """These bytes are no digit; the message says why, as the end of a sentence about the image."""
+    """The bytes are not the image of a digit; the message completes a sentence about the image."""
 
 
 def decode(content: bytes) -> Pixels:
-    """The pixels of a PNG file of 28 x 28 grey pixels of 8 bits, shaped (28, 28). Raises BadPicture."""
+    """The pixels, shaped (28, 28), of a PNG file of 28 x 28 grey pixels of 8 bits. Raises BadPicture."""
     _refuse_by_header(content)
     try:
         with Image.open(io.BytesIO(content), formats=("PNG",)) as picture:
             picture.load()
             pixels = np.asarray(picture)
-    except Exception as error:  # whatever Pillow, zlib and struct make of damage
+    except Exception as error:  # on a damaged file, Pillow may raise anything
         raise BadPicture("cannot be decoded; it is damaged") from error
-    if pixels.shape != (SIDE, SIDE) or pixels.dtype != np.uint8:  # a second header that tells another story
+    if pixels.shape != (SIDE, SIDE) or pixels.dtype != np.uint8:  # a second, contradicting header
         raise BadPicture("cannot be decoded; it is damaged")
     return pixels
 
 
 def encode(pixels: Pixels) -> bytes:
-    """A PNG file of the pixels. It is not compressed, so that every version of zlib makes the same bytes."""
+    """A PNG file of the pixels, uncompressed, so that its bytes do not depend on the version of zlib."""
     height, width = pixels.shape
     lines = b"".join(b"\0" + line.tobytes() for line in pixels)
-    stored = struct.pack("<BHH", 1, len(lines), len(lines) ^ 0xFFFF) + lines  # one block, the last (RFC 1951)
+    stored = struct.pack("<BHH", 1, len(lines), len(lines) ^ 0xFFFF) + lines  # one final block (RFC 1951)
     data = b"\x78\x01" + stored + struct.pack(">I", zlib.adler32(lines))
     header = struct.pack(">IIBBBBB", width, height, *_GREY_8_BIT, 0, 0, 0)
     return _SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
 
 
 def request_line(pixels: Pixels) -> str:
-    """An image as a caller of the model sends it in JSON lines."""
+    """An image as a line of a JSON lines request."""
     return json.dumps({"image": base64.b64encode(encode(pixels)).decode("ascii")}) + "\n"
 
 
@@ -69,7 +69,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def _refuse_by_header(content: bytes) -> None:
-    """Before anything is decoded: a few bytes can claim to be, and become, an image of a million pixels."""
+    """Runs before anything is decoded: a few bytes can decode to an image of a million pixels."""
     if not content:
         raise BadPicture("is empty")
     if not content.startswith(_SIGNATURE) or content[12:16] != b"IHDR" or len(content) < 33:

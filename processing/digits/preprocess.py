@@ -1,4 +1,4 @@
-"""Splits an upload of digits and turns it into what training, evaluation and batch prediction read.
+"""Splits an upload of digits and writes the files for training, evaluation and batch prediction.
 
 The channels hold plain NumPy arrays, `images.npy` (uint8, images x 28 x 28) and `labels.npy`.
 """
@@ -26,7 +26,7 @@ _UNLABELLED = -1
 
 @dataclass(frozen=True)
 class Images:
-    """Pixels, shaped (images, 28, 28), and a label each."""
+    """Pixels, shaped (images, 28, 28), and the label of each image."""
 
     pixels: Pixels
     labels: NDArray[np.int64]
@@ -39,9 +39,9 @@ class Images:
 
 
 def prepare(upload: Path, name: str, output: Path) -> Prepared:
-    """Write the arrays for an upload; `name` is what the message of BadUpload calls it.
+    """Write the arrays for an upload. Raises BadUpload, whose message calls it `name`.
 
-    The same images give the same bytes, in whatever order and compression the file has them.
+    The output depends neither on the order of the images nor on the file's compression.
     """
     uploaded = _read(upload, name)
     unlabelled = uploaded[uploaded.labels == _UNLABELLED]
@@ -104,7 +104,7 @@ def _problem_of_label(row: Row) -> str | None:
 
 
 def _in_order(images: Images) -> tuple[Images, list[str]]:
-    """The images in an order that the file has no part in, and the hashes of their pixels."""
+    """The images sorted by the hashes of their pixels, and the hashes."""
     hashes = [hashlib.sha256(pixels.tobytes()).hexdigest() for pixels in images.pixels]
     order = sorted(range(len(images)), key=lambda row: (hashes[row], images.labels[row]))
     return images[order], [hashes[row] for row in order]

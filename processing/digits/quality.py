@@ -1,4 +1,4 @@
-"""The quality of a classifier in numbers, also in the layout of SageMaker's model quality reports.
+"""Scores of a classifier, also in the layout of SageMaker's model quality reports.
 
 The layout is that of Model Monitor's `multiclass_classification_metrics` ("Model quality metrics" in the
 developer guide).
@@ -16,14 +16,14 @@ from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_f
 
 Labels = NDArray[np.int64]
 
-# Model Monitor gives a standard deviation from 200 samples on: that of five random draws of 80 %.
+# From 200 samples on, Model Monitor adds a standard deviation: that of five random draws of 80 %.
 _FEWEST_FOR_DEVIATION = 200
 _DRAWS, _DRAWN = 5, 0.8
 
 
 @dataclass(frozen=True)
 class ClassScores:
-    """Precision, recall and F1 of each class, in the classes' order; 0 if there is nothing to divide by."""
+    """Precision, recall and F1 of each class, in the classes' order; 0 where the divisor is 0."""
 
     precision: NDArray[np.float64]
     recall: NDArray[np.float64]
@@ -88,7 +88,7 @@ _SCORES: dict[str, Score] = {
 def _with_deviation(score: Score, actual: Labels, predicted: Labels) -> dict[str, float | str]:
     value = score(actual, predicted)
     if len(actual) < _FEWEST_FOR_DEVIATION:
-        return {"value": value, "standard_deviation": "NaN"}  # a text, as Model Monitor has it
+        return {"value": value, "standard_deviation": "NaN"}  # a string, as in Model Monitor's reports
     random = np.random.default_rng(0)
     draws = (random.choice(len(actual), int(_DRAWN * len(actual)), replace=False) for _ in range(_DRAWS))
     return {

@@ -12,13 +12,13 @@ import pyarrow.parquet as pq
 from digits.pictures import LARGEST_PNG
 from digits.upload import COLUMNS, problem_of_columns, problem_of_rows
 
-# What a batch of rows may take. A row may be as large as all of its column in its row group claims to be.
+# Limits of a batch. A single row may take all the bytes that its row group declares.
 _BATCH_BYTES = 256 << 20
 _BATCH_ROWS = 1024
 
 
 class BadTable(ValueError):
-    """The file cannot be read as a table of images; the message is the end of a sentence about the file."""
+    """The file cannot be read as a table of images; the message completes a sentence about the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Row:
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """All rows in their order. Raises BadTable, possibly after some rows."""
+    """All rows in order. Raises BadTable, possibly after some rows."""
     try:
         number = 0
         for batch in _batches(path):
@@ -78,6 +78,6 @@ def _batch_rows(metadata: pq.FileMetaData) -> int:
 
 
 def _content(image: pa.Scalar) -> bytes | None:
-    """At most one byte more than is allowed, so that a huge one is not copied."""
+    """The image, cut off one byte above the limit, so that a huge one is not copied."""
     content: bytes | None = image.as_buffer()[: LARGEST_PNG + 1].to_pybytes() if image.is_valid else None
     return content

@@ -1,8 +1,8 @@
 """Training job in script mode: fits the network to the prepared images.
 
-SageMaker's toolkit sets the SM_ variables and passes hyperparameters as `--name value`; with the same
-variables it runs anywhere. The tuning job reads `validation:accuracy` from what is printed
-(`metric_definitions` in workload.json).
+SageMaker's toolkit sets the SM_ variables and passes hyperparameters as `--name value`; with these variables,
+the script runs anywhere. The tuning job reads `validation:accuracy` from its output (`metric_definitions` in
+workload.json).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-# The toolkit puts the folder of all workloads on the path; whoever runs this file by hand need not.
+# The toolkit puts the folder of all workloads on the path. This line does it when a person runs the script.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from digits import CLASSES, SIDE, checkpoint
@@ -32,13 +32,13 @@ _SCORING_BATCH = 1000
 
 
 class CannotTrain(Exception):
-    """Something that training needs is missing or useless; `str(error)` says what to do."""
+    """Something that training needs is missing or unusable; `str(error)` says what to do."""
 
 
 @dataclass(frozen=True)
 class Settings:
     learning_rate: float
-    """Its peak: the rate rises to it and falls again (one cycle)."""
+    """The peak of the one-cycle schedule."""
     weight_decay: float
     dropout: float
     batch_size: int
@@ -57,9 +57,9 @@ class Images:
 
 
 def train(settings: Settings, training: Images, validation: Images, kept: Path | None = None) -> Network:
-    """Fit a network, going on from the checkpoint `kept` if there is one, and print its metrics each epoch.
+    """Fit a network, from the checkpoint `kept` if it exists, and print its metrics after each epoch.
 
-    The same settings and images give the same network on one thread, resumed or not. Raises CannotTrain.
+    On one thread, the same settings and images give the same network, resumed or not. Raises CannotTrain.
     """
     torch.manual_seed(settings.seed)
     network = Network(settings.dropout)
@@ -71,7 +71,7 @@ def train(settings: Settings, training: Images, validation: Images, kept: Path |
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total_steps=steps)
     parts = {"network": network, "optimizer": optimizer, "schedule": schedule}
     for epoch in range(checkpoint.resume(kept, asdict(settings), parts) + 1, settings.epochs + 1):
-        # A seed for each epoch instead of one for all: a resumed run then draws the same numbers.
+        # Each epoch has a seed of its own, so that a resumed run draws the same numbers.
         torch.manual_seed(settings.seed + epoch)
         loss = _train_epoch(network, optimizer, schedule, training, settings.batch_size)
         if not math.isfinite(loss):
@@ -117,7 +117,7 @@ def score(network: nn.Module, images: Images) -> tuple[float, float]:
 
 
 def save(network: Network, folder: Path) -> None:
-    """Write `model.pth`, the weights for `model.Network`, and `model.pt`, a program that needs no class."""
+    """Write `model.pth`, the weights for `model.Network`, and `model.pt`, a TorchScript program."""
     folder.mkdir(parents=True, exist_ok=True)
     network = network.cpu().eval()
     torch.save(network.state_dict(), folder / "model.pth")
@@ -125,11 +125,11 @@ def save(network: Network, folder: Path) -> None:
 
 
 def read_channel(name: str, device: torch.device) -> Images:
-    """The images of a channel as preprocessing left them. Raises CannotTrain."""
+    """The images of a channel, as preprocessing wrote them. Raises CannotTrain."""
     variable = f"SM_CHANNEL_{name.upper()}"
     folder = Path(_environment(variable, f"the channel {name} is missing"))
     try:
-        # Not a pickle, whatever somebody has put there.
+        # A pickle could execute code.
         pixels, labels = (np.load(folder / f"{n}.npy", allow_pickle=False) for n in ("images", "labels"))
     except FileNotFoundError as error:
         raise CannotTrain(f"the channel {name} has no file {Path(error.filename).name} in {folder}") from None
@@ -148,6 +148,11 @@ def _environment(variable: str, problem: str) -> str:
     return value
 
 
+def _own_checkpoint(folder: Path | None) -> Path | None:
+    """Where this job keeps its state. The trials of a search may share the folder: nobody documents it."""
+    return folder and folder / os.environ.get("TRAINING_JOB_NAME", "") / CHECKPOINT
+
+
 def _device() -> torch.device:
     gpus = int(os.environ.get("SM_NUM_GPUS") or torch.cuda.device_count())
     return torch.device("cuda" if gpus and torch.cuda.is_available() else "cpu")
@@ -161,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--batch-size", type=_number(int, at_least=1), default=64)
     parser.add_argument("--epochs", type=_number(int, at_least=1), default=6)
     parser.add_argument("--seed", type=_number(int, at_least=0), default=0)
-    # A tuning job hands its objective to every trial.
+    # A tuning job passes its objective to every trial.
     parser.add_argument("--_tuning_objective_metric", help=argparse.SUPPRESS)
     parser.add_argument("--checkpoints", type=Path, help="folder to keep the state in, and to resume from")
     return parser
@@ -185,16 +190,16 @@ def _number(
 def main(arguments: Sequence[str] | None = None) -> int:
     args = _parser().parse_args(arguments)
     settings = Settings(**{name: getattr(args, name) for name in Settings.__dataclass_fields__})
-    # One thread gives the same model on every machine, and trials side by side do not fight for cores.
+    # With one thread, every machine gives the same model, and parallel trials do not compete for cores.
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS") or 1))
     device = _device()
     print(f"{settings} on {device}")
     try:
         model_dir = Path(_environment("SM_MODEL_DIR", "there is nowhere to put the model"))
         training, validation = read_channel("train", device), read_channel("validation", device)
-        network = train(settings, training, validation, args.checkpoints and args.checkpoints / CHECKPOINT)
+        network = train(settings, training, validation, _own_checkpoint(args.checkpoints))
     except CannotTrain as problem:
-        # SageMaker shows what follows the name of one of Python's errors as the reason of the failure.
+        # SageMaker shows the text after the name of a Python error as the reason for the failure.
         print(f"RuntimeError: {problem}", file=sys.stderr)
         return 1
     save(network, model_dir)

@@ -1,6 +1,6 @@
-"""The quick check of an upload of digits, right after it was sent. Standard library only.
+"""The quick check of an upload of digits, before any job starts. Standard library only.
 
-It looks at the beginning and the end of the Parquet file; the preprocessing job reads every image.
+It reads the beginning and the end of the Parquet file; the preprocessing job reads every image.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from digits.parquet_footer import BadFooter, parse
 
 COLUMNS = ("image", "label")
 LEAVES = ("image.bytes", "label")
-# Of 200 images, 30 test the model; the job then looks at each class.
+# Of 200 images, 30 test the model. The job also counts each class.
 FEWEST_IMAGES = 200
 # Four times all of MNIST. The job holds them as 784 bytes each.
 MOST_IMAGES = 300_000
@@ -40,10 +40,10 @@ _OTHER_FORMATS = {
 
 
 def check(stream: BinaryIO, name: str, *, whole: bool = True) -> Counts:
-    """Refuse what is no Parquet file of the right layout. Raises BadUpload, which calls the file `name`.
+    """Refuse a file that is not Parquet of the right layout. Raises BadUpload, whose message calls it `name`.
 
-    With `whole=False` the stream is the head of a longer file, whose footer is not there to be read. Only
-    `stream.read(size)` is used. How many rows have labels, the footer does not say.
+    With `whole=False` the stream is the head of a longer file, without its footer. Calls only
+    `stream.read(size)`. The footer does not say how many rows have labels.
     """
     head, tail, size = _read_ends(stream)
     if problem := _problem_of_head(head) or (whole and _problem_of_end(tail, size)):
@@ -60,7 +60,7 @@ def check(stream: BinaryIO, name: str, *, whole: bool = True) -> Counts:
 
 
 def problem_of_columns(leaves: Sequence[str]) -> str | None:
-    """What is wrong with these columns, given with their parents. Others than the two needed are ignored."""
+    """What is wrong with these columns, given by their paths. Columns besides the two are ignored."""
     if set(LEAVES) <= set(leaves):
         return None
     found = list(dict.fromkeys(leaf.partition(".")[0] for leaf in leaves))
@@ -83,7 +83,7 @@ def problem_of_rows(rows: int) -> str | None:
 
 
 def _read_ends(stream: BinaryIO) -> tuple[bytes, bytes, int]:
-    """The first chunk, the last bytes, and how many there are. The stream cannot seek."""
+    """The first chunk, the last bytes, and the size. The stream need not support seeking."""
     head = tail = stream.read(_CHUNK)
     size = len(head)
     while chunk := stream.read(_CHUNK):

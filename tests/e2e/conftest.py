@@ -8,10 +8,11 @@ from playwright.sync_api import Browser, sync_playwright
 from local.cli.deploy import set_parameter
 from tests.e2e.chromium import ARGUMENTS, find_chromium
 from tests.e2e.up import TRIALS, Asked, Up, ask, running
+from tests.pytorch import left_out
 
 CHROMIUM = find_chromium()
 NEED_CHROMIUM = ["test_approval_in_chromium.py", "test_web_pages_in_chromium.py"]
-collect_ignore = [] if CHROMIUM else NEED_CHROMIUM
+collect_ignore = [*([] if CHROMIUM else NEED_CHROMIUM), *left_out(__file__)]
 
 
 def pytest_report_header() -> str:

@@ -133,7 +133,7 @@ def test_an_expired_link_says_so_and_decides_nothing(asked: Asked) -> None:
     for answer in (look(asked.link), approve(asked.link), reject(asked.link)):
         assert answer.status == 410
         assert "This request has expired" in answer.text
-        assert "can decide in SageMaker" in answer.text
+        assert "can be decided in SageMaker" in answer.text
         assert "<form" not in answer.html
     assert asked.standing == UNDECIDED
 

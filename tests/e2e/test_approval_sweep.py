@@ -25,7 +25,7 @@ def test_shortly_before_the_deadline_the_approvers_are_reminded_once_with_a_new_
     asked.up.invoke("SweepFunction", {})
     asked.up.invoke("SweepFunction", {})
     _, reminder = asked.up.mails("ApprovalTopic", asked.run_id)
-    assert reminder.subject.startswith("Reminder, 5 hours left: approve or reject")
+    assert reminder.subject.startswith(f"Reminder, 5 hours left: model {asked.run_id}")
     assert link_in(reminder) != asked.link
     for answer in (look(asked.link), approve(asked.link)):
         assert answer.status == 410

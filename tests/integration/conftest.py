@@ -1,9 +1,16 @@
-"""Linux-only tests are not collected elsewhere: the Lambda runtime's emulator is a Linux program."""
+"""Tests that cannot run here are not collected: the Lambda runtime's emulator is a Linux program, and PyTorch is
+large."""
 
 import sys
 
-collect_ignore = [] if sys.platform == "linux" else ["test_events.py"]
+from tests.pytorch import NEED_IT, left_out, why_left_out
+
+ONLY_LINUX = [] if sys.platform == "linux" else ["test_events.py"]
+collect_ignore = [*ONLY_LINUX, *left_out(__file__)]
 
 
 def pytest_report_header() -> list[str]:
-    return [f"not collected on {sys.platform}: tests/integration/{name}" for name in collect_ignore]
+    lines = [f"not collected on {sys.platform}: tests/integration/{name}" for name in ONLY_LINUX]
+    if why := why_left_out():
+        lines.append(f"not collected: {', '.join(NEED_IT)} and workloads with PyTorch elsewhere. {why}")
+    return lines

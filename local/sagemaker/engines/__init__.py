@@ -1,7 +1,6 @@
-"""What runs the jobs: warm processes, images, the built-in XGBoost, batch serving, the search of a tuning
-job.
+"""Runs the jobs: warm processes, images, the built-in XGBoost, batch serving, the search of a tuning job.
 
-The server imports only the modules that are cheap and need no scientific library:
+The server imports only these modules, which are cheap and need no scientific library:
 
 ========================  ==========================================================================
 ``processes``             ``WarmWorkers``, ``Command``, ``Process``, ``Exit``

@@ -1,4 +1,4 @@
-"""Unpacks archives that others made. Standard library only."""
+"""Unpacks untrusted archives. Standard library only."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ import tarfile
 from pathlib import Path
 from typing import IO
 
-# Unpacked. The disk of a job's instance is larger; the one of this machine may not be.
+# The limit when unpacked. A job's instance has a larger disk, but this machine may not.
 LARGEST = 1 << 30
 MOST_MEMBERS = 100_000
 
 
 class BadArchive(Exception):
-    """The archive is damaged, or holds something else than files of its own; the message says what."""
+    """The archive is damaged, or contains something other than its own files; the message says what."""
 
 
 def unpack(archive: IO[bytes], folder: Path) -> None:
-    """Write the files of a ``.tar.gz`` below a folder that exists. Raises BadArchive."""
+    """Write the files of a ``.tar.gz`` to an existing folder. Raises BadArchive."""
     folder = folder.resolve()
     try:
         with tarfile.open(fileobj=archive, mode="r:gz") as tar:
             _refuse_bomb(tar)
             _write_files(tar, folder)
-    except Exception as error:  # tarfile and gzip have no end of errors for a hostile archive
+    except Exception as error:  # on a hostile archive, tarfile and gzip may raise anything
         raise BadArchive(str(error) or type(error).__name__) from error
 
 
 def _refuse_bomb(tar: tarfile.TarFile) -> None:
-    """Look at every size before anything is written. A negative one leads back, again and again."""
+    """Check every size before writing. A negative one would lead back to an earlier member, endlessly."""
     unpacked, before = 0, -1
     for number, member in enumerate(tar):
         unpacked += member.size
@@ -40,7 +40,7 @@ def _refuse_bomb(tar: tarfile.TarFile) -> None:
 
 
 def _write_files(tar: tarfile.TarFile, folder: Path) -> None:
-    """Plain files only. Python's own filter for that came with 3.11.4, and Debian 12 has 3.11.2."""
+    """Write plain files only. Python's own filter for this came with 3.11.4, but Debian 12 has 3.11.2."""
     for member in tar:
         if member.isdir():
             continue

@@ -29,11 +29,11 @@ Floats = NDArray[np.float64]
 Key = tuple[Value, ...]
 
 MOST_POINTS_LISTED = 10_000
-# A fit grows with the cube of the observations, and the old and bad ones add little.
+# A fit takes time cubic in the number of observations, and old, bad ones contribute little.
 MOST_OBSERVATIONS = 150
 SOBOL_CANDIDATES = 9  # a power of 2
 NEIGHBOURS = 48
-# Standard deviations of the steps around the best points, in units of a range's width.
+# Standard deviations of the steps around the best points, relative to a range's width.
 STEPS = (0.2, 0.05, 0.01)
 
 
@@ -43,11 +43,11 @@ class Search(Protocol):
     def suggest(
         self, finished: Sequence[Observation], running: Sequence[Mapping[str, Value]]
     ) -> Point | None:
-        """A point that is in neither ``finished`` nor ``running``; None when a finite space has no other."""
+        """A point that is in neither ``finished`` nor ``running``; None if a finite space has no more."""
 
 
 class RandomSearch:
-    """Points drawn evenly, on each range's scale."""
+    """Draws points uniformly on each range's scale."""
 
     def __init__(self, ranges: Sequence[Range], seed: int) -> None:
         self._space = Space(tuple(ranges))
@@ -66,9 +66,9 @@ class BayesianSearch:
     """A Gaussian process over the finished trials, and the point with the greatest expected improvement on
     them.
 
-    The first points are a Sobol sequence. Trials that still run count as if they had the mean that the
-    process expects of them ("kriging believer": Ginsbourger, Le Riche, Carraro 2010), which keeps parallel
-    trials apart.
+    The first points are a Sobol sequence. A running trial counts as if its result were the mean that the
+    process predicts for it ("kriging believer": Ginsbourger, Le Riche, Carraro 2010), which
+    spreads parallel trials.
     """
 
     def __init__(self, ranges: Sequence[Range], seed: int) -> None:
@@ -122,12 +122,12 @@ class BayesianSearch:
         return np.array([self._space.encode(point) for point in points])
 
     def _improvement(self, model: Model, units: Floats) -> Floats:
-        # Through the points themselves, so that the model sees integers and categories and not what lies
+        # By way of the points, so that the model sees integers and categories, and not the values
         # between.
         return model.expected_improvement(self._numbers([self._space.at(row) for row in units]))
 
     def _units(self, point: Mapping[str, Value]) -> Floats:
-        """Where ``Space.at`` finds the point: the middle of a category's part."""
+        """Coordinates at which ``Space.at`` finds the point; a category's is the middle of its interval."""
         units = []
         for each in self._space.ranges:
             numbers = each.encode(point[each.name])
@@ -157,19 +157,19 @@ class Model:
         ) + WhiteKernel(1e-3, (1e-6, 0.1))
         self._process = GaussianProcessRegressor(kernel)
         with warnings.catch_warnings():
-            # A length scale at its bound is what a parameter without influence gives.
+            # A parameter without influence drives its length scale to a bound, which is no problem.
             warnings.simplefilter("ignore", ConvergenceWarning)
             self._process.fit(points, self._values)
 
     def believe(self, points: Floats) -> None:
-        """Take the expected values of these points for observed ones."""
+        """Treat the predicted values of these points as observed."""
         kernel = self._process.kernel_
         values = np.concatenate([self._values, self._process.predict(points)])
         self._process = GaussianProcessRegressor(kernel, optimizer=None)
         self._process.fit(np.vstack([self._points, points]), values)
 
     def expected_improvement(self, points: Floats) -> Floats:
-        """Jones, Schonlau, Welch 1998, equation 15, over the least value observed."""
+        """Jones, Schonlau, Welch 1998, equation 15, below the least observed value."""
         mean, deviation = self._process.predict(points, return_std=True)
         deviation = np.maximum(deviation, 1e-9)
         gain = self._values.min() - mean
@@ -192,8 +192,7 @@ def keys_of(
 
 
 def first_new(space: Space, drawn: Iterable[Point], seen: set[Key]) -> Point | None:
-    """The first of the points drawn that was not seen; for a finite space, else, any other point that was
-    not."""
+    """The first of the drawn points that is new; otherwise, in a finite space, any new point."""
     for point in drawn:
         if space.key(point) not in seen:
             return point

@@ -1,8 +1,7 @@
-"""The interpreters of images whose libraries this one lacks, each made once, when a job first needs it.
+"""Installs the interpreters of images whose libraries this one lacks, each when a job first needs it.
 
-``python -m local.sagemaker.engines.environments pytorch`` makes one ahead. They lie below
-``MPG_ENVIRONMENTS``, by default in ``.mpg/environments``, under a name that changes with the list of what is
-installed.
+``python -m local.sagemaker.engines.environments pytorch`` installs one in advance. They are in the folder
+``MPG_ENVIRONMENTS``, by default ``.mpg/environments``, each under a name with the hash of its package list.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _LAST_LINES = 20
 
 
 class EnvironmentMissing(Exception):
-    """An environment could not be made; the message says why and what to do, ``details`` what was printed."""
+    """An environment was not installed; the message says why and what to do, ``details`` has the output."""
 
     def __init__(self, message: str, details: str = "") -> None:
         super().__init__(message)
@@ -38,8 +37,8 @@ class EnvironmentMissing(Exception):
 
 @dataclass(frozen=True)
 class Environment:
-    """What an interpreter needs: its hash-pinned list, how big it is on Linux (it is smaller elsewhere), how
-    much room its installation takes at most, and what its jobs have imported already when they start."""
+    """An interpreter with its hash-pinned package list, its size on Linux (elsewhere it is smaller), the most
+    space that its installation needs, and the modules that it imports before its first job."""
 
     name: str
     title: str
@@ -50,13 +49,13 @@ class Environment:
 
     @property
     def folder(self) -> Path:
-        """Where it is, or will be."""
+        """The environment's folder, which may not exist yet."""
         digest = hashlib.sha256(self.lock.read_bytes()).hexdigest()
         return environments_folder() / f"{self.name}-{digest[:12]}"
 
     @property
     def python(self) -> Python:
-        """Its interpreter, whether or not it is there."""
+        """The path of its interpreter, which may not exist yet."""
         return Python(self.folder / "bin/python", self.preload)
 
 
@@ -81,7 +80,7 @@ ENVIRONMENTS = {
 
 
 def environments_folder() -> Path:
-    """Where environments lie."""
+    """The folder of all environments."""
     return Path(os.environ.get("MPG_ENVIRONMENTS") or _ROOT / ".mpg/environments").resolve()
 
 
@@ -90,10 +89,11 @@ def make(
     say: Callable[[str], None],
     check: Callable[[], None] = lambda: None,
 ) -> Python:
-    """The environment's interpreter; it is made if it is missing, which takes minutes.
+    """The environment's interpreter. Installs it if it is missing, which takes minutes.
 
-    ``say`` gets a line for a person before that. ``check`` is called while it goes on, and ends it by
-    raising. Who comes second waits for the first. Raises EnvironmentMissing; nothing half made stays.
+    Calls ``say`` with a line for people before the installation, and ``check`` repeatedly during it, which
+    ends it by raising. A second caller waits for the first. Raises EnvironmentMissing, and removes a partial
+    installation.
     """
     folder = environment.folder
     if not folder.exists():
@@ -121,10 +121,10 @@ def _install(
     environment: Environment, folder: Path, say: Callable[[str], None], check: Callable[[], None]
 ) -> None:
     prefix = f".{environment.name}-"
-    # Of an installation whose process was killed.
+    # Left by an installation whose process was killed.
     for left in folder.parent.glob(f"{prefix}*"):
         shutil.rmtree(left, ignore_errors=True)
-    _refuse_full_disk(environment, folder.parent)
+    refuse_full_disk(environment)
     say(
         f"Installing {environment.title} for its images: {environment.gigabytes} GB on Linux, once, "
         f"into {folder}"
@@ -139,7 +139,9 @@ def _install(
         made.rename(folder)
 
 
-def _refuse_full_disk(environment: Environment, folder: Path) -> None:
+def refuse_full_disk(environment: Environment) -> None:
+    """Raise EnvironmentMissing if there is no room to install it."""
+    folder = next(path for path in environment.folder.parents if path.exists())
     free = shutil.disk_usage(folder).free / GIGABYTE
     if free < environment.room:
         raise EnvironmentMissing(
@@ -182,7 +184,7 @@ def _failed(environment: Environment, details: str) -> EnvironmentMissing:
 
 
 def main(name: str) -> int:
-    """Make an environment ahead; the exit code."""
+    """Install an environment in advance; returns the exit code."""
     try:
         print(make(ENVIRONMENTS[name], lambda line: print(line, flush=True)).executable)
     except EnvironmentMissing as missing:

@@ -17,7 +17,7 @@ def _words(text: str) -> list[str]:
 
 
 class UserError(Exception):
-    """What the user of the algorithm can mend; the message is for them."""
+    """A mistake that the user of the algorithm can correct; the message is for them."""
 
 
 _INTEGERS = {
@@ -98,10 +98,10 @@ _ALIASES = {"learning_rate": "eta", "min_split_loss": "gamma", "reg_lambda": "la
 
 
 def validate(given: Mapping[str, str]) -> dict[str, Any]:
-    """The hyperparameters of a training job, from strings to what they mean, under their main names.
+    """The hyperparameters of a training job, parsed from strings, under their canonical names.
 
-    ``eval_metric`` and ``updater`` become lists. Raises UserError for a name that is missing or unknown, text
-    that is no value, a value outside its range, and values that contradict each other.
+    ``eval_metric`` and ``updater`` become lists. Raises UserError for a missing or unknown name, an invalid
+    value, a value out of range, and contradicting values.
     """
     named = {_ALIASES.get(name, name): text for name, text in given.items()}
     if "num_round" not in named:

@@ -1,4 +1,4 @@
-"""AWS's images that can run here: a row for each says what it has and which programs do its work."""
+"""AWS's images that can run here: a table of their libraries and programs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# Arguments of ``Command.argv``; more may follow them.
+# The first arguments of ``Command.argv``.
 Program = tuple[str, ...]
 
 _URI = re.compile(
@@ -15,7 +15,7 @@ _URI = re.compile(
     r"/(?P<repository>[a-z0-9._/-]+):(?P<tag>[\w.-]+)"
 )
 _CPU = r"(-cpu)?(-py3)?"
-# What is installed here and in none of AWS's images: this project, its emulator and its tools.
+# Installed here, but in none of AWS's images: this project, its emulator and its tools.
 _NOT_IN_ANY_IMAGE = frozenset(
     {"hypothesis", "local", "ministack", "moto", "mypy", "playwright", "pytest", "samcli", "samtranslator"}
 )
@@ -23,17 +23,17 @@ _ENGINES = "local.sagemaker.engines"
 
 
 class UnknownImage(ValueError):
-    """The URI names no image that can run here; the message says which ones can."""
+    """The URI names no image that can run here; the message lists those that can."""
 
 
 @dataclass(frozen=True)
 class Image:
     """An image that can run here.
 
-    A tag is ``version`` or one of ``older``, with what ``suffix`` matches after it; ``environment`` names the
-    interpreter that has the image's libraries (``environments``), empty for this one. ``algorithm`` trains
-    without a script, ``script`` runs one, ``server`` serves a model; None where the image cannot.
-    ``hidden_modules`` go into ``Command.hidden_modules``, ``variables`` are those of its Dockerfile.
+    A tag is ``version`` or one of ``older``, followed by a match of ``suffix``. ``environment`` names the
+    interpreter with the image's libraries (``environments``), empty for this one. ``algorithm`` trains
+    without a script, ``script`` runs one, ``server`` serves a model; None if the image cannot.
+    ``hidden_modules`` are for ``Command.hidden_modules``; ``variables`` are those of its Dockerfile.
     """
 
     repository: str
@@ -46,12 +46,12 @@ class Image:
     server: Program | None = None
     hidden_modules: frozenset[str] = _NOT_IN_ANY_IMAGE
     variables: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    # The version that a request named.
+    # The version in the request.
     asked: str = ""
 
     @property
     def warning(self) -> str:
-        """What a person should know about the version that runs; empty if it is the one asked for."""
+        """A warning for people if another version runs than the requested one; otherwise empty."""
         if self.asked in ("", self.version):
             return ""
         return (
@@ -63,7 +63,7 @@ class Image:
 # Versions: "Docker Registry Paths and Example Code", Amazon SageMaker AI developer guide. Variables and
 # programs: the images' Dockerfiles and toolkits (aws/deep-learning-containers, aws/sagemaker-*-container).
 _PYTORCH = "2.6.0"
-# The SDK asks for the short ones. A number after the long ones is that of a patch.
+# The SDK requests the short ones. A number after the long ones is a patch number.
 _PYTORCH_SUFFIX = (
     r"(-[cg]pu-py312|(-cpu-py312-ubuntu22\.04|-gpu-py312-cu124-ubuntu22\.04)-sagemaker(-v1\.\d+)?)"
 )
@@ -117,7 +117,7 @@ IMAGES = (
 def find_image(uri: str, region: str) -> Image:
     """The image of ``<account>.dkr.ecr.<region>.amazonaws.com[.cn]/<repository>:<tag>``.
 
-    Raises UnknownImage for another form, another region (AWS refuses those too), repository or tag.
+    Raises UnknownImage for another form, repository, tag, or region (which AWS refuses as well).
     """
     parts = _URI.fullmatch(uri)
     if parts is None:
@@ -137,6 +137,6 @@ def find_image(uri: str, region: str) -> Image:
 
 
 def _version(image: Image, tag: str) -> str:
-    """Which of the image's versions a tag names; empty if none."""
+    """The image's version in a tag; empty if there is none."""
     versions = (image.version, *image.older)
     return next((each for each in versions if re.fullmatch(re.escape(each) + image.suffix, tag)), "")

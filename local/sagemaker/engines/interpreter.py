@@ -10,8 +10,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-# macOS may lose a descriptor that its sender closes before it has arrived, so there a job's start is waited
-# for.
+# macOS may lose a descriptor that its sender closes before it arrives, so the sender waits there until the
+# job starts.
 ACKNOWLEDGE = sys.platform == "darwin"
 CONTROL_BUFFER_BYTES = 1 << 20
 _PACKAGE_ROOT = str(Path(__file__).resolve().parents[3])
@@ -19,20 +19,20 @@ _ZYGOTE = (
     "import json, sys; sys.path[:1] = [sys.argv[1]]; from local.sagemaker.engines.warm.zygote import main; "
     "del sys.path[0]; main(int(sys.argv[2]), *json.loads(sys.argv[3]))"
 )
-# OpenMP's and BLAS's threads do not survive a fork; with some hundred rows one is also the fastest.
+# OpenMP's and BLAS's threads do not survive a fork; for some hundred rows, one thread is also the fastest.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 @dataclass(frozen=True)
 class Python:
-    """An interpreter and the modules that it imports before its first job; one that is missing is skipped."""
+    """An interpreter and the modules that it imports before its first job; missing modules are skipped."""
 
     executable: Path
     preload: tuple[str, ...]
 
 
 class Interpreter:
-    """Starts when it is first needed, and again if it was killed. Its owner calls one method at a time."""
+    """Starts when first used, and again if it was killed. Its owner calls one method at a time."""
 
     def __init__(self, python: Python, *, threads: int, namespaces: bool) -> None:
         self._python = python
@@ -42,15 +42,15 @@ class Interpreter:
         self._control: socket.socket | None = None
 
     def start(self) -> socket.socket:
-        """Start it and return at once; its imports go on in the background. Idempotent."""
+        """Start it and return at once; the imports continue in the background. Idempotent."""
         if self._control is None:
             self._control, theirs = socket.socketpair()
-            # Requests wait in it while the interpreter still imports.
+            # Requests wait here while the interpreter imports.
             self._control.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CONTROL_BUFFER_BYTES)
             variables = environment(self._python) | dict.fromkeys(_THREAD_VARIABLES, str(self._threads))
-            # Without it macOS aborts a fork of a process whose libraries have touched Objective-C.
+            # Without it, macOS aborts a fork of a process whose libraries have used Objective-C.
             variables["OBJC_DISABLE_INITIALIZE_FORK_SAFETY"] = "YES"
-            # pyarrow's allocator would have a thread of its own, which no fork has.
+            # pyarrow's default allocator has a thread, which does not survive a fork.
             variables["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
             fd = theirs.fileno()
             settings = json.dumps((self._python.preload, self._namespaces))
@@ -67,15 +67,15 @@ class Interpreter:
         return self._control
 
     def send(self, header: bytes, fds: list[int], body: bytes) -> None:
-        """Send the request for one job, whose file descriptors go along."""
+        """Send the request for a job, with its file descriptors."""
         try:
             self._send(header, fds, body)
-        except ConnectionError:  # the interpreter was killed: a new one takes over, once
+        except ConnectionError:  # the interpreter was killed: try again once, with a new one
             self.close()
             self._send(header, fds, body)
 
     def close(self) -> None:
-        """End it. Jobs that run have a keeper and do not need it."""
+        """End it. Running jobs have a keeper and do not need it."""
         if self._control is not None and self.process is not None:
             self._control.close()
             self.process.kill()
@@ -91,6 +91,6 @@ class Interpreter:
 
 
 def environment(python: Python) -> dict[str, str]:
-    """What every job has, besides its own: ``python3`` is the interpreter that it is a fork of."""
+    """The variables of every job: ``python3`` is the interpreter of which it is a fork."""
     path = os.pathsep.join([str(python.executable.parent), os.environ.get("PATH", os.defpath)])
     return {"PATH": path, "HOME": os.environ.get("HOME", "/"), "LANG": os.environ.get("LANG", "C.UTF-8")}

@@ -2,8 +2,8 @@
 
 The images' pip is 26.1, which always builds in an isolated environment and fetches setuptools for it. Under
 network isolation it cannot, unless the container's own environment has ``PIP_NO_BUILD_ISOLATION=0`` (0, not
-1: pip reads the variable the other way round). No job has a network here. A container that has one on AWS
-gets setuptools from the index; here it gets the one that is installed, and nothing else.
+1: pip reads the variable the other way round). No job has a network here. A container with a
+network on AWS gets setuptools from the index; here it gets the installed setuptools, and nothing else.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ recursive-exclude . __pycache__*
 recursive-exclude . *.pyc
 recursive-exclude . *.pyo
 """
-# An older pip builds in isolation only when told to.
+# An older pip builds in isolation only on request.
 _PIP = {
     "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     "PIP_NO_CACHE_DIR": "1",
@@ -43,7 +43,7 @@ NO_NETWORK = (
 
 
 class PipFailed(Exception):
-    """pip ended with an error; its output has the reason. ``command`` is what ran, ``code`` how it ended."""
+    """pip failed; its output has the reason. ``command`` is what ran, ``code`` its exit code."""
 
     def __init__(self, command: str, code: int) -> None:
         super().__init__(command)
@@ -52,13 +52,13 @@ class PipFailed(Exception):
 
 
 def install(options: Sequence[str], folder: Path, *, isolated: bool) -> Path:
-    """Run ``pip install <options>`` in a folder and let this process import what it installed.
+    """Run ``pip install <options>`` in a folder and let this process import the result.
 
-    Gives the folder with the installed packages. Raises PipFailed.
+    Returns the folder with the installed packages. Raises PipFailed.
     """
     python, packages = _environment_of_its_own(Path(tempfile.mkdtemp(prefix="installed-")))
     command = [python, "-m", "pip", "install", *options]
-    # The variables are the container's own; the files would be this machine's.
+    # pip may read the container's variables, but not this machine's configuration files.
     environ = {"PIP_CONFIG_FILE": os.devnull, **os.environ, **_PIP}
     if not isolated:
         environ.setdefault("PIP_NO_BUILD_ISOLATION", "0")
@@ -71,7 +71,7 @@ def install(options: Sequence[str], folder: Path, *, isolated: bool) -> Path:
 
 
 def make_package(code: Path, name: str) -> None:
-    """Give a folder of scripts what pip needs to install it, unless it has a setup.py."""
+    """Add the files that pip needs to install a folder of scripts, unless it has a setup.py."""
     if (code / "setup.py").exists():
         return
     print(f"Module {name} does not provide a setup.py. \nGenerating setup.py")
@@ -81,8 +81,8 @@ def make_package(code: Path, name: str) -> None:
 
 
 def _environment_of_its_own(folder: Path) -> tuple[str, Path]:
-    """A virtual environment that sees what is installed here, so that pip changes nothing of it: its
-    interpreter, and where its packages go."""
+    """A virtual environment on top of the installed packages, which pip then leaves unchanged. Returns its
+    interpreter and its packages' folder."""
     venv.create(folder, symlinks=True, with_pip=False)
     at = {"base": str(folder), "platbase": str(folder)}
     packages = Path(sysconfig.get_path("purelib", "venv", at))

@@ -1,4 +1,4 @@
-"""One running job, as the server sees it: its lines, its end, and how to stop it."""
+"""A running job from the server's side: its output, its end, and how to stop it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 MAX_LINE_BYTES = 256 * 1024
-# How long output may stay silent, after a job has ended, while something that escaped still holds it open.
+# After a job's end, an escaped process may still hold its output open; the server waits this long for more.
 DRAIN_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class Exit:
-    """How a job ended. ``code`` is None when a signal killed it; ``reason`` tells why the server ended it, or
-    "exited" when it did not."""
+    """How a job ended. ``code`` is None when a signal killed it; ``reason`` is why the server ended it, or
+    "exited"."""
 
     code: int | None
     reason: Literal["exited", "timed_out", "stopped", "out_of_memory"]
@@ -51,8 +51,8 @@ class Process:
         self._thread.start()
 
     def wait(self) -> Exit:
-        """Block until nothing of the job is left and every line was given to ``on_line``. Raises what
-        ``on_line`` raised first, if it did."""
+        """Block until all of the job has ended and ``on_line`` got every line. Raises the first exception of
+        ``on_line``."""
         self.join()
         if self._problem is not None:
             raise self._problem
@@ -61,7 +61,7 @@ class Process:
         return Exit(None, "stopped" if self._stopping else "exited")
 
     def join(self) -> None:
-        """As ``wait``, without the outcome."""
+        """Like ``wait``, without the outcome."""
         self._thread.join()
 
     def is_running(self) -> bool:
@@ -69,14 +69,14 @@ class Process:
 
     def stop(self, grace: float | None = None) -> None:
         """Ask the job to end: SIGTERM to it, after ``grace`` seconds (default: that of the workers) SIGKILL
-        to it and all its children. Returns at once. A job that has ended stays as it is."""
+        to it and all its children. Returns at once. Has no effect on a job that has ended."""
         message = json.dumps({"stop": self._grace if grace is None else grace}).encode() + b"\n"
         with self._lock, contextlib.suppress(OSError):
             self._stopping = True
             self._status.sendall(message)
 
     def send(self, line: str) -> None:
-        """Write a line to the standard input of a job spawned with ``stdin=True``. Raises OSError when it has
+        """Write a line to the standard input of a job spawned with ``stdin=True``. Raises OSError if it has
         ended."""
         with self._stdin_lock:
             if self._stdin_fd is None:
@@ -86,7 +86,7 @@ class Process:
                 rest = rest[os.write(self._stdin_fd, rest) :]
 
     def close_stdin(self) -> None:
-        """Let the job read the end of its standard input."""
+        """Close the job's standard input."""
         with self._stdin_lock:
             if self._stdin_fd is not None:
                 os.close(self._stdin_fd)
@@ -117,7 +117,7 @@ class Process:
         lines.end()
 
     def _read(self, is_status: bool, lines: LineBuffer) -> bool:
-        """Read what is there; whether more can come."""
+        """Read the available output. Returns whether more can come."""
         if not is_status:
             output = os.read(self._output_fd, 65536)
             lines.feed(output)
@@ -137,14 +137,14 @@ class Process:
 
 
 class LineBuffer:
-    """Cuts a stream of bytes into lines of text; one longer than MAX_LINE_BYTES comes in pieces."""
+    """Splits a stream of bytes into lines of text; one longer than MAX_LINE_BYTES comes in pieces."""
 
     def __init__(self, on_line: Callable[[str], None]) -> None:
         self._on_line = on_line
         self._rest = b""
 
     def feed(self, data: bytes) -> None:
-        """Take more bytes."""
+        """Add bytes."""
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
             self._emit(line)
@@ -153,7 +153,7 @@ class LineBuffer:
             self._rest = self._rest[MAX_LINE_BYTES:]
 
     def end(self) -> None:
-        """No more bytes come: what is left is a line too."""
+        """End the stream: the rest is a line, too."""
         if self._rest:
             self._emit(self._rest)
             self._rest = b""

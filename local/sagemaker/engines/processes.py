@@ -1,13 +1,13 @@
-"""Job processes that start warm: forks of an interpreter which has already imported the scientific libraries.
+"""Starts jobs warm: as forks of an interpreter that has already imported the scientific libraries.
 
-A job is what ``python3 script.py`` in a container is: its own session, working folder and environment,
-nothing inherited from the server; output line by line; everything it started ends with it. Three processes
-stand behind it (package ``warm``): one zygote for the server, a keeper for each job, the job. If the server
-dies, even by SIGKILL, they see the end of their sockets and end too.
+A job behaves like ``python3 script.py`` in a container: it has its own session, working folder and
+environment and inherits nothing from the server; its output comes line by line; everything it started ends
+with it. Three processes implement it (package ``warm``): one zygote for the server, a keeper for each job,
+and the job. If the server dies, even by SIGKILL, they detect the end of their sockets and end as well.
 
-Memory is limited by what the job and its children hold resident, looked at four times a second, as a
-container's limit is: an allocation limit (RLIMIT_AS) would count memory that is only reserved, of which the
-libraries reserve much, and would turn a kill into a MemoryError that a real job does not see.
+The memory limit applies to the resident memory of the job and its children, as in a container, and is checked
+four times a second. An allocation limit (RLIMIT_AS) would count reserved memory, of which the libraries
+reserve much, and would replace a kill by a MemoryError that a real job never sees.
 """
 
 from __future__ import annotations
@@ -45,20 +45,20 @@ PRELOAD = (
 
 @dataclass(frozen=True)
 class Command:
-    """What a job process runs.
+    """What a job runs.
 
     ``argv`` is ``("python3", "/abs/script.py", ...)`` or ``("-m", "package.module", ...)``; anything else is
-    executed as a program, found in PATH, and is not warm. ``env`` is the whole environment besides PATH, HOME
-    and LANG, which it may also set. Imports of ``hidden_modules`` and all below them fail with
-    ModuleNotFoundError, in the job itself, not in further interpreters that it starts; the package that a
-    ``-m`` module is in cannot be hidden from it.
+    executed as a program from PATH, and does not start warm. ``env`` is the whole environment besides PATH,
+    HOME and LANG, which it may also set. Imports of ``hidden_modules`` and their submodules fail with
+    ModuleNotFoundError in the job itself, but not in other interpreters that it starts; the package of a
+    ``-m`` module cannot be hidden.
 
-    With a ``folder`` the job runs as in a container: ``<folder>/ml`` is its /opt/ml, it has a /tmp and a home
-    of its own, what it installs stays in the folder, and it can write nowhere else; ``network`` says whether
-    it has one. Paths in ``argv``, ``env`` and ``cwd`` are those in the container. A machine without
-    namespaces translates them, and refuses /opt/ml in scripts.
+    With a ``folder``, the job runs as in a container: ``<folder>/ml`` is its /opt/ml, it has its own /tmp and
+    home, installs packages into the folder, and can write nowhere else; ``network`` says whether it has a
+    network. ``argv``, ``env`` and ``cwd`` use the container's paths. A machine without namespaces translates
+    them, and refuses /opt/ml in scripts.
 
-    ``python`` is another interpreter to run it in, which stays warm from its first job on.
+    ``python`` is another interpreter for the job, which stays warm from its first job on.
     """
 
     argv: tuple[str, ...]
@@ -71,12 +71,12 @@ class Command:
 
 
 class WarmWorkers:
-    """Starts jobs in forks of a warm interpreter: this one's, or the one that a command names.
+    """Starts jobs as forks of a warm interpreter: a copy of this one, or the one that a command names.
 
-    ``preload`` are the modules it imports (one that is missing is skipped). ``grace`` is the time in seconds
-    between SIGTERM and SIGKILL for a job that is stopped or out of time: SageMaker gives a training job 120
-    s, which nobody wants to wait for at a desk. ``threads`` is what OpenMP and BLAS may use in every job.
-    Without ``namespaces`` jobs run as on a machine that has none.
+    ``preload`` are the modules that it imports; missing ones are skipped. ``grace`` is the time in seconds
+    between SIGTERM and SIGKILL for a job that is stopped or times out: SageMaker's 120 s for a training job
+    are too long on a laptop. ``threads`` is the number of OpenMP's and BLAS's threads in every job. Without
+    ``namespaces``, jobs run as on a machine that has none.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class WarmWorkers:
         self._closed = False
 
     def start(self) -> None:
-        """Start this one's and return at once; its imports go on in the background. Idempotent."""
+        """Start the copy of this interpreter and return at once; it imports in the background. Idempotent."""
         with self._lock:
             self._interpreter(self._own).start()
 
@@ -110,12 +110,11 @@ class WarmWorkers:
         memory_bytes: int | None = None,
         stdin: bool = False,
     ) -> Process:
-        """Start a job and return at once; until the imports are done the job waits for them.
+        """Start a job and return at once; the job waits for the imports.
 
-        ``on_line`` gets each line of stdout and stderr, in the order they were written and without its
-        newline, on a thread of this job alone. ``timeout`` in seconds counts from the moment the job runs.
-        With ``stdin`` the job reads what ``Process.send`` writes, otherwise its standard input is empty.
-        Raises RuntimeError after ``close``.
+        ``on_line`` gets each line of stdout and stderr, in order and without its newline, on a thread of the
+        job alone. ``timeout`` in seconds begins when the job does. With ``stdin``, ``Process.send`` writes to
+        the job's standard input; otherwise that is empty. Raises RuntimeError after ``close``.
         """
         python = command.python or self._own
         request = {
@@ -136,7 +135,7 @@ class WarmWorkers:
         return process
 
     def close(self) -> None:
-        """Stop every job and interpreter, and wait for them. Idempotent."""
+        """Stop every job and interpreter, and wait for their ends. Idempotent."""
         with self._lock:
             self._closed = True
             running, self._running = self._running, []

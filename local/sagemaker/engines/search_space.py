@@ -1,5 +1,4 @@
-"""The space of a tuning job: its hyperparameter ranges, and points of it as values and as numbers from 0 to
-1."""
+"""The search space of a tuning job: its ranges, and its points as values and as numbers from 0 to 1."""
 
 from __future__ import annotations
 
@@ -14,14 +13,13 @@ Scaling = Literal["Auto", "Linear", "Logarithmic", "ReverseLogarithmic"]
 Value = float | int | str
 Point = dict[str, Value]
 
-# "Auto" leaves the choice to SageMaker, which does not say how it chooses; here: logarithmic from two decades
-# on.
+# SageMaker does not document how "Auto" chooses. Here it is logarithmic from two decades on.
 AUTO_LOGARITHMIC_RATIO = 100
 
 
 @dataclass(frozen=True)
 class Range:
-    """One hyperparameter: ``values`` for a categorical one, else ``minimum`` and ``maximum`` (both
+    """One hyperparameter: ``values`` if it is categorical, otherwise ``minimum`` and ``maximum`` (both
     inclusive)."""
 
     name: str
@@ -33,7 +31,7 @@ class Range:
 
     @property
     def size(self) -> float:
-        """How many values it has: infinite for a continuous range that has a width."""
+        """The number of its values: infinite for a continuous range of more than one value."""
         if self.kind == "categorical":
             return len(self.values)
         if self.kind == "integer":
@@ -42,11 +40,11 @@ class Range:
 
     @property
     def width(self) -> int:
-        """How many numbers stand for it in ``Space.encode``: one, or one a category."""
+        """The number of its numbers in ``Space.encode``: one, or one for each category."""
         return len(self.values) if self.kind == "categorical" else 1
 
     def at(self, unit: float) -> Value:
-        """The value at ``unit`` (0 to 1), evenly spread on the range's scale."""
+        """The value at ``unit`` (0 to 1) on the range's scale."""
         if self.kind == "categorical":
             return self.values[min(int(unit * len(self.values)), len(self.values) - 1)]
         low, high = self._scaled_ends()
@@ -56,7 +54,7 @@ class Range:
         return min(max(value, self.minimum), self.maximum)
 
     def encode(self, value: Value) -> list[float]:
-        """The numbers of 0 to 1 that stand for a value of this range."""
+        """The numbers from 0 to 1 that represent a value."""
         if self.kind == "categorical":
             return [1.0 if value == other else 0.0 for other in self.values]
         low, high = self._scaled_ends()
@@ -69,7 +67,7 @@ class Range:
         return range(int(self.minimum), int(self.maximum) + 1) if self.kind == "integer" else [self.minimum]
 
     def _scaled_ends(self) -> tuple[float, float]:
-        # Each integer owns the half unit on both sides of it, so that the ends are as likely as the others.
+        # Each integer covers the half unit on both sides, so that the ends are as likely as the others.
         margin = 0.5 if self.kind == "integer" else 0.0
         return self._scale(self.minimum - margin), self._scale(self.maximum + margin)
 
@@ -92,8 +90,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Observation:
-    """A finished trial. ``objective`` is always minimised: give the negative of one that is to be
-    maximised."""
+    """A finished trial. ``objective`` is minimised; to maximise one, use its negative."""
 
     values: Mapping[str, Value]
     objective: float
@@ -110,15 +107,15 @@ class Space:
         return math.prod(each.size for each in self.ranges)
 
     def at(self, units: Sequence[float]) -> Point:
-        """The point at these numbers of 0 to 1, one a range."""
+        """The point at these numbers from 0 to 1, one for each range."""
         return {each.name: each.at(unit) for each, unit in zip(self.ranges, units, strict=True)}
 
     def encode(self, point: Mapping[str, Value]) -> list[float]:
-        """The point as numbers of 0 to 1, so that distances mean something: categories stand side by side."""
+        """The point as numbers from 0 to 1 with useful distances: categories are equally far apart."""
         return [number for each in self.ranges for number in each.encode(point[each.name])]
 
     def key(self, point: Mapping[str, Value]) -> tuple[Value, ...]:
-        """What makes two points the same."""
+        """Equal for equal points."""
         return tuple(point[each.name] for each in self.ranges)
 
     def points(self) -> Iterator[Point]:
@@ -137,8 +134,8 @@ _KINDS: Mapping[str, Kind] = {
 def read_ranges(parameter_ranges: Mapping[str, Sequence[Mapping[str, Any]]]) -> tuple[Range, ...]:
     """The ranges of a request's ``ParameterRanges`` (``ContinuousParameterRanges``, ...; bounds are strings).
 
-    Raises ValueError with a message for the caller of the API: a bound that is no number, a minimum above the
-    maximum, a scaling that the bounds do not allow, a name given twice.
+    Raises ValueError with a message for the caller of the API for a bound that is not a number, a
+    minimum above the maximum, a scaling that does not fit the bounds, or a duplicate name.
     """
     ranges = [
         _read_range(kind, given)
@@ -182,5 +179,5 @@ def _read_bound(name: str, kind: Kind, text: str) -> float:
 
 
 def format_value(value: Value) -> str:
-    """A value as a training job's hyperparameter: the shortest text that reads back as the same value."""
+    """A value as a training job's hyperparameter: the shortest text that parses to the same value."""
     return value if isinstance(value, str) else repr(value)

@@ -1,4 +1,4 @@
-"""The next trial of a tuning job, computed in one warm process that lives as long as the tuning job.
+"""Suggests the next trial of a tuning job, in a warm process that lives as long as the tuning job.
 
 ::
 
@@ -25,11 +25,11 @@ ANSWER = "suggestion "
 
 
 class SuggesterFailed(RuntimeError):
-    """The process of the search has ended; the message carries what it wrote last."""
+    """The search's process has ended; the message has its last output."""
 
 
 class Suggester:
-    """Suggests trials. Thread-safe; a call blocks for some tens of milliseconds."""
+    """Suggests trials. Thread-safe; a call takes some tens of milliseconds."""
 
     def __init__(
         self,
@@ -57,8 +57,8 @@ class Suggester:
         """Values for the next trial, by the names of the ranges: float, int or str (``format_value`` makes
         them hyperparameters).
 
-        None when every point of a finite space is finished or running. An objective that is not finite says
-        only that the point was tried. Raises SuggesterFailed.
+        None if every point of a finite space is finished or running. A non-finite objective only marks its
+        point as tried. Raises SuggesterFailed.
         """
         request = {
             "finished": [dataclasses.asdict(trial) for trial in finished],

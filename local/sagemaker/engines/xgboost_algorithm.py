@@ -1,15 +1,15 @@
 """The built-in XGBoost algorithm: ``("-m", "local.sagemaker.engines.xgboost_algorithm", "<root>")``.
 
-``<root>`` stands for /opt/ml. Reads ``<root>/input/config/hyperparameters.json`` (an object of strings) and
-``inputdataconfig.json`` (``{"train": {"ContentType": "text/csv", ...}, "validation": {...}}``), both as
-SageMaker writes them, and the channels' files under ``<root>/input/data/<channel>/``. Writes
+``<root>`` takes the place of /opt/ml. Reads ``<root>/input/config/hyperparameters.json`` (an object of
+strings) and ``inputdataconfig.json`` (``{"train": {"ContentType": "text/csv", ...}, "validation": {...}}``),
+both as SageMaker writes them, and the channels' files under ``<root>/input/data/<channel>/``. Writes
 ``<root>/model/xgboost-model`` (UBJSON, as xgboost 3.2 does for a name without a suffix). A failure ends the
 process with code 1 and its message in ``<root>/output/failure``. SIGTERM ends it quietly.
 
-The files are read by the same function of xgboost that the real container calls, so the same traps are here:
-a header line becomes a row with label 0, an empty label becomes 0, an index column becomes the label, text
-becomes a missing value. Not supported, and said so: other content types than text/csv, cross validation,
-GPUs, the metrics of classification that only the container adds to xgboost's own.
+xgboost reads the files with the same function as in the real container, so the traps are the same: a header
+line becomes a row with label 0, an empty label becomes 0, an index column becomes the label, text becomes a
+missing value. Refused as unsupported: content types other than text/csv, cross validation, GPUs, and the
+classification metrics that only the container adds to xgboost's own.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ NOISE = "(?s).*(Text file input has been deprecated|Saving model in the UBJSON f
 
 
 def main(root: Path) -> int:
-    """Train in ``root``; the exit code."""
+    """Train in ``root``; returns the exit code."""
     warnings.filterwarnings("ignore", message=NOISE)
     try:
         train(root)
@@ -105,7 +105,7 @@ def refuse_unsupported(values: Mapping[str, Any]) -> None:
 
 
 def tuning_metric(values: Mapping[str, Any]) -> str | None:
-    """The metric that a tuning job watches, without its data set: ``rmse`` of ``validation:rmse``."""
+    """The metric of a tuning job without its data set: ``rmse`` of ``validation:rmse``."""
     given: str | None = values.get("_tuning_objective_metric")
     return given.partition(":")[2] if given else None
 
@@ -144,8 +144,8 @@ def load_channel(root: Path, channel: str, *, weights: bool) -> xgboost.DMatrix:
 
 def read_files(files: list[Path], *, weights: bool) -> xgboost.DMatrix:
     options = f"format=csv&label_column=0&delimiter={delimiter_of(files[0])}" + "&weight_column=1" * weights
-    # xgboost takes a URI, in which the names of a user's own folders could mean something else. It also looks
-    # at everything beside that folder, and fails when one of those is gone by then: so nothing lies there.
+    # xgboost takes a URI, in which the names of a user's folders could have a meaning. It also reads the
+    # folder's siblings, and fails if one disappears meanwhile, so this folder has none.
     with tempfile.TemporaryDirectory() as alone:
         flat = Path(alone) / "files"
         flat.mkdir()
@@ -164,7 +164,7 @@ def delimiter_of(path: Path) -> str:
 
 
 def boost(values: Mapping[str, Any], watched: list[tuple[xgboost.DMatrix, str]], folder: Path) -> None:
-    """Train on the first of the data sets that are watched, and save the model."""
+    """Train on the first of the watched data sets, and save the model."""
     folder.mkdir(parents=True, exist_ok=True)
     metrics = metrics_of(values)
     added = [metric for metric in metrics if metric in METRICS_OF_THE_CONTAINER]
@@ -192,7 +192,7 @@ def metrics_of(values: Mapping[str, Any]) -> list[str]:
 
 
 def eval_metric_of(metrics: list[str]) -> dict[str, Any]:
-    """Without one, xgboost measures the objective's own."""
+    """The metric to measure; by default, xgboost's metric for the objective."""
     own = [metric for metric in metrics if metric not in METRICS_OF_THE_CONTAINER]
     return {"eval_metric": own} if own else {}
 
@@ -218,7 +218,7 @@ def callbacks_of(values: Mapping[str, Any], model_folder: Path, *, validates: bo
 def measure(
     metrics: list[str], predictions: NDArray[np.float32], data: xgboost.DMatrix
 ) -> list[tuple[str, float]]:
-    """The metrics that the container adds to xgboost's own, of one data set."""
+    """The container's additional metrics of one data set."""
     labels = data.get_label()
     squares = float(np.mean((labels - predictions) ** 2, dtype=float))
     variance = float(np.var(labels, dtype=float))
@@ -227,7 +227,7 @@ def measure(
 
 
 class SaveEachRound(xgboost.callback.TrainingCallback):  # type: ignore[misc]
-    """Keeps the newest model in place, whole at any moment, for a training that is stopped halfway."""
+    """Saves the newest model atomically after each round, in case training is stopped halfway."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__()

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from local.sagemaker.engines.processes import Command, Exit, Process, WarmWorkers
+from tests.pytorch import left_out
+
+collect_ignore = left_out(__file__)
 
 
 @dataclass

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from local.sagemaker.engines.environments import ENVIRONMENTS, GIGABYTE, environments_folder, make
+from local.sagemaker.engines.environments import make
 from local.sagemaker.engines.images import find_image
 from local.sagemaker.engines.processes import Command, Exit, Python
 from local.sagemaker.engines.warm import tree
+from tests.pytorch import PYTORCH
 from tests.unit.engines.test_toolkit_settings import write_config
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.enable_socket, pytest.mark.timeout(900)]
 
-PYTORCH = ENVIRONMENTS["pytorch"]
 OK = Exit(0, "exited")
 TAG = "2.6.0-cpu-py312-ubuntu22.04-sagemaker"
 TRAIN = """
@@ -45,13 +44,7 @@ torch.jit.script(layer).save(os.environ["SM_MODEL_DIR"] + "/model.pt")
 
 @pytest.fixture(scope="module")
 def pytorch() -> Python:
-    """Its interpreter, made if it is missing and there is room for it."""
-    if not PYTORCH.folder.exists():
-        folder = next(
-            path for path in (environments_folder(), *environments_folder().parents) if path.exists()
-        )
-        if shutil.disk_usage(folder).free < PYTORCH.room * GIGABYTE:
-            pytest.skip(f"PyTorch's environment needs {PYTORCH.room:.0f} GB of disk")
+    """Its interpreter, made if it is missing."""
     return make(PYTORCH, print)
 
 

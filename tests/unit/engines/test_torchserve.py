@@ -25,6 +25,13 @@ WITH_CONTEXT = """
 def model_fn(folder, context): return context.system_properties["model_dir"]
 def transform_fn(model, body, content_type, accept, context): return [model == context.system_properties["model_dir"], accept]
 """
+SAYS_NO = """
+def model_fn(folder): return None
+def transform_fn(model, body, content_type, accept, context):
+    if body == b"bad": context.set_response_status(400, "Bad Request")
+    if body == b"worse": raise ValueError("worse")
+    return body, "text/plain"
+"""
 
 
 @pytest.fixture
@@ -70,6 +77,14 @@ def test_functions_may_take_the_context_and_answer_with_anything(model: Path) ->
     status, body = invoke(serve(model, WITH_CONTEXT), b"x", Accept="text/csv")
 
     assert (status, json.loads(body)) == (200, [True, "text/csv"])
+
+
+def test_a_status_that_is_set_in_the_context_is_that_of_one_answer(model: Path) -> None:
+    application = serve(model, SAYS_NO)
+
+    assert invoke(application, b"bad") == (400, b"bad")
+    assert invoke(application, b"good") == (200, b"good")
+    assert invoke(application, b"worse")[0] == 500
 
 
 def test_the_program_may_have_another_name(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:

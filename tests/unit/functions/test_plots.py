@@ -51,11 +51,16 @@ def test_ticks_are_few_and_within_the_bounds(low: float, reach: float) -> None:
 def test_any_bars_stay_within_their_chart(values: list[float], limit: float | None) -> None:
     rows = [("x", value) for value in values]
     compared, listed = comparison(rows, limit), bar_chart(Bars("title", "", rows))
-    for left, chart in ((0, compared), (110, listed)):
+    for left, chart in ((0, compared), (20, listed)):
         for bar in chart.bars:
             assert left <= bar.x <= bar.x + bar.width <= 342
             assert 0 < bar.y + 14 <= chart.height
     assert 0 <= compared.mark <= 340
+
+
+def test_bars_begin_beside_the_longest_name_but_not_in_the_middle() -> None:
+    starts = [bar_chart(Bars("t", "", [("0", 1), (name, 1)])).bars[0].x for name in ("1", "setosa", "x" * 99)]
+    assert starts == [20, 70, 110]
 
 
 def test_a_bar_below_zero_ends_where_those_above_begin() -> None:

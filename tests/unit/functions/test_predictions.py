@@ -44,6 +44,11 @@ def test_of_json_lines_the_joined_output_comes_first_and_pictures_are_shown() ->
     assert table.rows == [[Cell("3"), Cell("0.9877"), Cell(png=PNG), Cell("a b")]]
 
 
+def test_a_list_comes_after_what_a_person_reads() -> None:
+    line = {"image": PNG, "SageMakerOutput": {"probabilities": [0.1, 0.9], "label": 1}}
+    assert parse_predictions(json.dumps(line), []).headings == ["label", "image", "probabilities"]
+
+
 @pytest.mark.parametrize(
     ("output", "shown"), [(7, "7"), ([0.1, 0.9], "[0.1, 0.9]"), ("seven", "seven"), (None, "null")]
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from approval.records import decide_by_link, hash_link, mark_package_updated, to_look_after
+from approval.records import decide_by_link, hash_link, mark_package_updated, open_or_answered_since
 from approval.request import Decision
 from handlers import notify, sweep
 from handlers.sweep import SweepIncomplete
@@ -163,10 +163,12 @@ def test_a_package_that_was_deleted_does_not_make_every_sweep_fail(
 
 def test_answered_requests_are_not_among_those_looked_at(world: World, asked: Asked, run: Any) -> None:
     decide_on_the_page(asked)
-    assert [approval.package_arn for approval in to_look_after(now())] == [asked.arn]
+    assert [approval.package_arn for approval in open_or_answered_since(now())] == [asked.arn]
     run()
-    assert list(to_look_after(now() + timedelta(seconds=1))) == []
-    assert [approval.package_arn for approval in to_look_after(now() - timedelta(days=1))] == [asked.arn]
+    assert list(open_or_answered_since(now() + timedelta(seconds=1))) == []
+    assert [approval.package_arn for approval in open_or_answered_since(now() - timedelta(days=1))] == [
+        asked.arn
+    ]
 
 
 def test_every_page_of_the_table_is_read(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,7 +179,7 @@ def test_every_page_of_the_table_is_read(world: World, monkeypatch: pytest.Monke
             return world.table.scan(**request, Limit=1)
 
     monkeypatch.setattr("approval.records._table", SmallPages)
-    assert {approval.package_arn for approval in to_look_after(now())} == arns
+    assert {approval.package_arn for approval in open_or_answered_since(now())} == arns
 
 
 # Ends

@@ -1,6 +1,7 @@
 """The jobs run as `python processing/run.py STEP WORKLOAD`, in the container as here."""
 
 import csv
+import gzip
 import hashlib
 import io
 import subprocess
@@ -25,9 +26,12 @@ def sha256(path: Path) -> str:
 
 
 def pack(*files: tuple[str, bytes]) -> bytes:
-    """A model.tar.gz of these files."""
+    """A model.tar.gz of these files; the same at any time, since names of tests are made of it."""
     stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w:gz") as tar:
+    with (
+        gzip.GzipFile(fileobj=stream, mode="wb", mtime=0) as compressed,
+        tarfile.open(fileobj=compressed, mode="w") as tar,
+    ):
         for name, content in files:
             member = tarfile.TarInfo(name)
             member.size = len(content)

@@ -248,7 +248,7 @@ def test_a_group_of_somebody_else_is_not_taken(
     registry.groups["mpg-auto-mpg"] = tags
     publish.handler(EVENT, None)
     assert answers[0]["Status"] == "FAILED"
-    assert "mpg-auto-mpg is there and belongs to no stack mpg; delete it" in answers[0]["Reason"]
+    assert "mpg-auto-mpg exists and does not belong to the stack mpg; delete it" in answers[0]["Reason"]
 
 
 def test_a_group_whose_name_sagemaker_would_not_take_is_refused_with_the_way_out() -> None:

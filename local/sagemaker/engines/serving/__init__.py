@@ -1,14 +1,14 @@
-"""A model served for one batch transform: ``("-m", "local.sagemaker.engines.serving", "<server>", "<root>",
+"""Serves a model for one batch transform: ``("-m", "local.sagemaker.engines.serving", "<server>", "<root>",
 "<requests>", "<responses>", "<content type>", "<accept>", "isolated" or "connected")``; the two types may be
 empty.
 
-``<root>`` stands for /opt/ml: the model archive is unpacked in ``<root>/model``. The server is started as its
-image starts it (``server``), which ends in a WSGI application. That is asked as SageMaker asks a container:
-``GET /ping``, then one ``POST /invocations`` for each file of the folder ``<requests>``, in the order of
-their names. The body of each answer is written, whole or not at all, to the file of the same name in
-``<responses>`` (made if it is missing).
+``<root>`` takes the place of /opt/ml; the model archive is unpacked in ``<root>/model``. The server starts as
+in its image (``server``), which gives a WSGI application. It gets the requests that SageMaker sends to a
+container: ``GET /ping``, then one ``POST /invocations`` for each file of the folder ``<requests>``, in the
+order of their names. The body of each answer is written, completely or not at all, to the file of the same
+name in ``<responses>`` (created if it is missing).
 
-The process ends with code 0, or with 1 at the first answer that is no success: ``<responses>/refused.json``
-then has the request's name, the status and the beginning of the body; all three are null if the server did
-not even start or its ping was no 200. The responses written before it stay.
+The exit code is 0, or 1 after the first unsuccessful answer. In that case, ``<responses>/refused.json`` has
+the request's name, the status and the beginning of the body, or three nulls if the server did not start or
+its ping was not 200. The responses written before remain.
 """

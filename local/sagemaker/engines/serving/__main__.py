@@ -11,14 +11,14 @@ from local.sagemaker.engines.serving.wsgi_client import Application, ask
 from local.sagemaker.engines.warm.hiding import hide
 
 REFUSED = "refused.json"
-# What a container says may be long; a reason of SageMaker is not.
+# An answer may be long, but SageMaker's reasons are short.
 LONGEST_BODY = 1000
 
 
 def main(
     server: str, root: Path, requests: Path, responses: Path, headers: dict[str, str], *, isolated: bool
 ) -> int:
-    """Start the server and send every request; the exit code."""
+    """Start the server and send every request; returns the exit code."""
     responses.mkdir(parents=True, exist_ok=True)
     application = begin(server, root, isolated=isolated)
     if application is None:
@@ -32,7 +32,7 @@ def main(
 
 
 def begin(server: str, root: Path, *, isolated: bool) -> Application | None:
-    """The application, if it starts and answers its ping as it should; its log tells why not."""
+    """The application; None, with the reason in the log, if it fails to start or its ping is not 200."""
     try:
         application = start(server, root, isolated=isolated)
     except InstallModuleError as error:
@@ -47,7 +47,7 @@ def begin(server: str, root: Path, *, isolated: bool) -> Application | None:
 def answer_to(
     application: Application, method: str, path: str, body: bytes, headers: dict[str, str]
 ) -> tuple[int, bytes]:
-    """As gunicorn answers: what the application lets escape is logged, and a 500."""
+    """The answer that gunicorn would give: an exception of the application is logged and becomes a 500."""
     try:
         return ask(application, method, path, body, headers)
     except (Exception, SystemExit):

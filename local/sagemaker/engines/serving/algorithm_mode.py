@@ -1,4 +1,4 @@
-"""The WSGI application of the built-in XGBoost: CSV without a label in, one prediction a line out."""
+"""The WSGI application of the built-in XGBoost: CSV without a label in, one prediction for each line out."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from local.sagemaker.engines.serving.xgboost_csv import read_csv
 if TYPE_CHECKING:
     import xgboost
 
-# In a batch transform the answer has the same lines for each of them.
+# In a batch transform, all of them give an answer of the same lines.
 ACCEPTED = (CSV, "application/json", "application/jsonlines", "application/x-recordio-protobuf", "*/*", "")
 
 
 class Refused(Exception):
-    """The status of an answer that is no prediction, and its body."""
+    """Status and body of a refusal."""
 
     def __init__(self, status: str, reason: object) -> None:
         super().__init__(str(reason))
@@ -28,7 +28,7 @@ class Refused(Exception):
 
 
 def application() -> Application:
-    """Serves the one model in the folder `SM_MODEL_DIR`, which is loaded at the first request."""
+    """Serve the only model in the folder `SM_MODEL_DIR`, which the first request loads."""
     if "SAGEMAKER_INFERENCE_OUTPUT" in os.environ:
         raise NotImplementedError("SAGEMAKER_INFERENCE_OUTPUT is not supported locally")
     loaded: list[xgboost.Booster] = []
@@ -73,7 +73,7 @@ def _answer(booster: xgboost.Booster, environ: dict[str, Any]) -> bytes:
 
 
 def load_booster(model_folder: Path) -> xgboost.Booster:
-    """The one model at the top of the folder, whatever its name; names that begin with a dot do not count.
+    """The only model in the folder, under any name that does not begin with a dot.
     (The image takes several for an ensemble.)"""
     import xgboost
 

@@ -1,4 +1,4 @@
-"""Installs a served script with pip, as sagemaker_containers 2.8.6 does in AWS's images before it listens."""
+"""Installs a served script with pip, as sagemaker_containers 2.8.6 does in AWS's images before serving."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The WSGI application of the images' script mode: a user's `model_fn` and its companions behind HTTP.
+"""The WSGI application of the images' script mode: serves a user's `model_fn` and its companions over HTTP.
 
-Whatever goes wrong in them is a 500 without a reason: the images wrap each function's errors in one of their
-own, also those of the functions that a script leaves out (sagemaker_containers 2.8.6, ``_transformer``).
+Every error in them is a 500 without a reason: the images wrap each function's errors, including those of the
+default functions (sagemaker_containers 2.8.6, ``_transformer``).
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ import numpy as np
 from local.sagemaker.engines.serving.wsgi_client import Application, Start
 
 JSON, CSV, NPY = "application/json", "text/csv", "application/x-npy"
-# Bodies of exactly these types reach a script as text, all others as bytes.
+# A script gets bodies of exactly these types as text, and all others as bytes.
 TEXT_TYPES = (JSON, CSV)
 
 Transform = Callable[[Any, str, str], bytes]
 
 
 class UnsupportedTypeError(ValueError):
-    """A content type or accept type that nobody here reads or writes."""
+    """A content type or accept type that the image does not support."""
 
 
 @dataclass(frozen=True)
 class Defaults:
-    """What an image does for a script that lacks `input_fn` or `predict_fn`."""
+    """An image's functions for a script that lacks `input_fn` or `predict_fn`."""
 
     input_fn: Callable[[Any, str], Any]
     predict_fn: Callable[[Any, Any], Any]
 
 
 def application(program: str | None, model_folder: Path, defaults: Defaults) -> Application:
-    """Serves the module `program`. As in the images the first request, which is the ping, loads the model,
-    and the next one tries again if that failed."""
+    """Serve the module `program`. As in the images, the first request, the ping, loads the model, and the
+    next one tries again if that failed."""
     loaded: list[Transform] = []
 
     def main(environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
@@ -98,7 +98,7 @@ def _invoke(transform: Transform, environ: dict[str, Any], start_response: Start
 
 
 def _body_of(result: Any, function: str) -> bytes:
-    """A response's body: a script returns it alone or with its type."""
+    """The body of a response, which a script returns alone or with its type."""
     body = result[0] if isinstance(result, tuple) and result else result
     if isinstance(body, str):
         return body.encode()
@@ -108,7 +108,7 @@ def _body_of(result: Any, function: str) -> bytes:
 
 
 def encode(prediction: Any, accept: str) -> bytes:
-    """An array as the type that is accepted: CSV with a row a line, JSON, or npy."""
+    """Encode an array in the accepted type: CSV, JSON or npy."""
     array = np.asarray(prediction)
     if accept == CSV:
         lines = io.StringIO()
@@ -126,8 +126,8 @@ def encode(prediction: Any, accept: str) -> bytes:
 
 
 def _read_numbers(content: str | bytes, content_type: str) -> Any:
-    """As the scikit-learn image reads them. A single row of CSV becomes a flat array there, too, which most
-    models refuse."""
+    """Read numbers as the scikit-learn image does. It also turns a single row of CSV into a flat array, which
+    most models refuse."""
     if content_type == NPY:
         return np.load(io.BytesIO(content if isinstance(content, bytes) else content.encode()))
     if content_type == JSON:

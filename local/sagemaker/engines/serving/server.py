@@ -1,4 +1,4 @@
-"""What AWS's images do before the first request."""
+"""Starts a server as AWS's images do."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from local.sagemaker.engines.serving.wsgi_client import Application
 
 
 def start(server: str, root: Path, *, isolated: bool) -> Application:
-    """The application of an image's server: `gunicorn` or `torchserve`."""
+    """Start an image's server, `gunicorn` or `torchserve`, and return its application."""
     return torchserve.start(root, isolated=isolated) if server == "torchserve" else _gunicorn(root, isolated)
 
 

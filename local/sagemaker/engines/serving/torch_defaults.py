@@ -1,6 +1,6 @@
-"""What the PyTorch image does for a script that lacks a function: TorchScript, and arrays in three formats.
+"""The PyTorch image's functions for a script that lacks them: TorchScript, and arrays in three formats.
 
-torch is imported where it is needed: the other images, which are served from here too, have none.
+The functions import torch themselves, because the other images, which this package also serves, lack it.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ _PLEASE = (
 
 
 class UnsupportedFormatError(Exception):
-    """A type that the defaults neither read nor write."""
+    """A type that the defaults do not support."""
 
     def __init__(self, content_type: str) -> None:
         super().__init__(f"Content type {content_type} is not supported by this framework.\n\n{_PLEASE}")
 
 
 class ModelLoadError(Exception):
-    """The model is no TorchScript."""
+    """The model is not TorchScript."""
 
 
 def model_fn(model_dir: str) -> Any:
-    """The TorchScript module in model.pt, or in the only file .pt or .pth."""
+    """The TorchScript module in model.pt, or in the only .pt or .pth file."""
     import torch
 
     path = Path(model_dir) / "model.pt"
@@ -49,7 +49,7 @@ def model_fn(model_dir: str) -> Any:
 
 
 def input_fn(data: Any, content_type: str) -> Any:
-    """A tensor of JSON, CSV or npy."""
+    """A tensor from JSON, CSV or npy."""
     import torch
 
     if content_type == JSON:
@@ -64,7 +64,7 @@ def input_fn(data: Any, content_type: str) -> Any:
 
 
 def predict_fn(data: Any, model: Any) -> Any:
-    """What the model says to a tensor."""
+    """The model's output for a tensor."""
     import torch
 
     with torch.no_grad():
@@ -72,7 +72,7 @@ def predict_fn(data: Any, model: Any) -> Any:
 
 
 def output_fn(prediction: Any, accept: str) -> bytes:
-    """JSON, CSV or npy, whichever is accepted first."""
+    """The first accepted of JSON, CSV and npy."""
     numbers = prediction.detach().cpu().numpy().tolist() if hasattr(prediction, "detach") else prediction
     for accepted in accept.replace(" ", "").split(","):
         if accepted == JSON:

@@ -1,7 +1,8 @@
-"""The PyTorch image's server as a caller sees it: TorchServe around sagemaker_inference 1.10 (public source).
+"""The PyTorch image's server: behaves like TorchServe with sagemaker_inference 1.10 (public source).
 
-A ping is answered even where the model cannot be loaded; an invocation then finds no worker. An error in a
-function of the script is a 500 whose body has its message and traceback.
+It answers a ping even if the model cannot be loaded; an invocation then finds no worker. An error in a
+script's function is a 500 whose body has the message and traceback; only the context can set another status
+than 200.
 """
 
 from __future__ import annotations
@@ -32,18 +33,23 @@ _NO_WORKER = (
 _FUNCTIONS = ("input_fn", "predict_fn", "output_fn")
 
 Answer = tuple[HTTPStatus, str, bytes]
-Transform = Callable[[Any, str | None, str], Any]
+Transform = Callable[[Any, str | None, str], tuple[HTTPStatus, Any]]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Context:
-    """What a function with one argument more gets as its last."""
+    """The last argument of a function that takes one more. Successive requests share it."""
 
     system_properties: dict[str, Any]
+    status: HTTPStatus = HTTPStatus.OK
+
+    def set_response_status(self, code: int = 200, phrase: str = "", idx: int = 0) -> None:
+        """Answer this request with another status; its phrase tells callers of SageMaker nothing."""
+        self.status = HTTPStatus(code)
 
 
 def start(root: Path, *, isolated: bool) -> Application:
-    """The server for the model in ``<root>/model``, whose script lies in ``code/``. Raises ValueError."""
+    """The server for the model in ``<root>/model``, whose script is in ``code/``. Raises ValueError."""
     model = Path(os.environ.get("SAGEMAKER_BASE_DIR", root)) / "model"
     code = model / "code"
     sys.path.insert(0, str(code))
@@ -57,7 +63,7 @@ def start(root: Path, *, isolated: bool) -> Application:
 
 
 def application(model: Path) -> Application:
-    """Serves a model folder. A model that cannot be loaded leaves the server without a worker."""
+    """Serve a model folder. If the model cannot be loaded, the server has no worker."""
     try:
         transform = _load(model)
     except Exception:
@@ -108,9 +114,10 @@ def _invoke(transform: Transform, body: bytes, environ: dict[str, Any]) -> Answe
     if accept in ("", "*/*"):
         accept = os.environ.get("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", JSON)
     try:
-        result = transform(body.decode() if content_type in TEXT_TYPES else body, content_type, accept)
+        content = body.decode() if content_type in TEXT_TYPES else body
+        status, result = transform(content, content_type, accept)
         response, answered = result if isinstance(result, tuple) else (result, accept)
-        return HTTPStatus.OK, str(answered), _as_bytes(response)
+        return status, str(answered), _as_bytes(response)
     except Exception as error:
         traceback.print_exc()
         said = f"{str(error) or 'Invalid Request'}\n{traceback.format_exc()}"
@@ -118,7 +125,7 @@ def _invoke(transform: Transform, body: bytes, environ: dict[str, Any]) -> Answe
 
 
 def _as_bytes(response: Any) -> bytes:
-    """As TorchServe sends it: bytes and text as they are, anything else as JSON."""
+    """Encode a result as TorchServe does: bytes and text unchanged, anything else as JSON."""
     if isinstance(response, bytes | bytearray):
         return bytes(response)
     return (response if isinstance(response, str) else json.dumps(response)).encode()
@@ -139,11 +146,14 @@ def _load(model_folder: Path) -> Transform:
         getattr(script, each, getattr(torch_defaults, each)) for each in _FUNCTIONS
     )
 
-    def transform(content: Any, content_type: str | None, accept: str) -> Any:
-        if transform_fn:
-            return _call(context, transform_fn, model, content, content_type, accept)
+    def in_three_steps(model: Any, content: Any, content_type: str | None, accept: str) -> Any:
         data = _call(context, input_fn, content, content_type)
         return _call(context, output_fn, _call(context, predict_fn, data, model), accept)
+
+    def transform(content: Any, content_type: str | None, accept: str) -> tuple[HTTPStatus, Any]:
+        context.status = HTTPStatus.OK
+        result = _call(context, transform_fn or in_three_steps, model, content, content_type, accept)
+        return context.status, result
 
     return transform
 

@@ -1,4 +1,4 @@
-"""Asks a WSGI application in this process, with the environment that the images' gunicorn gives it."""
+"""Calls a WSGI application in this process, with the environment that the images' gunicorn passes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Application = Callable[[dict[str, Any], Start], Iterable[bytes]]
 def ask(
     application: Application, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] = {}
 ) -> tuple[int, bytes]:
-    """Status and body of the answer. Raises what the application raises, which a server answers with 500."""
+    """Status and body of the answer. Raises the application's exceptions, which a server answers with 500."""
     started: list[str] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:

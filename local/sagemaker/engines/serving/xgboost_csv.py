@@ -1,6 +1,7 @@
-"""How the XGBoost image reads CSV, and what it does for a script that has no functions for that.
+"""Reads CSV as the XGBoost image does, and has its functions for a script that lacks them.
 
-xgboost is imported where it is needed: the scikit-learn image, which is served from here too, has none.
+The functions import xgboost themselves, because the scikit-learn image, which this package also serves, lacks
+it.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from local.sagemaker.engines.toolkit.toolkits import TOOLKITS, Toolkit, UserErro
 
 
 def main(toolkit: Toolkit, root: Path, archive: str, *, isolated: bool) -> int:
-    """Run the script of the job whose /opt/ml is ``root``; the exit code."""
+    """Run the script of the job whose /opt/ml is ``root``; returns the exit code."""
     try:
         train(toolkit, root, archive, isolated=isolated)
     except UserError as error:
@@ -37,7 +37,7 @@ def train(toolkit: Toolkit, root: Path, archive: str, *, isolated: bool) -> None
 
 
 def fail(root: Path, message: str, exit_code: int) -> int:
-    """Say why; a failure that the script wrote itself stays."""
+    """Write the failure, unless the script wrote one itself."""
     print(f"Reporting training FAILURE\n{message}", file=sys.stderr)
     failure = root / "output/failure"
     if not failure.exists():
@@ -46,7 +46,7 @@ def fail(root: Path, message: str, exit_code: int) -> int:
 
 
 if __name__ == "__main__":
-    # The working folder, which is no place for a script's modules.
+    # The working folder, which must not provide modules to a script.
     sys.path.remove(str(Path.cwd()))
     name, ml, submitted, network = sys.argv[1:]
     sys.exit(main(TOOLKITS[name], Path(ml), submitted, isolated=network == "isolated"))

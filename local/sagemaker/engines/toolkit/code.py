@@ -1,4 +1,4 @@
-"""Where a script comes from, and what has to be installed for it."""
+"""Fetches a script's code and installs its requirements."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from local.sagemaker.engines.toolkit.toolkits import Toolkit, UserError, called_
 
 
 def fetch(settings: Settings, archive: str) -> Path:
-    """Put the submitted code into the code folder and give that folder; what is in there already stays.
+    """Add the submitted code to the code folder, and return that folder.
 
-    ``archive`` is the file that was read from S3, if the code is there. Raises UserError, and OSError for a
-    path that is none.
+    ``archive`` is the file from S3, if the code is there. Raises UserError, and OSError for an invalid path.
     """
     code = settings.root / "code"
     code.mkdir(exist_ok=True)
@@ -51,7 +50,7 @@ def _unpack(archive: Path, name: str, code: Path) -> None:
 
 
 def refuse_outside(code: Path, program: str) -> None:
-    """Raise UserError for a script that is not in the code folder."""
+    """Raise UserError for a script outside of the code folder."""
     if not program:
         raise UserError("Framework Error: \nno script is named; give the hyperparameter sagemaker_program.")
     if not (code / program).resolve().is_relative_to(code.resolve()):
@@ -59,12 +58,12 @@ def refuse_outside(code: Path, program: str) -> None:
 
 
 def is_package(code: Path, program: str) -> bool:
-    """Whether the script is a module of a package that pip has to install."""
+    """Whether the script is a module of a package that pip must install."""
     return (code / "setup.py").exists() and not program.endswith(".sh")
 
 
 def install(toolkit: Toolkit, code: Path, program: str, *, isolated: bool) -> list[str]:
-    """Install what the code asks for; the folders with what was installed. Raises UserError."""
+    """Install the code's requirements; returns the folders of the packages. Raises UserError."""
     requirements = ["-r", "requirements.txt"] if (code / "requirements.txt").exists() else []
     if toolkit.packages:
         pip.make_package(code, program.removesuffix(".py"))

@@ -1,4 +1,4 @@
-"""Runs the script: as a fork of this warm process where AWS's toolkit starts Python anew."""
+"""Runs the script, as a fork of this warm process instead of a new Python as in AWS's toolkit."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from local.sagemaker.engines.toolkit.code import is_package
 from local.sagemaker.engines.toolkit.toolkits import Toolkit
 from local.sagemaker.engines.warm import job
 
-# What a line must name for the toolkit to take it, and those after it, for the script's error.
+# If a line contains one of these, the toolkit takes it and the following lines for the script's error.
 _ERRORS = tuple(
     name
     for name, value in vars(builtins).items()
@@ -25,7 +25,7 @@ _LONGEST_OUTPUT = 20_000
 
 
 def command_of(toolkit: Toolkit, code: Path, program: str, arguments: list[str]) -> list[str]:
-    """What the toolkit runs in the code folder."""
+    """The command that the toolkit runs in the code folder."""
     if toolkit.packages or is_package(code, program):
         return ["python3", "-m", program.removesuffix(".py"), *arguments]
     if program.endswith(".py"):
@@ -35,11 +35,11 @@ def command_of(toolkit: Toolkit, code: Path, program: str, arguments: list[str])
 
 
 def run(toolkit: Toolkit, command: list[str], code: Path, variables: Mapping[str, str]) -> tuple[int, str]:
-    """Run a command in the code folder: its exit code, and the error it printed if that is captured."""
+    """Run a command in the code folder; returns its exit code and, if captured, the error that it printed."""
     if command[0] != "python3":
         return _run_program(command, code, variables, captures=toolkit.captures)
     if toolkit.captures and shlex.join(command) != " ".join(command):
-        # As there: its shell may make several words of an argument, none, or something else entirely.
+        # As in the toolkit, the shell may split an argument into words, drop it, or interpret it.
         print("The image's toolkit starts this command through a shell, which interprets its arguments.")
         return _run_program(["/bin/sh", "-c", " ".join(command)], code, variables, captures=True)
     if not toolkit.captures and not toolkit.packages:
@@ -89,7 +89,7 @@ def _become_script(
 
 
 def _pass_on(output: IO[bytes] | None) -> str:
-    """Print the lines of a script; its error, as the toolkit finds it."""
+    """Print a script's output; returns the error that the toolkit would find in it."""
     error: dict[str, None] = {}
     for line in output or ():
         text = line.decode(errors="replace").rstrip("\r\n")

@@ -1,4 +1,4 @@
-"""How the toolkits tell a script its settings: arguments of the command line, and variables SM_*."""
+"""Passes settings to a script as the toolkits do: in command line arguments and SM_* variables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OWN = ("_tuning_objective_metric", "default_user_module_name")
 
 @dataclass(frozen=True)
 class Settings:
-    """A training job's files under ``input/config``, read as the toolkits read them."""
+    """A training job's files under ``input/config``, as the toolkits read them."""
 
     root: Path
     hyperparameters: Json
@@ -31,12 +31,12 @@ class Settings:
 
     @property
     def program(self) -> str:
-        """The script's name; the variable goes before the hyperparameter."""
+        """The script's name; the variable takes precedence over the hyperparameter."""
         return os.environ.get("SAGEMAKER_PROGRAM") or str(self.toolkit.get("sagemaker_program", ""))
 
     @property
     def submitted(self) -> str:
-        """Where the code is: a URI, or a path, in which ``root`` stands for /opt/ml."""
+        """The code's location: a URI, or a path, in which ``root`` replaces /opt/ml."""
         given = str(self.toolkit.get("sagemaker_submit_directory", self.root / "code"))
         return re.sub(r"^/opt/ml(?=/|$)", lambda _: str(self.root), given)
 
@@ -56,7 +56,7 @@ def read_settings(root: Path) -> Settings:
 
 
 def decode(hyperparameters: Mapping[str, str]) -> Json:
-    """Each value is JSON, as the SDK writes it, or else the text itself."""
+    """Decode each value as JSON, which the SDK writes; other values are texts."""
     return {name: _decoded(text) for name, text in hyperparameters.items()}
 
 
@@ -68,7 +68,7 @@ def _decoded(text: str) -> Any:
 
 
 def to_arguments(hyperparameters: Mapping[str, Any]) -> list[str]:
-    """``--name value`` in the order of the names, ``-n value`` for a name of one letter."""
+    """``--name value``, sorted by name; ``-n value`` for a name of one letter."""
     arguments: list[str] = []
     for name, value in sorted(hyperparameters.items()):
         arguments += [f"--{name}" if len(name) > 1 else f"-{name}", _as_argument(value)]
@@ -163,7 +163,7 @@ def _as_variable(value: Any) -> str:
 
 
 def count_gpus() -> int:
-    """GPUs that NVIDIA's driver shows to this job."""
+    """The number of GPUs that NVIDIA's driver shows to this job."""
     try:
         listing = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=True)  # noqa: S607 - wherever the driver puts it
     except (OSError, subprocess.CalledProcessError):

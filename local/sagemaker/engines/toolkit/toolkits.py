@@ -1,4 +1,4 @@
-"""What AWS's toolkits for training scripts differ in."""
+"""The differences between AWS's toolkits for training scripts."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Toolkit:
-    """``packages``: every script is installed with pip and run as a module, so its name cannot have a folder.
-    ``captures``: the script is started by a shell, and the error that it prints goes into the message."""
+    """``packages``: pip installs every script, which runs as a module, so its name cannot include a folder.
+    ``captures``: a shell starts the script, and the message has the error that the script prints."""
 
     packages: bool = False
     captures: bool = False
@@ -22,11 +22,11 @@ TOOLKITS = {
 
 
 class UserError(Exception):
-    """The script, or what it needs, went wrong; the message is the toolkit's, for the person who sent it."""
+    """The script or its installation failed; the message is the toolkit's, for the script's author."""
 
 
 def called_process_error(toolkit: Toolkit, kind: str, command: str, code: int, output: str = "") -> UserError:
-    """The toolkit's text about a command that failed."""
+    """The toolkit's text for a failed command."""
     if toolkit.packages:
         return UserError(f'{kind}:\nCommand "{command}"')
     lines = [f"{kind}:", f"ExitCode {code}", f'ErrorMessage "{output}"']

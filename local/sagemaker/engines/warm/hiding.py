@@ -1,4 +1,4 @@
-"""Makes modules unimportable in this process, as in an image that lacks them."""
+"""Makes imports of modules fail in this process, as in an image that lacks them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 class HidingFinder:
-    """An import finder as it was, except that it does not find some modules and whatever is below them."""
+    """Wraps an import finder, but does not find the hidden modules and their submodules."""
 
     def __init__(self, finder: Any, names: frozenset[str]) -> None:
         self._finder = finder
@@ -33,7 +33,7 @@ def is_below(fullname: str, names: Iterable[str]) -> bool:
 
 
 def hide(names: Iterable[str]) -> None:
-    """Let no later import find these modules, and forget those that were imported already."""
+    """Hide these modules from later imports, and unload those that were imported already."""
     hidden = frozenset(names)
     for loaded in [name for name in sys.modules if is_below(name, hidden)]:
         del sys.modules[loaded]

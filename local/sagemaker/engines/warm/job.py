@@ -1,4 +1,4 @@
-"""Turns a fork of the warm interpreter into a job: what ``python3 script.py`` would have been."""
+"""Turns a fork of the warm interpreter into a job that behaves like ``python3 script.py``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 from local.sagemaker.engines.warm import namespace, translation, tree
 from local.sagemaker.engines.warm.hiding import hide, is_below
 
-# Options that change nothing here: output is always passed on line by line.
+# Options without effect here: output is always passed on line by line.
 IGNORED_OPTIONS = ("-u", "-B")
 
 
@@ -32,12 +32,12 @@ def run(request: dict[str, Any], output_fd: int, stdin_fd: int | None) -> NoRetu
     reset_signals()
     try:
         request = enter_container(request)
-        # Afterwards, since the kernel forgets it when a process changes who it is.
+        # Set last, because the kernel resets it when a process changes its user.
         tree.die_with_parent()
         os.chdir(request["cwd"])
         os.environ.clear()
         os.environ.update(request["env"])
-        # What the warm interpreter found is not what TMPDIR says now.
+        # The warm interpreter has cached another value than that of TMPDIR.
         tempfile.tempdir = None
         renew_randomness()
         code = run_command(request["argv"], request["hidden_modules"])
@@ -48,7 +48,7 @@ def run(request: dict[str, Any], output_fd: int, stdin_fd: int | None) -> NoRetu
 
 
 def enter_container(request: dict[str, Any]) -> dict[str, Any]:
-    """Give the job the /opt/ml that its folder is; the request as it reads from in there."""
+    """Make the job's folder its /opt/ml; returns the request with the container's paths."""
     if request["folder"] is None:
         return request
     if request["namespaces"]:
@@ -70,19 +70,19 @@ def connect_streams(output_fd: int, stdin_fd: int | None) -> None:
 
 
 def output_stream(fd: int) -> io.TextIOWrapper:
-    """Line by line, so that lines of stdout and stderr stay in order (the images run Python unbuffered)."""
+    """A line-buffered stream, so that lines of stdout and stderr stay in order (the images use no buffer)."""
     binary = open(fd, "wb", closefd=False)  # noqa: SIM115
     return io.TextIOWrapper(binary, encoding="utf-8", errors="backslashreplace", line_buffering=True)
 
 
 def reset_signals() -> None:
-    """Undo what the keeper set up for itself."""
+    """Undo the keeper's signal handlers."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 
 
 def renew_randomness() -> None:
-    """All forks would otherwise draw the same numbers. (``random`` renews itself after a fork.)"""
+    """Reseed NumPy, or all forks would draw the same numbers. (``random`` reseeds itself after a fork.)"""
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed()
 
@@ -101,7 +101,7 @@ def run_command(argv: list[str], hidden_modules: list[str]) -> int:
 
 
 def execute(argv: list[str]) -> NoReturn:
-    """Anything but a Python script or module replaces this process."""
+    """Run the command; one that is neither a Python script nor a module replaces this process."""
     try:
         os.execvp(argv[0], argv)  # noqa: S606 - the job's own command
     except OSError as error:
@@ -137,7 +137,7 @@ def set_path(first: str) -> None:
 
 
 def exit_code_of(program: Any) -> int:
-    """Run it; the exit code that Python would end with, after Python's own words about it on stderr."""
+    """Run it; returns Python's exit code, after printing Python's own message about an error to stderr."""
     try:
         program()
     except SystemExit as stop:
@@ -146,7 +146,7 @@ def exit_code_of(program: Any) -> int:
         print(stop.code, file=sys.stderr)
         return 1
     except BaseException as error:
-        # The first two frames are this function and the lambda that it was given.
+        # The first two frames are this function and its lambda.
         below = error.__traceback__ and error.__traceback__.tb_next and error.__traceback__.tb_next.tb_next
         error.__traceback__ = below
         sys.excepthook(type(error), error, below)
@@ -155,7 +155,7 @@ def exit_code_of(program: Any) -> int:
 
 
 def end(code: int) -> NoReturn:
-    """What the interpreter does when it ends, without tearing down a hundred libraries first."""
+    """End as the interpreter does, but without the slow teardown of a hundred libraries."""
     steps = (threading._shutdown, atexit._run_exitfuncs, flush_c_streams)  # type: ignore[attr-defined]
     for step in steps:
         try:

@@ -1,8 +1,8 @@
-"""Watches one job, in a process of its own: its limits, its end, and that nothing of it is left.
+"""Watches one job from a separate process: enforces its limits and ends everything that it started.
 
-The keeper does what the container runtime does around a container's first process: when that ends, by itself
-or not, everything it started ends too. It outlives neither the job nor the server: the status socket's end of
-file means that the server is gone, however it went.
+The keeper takes the role of the container runtime: when a container's first process ends, for any reason,
+everything it started ends as well. It outlives neither the job nor the server: the end of the status socket
+means that the server has ended.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Reason = Literal["exited", "timed_out", "stopped", "out_of_memory"]
 
 def keep(request: dict[str, Any], status_fd: int, output_fd: int, stdin_fd: int | None = None) -> None:
     """Run one job to its end. Reads ``{"stop": grace seconds}`` from the status socket; writes
-    ``{"code": int or null, "reason": ...}`` to it when nothing of the job is left."""
+    ``{"code": int or null, "reason": ...}`` to it after the last process of the job has ended."""
     wakeup = wake_on_child_exit()
     tree.adopt_orphans()
     pid = os.fork()
@@ -68,7 +68,7 @@ def become_job(request: dict[str, Any], output_fd: int, stdin_fd: int | None) ->
 
 
 class Keeper:
-    """The watch over one job: ``reason`` says, in the end, why it ended."""
+    """Watches one job; afterwards, ``reason`` says why it ended."""
 
     def __init__(self, request: dict[str, Any], pid: int, status: socket.socket, wakeup: int) -> None:
         self.reason: Reason = "exited"
@@ -84,7 +84,7 @@ class Keeper:
         self._messages = b""
 
     def watch(self) -> int:
-        """Block until the job ends; its wait status."""
+        """Block until the job ends; returns its wait status."""
         while (exit_status := self._reap()) is None:
             watched = [self._wakeup] if self._killed else [self._wakeup, self._status.fileno()]
             ready, _, _ = select.select(watched, [], [], self._pause())
@@ -130,7 +130,7 @@ class Keeper:
             self._kill("out_of_memory")
 
     def _terminate(self, reason: Reason, grace: float) -> None:
-        """SIGTERM to the job alone, as a container runtime does; what is left after ``grace`` is killed."""
+        """Send SIGTERM to the job alone, as a container runtime does; kill everything after ``grace``."""
         if self.reason == "exited":
             self.reason = reason
             os.kill(self._pid, signal.SIGTERM)

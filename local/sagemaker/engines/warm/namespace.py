@@ -1,7 +1,8 @@
-"""A job's own view of the machine: its folder is /opt/ml, and it can change nothing outside of that folder.
+"""Gives a job its own view of the machine: its folder is /opt/ml, and it cannot change anything outside of
+it.
 
-Linux 5.12 and later, as root or where users may make namespaces of their own. Standard library only: the
-system calls that Python 3.11 does not wrap are called in the C library.
+Needs Linux 5.12 and root, or permission for users to create namespaces. Standard library only: system calls
+that Python 3.11 does not wrap go through the C library.
 """
 
 from __future__ import annotations
@@ -25,9 +26,9 @@ AT_FDCWD, AT_RECURSIVE = -100, 0x8000
 SYS_MOUNT_SETATTR = 442
 SIOCSIFFLAGS, IFF_UP = 0x8914, 0x1
 
-# What a job may write to besides /opt/ml, and the subfolder that it writes to in truth.
+# Folders that a job may write to besides /opt/ml, and the subfolders that replace them.
 PRIVATE = {Path("/tmp"): "tmp", Path("/root"): "home", Path("/dev/shm"): "shm"}  # noqa: S108 - covered
-# What the interpreter runs from; looked up once, before any fork.
+# The interpreter's own files; looked up once, before any fork.
 INTERPRETER = frozenset(
     path
     for path in map(Path, {str(Path(__file__).resolve().parents[4]), sys.prefix, sys.base_prefix, *sys.path})
@@ -36,7 +37,7 @@ INTERPRETER = frozenset(
 
 
 def why_not() -> str:
-    """Why this machine gives jobs no namespaces, found by trying in a child process; empty if it does."""
+    """Why jobs cannot have namespaces on this machine, from a trial in a child process; empty if they can."""
     if sys.platform != "linux":
         return "it does not run Linux"
     with tempfile.TemporaryDirectory() as folder:
@@ -56,10 +57,10 @@ def why_not() -> str:
 
 
 def enter(folder: Path, *, network: bool) -> None:
-    """Give this process, which must have one thread, the view of a job that owns ``folder``.
+    """Give this process, which must have a single thread, the view of a job that owns ``folder``.
 
-    ``<folder>/ml`` becomes /opt/ml; what pip installs goes to ``<folder>/packages``. Without ``network``
-    there is the loopback interface and no other. Raises OSError where the kernel refuses.
+    ``<folder>/ml`` becomes /opt/ml; pip installs into ``<folder>/packages``. Without ``network``, there is
+    only the loopback interface. Raises OSError if the kernel refuses.
     """
     for name in ("ml", "opt", "packages", "work", *PRIVATE.values()):
         (folder / name).mkdir(exist_ok=True)
@@ -80,9 +81,9 @@ def enter(folder: Path, *, network: bool) -> None:
 
 
 def unshare(network: bool) -> None:
-    """Enter new namespaces, as their root: what a container's user is."""
+    """Enter new namespaces as their root, which is a container's user."""
     user, group = os.geteuid(), os.getegid()
-    # Real root needs no user namespace, and keeps the owners of files as they are.
+    # Real root needs no user namespace, without which files keep their owners.
     flags = CLONE_NEWNS | (CLONE_NEWUSER if user else 0) | (0 if network else CLONE_NEWNET)
     call("unshare", flags)
     if user:
@@ -97,8 +98,8 @@ def unshare(network: bool) -> None:
 def overlay_packages(folder: Path) -> None:
     """Let the job install packages where its interpreter looks for them.
 
-    A file system that cannot be overlaid leaves them read-only, and pip says so. ``volatile``: nobody reads
-    what is left behind, so nothing need reach the disk.
+    If the file system cannot be overlaid, they stay read-only, and pip reports that. ``volatile``: nothing
+    needs to reach the disk, because nobody reads it later.
     """
     layers = f"lowerdir={sys.prefix},upperdir={folder}/packages,workdir={folder}/work"
     with contextlib.suppress(OSError):
@@ -106,9 +107,9 @@ def overlay_packages(folder: Path) -> None:
 
 
 def cover(place: Path, own: Path, kept: Iterable[Path]) -> None:
-    """Show a folder of the job in place of one of the machine's, in which only what is ``kept`` stays."""
+    """Cover a folder of the machine by one of the job's, in which only ``kept`` stays visible."""
     inside = {path for path in kept if path.is_relative_to(place)}
-    # Opened before they are covered; what lies in another of them comes along with it.
+    # Opened before they are covered; a path below another one comes with it.
     opened = {path: os.open(path, os.O_PATH) for path in inside if not inside.intersection(path.parents)}
     bind(own, place)
     for path, fd in opened.items():
@@ -123,12 +124,12 @@ def cover(place: Path, own: Path, kept: Iterable[Path]) -> None:
 
 
 def bind(source: Path, target: Path) -> None:
-    """Show a file or folder, with what is mounted below it, in a second place."""
+    """Show a file or folder, including the mounts below it, in a second place."""
     mount(str(source), str(target), "", MS_BIND | MS_REC, "")
 
 
 def change_mounts(path: Path, *, read_only: bool) -> None:
-    """Make the mount at ``path`` and all below it read-only or not, and the job's own affair."""
+    """Make the mounts at and below ``path`` private to the job, and read-only or writable."""
     attributes = (MOUNT_ATTR_RDONLY, 0) if read_only else (0, MOUNT_ATTR_RDONLY)
     size = struct.calcsize("4Q")
     settings = struct.pack("4Q", *attributes, MS_PRIVATE, 0)

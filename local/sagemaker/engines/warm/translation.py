@@ -1,8 +1,7 @@
-"""What a job has on a machine without namespaces: paths of its request, translated to its folder, and no
-/opt/ml.
+"""Replaces namespaces on a machine without them: translates the request's paths to the job's folder.
 
-A script that itself names /opt/ml is refused, so that it does not write there on this machine. Only what
-Python does in the job's own process can be refused, and commands whose arguments show it.
+A script that names /opt/ml itself is refused, so that it does not write there on this machine. Only Python's
+actions in the job's own process can be refused, and commands with the path in an argument.
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 ML = "/opt/ml"
-# A path may be a whole argument, or follow `--name=`, or be one of several (PYTHONPATH).
+# A path may be a whole argument, follow `--name=`, or be one of several (PYTHONPATH).
 _PATH = re.compile(r"(?:(?<=[=:,])|^)/opt/ml(?=[/:,]|$)")
 _NAMED = re.compile(r"(?<![\w./-])/opt/ml(?![\w.-])")
 _EVENTS = ("open", "os.", "shutil.", "subprocess.")
 
 
 def translated(request: dict[str, Any]) -> dict[str, Any]:
-    """The request with the job's folder in place of /opt/ml, and folders of its own for pip and the like."""
+    """The request with the job's folder instead of /opt/ml, and with its own folders for pip and others."""
     folder = Path(request["folder"])
     for name in ("packages", "tmp", "home"):
         (folder / name).mkdir(exist_ok=True)
@@ -38,12 +37,12 @@ def translated(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def here(text: str, folder: Path) -> str:
-    """An argument or variable with the job's own folder in place of /opt/ml."""
+    """An argument or variable with the job's folder instead of /opt/ml."""
     return _PATH.sub(lambda _: f"{folder}/ml", text)
 
 
 def refuse_literal_paths() -> None:
-    """From now on, raise PermissionError for what this process does to /opt/ml."""
+    """From now on, raise PermissionError when this process uses /opt/ml."""
     sys.addaudithook(_look)
 
 
@@ -56,7 +55,7 @@ def _look(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _texts(values: Any) -> Iterator[str]:
-    """The texts among the arguments of an event, and those in a list of them, as a command's are."""
+    """The texts among the arguments of an audit event, and those in a list, such as a command's."""
     for value in values:
         if isinstance(value, str | bytes | os.PathLike):
             yield os.fsdecode(value)

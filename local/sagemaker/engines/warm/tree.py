@@ -1,4 +1,4 @@
-"""The processes below one process: who they are, what memory they use, and how to end them all."""
+"""Finds the descendants of a process, measures their memory, and ends them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 PROC = Path("/proc")
 HAS_PROC = (PROC / "self/statm").exists()
-# A kernel may be built without it; then everything that runs is looked at to find a process's children.
+# A kernel may be built without it; then the search for a process's children reads all processes.
 TELLS_CHILDREN = (PROC / f"self/task/{os.getpid()}/children").exists()
 KILL_SECONDS = 5.0
 # From <sys/prctl.h>.
@@ -22,13 +22,13 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def adopt_orphans() -> None:
-    """Make this process the parent of every orphan below it, so that even a daemon of the job can be found.
-    Linux; elsewhere only the process group and whatever still has its parent are found."""
+    """Make this process the parent of every orphan below it, so that it finds even the job's daemons.
+    Linux only; elsewhere it finds only the process group and processes that still have their parent."""
     _prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def die_with_parent() -> None:
-    """Have the kernel kill this process when its parent dies. Linux; elsewhere nothing."""
+    """Have the kernel kill this process when its parent dies. No effect outside of Linux."""
     _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
@@ -39,8 +39,8 @@ def _prctl(option: int, value: int) -> None:
 
 
 def kill_all(job_pid: int) -> None:
-    """Kill whatever is left of a job whose first process has ended and was waited for. The caller is its
-    parent."""
+    """Kill the remaining processes of a job whose first process has ended and was waited for. The caller is
+    its parent."""
     deadline = time.monotonic() + KILL_SECONDS
     while time.monotonic() < deadline:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -63,11 +63,10 @@ def _children_left() -> bool:
 
 
 def uses_more_memory(pid: int, limit: int) -> bool:
-    """Whether the process and all below it hold more than ``limit`` bytes of memory.
+    """Whether the process and its descendants use more than ``limit`` bytes of memory.
 
-    Resident memory is what counts, as for a container: memory that is reserved and not touched is free. Pages
-    that several of them share (all are forks of one warm interpreter) are counted once where the system
-    tells.
+    Only resident memory counts, as in a container: memory that is reserved but unused is free. All are forks
+    of one warm interpreter; pages that they share count once, if the system reports them.
     """
     used = resident_bytes(pid, include_root=True)
     if sum(used.values()) <= limit:
@@ -86,12 +85,12 @@ def _proportional_bytes(pid: int, resident: int) -> int:
 
 
 def resident_bytes(root: int, *, include_root: bool = False) -> dict[int, int]:
-    """Resident bytes by process id, of everything below ``root``."""
+    """Resident bytes by process id, of ``root``'s descendants."""
     if TELLS_CHILDREN:
         return {pid: size for pid in _below(root, include_root) if (size := _resident(pid)) is not None}
     table = _proc_table() if HAS_PROC else _ps_table()
     found = {root}
-    # Parents can have higher ids than their children once ids wrap around, so one pass is not enough.
+    # After ids wrap around, parents can have higher ids than their children, so one pass does not suffice.
     while more := {pid for pid, (parent, _) in table.items() if parent in found} - found:
         found |= more
     if not include_root:
@@ -101,9 +100,9 @@ def resident_bytes(root: int, *, include_root: bool = False) -> dict[int, int]:
 
 def _below(root: int, include_root: bool) -> list[int]:
     found = [root]
-    # The list grows while it is gone through.
+    # The list grows during the loop.
     for pid in found:
-        # Each thread has children of its own; a process that ended meanwhile has none.
+        # Each thread has its own children; a process that ended meanwhile has none.
         with contextlib.suppress(OSError):
             for thread in (PROC / str(pid) / "task").iterdir():
                 found += map(int, (thread / "children").read_text().split())
@@ -123,7 +122,7 @@ def _proc_table() -> dict[int, tuple[int, int]]:
     for folder in PROC.iterdir():
         if folder.name.isdigit():
             with contextlib.suppress(OSError, ValueError, IndexError):
-                # The command's name, in brackets, may itself hold spaces and brackets.
+                # The command's name, in brackets, may itself contain spaces and brackets.
                 fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
                 table[int(folder.name)] = (int(fields[1]), int(fields[21]) * page)
     return table

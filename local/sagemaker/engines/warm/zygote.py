@@ -1,9 +1,9 @@
-"""The warm interpreter: imports the libraries once, then forks a keeper for each job that it is sent.
+"""The warm interpreter: imports the libraries once, then forks a keeper for each requested job.
 
-It must stay single-threaded, since a fork takes only the calling thread along and leaves locks of the others
-held for ever. So it computes nothing, and is started with one thread for OpenMP and BLAS (their pools cannot
-survive a fork, and read those variables when they are loaded: a job's own ``OMP_NUM_THREADS`` comes too
-late).
+It must stay single-threaded, because a fork copies only the calling thread, and the locks of the others would
+stay held forever. It therefore computes nothing, and starts with one thread for OpenMP and BLAS. Their pools
+cannot survive a fork, and read their variables when loaded, so a job's own ``OMP_NUM_THREADS`` comes too
+late.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def main(control_fd: int, preload: list[str], namespaces: bool) -> None:
     A request is a 4-byte length, with the job's file descriptors attached to it, and that many bytes of JSON.
     """
     namespaces = namespaces and has_namespaces()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # keepers report by themselves; the kernel reaps them
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # keepers report their results, and the kernel reaps them
     with socket.socket(fileno=control_fd) as control:
         warm_up(preload)
         while (received := receive(control)) is not None:
@@ -40,7 +40,7 @@ def main(control_fd: int, preload: list[str], namespaces: bool) -> None:
 
 
 def has_namespaces() -> bool:
-    """Whether jobs can have a view of the machine of their own; says once why not."""
+    """Whether jobs can have namespaces; prints the reason once if not."""
     if reason := namespace.why_not():
         print(
             f"Jobs have no /opt/ml of their own on this machine ({reason}): paths below it work in a job's "
@@ -52,14 +52,13 @@ def has_namespaces() -> bool:
 
 
 def warm_up(preload: list[str]) -> None:
-    """Import what can be imported: a library that is missing here is missing in the job too, and said
-    there."""
+    """Import the available modules; the job reports a missing one when it imports it."""
     for name in preload:
         try:
             importlib.import_module(name)
         except ImportError as error:
             print(f"warm interpreter: {error}", file=sys.stderr)
-    # A collection in a fork would write to every object's header, and so copy the memory that is shared.
+    # A collection in a fork would write to every object's header and thereby copy the shared memory.
     gc.collect()
     gc.freeze()
 

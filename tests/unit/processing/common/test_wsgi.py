@@ -20,9 +20,13 @@ ROW = "8,307,130,3504,12,70,1,chevrolet chevelle malibu"
 
 @pytest.fixture
 def wsgi(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The module as the image's server imports it; `inference` is what the bundle's own shim gives."""
-    monkeypatch.setitem(sys.modules, "inference", inference)
-    spec = importlib.util.spec_from_file_location("wsgi", bundle / "code/wsgi.py")
+    """The module as the image's server imports it, beside the bundle's own `inference`."""
+    monkeypatch.setitem(sys.modules, "inference", load(bundle / "code/inference.py"))
+    return load(bundle / "code/wsgi.py")
+
+
+def load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -5,24 +5,26 @@ import json
 import subprocess
 import sys
 import tarfile
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import run
+from common.preprocessing import CHANNELS
+from digits import train
 from tests.unit.processing.digits.pytorch.helpers import Rows, write_table
 
-PROCESSING = Path(__file__).parents[5] / "processing"
 TRAINING = ("--epochs", "3", "--batch-size", "32", "--learning-rate", "0.01", "--dropout", "0.05")
-# What a server does with inference.py. pyarrow is not in the image that serves.
+# What the image's server does with inference.py. pyarrow is not in the image.
 SERVE = """
-import sys
+import sys, unittest.mock
 sys.modules["pyarrow"] = None
 import inference
-model = inference.model_fn(sys.argv[1])
-images = inference.input_fn(sys.stdin.buffer.read(), "application/jsonlines")
-print(inference.output_fn(inference.predict_fn(images, model), "application/jsonlines")[0], end="")
+model, context = inference.model_fn(sys.argv[1]), unittest.mock.Mock()
+body, kind = inference.transform_fn(model, sys.stdin.buffer.read(), *["application/jsonlines"] * 2, context)
+context.set_response_status.assert_called_once_with(200, "OK")
+print(body, end="")
 """
 
 
@@ -30,28 +32,19 @@ def sha256(path: Path) -> str:
     return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
-def run(*command: object, environment: Mapping[str, str] | None = None, body: str = "") -> str:
-    """Runs a command as a job does: its own process and hardly any environment."""
-    done = subprocess.run(
-        [sys.executable, *map(str, command)], input=body, env=dict(environment or {}), cwd="/",
-        capture_output=True, text=True, check=False, timeout=250,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory, sample: Rows) -> Path:
     """Everything that a run leaves, from the upload to the bundle."""
     folder = tmp_path_factory.mktemp("run")
     upload = write_table(folder / "digits.parquet", *zip(*sample, strict=True))
-    job = PROCESSING / "run.py"
     options = ["--upload", upload, "--upload-digest", sha256(upload), "--output", folder / "prepared"]
     options += ["--output-uri", "s3://bucket/prepared", "--exit-message", folder / "message"]
-    run(job, "preprocess", "digits", *options)
-    environment = {f"SM_CHANNEL_{n.upper()}": str(folder / "prepared" / n) for n in ("train", "validation")}
-    environment |= {"SM_MODEL_DIR": str(folder / "model"), "SM_NUM_GPUS": "0"}
-    run(PROCESSING / "digits" / "train.py", *TRAINING, environment=environment)
+    assert run.main(["preprocess", "digits", *map(str, options)]) == 0
+    with pytest.MonkeyPatch.context() as patch:
+        for channel in CHANNELS:
+            patch.setenv(f"SM_CHANNEL_{channel.upper()}", str(folder / "prepared" / channel))
+        patch.setenv("SM_MODEL_DIR", str(folder / "model"))
+        assert train.main(TRAINING) == 0
     with tarfile.open(folder / "model.tar.gz", "w:gz") as tar:
         tar.add(folder / "model", ".")
     evaluate(folder, "output")
@@ -62,7 +55,7 @@ def evaluate(folder: Path, output: str, *champion: object) -> dict[str, object]:
     options = ["--model", folder / "model.tar.gz", "--prepared", folder / "prepared"]
     options += ["--prepared-digest", (folder / "message").read_text(), "--output", folder / output]
     options += ["--exit-message", folder / f"{output}-message", *champion]
-    run(PROCESSING / "run.py", "evaluate", "digits", *options)
+    assert run.main(["evaluate", "digits", *map(str, options)]) == 0
     found: dict[str, object] = json.loads((folder / output / "evaluation.json").read_text())
     return found
 
@@ -92,7 +85,12 @@ def test_the_bundle_is_served_by_itself_and_predicts_the_batch(folder: Path) -> 
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     batch = (folder / "prepared" / "batch" / "batch.jsonl").read_text()
-    answers = run("-c", SERVE, bundle, environment=environment, body=batch).splitlines()
+    done = subprocess.run(
+        [sys.executable, "-c", SERVE, str(bundle)], input=batch, env=environment, cwd="/",
+        capture_output=True, text=True, check=False, timeout=250,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    answers = done.stdout.splitlines()
     labels = np.load(folder / "prepared" / "test" / "labels.npy")
     hits = [json.loads(answer)["label"] == label for answer, label in zip(answers, labels, strict=True)]
     metrics = json.loads((folder / "output" / "evaluation.json").read_text())["metrics"]

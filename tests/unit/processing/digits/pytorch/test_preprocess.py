@@ -235,13 +235,20 @@ def test_damage_in_the_middle_of_the_data_is_refused(tmp_path: Path) -> None:
     assert refusal(upload)
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory, sample: Rows) -> bytes:
+    """A file of 300 images."""
+    path = tmp_path_factory.mktemp("small") / "digits.parquet"
+    return write_table(path, *zip(*sample[:300], strict=True)).read_bytes()
+
+
 @given(st.floats(0, 1), st.binary(min_size=1, max_size=8))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
-def test_any_damage_is_survived_or_refused(tmp_path: Path, sample: Rows, place: float, damage: bytes) -> None:
-    upload = write_table(tmp_path / "digits.parquet", *zip(*sample[:300], strict=True))
-    content = bytearray(upload.read_bytes())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_damage_is_survived_or_refused(tmp_path: Path, small: bytes, place: float, damage: bytes) -> None:
+    content = bytearray(small)
     position = int(place * (len(content) - len(damage)))
     content[position : position + len(damage)] = damage
+    upload = tmp_path / "digits.parquet"
     upload.write_bytes(content)
     with suppress(BadUpload):
         prepare(upload, "digits.parquet", tmp_path / "output")

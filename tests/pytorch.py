@@ -1,0 +1,46 @@
+"""PyTorch's environment, for the tests that need it. `python -m tests.pytorch` makes it, where there is room."""
+
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from local.sagemaker.engines.environments import ENVIRONMENTS, EnvironmentMissing, make, refuse_full_disk
+
+ROOT = Path(__file__).parents[1]
+PYTORCH = ENVIRONMENTS["pytorch"]
+NEED_IT = (
+    "tests/unit/engines/test_pytorch.py",
+    "tests/integration/test_digits.py",
+    "tests/e2e/test_digits.py",
+)
+
+
+def why_left_out() -> str:
+    """Why nothing that needs PyTorch can run here; empty if it can."""
+    if not PYTORCH.folder.exists():
+        try:
+            refuse_full_disk(PYTORCH)
+        except EnvironmentMissing as missing:
+            return str(missing)
+    return ""
+
+
+def left_out(conftest: str) -> list[str]:
+    """What the folder of this conftest.py has to ignore."""
+    folder = Path(conftest).parent
+    paths = [ROOT / name for name in NEED_IT]
+    return [path.name for path in paths if path.parent == folder] if why_left_out() else []
+
+
+def install_pytest(folder: Path) -> None:
+    """Put pytest and hypothesis into a folder for PyTorch's interpreter: the locked files, as in this one."""
+    names = [f"{name}=={version(name)}" for name in ("pytest", "hypothesis")]
+    uv = [str(Path(sys.executable).with_name("uv")), "pip", "install", "--no-config", "--quiet"]
+    python, lock = str(PYTORCH.python.executable), str(ROOT / "requirements.lock")
+    locked = ["--require-hashes", "--constraints", lock, *names]
+    subprocess.run([*uv, "--python", python, "--target", str(folder), *locked], check=True)
+
+
+if __name__ == "__main__" and not why_left_out():
+    make(PYTORCH, print)
