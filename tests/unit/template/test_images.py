@@ -7,6 +7,8 @@ from typing import Any
 import botocore.session
 import pytest
 
+from audit.transformed import REGION
+from deploy.preflight.reading import IMAGES, image_uri
 from tests.unit.template import iam
 from tests.unit.template.stack import aws_arn, properties, template
 
@@ -117,3 +119,12 @@ def images() -> dict[str, str]:
 def repository_of(uri: str) -> str:
     registry, _, image = uri.partition("/")
     return aws_arn("ecr", f"repository/{image.partition(':')[0]}", account=registry.partition(".")[0])
+
+
+def test_the_preflight_looks_for_the_images_that_the_state_machine_uses() -> None:
+    used = {
+        value
+        for name, value in properties("PipelineStateMachine")["DefinitionSubstitutions"].items()
+        if name.endswith("ImageUri")
+    }
+    assert {image_uri(kind, REGION) for kind in IMAGES} == used
