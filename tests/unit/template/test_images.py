@@ -111,6 +111,10 @@ def test_a_model_of_an_image_for_inference_can_be_registered() -> None:
     assert registered == {"XGBoostImageUri", "PyTorchInferenceImageUri"}
 
 
+def test_the_preflight_looks_for_the_images_that_the_state_machine_uses() -> None:
+    assert {image_uri(kind, REGION) for kind in IMAGES} == set(images().values())
+
+
 def images() -> dict[str, str]:
     substitutions = properties("PipelineStateMachine")["DefinitionSubstitutions"]
     return {name: uri for name, uri in substitutions.items() if name.endswith("ImageUri")}
@@ -119,12 +123,3 @@ def images() -> dict[str, str]:
 def repository_of(uri: str) -> str:
     registry, _, image = uri.partition("/")
     return aws_arn("ecr", f"repository/{image.partition(':')[0]}", account=registry.partition(".")[0])
-
-
-def test_the_preflight_looks_for_the_images_that_the_state_machine_uses() -> None:
-    used = {
-        value
-        for name, value in properties("PipelineStateMachine")["DefinitionSubstitutions"].items()
-        if name.endswith("ImageUri")
-    }
-    assert {image_uri(kind, REGION) for kind in IMAGES} == used
