@@ -124,8 +124,7 @@ def test_sam_sync_creates_and_changes_a_stack_and_sam_delete_leaves_its_data(
 ) -> None:
     aws.client("s3").create_bucket(Bucket=ARTIFACTS)
     stack = ["--stack-name", SYNCED, "--region", "us-east-1"]
-    sync = ["sync", *stack, "--s3-bucket", ARTIFACTS, "--no-watch", "--beta-features"]
-    sync += ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+    sync = ["sync", *stack, "--s3-bucket", ARTIFACTS, "--no-watch"]
     sync += ["--parameter-overrides", *(f"{name}={value}" for name, value in ADDRESSES.items())]
     # The whole template, with its nested stack and the one that SAM makes for the libraries
     terminal.sam(*sync, answers=["y"])

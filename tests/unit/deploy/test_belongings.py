@@ -8,6 +8,8 @@ from typing import Any
 from deploy.belongings import STACK_TAG, _groups
 
 TAGS = {
+    # As the preflight names its own
+    "mpg": [{"Key": STACK_TAG, "Value": "mpg"}],
     "mpg-one": [{"Key": "owner", "Value": "us"}, {"Key": STACK_TAG, "Value": "mpg"}],
     "mpg-two": [{"Key": STACK_TAG, "Value": "mpg"}],
     # Of a stack whose name begins alike, of nobody, and one that only contains the name.
@@ -40,7 +42,7 @@ class ModelRegistry:
 
 
 def test_a_stack_has_the_groups_that_carry_its_name_and_no_others() -> None:
-    assert _groups(lambda service: ModelRegistry(), "mpg") == ("mpg-one", "mpg-two")
+    assert _groups(lambda service: ModelRegistry(), "mpg") == ("mpg", "mpg-one", "mpg-two")
     assert _groups(lambda service: ModelRegistry(), "mpg-two") == ("mpg-two-one",)
     assert _groups(lambda service: ModelRegistry(), "another") == ()
 

@@ -7,6 +7,8 @@ from typing import Any
 import botocore.session
 import pytest
 
+from audit.transformed import REGION
+from deploy.preflight.reading import IMAGES, image_uri
 from tests.unit.template import iam
 from tests.unit.template.stack import aws_arn, properties, template
 
@@ -107,6 +109,10 @@ def test_a_model_of_an_image_for_inference_can_be_registered() -> None:
         name for name, uri in images().items() if iam.allows(policy, "ecr:BatchGetImage", repository_of(uri))
     }
     assert registered == {"XGBoostImageUri", "PyTorchInferenceImageUri"}
+
+
+def test_the_preflight_looks_for_the_images_that_the_state_machine_uses() -> None:
+    assert {image_uri(kind, REGION) for kind in IMAGES} == set(images().values())
 
 
 def images() -> dict[str, str]:
