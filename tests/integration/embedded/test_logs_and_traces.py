@@ -69,7 +69,7 @@ def test_more_events_than_fit_on_a_page_follow_on_the_next_ones(filtered: Filter
     [
         ({"logStreamNames": ["job/1"], "logStreamNamePrefix": "job/"}, "mutually exclusive"),
         ({"filterPattern": "two-fold"}, "Invalid filter pattern"),
-        ({"filterPattern": "{ $.level = 1 }"}, "plain terms only"),
+        ({"filterPattern": "{ $.level = 1 }"}, "only plain terms"),
         ({"nextToken": "x"}, "nextToken"),
     ],
 )
