@@ -77,9 +77,12 @@ class Endpoint:
         """A boto3 client, made once for each service."""
         return _client(self, service)
 
-    def mails(self, after: int = 0) -> list[Mail]:
-        """Everything in the mailbox after so many mails, oldest first."""
-        return [_mail(entry) for entry in self._page(f"mails?after={after}")]
+    def mails(self, after: int = 0, wait: int = 0) -> list[Mail]:
+        """Everything in the mailbox after so many mails, oldest first.
+
+        If there is none, it waits so many seconds for one, 9 at most.
+        """
+        return [_mail(entry) for entry in self._page(f"mails?after={after}&wait={wait}")]
 
     def notes(self) -> list[str]:
         """What the local SageMaker has said about this machine, oldest first."""

@@ -1,8 +1,10 @@
 """The mails that SNS would have sent to the e-mail subscribers of its topics."""
 
+import asyncio
 import itertools
 import re
 import threading
+import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +13,8 @@ from typing import Any
 _FUNCTION_URL = re.compile(r"https://([a-z0-9]{32})\.lambda-url\.([a-z0-9-]+)\.on\.aws/")
 # SNS's subject for a message without one.
 _DEFAULT_SUBJECT = "AWS Notification Message"
+# Mails come from any thread; looking for them costs less than a client's next request.
+_LOOK_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
@@ -52,3 +56,10 @@ class Mailbox:
         """Every mail after the one with this id (0: all) as a JSON object, oldest first."""
         with self._lock:
             return [asdict(mail) for mail in self._mails[after:]]
+
+    async def new_mails(self, after: int, seconds: float) -> list[dict[str, Any]]:
+        """The mails after this one, as soon as there are any; none if none comes within these seconds."""
+        deadline = time.monotonic() + seconds
+        while not (found := self.mails(after)) and time.monotonic() < deadline:
+            await asyncio.sleep(_LOOK_SECONDS)
+        return found

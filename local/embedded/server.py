@@ -80,7 +80,7 @@ def build(
     seams.install_service("sagemaker", "SageMaker.", sagemaker_handler(sagemaker, permissions))
     seams.install_resource_type("AWS::SageMaker::ModelPackageGroup", model_package_group_handlers(sagemaker))
     seams.install_function_urls()
-    seams.install_warm_functions()
+    seams.install_warm_functions(folder / "functions")
     seams.install_version_ids()
     seams.install_execution_names()
     seams.install_copy_checksums()
@@ -123,9 +123,10 @@ async def _answer(
 ) -> None:
     path = scope["path"]
     if path == "/_mpg/mails":
-        # A client that polls asks only for new mails.
-        known = re.fullmatch(rb"after=(\d{1,9})", scope["query_string"])
-        mails = mailbox.mails(int(known[1]) if known else 0)
+        # A client that waits for mails asks only for new ones, and is answered when there are any.
+        asked = re.fullmatch(rb"after=(\d{1,9})(?:&wait=(\d))?", scope["query_string"])
+        known, seconds = map(int, asked.groups(b"0")) if asked else (0, 0)
+        mails = await mailbox.new_mails(known, seconds)
         await answer_text(send, 200, "application/json", json.dumps(mails))
     elif path == "/_mpg/notes":
         await answer_text(send, 200, "application/json", json.dumps(notes()))

@@ -72,6 +72,21 @@ class Up:
     def mails(self, topic: str, about: str) -> list[Mail]:
         """The mails of the topic with this logical id that contain a text, oldest first."""
         self._mails.extend(self.endpoint.mails(after=len(self._mails)))
+        return self._found(topic, about)
+
+    def mail(self, topic: str, about: str) -> Mail:
+        """The only such mail, once it has arrived."""
+
+        def arrived() -> list[Mail]:
+            if not (found := self._found(topic, about)):
+                self._mails.extend(self.endpoint.mails(after=len(self._mails), wait=5))
+            return found
+
+        eventually(arrived)
+        (mail,) = self.mails(topic, about)
+        return mail
+
+    def _found(self, topic: str, about: str) -> list[Mail]:
         return [
             mail for mail in self._mails if f"-{topic}-" in mail.topic and about in mail.subject + mail.text
         ]
@@ -164,8 +179,7 @@ class Asked:
 
     def final_mail(self, subject: str) -> Mail:
         """The only mail about this run's end, once it has arrived; its subject begins as given."""
-        (mail,) = eventually(lambda: self.up.mails("NotificationTopic", self.run_id))
-        assert isinstance(mail, Mail)
+        mail = self.up.mail("NotificationTopic", self.run_id)
         assert mail.subject.startswith(subject), mail
         return mail
 
@@ -225,5 +239,4 @@ def ask(up: Up, name: str = "cars.csv") -> Asked:
     key, execution_arn = start_run(up, name)
     # A run's id ends with the beginning of this hash.
     run = f"-{hashlib.sha256(execution_arn.encode()).hexdigest()[:8]}, "
-    (mail,) = eventually(lambda: up.mails("ApprovalTopic", run))
-    return Asked(up, key, execution_arn, mail)
+    return Asked(up, key, execution_arn, up.mail("ApprovalTopic", run))

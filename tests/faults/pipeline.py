@@ -308,6 +308,10 @@ class Pipeline:
             self._mails += [Mail(mail["topic"], mail["subject"], mail["text"]) for mail in new]
             return list(self._mails)
 
+    def until_a_mail(self, seconds: int) -> None:
+        """Wait so long at most for a mail that `mails` has not returned yet."""
+        self._ask(f"mails?after={len(self._mails)}&wait={seconds}")
+
     def permissions(self) -> list[dict[str, Any]]:
         """Every distinct policy decision so far, with the answer."""
         return list(self._ask("permissions"))
@@ -327,13 +331,30 @@ class Pipeline:
         return {item["Key"]: item["ETag"] for page in pages for item in page.get("Contents", [])}
 
     @contextmanager
-    def script(self, name: str, content: str, *, after: str = "") -> Iterator[None]:
-        """While entered, jobs run this instead of a processing script, or in it after these words."""
-        (key,) = [key for key in self.objects("code/") if key.endswith(f"/{name}")]
+    def instead_of(self, step: str, content: str) -> Iterator[None]:
+        """While entered, the jobs of this step, `preprocess` or `evaluate`, run this."""
+        instead = f"import sys\nif sys.argv[1] == {step!r}:\n    exec({content!r})\n    sys.exit()\n"
+        with self._changed("run.py", lambda original: instead + original):
+            yield
+
+    @contextmanager
+    def script(self, name: str, content: str, *, after: str) -> Iterator[None]:
+        """While entered, jobs run this in a file of the workload, after these words."""
+
+        def change(original: str) -> str:
+            assert after in original
+            return original.replace(after, after + content, 1)
+
+        with self._changed(f"auto_mpg/{name}", change):
+            yield
+
+    @contextmanager
+    def _changed(self, path: str, change: Callable[[str], str]) -> Iterator[None]:
+        """While entered, this file of the published code is another."""
+        (key,) = [key for key in self.objects("code/") if key.split("/", 2)[2] == path]
         s3, place = self.client("s3"), {"Bucket": self.stack["BucketName"], "Key": key}
         original = s3.get_object(**place)["Body"].read().decode()
-        assert after in original
-        s3.put_object(**place, Body=original.replace(after, after + content, 1) if after else content)
+        s3.put_object(**place, Body=change(original))
         try:
             yield
         finally:

@@ -246,8 +246,11 @@ class Run:
         found = self.pipeline.describe(self.arn)
         output = self._output(self.arn) if found["status"] == "SUCCEEDED" else {}
         if found["status"] == "RUNNING":
-            waits = or_waits and len(self.questions()) > asked_before
-            return Ending("pending", "", "", {}) if waits else None
+            if or_waits and len(self.questions()) > asked_before:
+                return Ending("pending", "", "", {})
+            # Whatever it is waited for here comes with a mail.
+            self.pipeline.until_a_mail(1)
+            return None
         outcome = output.get("outcome", found["status"].lower())
         return Ending(outcome, found.get("error") or "", found.get("cause") or "", output)
 

@@ -62,8 +62,10 @@ def test_a_task_that_fails_for_good_is_reported_and_a_redrive_repeats_nothing(pi
         else:
             ending = run.redrive()
         assert (ending.outcome, run.entered()[-1]) == ("failed", state)
-        assert "A fault was asked for" in ending.cause
-        assert "A fault was asked for" in eventually(lambda run=run, n=number: run.endings()[n - 1 :])[0].text
+        assert "This fault was injected" in ending.cause
+        assert (
+            "This fault was injected" in eventually(lambda run=run, n=number: run.endings()[n - 1 :])[0].text
+        )
         (fault,) = pipeline.heal()
         assert fault["applied"] == fault["seen"] > 1
     assert run is not None
@@ -135,7 +137,7 @@ def test_the_job_of_an_abandoned_attempt_is_stopped_by_the_sweep(pipeline: Pipel
         done=True,
         delay=RUN_SECONDS,
     )
-    with pipeline.script(f"{step}.py", "import time; time.sleep(600)"):
+    with pipeline.instead_of(step, "import time; time.sleep(600)"):
         run = pipeline.upload()
         eventually(lambda: pipeline.running_jobs(run, step), RUN_SECONDS)
     pipeline.heal()

@@ -23,7 +23,7 @@ while True:
 
 
 def test_a_killed_processing_job_fails_the_run_and_can_be_redriven(pipeline: Pipeline) -> None:
-    with pipeline.script("preprocess.py", SLOW):
+    with pipeline.instead_of("preprocess", SLOW):
         run = pipeline.upload()
         pipeline.kill_job(f"{run.run_id}-preprocess-")
         assert failed_job(run.ends())["FailureReason"].endswith("exit code: 137")
@@ -83,7 +83,7 @@ def test_a_job_out_of_memory_says_so(pipeline: Pipeline) -> None:
     smaller = {"ProcessingResources": {"ClusterConfig": cluster}}
     with (
         pipeline.definition("Preprocess", Arguments=smaller),
-        pipeline.script("preprocess.py", GREEDY),
+        pipeline.instead_of("preprocess", GREEDY),
     ):
         run = pipeline.upload()
         assert "more memory" in failed_job(run.ends())["FailureReason"]
@@ -94,7 +94,7 @@ def test_a_job_over_its_time_limit_is_ended_and_leaves_no_process(pipeline: Pipe
     shorter = {"StoppingCondition": {"MaxRuntimeInSeconds": 1}}
     with (
         pipeline.definition("Preprocess", Arguments=shorter),
-        pipeline.script("preprocess.py", SLOW),
+        pipeline.instead_of("preprocess", SLOW),
     ):
         run = pipeline.upload()
         assert failed_job(run.ends())["ProcessingJobStatus"] == "Stopped"
@@ -137,16 +137,16 @@ def test_a_corrupt_bundle_fails_the_transform(pipeline: Pipeline) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "state", "said"),
+    ("step", "state", "said"),
     [
-        ("preprocess.py", "Tune", "No training job succeeded"),
-        ("evaluate.py", "Keep model", "evaluation.json is missing"),
+        ("preprocess", "Tune", "No training job succeeded"),
+        ("evaluate", "Keep model", "evaluation.json is missing"),
     ],
 )
 def test_a_job_that_succeeds_but_wrote_nothing_fails_the_run(
-    pipeline: Pipeline, script: str, state: str, said: str
+    pipeline: Pipeline, step: str, state: str, said: str
 ) -> None:
-    with pipeline.script(script, EMPTY):
+    with pipeline.instead_of(step, EMPTY):
         run = pipeline.upload()
         ending = run.ends()
     assert (ending.outcome, run.entered()[-1]) == ("failed", state)
@@ -168,7 +168,7 @@ def test_slow_storage_only_takes_longer(pipeline: Pipeline) -> None:
         ("s3:PutObject", "/evaluation.json", "Evaluate", "Artifact upload failed"),
         ("s3:PutObject", "/predictions/", "Batch transform", "Artifact upload failed"),
         ("s3:ListObjectsV2", "prefix=code/", "Preprocess", "No S3 objects found"),
-        ("s3:GetObject", "/code/", "Preprocess", "Data download failed"),
+        ("s3:GetObject", "/run.py", "Preprocess", "Data download failed"),
         ("s3:GetObject", "/input/upload.csv", "Preprocess", "Data download failed"),
         ("s3:GetObject", "/tuning/", "Evaluate", "Data download failed"),
     ],
@@ -209,7 +209,7 @@ def reclaimed(pipeline: Pipeline, *, seconds: float, wait_seconds: int) -> tuple
     limits = {"MaxRuntimeInSeconds": wait_seconds, "MaxWaitTimeInSeconds": wait_seconds}
     on_spot = {"EnableManagedSpotTraining": True, "StoppingCondition": limits}
     with (
-        pipeline.definition("Claim upload", Assign={"spot": on_spot}),
+        pipeline.definition("Read prepared digest", Assign={"trainingJobDefinition": on_spot}),
         pipeline.held("s3:GetObject", containing="/prepared/train/"),
     ):
         run = pipeline.upload()

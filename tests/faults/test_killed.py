@@ -28,7 +28,7 @@ class Started:
         wait_for(self.log, READY, self.process)
         work = next(self.place.temporary.glob("mpg-*"))
         pipeline = Pipeline(self.place.endpoint, work, Tally())
-        with pipeline.script("preprocess.py", "import time; time.sleep(600)"):
+        with pipeline.instead_of("preprocess", "import time; time.sleep(600)"):
             run = pipeline.upload()
             eventually(lambda: pipeline.running_jobs(run), 60)
 

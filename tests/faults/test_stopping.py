@@ -61,7 +61,7 @@ def test_a_file_whose_run_was_stopped_runs_when_it_is_uploaded_again(pipeline: P
 
 @pytest.mark.parametrize("step", ["preprocess", "evaluate"])
 def test_the_job_of_a_stopped_run_is_stopped(pipeline: Pipeline, step: str) -> None:
-    with pipeline.script(f"{step}.py", SLOW):
+    with pipeline.instead_of(step, SLOW):
         run = pipeline.upload()
         eventually(lambda: pipeline.running_jobs(run, step), RUN_SECONDS)
         run.stop()

@@ -72,6 +72,7 @@ SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
     ("core.lambda_runtime", "execution_credentials", ("config",)),
     ("core.lambda_runtime", "subprocess", None),
     ("core.lambda_runtime", "workers_in_use", ()),
+    ("core.lambda_runtime", "zipfile", None),
     ("services.cloudwatch", "_dispatch_alarm_actions", ("alarm", "old_state", "new_state", "reason")),
     ("services.cloudwatch_logs", "_compile_filter_pattern", ("raw",)),
     ("services.cloudwatch_logs", "_filter_log_events", ("data",)),

@@ -1,9 +1,11 @@
 """Services, resource types and responses that ministack lacks."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from local.embedded import function_processes
+from local.embedded.function_code import SharedZips
 
 
 def application() -> Callable[..., Awaitable[None]]:
@@ -20,10 +22,12 @@ def functions_running() -> int:
     return lambda_runtime.workers_in_use()  # type: ignore[no-any-return]
 
 
-def install_warm_functions() -> None:
-    """Start Python functions in forks of a warm interpreter, where the system can."""
+def install_warm_functions(folder: Path) -> None:
+    """Unpack each function's code once, into `folder`, and start Python functions in forks of a warm
+    interpreter, where the system can."""
     from ministack.core import lambda_runtime
 
+    lambda_runtime.zipfile = SharedZips(folder)
     if function_processes.SUPPORTED:
         lambda_runtime.subprocess = function_processes.WarmSubprocess(function_processes.FunctionProcesses())
 

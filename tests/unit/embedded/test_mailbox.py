@@ -1,5 +1,8 @@
 """Mails as people read them on a laptop."""
 
+import asyncio
+import threading
+
 from local.embedded.mailbox import Mailbox
 
 TOPIC = "arn:aws:sns:us-east-1:000000000000:mpg-local-approvals"
@@ -41,3 +44,17 @@ def test_who_knows_the_first_mails_gets_the_others() -> None:
         box.deliver(to="a@example.com", topic_arn=TOPIC, subject=subject, text="")
     assert [mail["subject"] for mail in box.mails(after=int(box.mails()[0]["id"]))] == ["second", "third"]
     assert box.mails(after=3) == []
+
+
+def test_who_waits_for_a_mail_gets_it_when_it_comes() -> None:
+    box = Mailbox(1)
+    mail = {"to": "a@example.com", "topic_arn": TOPIC, "subject": "late", "text": ""}
+    later = threading.Timer(0.1, box.deliver, kwargs=mail)
+    later.start()
+    found = asyncio.run(box.new_mails(after=0, seconds=60))
+    later.join()
+    assert [mail["subject"] for mail in found] == ["late"]
+
+
+def test_who_waits_in_vain_gets_no_mail() -> None:
+    assert asyncio.run(Mailbox(1).new_mails(after=0, seconds=0.05)) == []
