@@ -23,7 +23,7 @@ def destroy(clients: Clients, belongings: Belongings, *, say: Say = print, pause
     """Delete all of it. Skips what is already gone, so an interrupted attempt can be repeated."""
     stop_work(clients, belongings, say, pause)
     for group in belongings.retained.groups:
-        say(f"model packages deleted: {delete_packages(clients('sagemaker'), group)}")
+        say(f"model packages of {group} deleted: {delete_packages(clients('sagemaker'), group)}")
     if belongings.stack_id:
         delete_stack(clients("cloudformation"), belongings.stack_id, pause)
         say("stack deleted")

@@ -47,6 +47,11 @@ class Finding:
         return self.has < self.need.needed
 
 
+def project_workloads() -> list[Mapping[str, Any]]:
+    """What the project's workloads say about themselves in their `workload.json`."""
+    return [workload.settings for workload in find_workloads().values()]
+
+
 def needs(parameters: Mapping[str, str], workloads: Iterable[Mapping[str, Any]]) -> list[Need]:
     """The quotas that one run at a time needs, of any of the workloads (their `workload.json`).
 
@@ -135,7 +140,6 @@ def _look_up(client: Any, service: str, names: Set[str]) -> dict[str, Mapping[st
 def check_account(settings: Settings, region: str | None) -> bool:
     """Print the table for the account of the credentials; returns whether it has every quota."""
     client = boto3.client("service-quotas", region_name=region or settings.region)
-    workloads = [workload.settings for workload in find_workloads().values()]
-    findings = check(client, needs(settings.parameters, workloads))
+    findings = check(client, needs(settings.parameters, project_workloads()))
     print("\n".join(report(findings, client.meta.region_name)))
     return not any(finding.lacking for finding in findings)

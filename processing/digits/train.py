@@ -148,6 +148,11 @@ def _environment(variable: str, problem: str) -> str:
     return value
 
 
+def _own_checkpoint(folder: Path | None) -> Path | None:
+    """Where this job keeps its state. The trials of a search may share the folder: nobody documents it."""
+    return folder and folder / os.environ.get("TRAINING_JOB_NAME", "") / CHECKPOINT
+
+
 def _device() -> torch.device:
     gpus = int(os.environ.get("SM_NUM_GPUS") or torch.cuda.device_count())
     return torch.device("cuda" if gpus and torch.cuda.is_available() else "cpu")
@@ -192,7 +197,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         model_dir = Path(_environment("SM_MODEL_DIR", "there is nowhere to put the model"))
         training, validation = read_channel("train", device), read_channel("validation", device)
-        network = train(settings, training, validation, args.checkpoints and args.checkpoints / CHECKPOINT)
+        network = train(settings, training, validation, _own_checkpoint(args.checkpoints))
     except CannotTrain as problem:
         # SageMaker shows the text after the name of a Python error as the reason for the failure.
         print(f"RuntimeError: {problem}", file=sys.stderr)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from deploy.quotas import needs
+from deploy.quotas import needs, project_workloads
 from tests.faults.pipeline import SAMPLE, STACK, Pipeline
 from tests.faults.run import Run
 
@@ -57,7 +57,11 @@ def smallest_quotas(pipeline: Pipeline) -> dict[str, int]:
     """The quotas that `make deploy` requires: just enough for one run, and more than a new account often has."""
     (stack,) = pipeline.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
     parameters = {each["ParameterKey"]: each["ParameterValue"] for each in stack["Parameters"]}
-    return {need.name: need.needed for need in needs(parameters) if need.service == "sagemaker"}
+    return {
+        need.name: need.needed
+        for need in needs(parameters, project_workloads())
+        if need.service == "sagemaker"
+    }
 
 
 def failures(run: Run) -> list[str]:

@@ -12,5 +12,5 @@ collect_ignore = [*ONLY_LINUX, *left_out(__file__)]
 def pytest_report_header() -> list[str]:
     lines = [f"not collected on {sys.platform}: tests/integration/{name}" for name in ONLY_LINUX]
     if why := why_left_out():
-        lines.append(f"not collected: {', '.join(NEED_IT)}. {why}")
+        lines.append(f"not collected: {', '.join(NEED_IT)} and workloads with PyTorch elsewhere. {why}")
     return lines

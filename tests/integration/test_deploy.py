@@ -1,8 +1,10 @@
-"""`make deploy` as a person uses it, on the embedded AWS: the first questions, a change, the removal."""
+"""Deploying as a person does, on the embedded AWS: `make deploy` and `make destroy`, `sam sync` and `sam delete`."""
 
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,9 @@ from local.cli.build import SOURCES
 from tests.conftest import ROOT, Aws
 
 STACK = "mpg-mine"
+SYNCED = "mpg-synced"
+ARTIFACTS = "artifacts-of-test-deploy"
+TOOLS = str(Path(sys.executable).parent)
 ADDRESSES = {"ApproverEmail": "approver@example.com", "NotificationEmail": "team@example.com"}
 
 
@@ -22,6 +27,7 @@ class Terminal:
         self.project = folder / "project"
         self._environment = {
             **aws.environment,
+            "PATH": os.pathsep.join((TOOLS, os.environ["PATH"])),
             "TMPDIR": str(folder),
             "SAM_CLI_TELEMETRY": "0",
             "SAM_CLI_POLL_DELAY": "0.3",
@@ -31,9 +37,15 @@ class Terminal:
             copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
             copy(ROOT / source, self.project / source)
 
-    def run(self, *arguments: str, answers: list[str]) -> str:
+    def mpg(self, *arguments: str, answers: Sequence[str] = ()) -> str:
+        return self._run(sys.executable, "-m", "local.cli.main", *arguments, answers=answers)
+
+    def sam(self, *arguments: str, answers: Sequence[str] = ()) -> str:
+        return self._run("sam", *arguments, "--config-env", "local", answers=answers)
+
+    def _run(self, *command: str, answers: Sequence[str]) -> str:
         done = subprocess.run(
-            [sys.executable, "-m", "local.cli.main", *arguments],
+            command,
             cwd=self.project,
             env=self._environment,
             input="".join(f"{answer}\n" for answer in answers),
@@ -62,7 +74,7 @@ def test_a_stack_is_deployed_by_answering_then_changed_without_questions_then_de
     parameters = yaml_parse((ROOT / "template.yaml").read_text(encoding="utf-8"))["Parameters"]
     asked = ["", "", *(ADDRESSES.get(name, "") for name in parameters), "", "", ""]
     # When the page may have no authentication, all this is kept in samconfig.toml, and the changes are right
-    said = terminal.run("deploy", "--skip-quotas", answers=[STACK, "", *asked, "y", "", "", "", "y"])
+    said = terminal.mpg("deploy", "--skip-quotas", answers=[STACK, "", *asked, "y", "", "", "", "y"])
     assert said.index("needs a y") < said.index("Setting default arguments")
     first = deployed_parameters(aws)
     assert first.items() >= ADDRESSES.items()
@@ -70,9 +82,66 @@ def test_a_stack_is_deployed_by_answering_then_changed_without_questions_then_de
     kept = terminal.project / "samconfig.toml"
     changed = kept.read_text(encoding="utf-8").replace('MaxTrials=\\"10\\"', 'MaxTrials=\\"5\\"')
     kept.write_text(changed, encoding="utf-8")
-    assert "Setting default arguments" not in terminal.run("deploy", answers=["y"])
+    assert "Setting default arguments" not in terminal.mpg("deploy", answers=["y"])
     assert deployed_parameters(aws) == first | {"MaxTrials": "5"}
     # And the stack's name is the answer to whether it may go
-    terminal.run("destroy", answers=[STACK])
+    terminal.mpg("destroy", answers=[STACK])
     buckets = [bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]]
     assert [name for name in buckets if name.startswith(STACK)] == []
+
+
+def code_of_functions(aws: Aws, stack: str) -> dict[str, str]:
+    """What the stack's functions run, by their logical id."""
+    resources = aws.client("cloudformation").list_stack_resources(StackName=stack)["StackResourceSummaries"]
+    functions = {
+        each["LogicalResourceId"]: each
+        for each in resources
+        if each["ResourceType"] == "AWS::Lambda::Function"
+    }
+    return {
+        name: aws.client("lambda").get_function_configuration(FunctionName=each["PhysicalResourceId"])[
+            "CodeSha256"
+        ]
+        for name, each in functions.items()
+    }
+
+
+def kept(aws: Aws, stack: str) -> dict[str, int]:
+    """How many of the resources that hold data are there."""
+    named = {
+        "buckets": [bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]],
+        "tables": aws.client("dynamodb").list_tables()["TableNames"],
+        "groups": [
+            group["ModelPackageGroupName"]
+            for group in aws.client("sagemaker").list_model_package_groups()["ModelPackageGroupSummaryList"]
+        ],
+    }
+    return {kind: sum(name.startswith(stack) for name in names) for kind, names in named.items()}
+
+
+def test_sam_sync_creates_and_changes_a_stack_and_sam_delete_leaves_its_data(
+    aws: Aws, terminal: Terminal
+) -> None:
+    aws.client("s3").create_bucket(Bucket=ARTIFACTS)
+    stack = ["--stack-name", SYNCED, "--region", "us-east-1"]
+    sync = ["sync", *stack, "--s3-bucket", ARTIFACTS, "--no-watch", "--beta-features"]
+    sync += ["--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+    sync += ["--parameter-overrides", *(f"{name}={value}" for name, value in ADDRESSES.items())]
+    # The whole template, with its nested stack and the one that SAM makes for the libraries
+    terminal.sam(*sync, answers=["y"])
+    first = code_of_functions(aws, SYNCED)
+    # One function that somebody edits
+    handler = terminal.project / "functions" / "handlers" / "sweep.py"
+    handler.write_text(handler.read_text(encoding="utf-8") + "# edited\n", encoding="utf-8")
+    terminal.sam(*sync, "--code", "--resource-id", "SweepFunction", answers=["y"])
+    now = code_of_functions(aws, SYNCED)
+    assert [name for name in first if first[name] != now[name]] == ["SweepFunction"]
+    # The models stay until somebody destroys them
+    terminal.sam("delete", *stack, "--no-prompts")
+    summaries = aws.client("cloudformation").list_stacks()["StackSummaries"]
+    ours = {each["StackStatus"] for each in summaries if each["StackName"].startswith(SYNCED)}
+    assert ours == {"DELETE_COMPLETE"}
+    workloads = len(list((ROOT / "processing").glob("*/workload.json")))
+    assert kept(aws, SYNCED) == {"buckets": 2, "tables": 1, "groups": workloads}
+    terminal.mpg("destroy", "--stack-name", SYNCED, "--region", "us-east-1", "--yes")
+    assert kept(aws, SYNCED) == {"buckets": 0, "tables": 0, "groups": 0}

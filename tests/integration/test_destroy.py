@@ -18,6 +18,7 @@ from tests.conftest import ROOT, Aws, eventually
 
 ARTIFACTS = "artifacts-of-test-destroy"
 OTHERS = "somebody-elses"
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
 PARAMETERS = ["ApproverEmail=approver@example.com", "NotificationEmail=team@example.com"]
 
 
@@ -73,15 +74,17 @@ def as_a_person(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def another_teams_things(aws: Aws) -> Iterator[Callable[[], tuple[list[str], list[str]]]]:
-    """A function that returns somebody else's existing resources."""
+def another_teams_things(aws: Aws) -> Iterator[Callable[[], tuple[list[str], int]]]:
+    """A function that returns somebody else's existing resources: the bucket, and how many packages."""
     s3, sagemaker = aws.client("s3"), aws.client("sagemaker")
     s3.create_bucket(Bucket=OTHERS)
     sagemaker.create_model_package_group(ModelPackageGroupName=OTHERS)
+    package = register(aws, OTHERS)
     yield lambda: (
         [bucket["Name"] for bucket in s3.list_buckets()["Buckets"] if bucket["Name"] == OTHERS],
-        [group for group in groups(aws) if group == OTHERS],
+        len(packages(aws, OTHERS)),
     )
+    sagemaker.delete_model_package(ModelPackageName=package)
     sagemaker.delete_model_package_group(ModelPackageGroupName=OTHERS)
     s3.delete_bucket(Bucket=OTHERS)
 
@@ -89,6 +92,24 @@ def another_teams_things(aws: Aws) -> Iterator[Callable[[], tuple[list[str], lis
 def groups(aws: Aws) -> list[str]:
     listed = aws.client("sagemaker").list_model_package_groups()["ModelPackageGroupSummaryList"]
     return [group["ModelPackageGroupName"] for group in listed]
+
+
+def register(aws: Aws, group: str) -> str:
+    """Register a model package; returns its ARN."""
+    made = aws.client("sagemaker").create_model_package(
+        ModelPackageGroupName=group,
+        InferenceSpecification={
+            "Containers": [{"Image": IMAGE}],
+            "SupportedContentTypes": ["text/csv"],
+            "SupportedResponseMIMETypes": ["text/csv"],
+        },
+    )
+    return str(made["ModelPackageArn"])
+
+
+def packages(aws: Aws, group: str) -> list[str]:
+    listed = aws.client("sagemaker").list_model_packages(ModelPackageGroupName=group)
+    return [package["ModelPackageArn"] for package in listed["ModelPackageSummaryList"]]
 
 
 def remains(aws: Aws, name: str) -> list[str]:
@@ -115,7 +136,10 @@ def in_progress(aws: Aws) -> list[str]:
 
 
 def test_everything_of_a_stack_is_deleted_and_nothing_else(
-    aws: Aws, deploy: Callable[[str], dict[str, str]], another_teams_things: Callable[[], Any]
+    aws: Aws,
+    deploy: Callable[[str], dict[str, str]],
+    another_teams_things: Callable[[], Any],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     # Given a stack with an active run, old versions of files and a deleted file
     outputs = deploy("mpg-doomed")
@@ -124,6 +148,10 @@ def test_everything_of_a_stack_is_deleted_and_nothing_else(
     s3.put_object(Bucket=bucket, Key="notes.txt", Body=b"2")
     s3.delete_object(Bucket=bucket, Key="notes.txt")
     s3.create_multipart_upload(Bucket=bucket, Key="half.bin")
+    # And models in the groups of two workloads
+    first, second, *_ = (name for name in groups(aws) if name.startswith(outputs["ModelPackageGroupPrefix"]))
+    for group in (first, first, second):
+        register(aws, group)
     s3.upload_file(str(ROOT / "data" / "auto-mpg.csv"), bucket, "incoming/cars.csv")
     eventually(lambda: running_execution(aws, outputs["StateMachineArn"]))
     eventually(lambda: in_progress(aws))
@@ -133,7 +161,12 @@ def test_everything_of_a_stack_is_deleted_and_nothing_else(
     # Then
     assert remains(aws, "mpg-doomed") == []
     assert in_progress(aws) == []
-    assert another_teams_things() == before == ([OTHERS], [OTHERS])
+    assert another_teams_things() == before == ([OTHERS], 1)
+    shown = capsys.readouterr().out
+    assert f"the model package group {first}, model packages in it: 2\n" in shown
+    assert f"the model package group {second}, model packages in it: 1\n" in shown
+    assert f"model packages of {first} deleted: 2\n" in shown
+    assert f"model packages of {second} deleted: 1\n" in shown
     with pytest.raises(Trouble, match="no leftovers of one"):
         destroy.run("mpg-doomed", None, yes=True)
 
@@ -170,7 +203,9 @@ def test_the_leftovers_of_a_deleted_stack_can_still_be_destroyed(
     kept = remains(aws, "mpg-orphaned")
     buckets = {outputs["BucketName"], outputs["AccessLogsBucketName"]}
     of_the_workloads = {name for name in groups(aws) if name.startswith(outputs["ModelPackageGroupPrefix"])}
-    assert of_the_workloads
+    assert len(of_the_workloads) > 1
+    for group in of_the_workloads:
+        register(aws, group)
     assert buckets | {outputs["TableName"]} | of_the_workloads == set(kept)
     # When
     destroy.run("mpg-orphaned", None, yes=True)

@@ -139,6 +139,17 @@ def test_a_checkpoint_of_a_finished_run_is_not_trained_again(
     assert same(weights(channels), first)
 
 
+def test_trials_that_share_a_folder_leave_each_others_checkpoints_alone(
+    channels: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = channels / "not there yet"
+    for name in ("trial-1", "trial-2", "trial-1"):
+        monkeypatch.setenv("TRAINING_JOB_NAME", name)
+        assert train.main(["--epochs", "1", "--checkpoints", str(shared)]) == 0
+    assert sorted(path.name for path in shared.iterdir()) == ["trial-1", "trial-2"]
+    assert capsys.readouterr().out.count("resumed from") == 1
+
+
 @pytest.mark.parametrize("name", ["train", "validation"])
 def test_a_missing_channel_is_named(
     channels: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, name: str

@@ -1,0 +1,231 @@
+"""Every workload goes through its jobs: prepared, trained a little, evaluated and served, as it was published and
+with the interpreter that its images have. What can be asked without running them: tests/unit/workloads."""
+
+import csv
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import xgboost
+from sklearn.datasets import load_iris
+
+from local.sagemaker.engines.environments import make
+from tests.pytorch import PYTORCH, ROOT, why_left_out
+from tests.unit.workloads.folders import EXAMPLES, PROCESSING, Folder, folders
+
+from common.evaluation import Evaluation  # isort: skip
+
+DIGEST, COUNTS = "sha256:", {"uploaded", "labelled", "unlabelled", "train", "validation", "test", "batch"}
+SERVING = ("-m", "local.sagemaker.engines.serving")
+IMAGES = """
+import sys
+from pyarrow import parquet
+parquet.write_table(parquet.read_table(sys.argv[1]).slice(0, 500), sys.argv[2])
+"""
+
+
+def needs_pytorch(folder: Folder) -> bool:
+    return str(folder.settings["training"]["image"]).startswith("pytorch")
+
+
+WORKLOADS = [each for each in folders(PROCESSING, EXAMPLES) if not (needs_pytorch(each) and why_left_out())]
+
+
+def cars(file: Path) -> None:
+    file.write_bytes((ROOT / "data" / "auto-mpg.csv").read_bytes())
+
+
+def pictures(file: Path) -> None:
+    python = str(make(PYTORCH, print).executable)
+    subprocess.run([python, "-c", IMAGES, str(ROOT / "data" / "digits.parquet"), str(file)], check=True)
+
+
+def irises(file: Path) -> None:
+    flowers = load_iris()
+    names = [flowers.target_names[kind] for kind in flowers.target]
+    with file.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["sepal_length", "sepal_width", "petal_length", "petal_width", "species"])
+        writer.writerows([*map(str, row), name] for row, name in zip(flowers.data, names, strict=True))
+
+
+SAMPLES: dict[str, Callable[[Path], None]] = {"auto_mpg": cars, "digits": pictures, "iris": irises}
+
+
+@dataclass(frozen=True)
+class Journey:
+    """What a workload's jobs left in a folder."""
+
+    workload: Folder
+    folder: Path
+
+    @property
+    def python(self) -> str:
+        return str(make(PYTORCH, print).executable) if needs_pytorch(self.workload) else sys.executable
+
+    def run(self, *command: object, **environment: str) -> "subprocess.CompletedProcess[str]":
+        """Run a program with hardly any environment, as jobs have it."""
+        return subprocess.run(
+            [self.python, *map(str, command)], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=250
+        )  # fmt: skip
+
+    def step(self, step: str, *options: object) -> None:
+        done = self.run(self.folder / "code" / "run.py", step, self.workload.name, *options)
+        assert done.returncode == 0, done.stderr
+
+    def read(self, path: str) -> Any:
+        return json.loads((self.folder / path).read_text())
+
+    def serve(self, content_type: str, **bodies: bytes) -> Path:
+        """Send these requests to the image's server, up to the first that it refuses; the folder of answers."""
+        folder = self.folder / "-".join(bodies)
+        requests, responses = folder / "requests", folder / "responses"
+        requests.mkdir(parents=True)
+        for name, body in bodies.items():
+            (requests / name).write_bytes(body)
+        model = self.workload.settings["model"]
+        variables = {
+            key: value.replace("/opt/ml", str(self.folder)) for key, value in model["environment"].items()
+        }
+        variables["MODEL_FILES_DIGEST"] = self.read("output/evaluation.json")["digests"]["model_files"]
+        server = "torchserve" if needs_pytorch(self.workload) else "gunicorn"
+        arguments = [server, self.folder, requests, responses, content_type, model["accept"], "isolated"]
+        done = self.run(*SERVING, *arguments, PYTHONPATH=str(ROOT), **variables)
+        assert done.returncode == 1, done.stderr
+        return responses
+
+
+def sha256(path: Path) -> str:
+    return DIGEST + hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="module", params=WORKLOADS, ids=lambda folder: folder.name)
+def journey(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Journey:
+    """The workload's folder beside `common` and nothing else, and what its jobs made of a sample."""
+    workload: Folder = request.param
+    folder = tmp_path_factory.mktemp(workload.name)
+    (folder / "code").mkdir()
+    shutil.copy(PROCESSING / "run.py", folder / "code")
+    for package in (PROCESSING / "common", workload.path):
+        shutil.copytree(package, folder / "code" / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+    journey = Journey(workload, folder)
+    upload = folder / f"upload{workload.settings['upload']['suffixes'][0]}"
+    SAMPLES[workload.name](upload)
+    options = ["--upload", upload, "--upload-digest", sha256(upload), "--output", folder / "prepared"]
+    options += ["--output-uri", "s3://bucket/prepared", "--exit-message", folder / "prepared-digest"]
+    journey.step("preprocess", *options)
+    train(journey)
+    options = ["--model", folder / "trained.tar.gz", "--prepared", folder / "prepared"]
+    options += ["--prepared-digest", (folder / "prepared-digest").read_text(), "--output", folder / "output"]
+    journey.step("evaluate", *options, "--exit-message", folder / "evaluation-digest")
+    with tarfile.open(folder / "output" / "model.tar.gz") as tar:
+        tar.extractall(folder / "model", filter="data")
+    return journey
+
+
+def train(journey: Journey) -> None:
+    """One trial with the first values of the search, as little of it as there can be."""
+    training, trained = journey.workload.settings["training"], journey.folder / "trained"
+    trained.mkdir()
+    if program := training.get("program"):
+        channels = {
+            f"SM_CHANNEL_{each.upper()}": str(journey.folder / "prepared" / each)
+            for each in ("train", "validation")
+        }
+        settings = {
+            **training["hyperparameters"],
+            "epochs": "1",
+            "checkpoints": str(journey.folder / "checkpoints"),
+        }
+        arguments = [part for name, value in settings.items() for part in (f"--{name}", value)]
+        done = journey.run(
+            journey.folder / "code" / program,
+            *arguments,
+            SM_MODEL_DIR=str(trained),
+            SM_NUM_GPUS="0",
+            **channels,
+        )
+        assert done.returncode == 0, done.stderr
+    else:
+        rows = [
+            list(map(float, row)) for row in csv.reader((journey.folder / "prepared/train/train.csv").open())
+        ]
+        matrix = xgboost.DMatrix([row[1:] for row in rows], [row[0] for row in rows])
+        settings = {name: value for name, value in training["hyperparameters"].items() if name != "num_round"}
+        (trained / "xgboost-model").write_bytes(xgboost.train(settings, matrix, 5).save_raw("ubj"))
+    with tarfile.open(journey.folder / "trained.tar.gz", "w:gz") as tar:
+        tar.add(trained, ".")
+
+
+def test_preprocessing_counts_its_rows_and_names_the_files_of_each_channel(journey: Journey) -> None:
+    summary = journey.read("prepared/summary.json")
+    rows = summary["rows"]
+    assert rows.keys() >= COUNTS
+    assert all(rows[name] > 0 for name in COUNTS - {"unlabelled"})
+    assert rows["labelled"] + rows["unlabelled"] == rows["uploaded"]
+    for channel in ("train", "validation", "batch"):
+        prefix, *names = journey.read(f"prepared/{channel}/{channel}.manifest")
+        assert prefix == {"prefix": f"s3://bucket/prepared/{channel}/"}
+        assert names
+        for name in names:
+            path = f"{channel}/{name}"
+            assert summary["digests"][path] == sha256(journey.folder / "prepared" / path)
+    assert journey.workload.settings["batch"]["file"] in names
+    assert (journey.folder / "prepared-digest").read_text() == sha256(
+        journey.folder / "prepared/summary.json"
+    )
+
+
+def test_the_evaluation_is_one_that_pages_and_mails_can_read(journey: Journey) -> None:
+    written = journey.read("output/evaluation.json")
+    evaluation = Evaluation.from_json(written)
+    assert (evaluation.workload, evaluation.title) == (
+        journey.workload.name,
+        journey.workload.settings["title"],
+    )
+    assert {metric.name for metric in evaluation.metrics} >= {journey.workload.settings["gate"]["metric"]}
+    assert evaluation.figures
+    assert evaluation.rows == journey.read("prepared/summary.json")["rows"]
+    assert written.keys() & {"regression_metrics", "multiclass_classification_metrics"}
+    # What the page is ready to read, and what the state machine can carry of it.
+    assert (journey.folder / "output/evaluation.json").stat().st_size < 1 << 20
+    assert len(json.dumps({name: value for name, value in written.items() if name != "figures"})) < 64 << 10
+
+
+def test_lines_are_predicted_until_one_is_no_record(journey: Journey) -> None:
+    settings = journey.workload.settings
+    batch = (journey.folder / "prepared" / "batch" / settings["batch"]["file"]).read_bytes()
+    responses = journey.serve(settings["model"]["content_type"], batch=batch, blank=b"\n")
+    answers = (responses / "batch").read_text().splitlines()
+    assert len(answers) == len(batch.splitlines()) == journey.read("prepared/summary.json")["rows"]["batch"]
+    refused = json.loads((responses / "refused.json").read_text())
+    assert (refused["request"], refused["status"]) == ("blank", 400)
+    assert refused["body"].startswith("record 1")
+    assert "Traceback" not in refused["body"]
+
+
+def test_a_body_of_another_type_is_a_415_that_says_what_to_send(journey: Journey) -> None:
+    responses = journey.serve("text/html", html=b"1")
+    refused = json.loads((responses / "refused.json").read_text())
+    assert refused["status"] == 415
+    assert refused["body"].startswith("content type text/html is not supported; send ")
+
+
+def test_a_bundle_that_was_changed_is_not_served(journey: Journey) -> None:
+    code = journey.folder / "model" / "code" / journey.workload.name / "inference.py"
+    before = code.read_bytes()
+    code.write_bytes(before + b"# changed\n")
+    try:
+        responses = journey.serve(journey.workload.settings["model"]["content_type"], changed=b"\n")
+    finally:
+        code.write_bytes(before)
+    # One server does not even start, the other has no worker.
+    assert json.loads((responses / "refused.json").read_text())["status"] in (None, 503)
