@@ -1,6 +1,7 @@
-"""How a served model answers a request, whichever image serves it.
+"""Answers requests to a served model, in any image.
 
-A caller's mistake is answered with its reason, a failure of the model with none. Standard library only.
+The answer to an invalid request has the reason; the answer after a failure of the model has none. Standard
+library only.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _MISTAKES = {
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes back to the caller."""
+    """The answer to the caller."""
 
     status: HTTPStatus
     content_type: str
@@ -32,7 +33,7 @@ class Answer:
 
 
 class Context(Protocol):
-    """What a model server tells with a request; this part of it is about the answer."""
+    """The part of the toolkit's request context that sets the answer's status."""
 
     def set_response_status(self, code: int, phrase: str) -> None: ...
 
@@ -40,7 +41,7 @@ class Context(Protocol):
 def answer(
     workload: ModuleType, model: Any, body: str | bytes | bytearray, content_type: str, accept: str
 ) -> Answer:
-    """The answer of a workload's inference.py with its model."""
+    """Answer a request with a workload's inference.py and its model."""
     try:
         data = workload.input_fn(body, content_type)
         predicted, given = workload.output_fn(workload.predict_fn(data, model), accept or "*/*")
@@ -54,10 +55,10 @@ def answer(
 
 
 def make_transform_fn(workload: ModuleType) -> Callable[..., tuple[str, str]]:
-    """The function that the toolkit of AWS's PyTorch image calls in place of the workload's three.
+    """Make the function that the toolkit of AWS's PyTorch image calls instead of the workload's three.
 
-    Whatever escapes from those is a 500 there, with a traceback in its body. Only the context, which a
-    function with a fifth parameter gets, sets another status (sagemaker-inference 1.7 and later).
+    There, an exception in those would give a 500 with a traceback in its body. Only the context, which a
+    function with a fifth parameter gets, can set another status (sagemaker-inference 1.7 and later).
     """
 
     def transform_fn(

@@ -17,13 +17,8 @@ from local.embedded.seams.log_filters import install_log_filters
 from local.embedded.seams.missing import install_missing, object_exists
 from local.embedded.seams.names import MINISTACK_VERSION, SEAMS, check, configure, settings
 from local.embedded.seams.nested_stacks import install_nested_stacks
-from local.embedded.seams.permissions import (
-    SagemakerResource,
-    install_iam,
-    refusal,
-    role_credentials,
-    role_may,
-)
+from local.embedded.seams.permissions import SagemakerResource, install_iam, refusal
+from local.embedded.seams.roles import role_credentials, role_may
 from local.embedded.seams.services import (
     application,
     functions_running,

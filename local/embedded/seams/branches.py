@@ -8,7 +8,7 @@ from local.embedded.iam import Questions
 from local.embedded.machine import walk
 from local.embedded.seams.journey import MinistackExecution
 from local.embedded.seams.languages import Jsonata, as_task_error
-from local.embedded.seams.permissions import role_may
+from local.embedded.seams.roles import role_may
 from local.embedded.task_errors import TaskError
 from local.embedded.tasks import Integrations, matches
 

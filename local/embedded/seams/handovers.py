@@ -11,7 +11,7 @@ from typing import Any
 
 from local.embedded.iam import CannotAssume, Questions
 from local.embedded.seams.keys import service_may_use, uses
-from local.embedded.seams.permissions import check_trust, policy_lets, role_may
+from local.embedded.seams.roles import check_trust, policy_lets, role_may
 
 logger = logging.getLogger(__name__)
 

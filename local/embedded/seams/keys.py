@@ -12,7 +12,8 @@ from typing import Any
 
 from local.embedded.iam import Questions
 from local.embedded.seams.encryption import after_deployment
-from local.embedded.seams.permissions import also_ask, policy_lets, role_may
+from local.embedded.seams.permissions import also_ask
+from local.embedded.seams.roles import policy_lets, role_may
 
 logger = logging.getLogger(__name__)
 

@@ -38,7 +38,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Bench:
-    """What the tests work with."""
+    """Bucket, clients and names for the tests."""
 
     aws: Aws
     bucket: str

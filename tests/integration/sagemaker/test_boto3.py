@@ -33,7 +33,7 @@ def test_a_processing_job_transforms_an_object_in_s3(bench: Bench) -> None:
     assert bench.read("prepared/train.csv") == bench.read("data/train/train.csv").upper()
 
 
-def test_a_processing_job_that_fails_says_why_and_logs_its_output(bench: Bench) -> None:
+def test_a_failed_processing_job_has_a_reason_and_logs_its_output(bench: Bench) -> None:
     request = bench.processing("fail")
     bench.sagemaker.create_processing_job(**request)
     name = request["ProcessingJobName"]

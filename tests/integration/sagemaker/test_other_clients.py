@@ -95,7 +95,7 @@ print("loss=0.25;")
 
 
 @pytest.mark.parametrize(("depth", "status"), [("3", "Completed"), ("0", "Failed")])
-def test_sagemakers_library_trains_with_a_program_of_ones_own(
+def test_sagemakers_library_trains_with_a_users_program(
     bench: Bench, session: boto3.Session, depth: str, status: str
 ) -> None:
     bench.s3.put_object(Bucket=bench.bucket, Key="own/train.py", Body=TRAIN)

@@ -22,7 +22,7 @@ with open(os.environ["SM_MODEL_DIR"] + "/model", "w") as model:
     model.write(str(sorted(os.listdir(os.environ["SM_CHANNEL_TRAIN"]))))
 """
 FILES = {"train.py": TRAIN, "helper.py": b"factor = 2\n"}
-# What version 3 sends beside the code: a driver that starts the script as the request says.
+# Version 3 sends, besides the code, a driver that starts the script according to the request.
 DRIVER = b"""#!/bin/bash
 export SM_MODEL_DIR=/opt/ml/model SM_CHANNEL_TRAIN=/opt/ml/input/data/train
 cd /opt/ml/input/data/code && python3 train.py --lr 0.5 --name "a b"
@@ -41,7 +41,7 @@ def sourcedir() -> bytes:
 
 @pytest.fixture
 def request_(bench: Bench) -> Json:
-    """What both versions send of a job that trains on one channel."""
+    """The part of a request that both versions send for a job with one channel."""
     definition = bench.definition()
     train, _ = definition["InputDataConfig"]
     definition["AlgorithmSpecification"]["TrainingImage"] = SKLEARN

@@ -44,7 +44,7 @@ def mixture(point: Mapping[str, Value]) -> float:
 def tune(
     search: BayesianSearch | RandomSearch, objective: object, trials: int, parallel: int = 3
 ) -> list[Observation]:
-    """What a tuning job does: up to ``parallel`` trials run, and the oldest finishes first."""
+    """Acts as a tuning job: up to ``parallel`` trials run, and the oldest finishes first."""
     assert callable(objective)
     finished: list[Observation] = []
     running: list[Point] = []
@@ -108,7 +108,7 @@ def test_suggestions_have_the_types_and_bounds_of_their_ranges(strategy: Strateg
         assert booster in MIXED[2].values
 
 
-def test_parallel_trials_are_kept_apart() -> None:
+def test_parallel_trials_differ() -> None:
     search = BayesianSearch(PENALTIES, 2)
     finished = tune(search, valley, 5, parallel=1)
     running: list[Point] = []
@@ -122,7 +122,7 @@ def test_parallel_trials_are_kept_apart() -> None:
     assert nearest > 0.05
 
 
-def test_trials_that_failed_or_are_all_alike_do_no_harm() -> None:
+def test_failed_or_equal_trials_do_no_harm() -> None:
     search = BayesianSearch(PENALTIES, 1)
     alike = [Observation({"alpha": 0.01 * n, "lambda": 1.0}, 5.0) for n in range(1, 6)]
     failed = [Observation({"alpha": 2.0 + n, "lambda": 1.0}, math.inf) for n in range(3)]
@@ -131,7 +131,7 @@ def test_trials_that_failed_or_are_all_alike_do_no_harm() -> None:
     assert search.suggest(failed, []) is not None
 
 
-def test_a_long_history_is_thinned_out() -> None:
+def test_a_long_history_is_thinned() -> None:
     finished = [
         Observation({"alpha": 0.01 + 0.01 * n, "lambda": 0.1 + 0.01 * (n * 37 % 900)}, float(n % 17))
         for n in range(400)

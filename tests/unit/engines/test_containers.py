@@ -96,9 +96,7 @@ def test_other_entries_of_opt_stay_where_they_were(workers: WarmWorkers, folder:
 
 
 @with_namespaces
-def test_what_a_job_installs_is_there_for_it_and_its_children_and_for_nobody_else(
-    workers: WarmWorkers, folder: Path
-) -> None:
+def test_a_jobs_packages_are_visible_only_to_it_and_its_children(workers: WarmWorkers, folder: Path) -> None:
     assert run(workers, folder, INSTALL, "/tmp") == (OK, ["green", "green"])
     assert not list(Path(sys.prefix).rglob("fond*"))
 
@@ -118,7 +116,7 @@ socket.create_connection(("192.0.2.1", 80), timeout=5)
 
 
 @with_namespaces
-def test_the_memory_and_the_children_of_a_job_are_watched_in_there_too(
+def test_the_keeper_watches_memory_and_children_in_a_namespace_too(
     workers: WarmWorkers, folder: Path
 ) -> None:
     (folder / "ml/script.py").write_text(
@@ -157,7 +155,7 @@ def test_without_namespaces_a_script_that_names_opt_ml_is_refused(
     assert Path("/opt/ml").exists() == before
 
 
-def test_without_namespaces_the_paths_of_a_request_mean_the_jobs_folder(
+def test_without_namespaces_the_paths_of_a_request_refer_to_the_jobs_folder(
     workers_without: WarmWorkers, folder: Path
 ) -> None:
     script = """
@@ -195,7 +193,9 @@ def test_a_path_below_opt_ml_is_translated_to_the_jobs_own_folder(text: str, tra
     assert here(text, Path("/jobs/1")) == translated.format(root="/jobs/1/ml")
 
 
-def test_a_machine_that_refuses_namespaces_is_found_out_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_that_refuses_namespaces_is_detected_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def refuse(network: bool) -> None:
         raise PermissionError(1, "unshare: Operation not permitted")
 

@@ -27,6 +27,6 @@ def test_a_trial_stops_when_it_is_worse_than_the_median_of_the_running_averages(
     assert should_stop_early(trial, FINISHED) is stops
 
 
-def test_two_finished_trials_are_too_few_to_judge_by() -> None:
+def test_two_finished_trials_are_too_few() -> None:
     assert not should_stop_early([1000.0], FINISHED[:2])
     assert not should_stop_early([1000.0], [*FINISHED[:2], []])

@@ -15,7 +15,7 @@ import pytest
 from local.sagemaker.engines import environments
 from local.sagemaker.engines.environments import ENVIRONMENTS, Environment, EnvironmentMissing, make
 
-# Makes the folder that it is asked for and counts its calls; with the word "fail" in the list it fails.
+# Creates the requested folder and counts its calls; fails if the list has the word "fail".
 UV = """#!{python}
 import pathlib, sys
 with open({log!r}, "a") as log:
@@ -30,7 +30,7 @@ elif "fail" in pathlib.Path(sys.argv[-1]).read_text():
 
 
 class Bench:
-    """An environment to make, and what was said and run."""
+    """An environment to install, with the lines for people and the commands."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "environments"
@@ -62,7 +62,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     return made
 
 
-def test_it_is_made_once_with_a_line_that_says_how_big_it_is(bench: Bench) -> None:
+def test_an_environment_is_installed_once_after_a_line_with_its_size(bench: Bench) -> None:
     first, second = bench.make(), bench.make()
 
     digest = hashlib.sha256(b"torch==2.6.0").hexdigest()[:12]
@@ -77,14 +77,14 @@ def test_it_is_made_once_with_a_line_that_says_how_big_it_is(bench: Bench) -> No
     assert bench.left() == [f"some-{digest}", "some.lock"]
 
 
-def test_another_list_makes_another_one(bench: Bench) -> None:
+def test_another_list_makes_another_environment(bench: Bench) -> None:
     first = bench.make()
     bench.lock.write_text("torch==2.6.1")
 
     assert bench.make() != first
 
 
-def test_jobs_that_need_it_at_once_wait_for_one_installation(bench: Bench) -> None:
+def test_simultaneous_jobs_wait_for_one_installation(bench: Bench) -> None:
     threads = [threading.Thread(target=bench.make) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -94,7 +94,7 @@ def test_jobs_that_need_it_at_once_wait_for_one_installation(bench: Bench) -> No
     assert len(bench.log.read_text().splitlines()) == 2
 
 
-def test_without_a_connection_nothing_stays_and_the_error_says_what_to_do(bench: Bench) -> None:
+def test_without_a_connection_nothing_is_left_and_the_error_says_what_to_do(bench: Bench) -> None:
     bench.lock.write_text("fail")
 
     with pytest.raises(EnvironmentMissing, match=r"Some is not installed.*connection") as missing:
@@ -115,7 +115,7 @@ def test_a_full_disk_is_refused_before_anything_is_written(
     assert bench.said == []
 
 
-def test_what_a_killed_installation_left_is_removed(bench: Bench) -> None:
+def test_the_rest_of_a_killed_installation_is_removed(bench: Bench) -> None:
     (bench.folder / ".some-abc/environment").mkdir(parents=True)
     bench.make()
 
@@ -136,7 +136,7 @@ def test_a_job_that_is_stopped_does_not_wait_for_the_others(bench: Bench) -> Non
             make(bench.environment, bench.said.append, check)
 
 
-def test_the_project_says_where_they_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_variable_names_the_folder_of_the_environments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MPG_ENVIRONMENTS", raising=False)
     pytorch: Environment = ENVIRONMENTS["pytorch"]
 

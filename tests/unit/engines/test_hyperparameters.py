@@ -22,7 +22,7 @@ ENOUGH = {"num_round": "10", "objective": "reg:squarederror"}
         ("updater", "grow_colmaker,prune", ["grow_colmaker", "prune"]),
     ],
 )
-def test_text_becomes_what_it_means(name: str, text: str, value: Any) -> None:
+def test_texts_are_parsed(name: str, text: str, value: Any) -> None:
     assert validate(ENOUGH | {name: text})[name] == value
 
 

@@ -40,7 +40,7 @@ def test_regions_in_china_have_a_longer_host_name() -> None:
         ("sagemaker-scikit-learn:0.20.0-cpu-py3", "sagemaker-scikit-learn:1.9-0"),
     ],
 )
-def test_an_older_version_runs_as_this_one_with_a_warning_that_says_so(name: str, runs: str) -> None:
+def test_an_older_version_runs_as_this_one_with_a_warning(name: str, runs: str) -> None:
     image = find_image(f"{REGISTRY}/{name}", "us-east-1")
 
     assert f"{image.repository}:{image.version}" == runs
@@ -93,7 +93,7 @@ def test_an_image_that_cannot_run_here_is_refused_with_the_reason(uri: str, reas
         find_image(uri, "us-east-1")
 
 
-def test_every_row_can_be_asked_for_and_runs_something() -> None:
+def test_every_row_can_be_requested_and_runs_something() -> None:
     for image in IMAGES:
         assert image.algorithm or image.script or image.server
         assert not image.environment or ENVIRONMENTS[image.environment].lock.is_file()

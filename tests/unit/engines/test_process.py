@@ -19,7 +19,7 @@ DONE = b'{"code": 0, "reason": "exited"}'
 
 @dataclass
 class FarSide:
-    """What the keeper and the job hold."""
+    """The ends of the keeper and of the job."""
 
     status: socket.socket
     output: int
@@ -36,7 +36,7 @@ def far() -> Iterator[FarSide]:
         yield FarSide(theirs, writer, Process(ours, reader, None, lines.append, 1.0), lines)
 
 
-def test_output_that_comes_after_a_stop_that_nobody_read_is_not_lost(far: FarSide) -> None:
+def test_output_after_an_unread_stop_is_not_lost(far: FarSide) -> None:
     """The socket then reports a reset, after the keeper's last words."""
     far.process.stop()
     far.status.sendall(DONE)
@@ -48,7 +48,7 @@ def test_output_that_comes_after_a_stop_that_nobody_read_is_not_lost(far: FarSid
     assert far.lines == ["last words"]
 
 
-def test_output_that_something_escaped_holds_open_does_not_hold_up_the_end(
+def test_an_escaped_process_that_holds_the_output_open_does_not_delay_the_end(
     far: FarSide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "DRAIN_SECONDS", 0.01)
@@ -68,7 +68,7 @@ def test_a_keeper_that_vanishes_leaves_a_job_that_was_killed(far: FarSide) -> No
     assert far.process.wait() == Exit(None, "exited")
 
 
-def test_a_line_without_end_is_cut_into_pieces() -> None:
+def test_an_endless_line_is_split() -> None:
     lines: list[str] = []
     buffer = LineBuffer(lines.append)
     for _ in range(9):

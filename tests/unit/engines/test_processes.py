@@ -1,4 +1,4 @@
-"""Jobs as forks of the warm interpreter: what a job sees, how it ends, and that nothing of it stays."""
+"""Jobs as forks of the warm interpreter: what a job sees, how it ends, and that no process remains."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_a_line_arrives_while_the_job_still_runs(runner: Runner) -> None:
     assert run.wait() == OK
 
 
-def test_a_job_sees_what_a_script_of_its_own_would_see(runner: Runner, tmp_path: Path) -> None:
+def test_a_job_sees_what_a_python_script_sees(runner: Runner, tmp_path: Path) -> None:
     (tmp_path / "beside.py").write_text("NAME = __name__")
     script = """
 import beside, os, pathlib, sys
@@ -88,7 +88,7 @@ def test_the_libraries_are_there_before_a_job_asks_for_them(runner: Runner) -> N
     assert run.lines == ["True"]
 
 
-def test_temporary_files_of_a_job_lie_where_its_own_variable_says(runner: Runner, tmp_path: Path) -> None:
+def test_a_jobs_temporary_files_are_in_its_own_tmpdir(runner: Runner, tmp_path: Path) -> None:
     run = runner.start("import tempfile; print(tempfile.mkdtemp())", env={"TMPDIR": str(tmp_path)})
 
     assert run.wait() == OK
@@ -158,7 +158,7 @@ def test_the_traceback_shows_the_script_and_nothing_of_what_runs_it(runner: Runn
     ]
 
 
-def test_a_script_that_is_not_there_is_said_as_python_says_it(runner: Runner, tmp_path: Path) -> None:
+def test_a_missing_script_is_reported_in_pythons_words(runner: Runner, tmp_path: Path) -> None:
     run = runner.spawn(Command(("python3", "/nowhere/preprocess.py"), {}, tmp_path))
 
     assert run.wait() == Exit(2, "exited")
@@ -188,7 +188,7 @@ def test_modules_options_and_other_programs_run_too(
     assert "".join(line.strip() for line in run.lines) == expected
 
 
-def test_a_program_that_is_not_there_ends_with_127(runner: Runner, tmp_path: Path) -> None:
+def test_a_missing_program_ends_with_127(runner: Runner, tmp_path: Path) -> None:
     run = runner.spawn(Command(("no-such-program",), {}, tmp_path))
 
     assert run.wait() == Exit(127, "exited")
@@ -218,7 +218,7 @@ for name in ("xgboost", "xgboost.core", "local.sagemaker.engines.images"):
     ]
 
 
-def test_a_stopped_job_may_say_goodbye(runner: Runner) -> None:
+def test_a_stopped_job_may_print_before_it_ends(runner: Runner) -> None:
     started = threading.Event()
     script = """
 import signal, sys
@@ -234,7 +234,7 @@ signal.pause()
     assert run.lines == ["ready", "saved"]
 
 
-def test_a_stopped_job_that_will_not_listen_is_killed_with_all_its_children(runner: Runner) -> None:
+def test_a_job_that_ignores_sigterm_is_killed_with_all_its_children(runner: Runner) -> None:
     """Even with a daemon that has left the job's session, which only Linux lets us find."""
     started = threading.Event()
     sleeper = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
@@ -286,7 +286,7 @@ def test_a_job_that_takes_too_much_memory_is_killed(runner: Runner) -> None:
     assert run.wait() == Exit(None, "out_of_memory")
 
 
-def test_what_the_children_of_a_job_take_counts_as_well(runner: Runner) -> None:
+def test_the_memory_of_a_jobs_children_counts_as_well(runner: Runner) -> None:
     script = """
 import os, time
 for _ in range(4):
@@ -350,7 +350,7 @@ time.sleep(600)
     wait_until(lambda: all(is_gone(pid) for pid in pids))
 
 
-def test_close_stops_what_runs_and_can_be_called_again(tmp_path: Path) -> None:
+def test_close_stops_everything_and_can_be_repeated(tmp_path: Path) -> None:
     (tmp_path / "job.py").write_text("import time; time.sleep(600)")
     workers = WarmWorkers(preload=(), grace=0.1)
     workers.start()
@@ -403,7 +403,7 @@ def test_jobs_start_where_descriptors_must_be_acknowledged_too(
     workers.close()
 
 
-def test_stopping_a_job_at_the_moment_it_ends_is_no_trouble(runner: Runner) -> None:
+def test_a_job_may_be_stopped_at_the_moment_it_ends(runner: Runner) -> None:
     for _ in range(10):
         said = threading.Event()
         run = runner.start("print('done')", on_line=lambda _, said=said: said.set())  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""What the images do around the functions of a script, asked in this process."""
+"""The images' handling of a script's functions, called in this process."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_a_script_that_does_not_load_fails_at_every_ping(serve: Serve, script: s
         (MODEL, "text/libsvm", "content type text/libsvm is not supported locally"),
     ],
 )
-def test_a_failure_is_in_the_log_and_its_caller_hears_nothing_of_it(
+def test_a_failure_is_in_the_log_but_not_in_the_answer(
     serve: Serve, script: str, content_type: str, reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert invoke(serve(script), "one", content_type) == (500, b"Internal Server Error")

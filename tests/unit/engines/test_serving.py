@@ -112,7 +112,7 @@ def train(path: Path) -> xgboost.Booster:
     return booster
 
 
-def test_a_module_of_the_users_own_is_asked_as_gunicorn_asks_it(transform: Transform) -> None:
+def test_a_users_own_module_is_called_as_by_gunicorn(transform: Transform) -> None:
     run = transform.run({"00": "sum 3", "01": "none"}, env=transform.serve_module())
 
     assert run.wait() == OK, run.lines
@@ -139,7 +139,7 @@ def test_a_module_is_found_in_the_python_path_and_the_base_directory_is_made(
         ("crash", {"request": "01", "status": 500, "body": "Internal Server Error"}),
     ],
 )
-def test_an_answer_that_is_no_success_is_kept_with_those_before_it(
+def test_an_unsuccessful_answer_is_kept_with_the_earlier_ones(
     transform: Transform, body: str, refused: dict[str, Any]
 ) -> None:
     run = transform.run({"00": "sum 1", "01": body, "02": "sum 2"}, env=transform.serve_module())
@@ -158,7 +158,7 @@ def test_an_answer_that_is_no_success_is_kept_with_those_before_it(
         ({"SAGEMAKER_SERVING_MODULE": "served:nothing"}, "AttributeError: module 'served' has no attribute"),
     ],
 )
-def test_a_server_whose_ping_is_no_200_is_sent_nothing(
+def test_a_server_whose_ping_is_not_200_gets_no_request(
     transform: Transform, env: dict[str, str], said: str
 ) -> None:
     run = transform.run({"00": "sum 1"}, env=transform.serve_module() | env)
@@ -196,7 +196,7 @@ def installed_here() -> list[Path]:
 def test_a_scikit_learn_model_that_is_not_isolated_is_built_with_what_is_installed_here(
     transform: Transform,
 ) -> None:
-    # What the image has already is not fetched.
+    # Libraries in the image are not fetched.
     (transform.root / "model/code/requirements.txt").write_text("numpy\n")
     env = transform.serve_script()
     run = transform.run({"00": "1"}, env=env, image="sagemaker-scikit-learn:1.9-0", network="connected")
@@ -205,7 +205,7 @@ def test_a_scikit_learn_model_that_is_not_isolated_is_built_with_what_is_install
     assert transform.answers() == {"00": b"70.0\n"}
 
 
-def test_requirements_from_an_index_are_not_to_be_had_here_and_that_is_said(transform: Transform) -> None:
+def test_requirements_from_an_index_fail_with_the_reason(transform: Transform) -> None:
     env = transform.serve_script()
     (transform.root / "model/code/requirements.txt").write_text("no-such-distribution\n")
     run = transform.run({"00": "1"}, env=env, network="connected")
@@ -214,7 +214,7 @@ def test_requirements_from_an_index_are_not_to_be_had_here_and_that_is_said(tran
     assert "On AWS this container is not isolated, so pip could reach an index" in run.lines[-1]
 
 
-def test_the_built_in_algorithm_answers_with_a_prediction_a_line(transform: Transform) -> None:
+def test_the_built_in_algorithm_answers_one_prediction_per_line(transform: Transform) -> None:
     booster = train(transform.root / "model/xgboost-model")
     (transform.root / "model/.DS_Store").write_text("ignored")
 
@@ -232,7 +232,7 @@ def test_the_built_in_algorithm_answers_with_a_prediction_a_line(transform: Tran
         ("1,2", ("text/csv", "image/png"), 406, "Accept type image/png is not supported"),
     ],
 )
-def test_what_the_built_in_algorithm_cannot_read_or_write_is_the_callers_mistake(
+def test_unsupported_types_of_the_built_in_algorithm_are_the_callers_mistake(
     transform: Transform, body: str, types: tuple[str, str], status: int, reason: str
 ) -> None:
     train(transform.root / "model/xgboost-model")

@@ -35,7 +35,7 @@ def test_the_process_suggests_what_the_search_itself_would(
     suggester.close()
 
 
-def test_an_exhausted_space_gives_none(workers: WarmWorkers) -> None:
+def test_an_exhausted_space_gives_no_suggestion(workers: WarmWorkers) -> None:
     suggester = Suggester(workers, [Range("depth", "integer", 3, 3)], seed=1)
 
     assert suggester.suggest([], []) == {"depth": 3}
@@ -43,7 +43,7 @@ def test_an_exhausted_space_gives_none(workers: WarmWorkers) -> None:
     suggester.close()
 
 
-def test_a_search_that_breaks_says_why(workers: WarmWorkers) -> None:
+def test_a_failed_search_gives_the_reason(workers: WarmWorkers) -> None:
     suggester = Suggester(workers, RANGES)
 
     with pytest.raises(SuggesterFailed, match="KeyError: 'booster'"):

@@ -1,4 +1,4 @@
-"""Training scripts run by the toolkits, in real processes; what PyTorch itself needs is in `test_pytorch`."""
+"""The toolkits run training scripts in real processes; tests that need PyTorch are in `test_pytorch`."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def training(runner: Runner, tmp_path: Path) -> Training:
     return Training(runner, tmp_path)
 
 
-def test_a_script_in_a_folder_finds_what_lies_beside_that_folder(training: Training) -> None:
+def test_a_script_in_a_folder_finds_the_folders_siblings(training: Training) -> None:
     files = {
         "digits/train.py": f"from digits.model import SIZE\nfrom common.rows import COUNT\n{SCRIPT}\nprint(SIZE, COUNT)",
         "digits/model.py": "SIZE = 3",
@@ -89,7 +89,7 @@ def test_a_script_in_a_folder_finds_what_lies_beside_that_folder(training: Train
     assert (training.root / "model/model").read_text() == "trees"
 
 
-def test_the_emulator_is_not_to_be_imported(training: Training) -> None:
+def test_the_emulator_cannot_be_imported(training: Training) -> None:
     run = training.run({"train.py": "import local.sagemaker"}, "train.py")
 
     assert run.wait() == FAILED
@@ -130,7 +130,7 @@ def test_a_failure_that_the_script_wrote_stays(training: Training) -> None:
     assert training.failure == "mine"
 
 
-def test_where_the_toolkit_uses_a_shell_it_interprets_arguments_and_the_log_says_so(
+def test_a_shell_interprets_arguments_and_the_log_warns_about_it(
     training: Training,
 ) -> None:
     script = "import sys\nprint('got', sys.argv[1:])"
@@ -151,7 +151,7 @@ def test_a_shell_script_is_run_by_a_shell(training: Training) -> None:
     assert run.lines[-1] == "--name a b"
 
 
-def test_without_namespaces_the_folder_of_the_job_stands_for_opt_ml(training: Training) -> None:
+def test_without_namespaces_the_jobs_folder_replaces_opt_ml(training: Training) -> None:
     hyperparameters = {
         "sagemaker_submit_directory": "/opt/ml/input/data/code",
         "sagemaker_program": "train.py",

@@ -1,4 +1,4 @@
-"""What a training script is told, and how, as AWS's toolkits do it."""
+"""The settings of a training script, and how AWS's toolkits pass them."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_the_variable_names_the_program_before_the_hyperparameter_does(
         ),
     ],
 )
-def test_a_failure_is_told_in_the_words_of_the_images_toolkit(toolkit: str, code: int, text: str) -> None:
+def test_a_failure_is_reported_in_the_toolkits_words(toolkit: str, code: int, text: str) -> None:
     error = called_process_error(TOOLKITS[toolkit], "ExecuteUserScriptError", "python3 t.py", code)
 
     assert str(error) == text

@@ -102,7 +102,7 @@ def test_the_program_may_have_another_name(model: Path, monkeypatch: pytest.Monk
         "def model_fn(): return 1",
     ],
 )
-def test_a_model_that_cannot_be_loaded_answers_pings_and_nothing_else(
+def test_a_server_without_its_model_answers_only_pings(
     model: Path, script: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     application = serve(model, script)

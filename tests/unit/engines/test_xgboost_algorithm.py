@@ -140,7 +140,7 @@ def test_the_files_of_a_channel_are_read_together_whatever_their_folder_is_calle
     assert "Train matrix has 47 rows and 3 columns" in capfd.readouterr().out
 
 
-def test_what_comes_and_goes_beside_the_data_does_not_disturb_its_reading(
+def test_files_that_come_and_go_beside_the_data_do_not_disturb_reading(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """xgboost looks at everything beside the folder it is given: other jobs' folders, gone a moment later."""
@@ -163,14 +163,14 @@ def test_what_comes_and_goes_beside_the_data_does_not_disturb_its_reading(
 def test_the_traps_of_the_real_container_are_traps_here_too(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A header becomes a row and an empty label a value, without an error: only the count of rows tells."""
+    """A header becomes a row and an empty label a value, without an error: only the count of rows shows it."""
     data = "mpg,weight,year\n18,3504,70\n,3436,70\n15,?,70\n"
 
     assert main(make_root(tmp_path, channels={"train": CSV}, train=data)) == 0
     assert "Train matrix has 4 rows and 2 columns" in capfd.readouterr().out
 
 
-def test_instance_weights_may_stand_in_the_second_column(
+def test_instance_weights_may_be_in_the_second_column(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert main(make_root(tmp_path, SETTINGS | {"csv_weights": "1"}, train=rows(30).replace("-", ""))) == 0

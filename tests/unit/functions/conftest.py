@@ -1,4 +1,4 @@
-"""The world in which the Lambdas are tested: moto's S3, SNS and DynamoDB, fakes of what moto lacks, no sockets."""
+"""Fixtures for the Lambdas: moto's S3, SNS and DynamoDB, fakes of what moto lacks, and no sockets."""
 
 import io
 import json
@@ -31,7 +31,7 @@ TABLE = "mpg-pipeline-table"
 
 @dataclass
 class World:
-    """What the Lambdas talk to."""
+    """The services that the Lambdas call."""
 
     sagemaker: FakeSageMaker
     stepfunctions: FakeStepFunctions
@@ -42,7 +42,7 @@ class World:
     notification_topic: str
 
     def mails(self, topic: str = "") -> list[tuple[str, str]]:
-        """Subject and text of what was published, oldest first."""
+        """Subject and text of each published message, oldest first."""
         topics = sns_backends[DEFAULT_ACCOUNT_ID][REGION].topics
         chosen = [topic] if topic else [self.approval_topic, self.notification_topic]
         return [(sent[2], sent[1]) for arn in chosen for sent in topics[arn].sent_notifications]
@@ -91,7 +91,7 @@ def make_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 
 @pytest.fixture
 def log(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
-    """What the functions log, as CloudWatch would get it."""
+    """The functions' log, as CloudWatch would get it."""
     stream = io.StringIO()
     for handler in telemetry.logger.handlers:
         monkeypatch.setattr(handler, "stream", stream)
@@ -104,7 +104,7 @@ def context() -> Any:
 
 
 def make_context() -> Any:
-    """What Lambda hands to a handler beside the event."""
+    """The second argument of a handler."""
     return SimpleNamespace(
         function_name="function",
         memory_limit_in_mb=256,

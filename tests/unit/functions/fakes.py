@@ -1,4 +1,4 @@
-"""Fakes that behave: what moto answers without doing it (task tokens), or cannot be made to fail (the registry)."""
+"""Fakes for what moto only pretends to do (task tokens) and for what cannot fail in moto (the registry)."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -113,7 +113,7 @@ class FakeSageMaker:
         self.refuses_updates = ""
         self.stale_reads = 0  # so many more reads of a package do not show yet that it was decided
         self.failed_trials: list[Call] = []
-        # What the description of a processing job says of its end.
+        # A processing job's end in its description.
         self.last_words: Call = {}
         self.jobs: dict[str, str] = {}  # name -> status
 

@@ -1,4 +1,4 @@
-"""Requests for approval, and what a browser sends, for the tests of the approval."""
+"""Requests for approval and requests of a browser, for the tests of the approval."""
 
 import base64
 from dataclasses import dataclass, replace

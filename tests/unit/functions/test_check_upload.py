@@ -49,7 +49,7 @@ def test_the_claimed_version_is_kept_though_a_newer_one_exists(world: World) -> 
 
 
 @pytest.mark.parametrize("name", ["a b", "a+b", "a%20b", "a%2Fb", "änderung", "a?versionId=x", "日本"])
-def test_keys_are_used_as_s3_keeps_them(world: World, name: str) -> None:
+def test_keys_are_used_as_stored_in_s3(world: World, name: str) -> None:
     key = f"incoming/{name}.csv"
     version = world.put(key, GOOD)
     check(upload(version, len(GOOD), key), whole_up_to=1_000_000)
@@ -75,7 +75,7 @@ def test_a_bad_file_is_refused_with_file_line_and_way_out_and_not_kept(world: Wo
     assert world.s3.list_objects_v2(Bucket=BUCKET, Prefix="runs/")["KeyCount"] == 0
 
 
-def test_of_a_large_file_only_the_head_is_judged(world: World) -> None:
+def test_only_the_head_of_a_large_file_is_checked(world: World) -> None:
     header, rows = GOOD.split(b"\n", 1)
     large = header + b"\n" + rows * (HEAD_BYTES // len(rows) + 2) + b"this,is,no,car\n"
     version = world.put("incoming/cars.csv", large)
@@ -90,7 +90,7 @@ def test_a_file_larger_than_the_job_can_hold_is_refused_before_it_is_read(world:
         check(upload("unknown", LARGEST_BYTES + 1), whole_up_to=1000)
 
 
-def test_a_version_deleted_meanwhile_is_refused_in_words(world: World) -> None:
+def test_a_version_that_was_deleted_meanwhile_is_refused_with_a_reason(world: World) -> None:
     version = world.put("incoming/cars.csv", GOOD)
     world.s3.delete_object(Bucket=BUCKET, Key="incoming/cars.csv", VersionId=version)
     with pytest.raises(UploadRefused, match="deleted before it could be read"):
@@ -145,7 +145,7 @@ NOT_ALLOWED = (
         ("InternalError", "We encountered an internal error.", "", ""),
     ],
 )
-def test_what_s3_says_is_the_uploaders_or_a_failure(
+def test_an_error_of_s3_is_a_refusal_or_a_failure(
     monkeypatch: pytest.MonkeyPatch, code: str, text: str, own_key: str, reason: str
 ) -> None:
     monkeypatch.setenv("KMS_KEY_ARN", own_key)
@@ -153,7 +153,7 @@ def test_what_s3_says_is_the_uploaders_or_a_failure(
     assert (reason in said, bool(said)) == (True, bool(reason))
 
 
-def test_the_uploaders_metadata_and_tags_stay_behind(world: World) -> None:
+def test_the_uploaders_metadata_and_tags_are_not_copied(world: World) -> None:
     version = world.s3.put_object(
         Bucket=BUCKET, Key="incoming/cars.csv", Body=GOOD, Metadata={"a": "b"}, Tagging="a=b"
     )["VersionId"]

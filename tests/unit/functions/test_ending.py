@@ -35,7 +35,7 @@ JOB = {"ProcessingJobName": "x", "FailureReason": "AlgorithmError: , exit code: 
         ("bell\x07 and\x1b[31m colour", "bell  and [31m colour"),
     ],
 )
-def test_the_cause_is_what_a_person_can_use(cause: str, words: str) -> None:
+def test_the_cause_is_in_words_for_people(cause: str, words: str) -> None:
     assert readable_cause(cause).startswith(words)
 
 
@@ -47,7 +47,7 @@ def test_the_job_that_failed_is_known_even_from_a_cause_that_was_cut_off(cut: in
 
 
 @pytest.mark.parametrize("cause", ["", "text", "{}", '{"ProcessingJobName": 1}', '{"errorMessage": "x"}'])
-def test_a_cause_that_is_about_no_job_has_none(cause: str) -> None:
+def test_a_cause_without_a_job_names_none(cause: str) -> None:
     assert failed_job(cause) is None
 
 

@@ -1,4 +1,4 @@
-"""What was evaluated is kept where no job can write; what was changed since is not."""
+"""An evaluated model is kept where no job can write, unless it was changed since."""
 
 import base64
 import hashlib
@@ -49,16 +49,14 @@ def test_model_and_evaluation_are_kept_as_they_were(evaluated: World) -> None:
         assert base64.b64decode(kept["ChecksumSHA256"]) == hashlib.sha256(content).digest()
 
 
-def test_the_state_machine_gets_the_evaluation_without_what_is_only_drawn(
-    evaluated: World, context: Any
-) -> None:
+def test_the_state_machine_gets_the_evaluation_without_figures(evaluated: World, context: Any) -> None:
     evaluated.stepfunctions.schedule(REQUEST)
     answer = keep_model.handler(REQUEST, context)
     assert json.loads(json.dumps(answer)) == SUMMARY == json.loads(json.dumps(summary(READ)))
 
 
 @pytest.mark.parametrize("forged", [{}, {"run_id": "mpg-2"}, {"evaluation_digest": "none"}])
-def test_nothing_is_kept_that_no_execution_asks_for(
+def test_nothing_is_kept_unless_an_execution_waits_for_it(
     evaluated: World, context: Any, forged: dict[str, str]
 ) -> None:
     evaluated.stepfunctions.schedule(REQUEST)
@@ -70,7 +68,7 @@ def test_nothing_is_kept_that_no_execution_asks_for(
 
 
 @pytest.mark.parametrize("name", ["evaluation.json", "model.tar.gz"])
-def test_what_was_changed_is_refused_by_name(evaluated: World, name: str) -> None:
+def test_a_changed_file_is_refused_by_name(evaluated: World, name: str) -> None:
     evaluated.put(f"runs/mpg-1/evaluation/{name}", b"something else")
     with pytest.raises(
         ArtifactRefused, match=f"^runs/mpg-1/evaluation/{name} was changed after the evaluation"
@@ -87,7 +85,7 @@ def test_a_changed_evaluation_cannot_vouch_for_a_changed_model(evaluated: World)
 
 
 @pytest.mark.parametrize("name", ["evaluation.json", "model.tar.gz"])
-def test_what_is_missing_is_refused_by_name(evaluated: World, name: str) -> None:
+def test_a_missing_file_is_refused_by_name(evaluated: World, name: str) -> None:
     evaluated.s3.delete_object(Bucket=BUCKET, Key=f"runs/mpg-1/evaluation/{name}")
     with pytest.raises(ArtifactRefused, match=f"^runs/mpg-1/evaluation/{name} is missing"):
         keep("mpg-1", digest(EVALUATION))
@@ -119,7 +117,7 @@ def test_an_object_that_was_written_in_parts_has_no_digest_of_its_own(
     assert stored_digest(BUCKET, "models/a") == ""
 
 
-def test_the_gates_metric_is_measured_by_workload_of_every_model_good_enough_or_not(
+def test_the_gates_metric_of_every_model_is_measured_by_workload(
     evaluated: World, context: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     evaluated.stepfunctions.schedule(REQUEST)
@@ -140,7 +138,7 @@ def test_an_evaluation_that_would_fill_the_page_is_refused_with_its_size(evaluat
         keep("mpg-1", digest(large))
 
 
-def test_what_is_changed_right_after_the_check_is_not_what_is_used(
+def test_a_file_that_is_changed_right_after_the_check_is_not_used(
     evaluated: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def copy_and_change(source: dict[str, str], bucket: str, key: str, content_type: str) -> str:

@@ -1,4 +1,4 @@
-"""Every end of a run is told once, in words that say what happened and what to do."""
+"""Every end of a run is mailed once, with what happened and what to do."""
 
 import json
 from typing import Any
@@ -94,7 +94,7 @@ def mail(world: World, context: Any) -> Any:
         ),
     ],
 )
-def test_each_end_is_told_with_what_to_do_and_where_to_look(
+def test_each_end_is_mailed_with_the_next_step_and_where_to_look(
     world: World, mail: Any, name: str, subject: str, words: list[str]
 ) -> None:
     world.sagemaker.failed_trials = [
@@ -112,7 +112,7 @@ def test_each_end_is_told_with_what_to_do_and_where_to_look(
     assert "/var/task" not in text
 
 
-def test_a_job_that_cannot_be_described_is_told_of_as_step_functions_does(world: World, mail: Any) -> None:
+def test_a_job_that_cannot_be_described_is_reported_as_by_step_functions(world: World, mail: Any) -> None:
     world.sagemaker.broken = "AccessDeniedException"
     _, text = mail("notify-failed")
     assert "AlgorithmError: , exit code: 1" in text
@@ -144,7 +144,7 @@ def test_a_failed_job_is_named_with_its_step_and_its_log(mail: Any, step: str, n
     assert f"CloudWatch Logs /aws/sagemaker/{kind}s, streams mpg-20260301-0925-3fa85f64-{step}-1-2..." in text
 
 
-def test_trials_that_cannot_be_read_do_not_keep_the_mail_back(world: World, mail: Any) -> None:
+def test_unreadable_trials_do_not_prevent_the_mail(world: World, mail: Any) -> None:
     world.sagemaker.broken = "AccessDeniedException"
     assert "All training jobs failed." in mail("notify-tuning-failed")[1]
 
@@ -160,7 +160,7 @@ def test_the_same_event_ten_times_is_one_mail(world: World, context: Any) -> Non
     assert len(world.mails()) == 1
 
 
-def test_of_all_the_runs_beyond_a_days_limit_the_first_is_mailed(
+def test_only_the_first_run_beyond_a_days_limit_is_mailed(
     world: World, context: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def end(number: int, day: str = "2026-03-01") -> None:
@@ -176,7 +176,7 @@ def test_of_all_the_runs_beyond_a_days_limit_the_first_is_mailed(
     assert len(world.mails()) == 2
 
 
-def test_a_link_in_what_an_uploader_wrote_cannot_be_clicked(world: World, mail: Any) -> None:
+def test_a_link_in_an_uploaders_text_cannot_be_clicked(world: World, mail: Any) -> None:
     told = json.loads(event("notify-upload-refused")["detail"]["input"])
     told["detail"]["object"]["key"] = "incoming/http://evil.example/x.csv"
     hostile = 'line 1: "https://evil.example", www.evil.example and evil.example are no columns'
@@ -194,7 +194,7 @@ def test_a_link_in_a_comment_or_a_name_cannot_be_clicked(mail: Any) -> None:
     assert "See http[:]//evil[.]example/?a=b" in text
 
 
-def test_the_end_after_a_redrive_is_told_anew(world: World, mail: Any) -> None:
+def test_the_end_after_a_redrive_is_mailed_again(world: World, mail: Any) -> None:
     mail("notify-failed")
     mail("notify-failed", redriveCount=1)
     mail("notify-approved")
@@ -230,7 +230,7 @@ def test_a_mail_that_could_not_be_sent_is_sent_by_the_retry(
         ("notify-timed-out", "PipelineFailed"),
     ],
 )
-def test_an_end_counts_once_as_what_it_is(
+def test_an_end_is_counted_once_under_its_kind(
     world: World, context: Any, capsys: pytest.CaptureFixture[str], name: str, metric: str
 ) -> None:
     for _ in range(3):
@@ -240,7 +240,7 @@ def test_an_end_counts_once_as_what_it_is(
     assert ends == [(metric, [1.0])]
 
 
-def test_what_an_event_says_beside_the_execution_is_not_looked_at(world: World, context: Any) -> None:
+def test_everything_in_an_event_but_the_execution_is_ignored(world: World, context: Any) -> None:
     told = ended(world, "notify-upload-refused")
     invented = event("notify-approved")["detail"] | {"cause": "invented", "error": "Invented"}
     told["detail"] = {**invented, "executionArn": told["detail"]["executionArn"]}
@@ -259,7 +259,7 @@ def test_no_event_ends_an_execution_that_runs(world: World, context: Any, name: 
     assert world.items() == []
 
 
-def test_an_end_that_step_functions_shows_a_moment_later_is_told(
+def test_an_end_that_step_functions_shows_a_moment_later_is_mailed(
     world: World, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told, shown = ended(world, "notify-aborted"), [{"status": "RUNNING"}, {"status": "RUNNING"}]
@@ -272,7 +272,7 @@ def test_an_end_that_step_functions_shows_a_moment_later_is_told(
     assert notify.handler(told, context) == {"mailed": True}
 
 
-def test_an_end_that_was_redriven_before_it_was_told_is_no_news(world: World, context: Any) -> None:
+def test_an_end_that_was_redriven_before_its_mail_is_not_mailed(world: World, context: Any) -> None:
     world.stepfunctions.wait("token", EXECUTION)
     world.stepfunctions.executions[EXECUTION]["redriveCount"] = 1
     assert notify.handler(event("notify-failed"), context) == {"mailed": False}
@@ -303,7 +303,7 @@ def test_the_log_has_neither_comment_nor_reviewer(mail: Any, log: Any) -> None:
     "output",
     ["", "null", "[]", "{", '{"outcome": "approved"}', '{"decision": "approved", "outcome": "rejected"}'],
 )
-def test_an_output_of_another_shape_still_is_told(world: World, mail: Any, output: str) -> None:
+def test_an_output_of_another_shape_is_mailed(world: World, mail: Any, output: str) -> None:
     assert mail("notify-approved", output=output)[0]
 
 

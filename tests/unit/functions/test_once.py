@@ -1,4 +1,4 @@
-"""Doing once: what holds when the event is doubled, the work fails, or the function dies in between."""
+"""Work is done once, even if its event is duplicated, the work fails, or the function dies in between."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,23 +24,21 @@ def test_it_is_done_once(world: World) -> None:
     assert mailbox.sent == 1
 
 
-def test_different_things_are_done_each(world: World) -> None:
+def test_different_keys_are_done_separately(world: World) -> None:
     mailbox = Mailbox()
     once.do("x", mailbox.send)
     once.do("y", mailbox.send)
     assert mailbox.sent == 2
 
 
-def test_a_failure_gives_the_claim_back(world: World) -> None:
+def test_a_failure_releases_the_claim(world: World) -> None:
     with pytest.raises(ZeroDivisionError):
         once.do("x", lambda: divmod(1, 0))  # type: ignore[arg-type]
     assert world.items() == []
     assert once.do("x", Mailbox().send)
 
 
-def test_a_claim_whose_answer_was_lost_is_made_by_the_repeated_write(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_repeated_write_finds_its_own_claim(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     table = once._table()
     put = table.put_item
 
@@ -52,7 +50,7 @@ def test_a_claim_whose_answer_was_lost_is_made_by_the_repeated_write(
     assert once.do("x", Mailbox().send)
 
 
-def test_while_one_is_at_it_another_is_sent_away_for_later(world: World) -> None:
+def test_a_concurrent_call_is_told_to_come_back_later(world: World) -> None:
     mailbox = Mailbox()
 
     def meanwhile() -> None:
@@ -63,7 +61,7 @@ def test_while_one_is_at_it_another_is_sent_away_for_later(world: World) -> None
     assert mailbox.sent == 0
 
 
-def test_the_claim_of_one_who_died_lapses(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_claim_of_a_dead_function_lapses(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     long_ago = datetime.now(UTC) - timedelta(seconds=CLAIM_SECONDS + 5)
     with monkeypatch.context() as patch:
         patch.setattr(once, "now", lambda: long_ago)
@@ -73,13 +71,13 @@ def test_the_claim_of_one_who_died_lapses(world: World, monkeypatch: pytest.Monk
     assert mailbox.sent == 1
 
 
-def test_a_slow_one_does_not_give_back_the_claim_of_its_successor(world: World) -> None:
+def test_a_slow_function_does_not_release_its_successors_claim(world: World) -> None:
     assert once._claim("x", "successor", datetime.now(UTC))
     once._release("x", "predecessor")
     assert world.item("told#x")["claim"] == "successor"
 
 
-def test_what_was_done_is_forgotten_after_step_functions_forgot(world: World) -> None:
+def test_a_mark_outlives_the_execution_in_step_functions(world: World) -> None:
     once.do("x", Mailbox().send)
     kept = int(world.item("told#x")["expires_at"]) - datetime.now(UTC).timestamp()
     assert 89 * 86400 < kept < 91 * 86400

@@ -1,4 +1,4 @@
-"""The house that the functions live in: what each package may import, so that none depends on one above it."""
+"""The layers of functions/: what each package may import, so that none depends on one above it."""
 
 import ast
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def packages_imported_by(package: str) -> set[str]:
     return (found & ARROWS.keys()) - {package}
 
 
-def test_the_packages_are_those_that_are_drawn() -> None:
+def test_the_packages_are_those_in_the_drawing() -> None:
     assert {path.parent.name for path in FUNCTIONS.glob("*/__init__.py")} == ARROWS.keys()
     assert [path.name for path in FUNCTIONS.glob("*.py")] == []
 
@@ -66,7 +66,7 @@ def test_a_handler_is_thin_and_imports_no_other(handler: Path) -> None:
 
 
 @pytest.mark.parametrize("package", ARROWS)
-def test_a_package_says_what_it_is_about(package: str) -> None:
+def test_a_package_has_a_docstring_and_no_code(package: str) -> None:
     tree = ast.parse((FUNCTIONS / package / "__init__.py").read_text(encoding="utf-8"))
     assert ast.get_docstring(tree)
     assert len(tree.body) == 1
@@ -74,7 +74,7 @@ def test_a_package_says_what_it_is_about(package: str) -> None:
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_no_module_knows_a_workload_a_metric_or_a_domain(module: Path) -> None:
-    """Comments and docstrings included: what the machine does, it does for all of them."""
+    """Including comments and docstrings: the machine is the same for all workloads."""
     words = {"auto_mpg", "mse", "rmse", "accuracy", "car", "cars", "horsepower", "miles", "mnist"}
     text = module.read_text(encoding="utf-8").lower()
     assert '"digits"' not in text

@@ -28,7 +28,7 @@ NOTHING = Details()
 
 
 class Parsed(html.parser.HTMLParser):
-    """What a browser would make of a page."""
+    """Parses a page as a browser would."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -109,7 +109,7 @@ def all_pages(made: Approval, text: str) -> list[str]:
 
 @pytest.fixture
 def hostile_pages(details: Any) -> Any:
-    """Every page with a text in every place that somebody else fills."""
+    """Every page, with a text in every place for untrusted text."""
 
     def made(text: str) -> list[str]:
         details(hostile_details(text))
@@ -188,13 +188,13 @@ def test_every_field_has_a_label_and_errors_are_tied_to_their_field(details: Any
         assert field["aria-describedby"] in ids
 
 
-def test_a_comment_comes_back_as_it_was_typed_also_one_that_begins_with_an_empty_line(details: Any) -> None:
+def test_a_comment_comes_back_as_typed_even_if_it_begins_with_an_empty_line(details: Any) -> None:
     page = pages.open_page(approval(), Entry(comment="\nErrors grow."))
     # A browser drops the first line break.
     assert re.search(r"<textarea[^>]*>\n\nErrors grow\.</textarea>", page)
 
 
-def test_the_metric_that_decides_comes_first_with_its_verdict_and_the_others_with_their_units(
+def test_the_gates_metric_comes_first_with_its_verdict_and_the_others_have_their_units(
     details: Any,
 ) -> None:
     page = pages.open_page(approval(), Entry())
@@ -204,7 +204,7 @@ def test_the_metric_that_decides_comes_first_with_its_verdict_and_the_others_wit
 
 
 @pytest.mark.parametrize(("value", "verdict"), [(0.97, "good enough"), (0.94, "not good enough")])
-def test_a_metric_of_which_more_is_better_is_judged_by_the_least_that_the_gate_allows(
+def test_a_metric_of_which_more_is_better_is_compared_with_the_gates_minimum(
     details: Any, value: float, verdict: str
 ) -> None:
     accuracy = {"name": "accuracy", "label": "Accuracy", "value": value, "better": "higher"}
@@ -265,7 +265,7 @@ def test_every_figure_of_an_evaluation_is_drawn(details: Any) -> None:
     assert page.count("<circle") == 6
 
 
-def test_what_is_no_picture_is_left_out(details: Any) -> None:
+def test_an_invalid_picture_is_left_out(details: Any) -> None:
     details(
         Details([Pictures("Mistakes", "", [Picture("bm8gcGljdHVyZQ==", "text"), Picture(PNG, "8 as 3")])])
     )
@@ -288,7 +288,7 @@ def test_what_is_no_picture_is_left_out(details: Any) -> None:
         (True, "-"),
     ],
 )
-def test_numbers_have_the_digits_that_a_person_compares(value: object, shown: str) -> None:
+def test_numbers_are_rounded_for_people(value: object, shown: str) -> None:
     assert number(value) == shown
 
 

@@ -75,6 +75,6 @@ def test_a_cell_of_the_matrix_has_its_share_of_the_row_and_any_count_is_visible(
     assert shares == [[(99, True, 10), (1, False, 1)], [(0, False, 0), (4, True, 10)]]
 
 
-def test_a_matrix_that_nobody_would_read_is_not_drawn() -> None:
+def test_a_matrix_with_too_many_labels_is_not_drawn() -> None:
     labels = [str(n) for n in range(101)]
     assert matrix_rows(Matrix("t", "", "x", "y", labels, [[0] * 101] * 101)) == []

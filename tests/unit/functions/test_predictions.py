@@ -37,7 +37,7 @@ def test_the_last_line_needs_no_line_break() -> None:
     assert len(parse_predictions("70,malibu,17.2", COLUMNS).rows) == 1
 
 
-def test_of_json_lines_the_joined_output_comes_first_and_pictures_are_shown() -> None:
+def test_the_joined_output_of_json_lines_comes_first_and_pictures_are_shown() -> None:
     line = {"image": PNG, "note": "a\u202eb", "SageMakerOutput": {"label": 3, "probability": 0.98765}}
     table = parse_predictions(json.dumps(line) + "\n", [])
     assert table.headings == ["label", "probability", "image", "note"]
@@ -52,12 +52,12 @@ def test_a_list_comes_after_what_a_person_reads() -> None:
 @pytest.mark.parametrize(
     ("output", "shown"), [(7, "7"), ([0.1, 0.9], "[0.1, 0.9]"), ("seven", "seven"), (None, "null")]
 )
-def test_an_output_that_is_no_object_is_the_prediction(output: object, shown: str) -> None:
+def test_an_output_that_is_not_an_object_is_the_prediction(output: object, shown: str) -> None:
     table = parse_predictions(json.dumps({"SageMakerOutput": output}), [])
     assert (table.headings, texts(table)) == (["prediction"], [[shown]])
 
 
-def test_what_a_json_line_lacks_is_empty() -> None:
+def test_a_missing_key_of_a_json_line_is_an_empty_cell() -> None:
     table = parse_predictions('{"a": 1}\nnot json\n{"b": 2}\n', [])
     assert (table.headings, texts(table)) == (["a", "b"], [["1", ""], ["", "2"]])
 

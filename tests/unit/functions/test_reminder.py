@@ -44,7 +44,7 @@ def asked(world: World) -> Asked:
         (WEEK - 1, WEEK, 0, False),
     ],
 )
-def test_a_reminder_is_due_so_many_hours_before_the_end(
+def test_a_reminder_is_due_the_set_hours_before_the_end(
     world: World, hours_ago: float, total: int, hours_before: int, due: bool
 ) -> None:
     asked = ask(world, total * 3600, hours_ago=hours_ago)
@@ -79,7 +79,7 @@ def test_the_new_link_decides_and_the_older_one_points_to_the_newest_mail(
     assert asked.record.decision is not None
 
 
-def test_only_the_hash_of_the_new_link_is_kept_and_nothing_of_it_is_logged(
+def test_only_the_hash_of_the_new_link_is_kept_and_the_link_is_not_logged(
     world: World, asked: Asked, log: Any
 ) -> None:
     reminded(asked)
@@ -88,18 +88,18 @@ def test_only_the_hash_of_the_new_link_is_kept_and_nothing_of_it_is_logged(
     assert find_by_link(hash_link(link_id)) == asked.record
 
 
-def test_a_request_is_reminded_of_once(world: World, asked: Asked) -> None:
+def test_a_request_gets_one_reminder(world: World, asked: Asked) -> None:
     assert [reminded(asked) for _ in range(3)] == [True, False, False]
     assert len(world.mails()) == 1
 
 
-def test_a_request_that_was_made_anew_is_reminded_of_anew(world: World, asked: Asked) -> None:
+def test_a_repeated_request_gets_another_reminder(world: World, asked: Asked) -> None:
     reminded(asked)
     again = ask(world, WEEK * 3600, hours_ago=WEEK - 20)
     assert reminded(again)
 
 
-def test_a_reminder_that_could_not_be_sent_leaves_the_first_link_alive_and_is_sent_later(
+def test_a_reminder_that_could_not_be_sent_leaves_the_first_link_live_and_is_sent_later(
     world: World, asked: Asked, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -110,7 +110,7 @@ def test_a_reminder_that_could_not_be_sent_leaves_the_first_link_alive_and_is_se
     assert reminded(asked)
 
 
-def test_a_crash_right_after_the_mail_leaves_the_first_link_alive_and_the_next_reminders_link_takes_over(
+def test_a_crash_right_after_the_mail_leaves_the_first_link_live_until_the_next_reminder(
     world: World, asked: Asked, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
@@ -123,7 +123,7 @@ def test_a_crash_right_after_the_mail_leaves_the_first_link_alive_and_the_next_r
     assert statuses_of_reminders(world, context) == [410, 200]
 
 
-def test_a_reminder_that_was_mailed_and_announced_no_link_is_left_at_that(world: World, asked: Asked) -> None:
+def test_a_mailed_reminder_without_an_announced_link_changes_nothing(world: World, asked: Asked) -> None:
     assert once.do(f"{asked.arn}#REMINDER#{asked.record.decide_before}", lambda: None)
     assert not reminded(asked)
     assert asked.record.reminded_at == ""
@@ -143,7 +143,7 @@ def test_while_its_link_cannot_be_made_live_a_reminder_is_not_mailed_again_and_t
 
 
 @pytest.mark.parametrize("moment", ["_claim", "send", "_mark_done", "make_live"])
-def test_who_is_asked_anew_while_reminded_decides_by_the_newer_question(
+def test_a_request_repeated_during_the_reminder_is_decided_by_its_newest_link(
     world: World, asked: Asked, context: Any, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     later = list[Asked]()
@@ -177,7 +177,7 @@ def test_a_decision_while_the_reminder_is_sent_stands(
     assert asked.record.reminded_at == ""
 
 
-def test_who_has_decided_is_not_reminded(world: World, asked: Asked) -> None:
+def test_a_decided_request_gets_no_reminder(world: World, asked: Asked) -> None:
     decision = Decision("rejected", "Ada", "no", "2026-03-01T09:41:12Z", "review page")
     assert decide_by_link(asked.record, hash_link(asked.link_id), decision, now())
     assert not reminded(asked)
@@ -196,12 +196,12 @@ def test_who_has_decided_is_not_reminded(world: World, asked: Asked) -> None:
         (1, "1 minute"),
     ],
 )
-def test_the_time_left_is_said_in_words_and_never_too_much(seconds: float, words: str) -> None:
+def test_the_time_left_is_in_words_and_never_rounded_up(seconds: float, words: str) -> None:
     assert time_left(seconds) == words
 
 
 def statuses_of_reminders(world: World, context: Any) -> list[int]:
-    """What the link of each reminder opens, oldest first."""
+    """The status of each reminder's link, oldest first."""
     links = [LINK.findall(text)[0] for subject, text in world.mails(world.approval_topic)]
     return [review.handler(http("GET", f"/review/{link}"), context)["statusCode"] for link in links]
 

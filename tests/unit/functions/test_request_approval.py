@@ -145,7 +145,7 @@ def test_a_request_that_no_execution_has_scheduled_is_refused(
     assert "token of mine" not in log.getvalue()
 
 
-def test_an_execution_that_does_not_exist_asks_for_nothing(scheduled: World, call: Any) -> None:
+def test_a_request_of_a_missing_execution_is_refused(scheduled: World, call: Any) -> None:
     with pytest.raises(ClientError):
         call(execution_arn="arn:aws:states:us-east-1:000000000000:execution:mpg-pipeline:none")
     assert_nothing_came_of_it(scheduled, [])
@@ -154,7 +154,7 @@ def test_an_execution_that_does_not_exist_asks_for_nothing(scheduled: World, cal
 @pytest.mark.parametrize(
     "later", ["TaskSubmitted", "TaskFailed", "TaskTimedOut", "TaskStateExited", "ExecutionAborted"]
 )
-def test_a_request_that_the_execution_is_past_cannot_be_brought_back(
+def test_a_request_that_the_execution_has_left_cannot_be_reopened(
     scheduled: World, call: Any, later: str
 ) -> None:
     scheduled.stepfunctions.histories[EVENT["execution_arn"]].append({"type": later})
@@ -172,7 +172,7 @@ def test_an_earlier_attempts_token_replaces_nothing(scheduled: World, call: Any)
     assert scheduled.items() == before
 
 
-def test_invented_facts_are_not_looked_at(scheduled: World, call: Any) -> None:
+def test_invented_facts_are_ignored(scheduled: World, call: Any) -> None:
     call(
         key="incoming/mine.csv",
         evaluation={**EVALUATION, "title": "mine"},
@@ -195,9 +195,7 @@ def test_a_history_that_shows_the_request_a_moment_later_is_enough(scheduled: Wo
 
 
 @pytest.mark.parametrize("change", ["changed", "deleted", "not registered"])
-def test_nobody_is_asked_with_figures_that_were_not_registered(
-    scheduled: World, call: Any, change: str
-) -> None:
+def test_nobody_is_asked_with_an_unregistered_evaluation(scheduled: World, call: Any, change: str) -> None:
     if change == "changed":
         scheduled.put(KEPT, json.dumps(EVALUATION).replace("8.7312", "0.7312").encode())
     if change == "deleted":
@@ -231,7 +229,7 @@ def test_a_confirmed_subscription_may_be_on_a_later_page(monkeypatch: pytest.Mon
     assert asking.has_confirmed_subscription("topic")
 
 
-def test_a_package_decided_before_anyone_listened_resumes_the_execution_without_a_mail(
+def test_a_package_decided_before_the_request_resumes_the_execution_without_a_mail(
     world: World, call: Any
 ) -> None:
     world.sagemaker.decide(ARN, "Approved", by="grace", why="seen in Studio")
@@ -253,7 +251,7 @@ def test_a_second_attempt_replaces_token_and_link(world: World, call: Any) -> No
     assert record.link_hash == hash_link(link_of(world.mails()[0][1])) != hash_link(first.link_id)
 
 
-def test_a_second_attempt_keeps_a_decision_and_hands_it_on(world: World, call: Any) -> None:
+def test_a_second_attempt_keeps_a_decision_and_passes_it_on(world: World, call: Any) -> None:
     first = ask(world)
     decision = Decided("rejected", "Ada", "no", "2026-03-01T09:41:12Z", "review page")
     assert decide_by_link(first.record, hash_link(first.link_id), decision, datetime.now(UTC))
@@ -265,7 +263,7 @@ def test_a_second_attempt_keeps_a_decision_and_hands_it_on(world: World, call: A
     assert record.decision == decision
 
 
-def test_a_decision_that_sagemaker_has_not_taken_is_asked_to_be_finished(world: World, call: Any) -> None:
+def test_a_request_is_mailed_while_sagemaker_lacks_the_recorded_decision(world: World, call: Any) -> None:
     first = ask(world)
     decision = Decided("rejected", "Ada", "no", "2026-03-01T09:41:12Z", "review page")
     assert decide_by_link(first.record, hash_link(first.link_id), decision, datetime.now(UTC))
@@ -286,7 +284,7 @@ def test_a_hostile_file_name_stays_one_line_in_the_mail(world: World) -> None:
 
 
 @pytest.mark.parametrize("run_id", ["ä" * 200, "line\nbreak", "x" * 300, "日本"])
-def test_a_subject_is_always_one_that_sns_takes(world: World, run_id: str) -> None:
+def test_sns_accepts_every_subject(world: World, run_id: str) -> None:
     subject = fit_subject(request_mail(replace(ask(world).record, run_id=run_id), "https://link").subject)
     assert subject.isascii()
     assert subject.isprintable()

@@ -1,4 +1,4 @@
-"""A decided package resumes its execution once, whoever decided it, wherever, however often the event comes."""
+"""A decided package resumes its execution once, no matter who decided it, where, or how often the event comes."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -76,7 +76,7 @@ def test_a_decision_by_an_iam_identity_is_recorded_under_its_name(
     assert asked.record.decision.reviewer == "ada@example.com"
 
 
-def test_a_decision_by_nobody_known_is_someones(world: World, asked: Asked, changed: Any) -> None:
+def test_a_decision_by_an_unknown_person_is_recorded(world: World, asked: Asked, changed: Any) -> None:
     world.sagemaker.packages[asked.arn]["ModelApprovalStatus"] = "Approved"
     changed(asked.arn, "Approved")
     assert asked.record.decision is not None
@@ -95,7 +95,7 @@ def test_a_forged_event_decides_nothing(
     assert world.mails() == []
 
 
-def test_a_decision_that_sagemaker_shows_a_moment_later_is_handed_on_by_the_same_event(
+def test_a_decision_that_sagemaker_shows_a_moment_later_is_passed_on_by_the_same_event(
     world: World, asked: Asked, changed: Any
 ) -> None:
     world.sagemaker.decide(asked.arn, "Approved", by="grace")
@@ -104,7 +104,7 @@ def test_a_decision_that_sagemaker_shows_a_moment_later_is_handed_on_by_the_same
     assert json.loads(world.stepfunctions.results[0])["reviewer"] == "grace"
 
 
-def test_a_decision_that_sagemaker_shows_a_minute_later_is_handed_on_when_the_event_comes_again(
+def test_a_decision_that_sagemaker_shows_a_minute_later_is_passed_on_when_the_event_comes_again(
     world: World, asked: Asked, changed: Any
 ) -> None:
     world.sagemaker.decide(asked.arn, "Approved", by="grace")
@@ -115,15 +115,13 @@ def test_a_decision_that_sagemaker_shows_a_minute_later_is_handed_on_when_the_ev
     assert changed(asked.arn, "Approved") == "resumed"
 
 
-def test_of_an_old_event_and_the_package_the_package_is_believed(
-    world: World, asked: Asked, changed: Any
-) -> None:
+def test_the_package_prevails_over_an_old_event(world: World, asked: Asked, changed: Any) -> None:
     world.sagemaker.decide(asked.arn, "Rejected", by="grace")
     changed(asked.arn, "Approved")
     assert json.loads(world.stepfunctions.results[0])["decision"] == "rejected"
 
 
-def test_a_recorded_decision_gives_way_to_the_packages_and_stays_beside_it(
+def test_the_packages_decision_replaces_the_recorded_one_which_is_kept(
     world: World, asked: Asked, changed: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     decide_on_the_page(asked, world, "approved")
@@ -144,7 +142,7 @@ def test_a_recorded_decision_gives_way_to_the_packages_and_stays_beside_it(
     assert '"ApprovalContradicted":[1.0]' in capsys.readouterr().out
 
 
-def test_who_is_a_moment_earlier_on_the_page_than_the_record_of_a_decision_in_sagemaker_gives_way(
+def test_a_decision_in_sagemaker_overrules_one_recorded_a_moment_earlier_on_the_page(
     world: World, asked: Asked, changed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.sagemaker.decide(asked.arn, "Rejected", by="grace")
@@ -161,7 +159,7 @@ def test_who_is_a_moment_earlier_on_the_page_than_the_record_of_a_decision_in_sa
     assert world.item(f"package#{asked.arn}")["status"] == "REJECTED"
 
 
-def test_a_change_of_mind_in_sagemaker_after_the_run_went_on_is_noted_and_told_once(
+def test_a_change_of_mind_in_sagemaker_after_the_run_went_on_is_recorded_and_mailed_once(
     world: World, asked: Asked, changed: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     decide_on_the_page(asked, world, "approved")
@@ -179,7 +177,7 @@ def test_a_change_of_mind_in_sagemaker_after_the_run_went_on_is_noted_and_told_o
     assert "ApprovalContradicted" not in capsys.readouterr().out
 
 
-def test_a_change_that_could_not_be_told_is_told_when_its_event_comes_again(
+def test_a_change_that_could_not_be_mailed_is_mailed_when_its_event_comes_again(
     world: World, asked: Asked, changed: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decide_on_the_page(asked, world, "approved")
@@ -204,7 +202,7 @@ def test_the_time_to_a_decision_is_measured_in_hours(
     assert '"TimeToDecisionHours":[3.0' in capsys.readouterr().out
 
 
-def test_a_decision_that_a_redrive_found_there_took_nobody_any_time(
+def test_a_decision_that_a_redrive_repeats_is_not_measured(
     world: World, asked: Asked, changed: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     decide_on_the_page(asked, world)
@@ -260,7 +258,7 @@ def test_a_redriven_execution_gets_the_decision_again(world: World, asked: Asked
         ("TIMED_OUT", {}),
     ],
 )
-def test_a_decision_after_the_end_is_recorded_and_told_once(
+def test_a_decision_after_the_end_is_recorded_and_mailed_once(
     world: World, asked: Asked, changed: Any, status: str, fields: dict[str, Any]
 ) -> None:
     world.stepfunctions.end(asked.execution_arn, status, **fields)
@@ -275,7 +273,7 @@ def test_a_decision_after_the_end_is_recorded_and_told_once(
     assert item["too_late_at"]
 
 
-def test_a_decision_long_after_step_functions_forgot_the_execution_is_told(
+def test_a_decision_long_after_step_functions_deleted_the_execution_is_mailed(
     world: World, asked: Asked, changed: Any
 ) -> None:
     world.stepfunctions.end(asked.execution_arn, "SUCCEEDED")
@@ -291,7 +289,7 @@ def test_other_changes_are_ignored(world: World, asked: Asked, changed: Any, sta
     assert world.stepfunctions.results == []
 
 
-def test_packages_that_nobody_asked_about_are_ignored(world: World, changed: Any) -> None:
+def test_packages_without_a_request_are_ignored(world: World, changed: Any) -> None:
     assert changed("arn:aws:sagemaker:us-east-1:000000000000:model-package/other/7", "Approved") == "unknown"
     assert world.items() == []
 

@@ -1,4 +1,4 @@
-"""The review page: GET shows, POST decides, once, and only what a person chose on the page itself."""
+"""The review page: GET shows; POST decides, once, and only what a person chose on the page."""
 
 import io
 import json
@@ -69,7 +69,7 @@ def test_the_page_draws_the_test_predictions_and_lists_the_first_batch_predictio
     assert "<tbody>\n<tr><td>17.21</td><td>8</td>" in page
 
 
-def test_the_page_works_without_what_lies_in_s3(asked: Asked, send: Any) -> None:
+def test_the_page_works_without_its_files_in_s3(asked: Asked, send: Any) -> None:
     answer = send(http("GET", asked.path))
     assert answer["statusCode"] == 200
     assert 'value="approve"' in answer["body"]
@@ -177,7 +177,7 @@ def test_the_longest_comment_fits_the_description_and_is_kept_whole(
         {"finish": "yes"},
     ],
 )
-def test_what_is_no_complete_decision_changes_nothing_and_is_explained(
+def test_an_incomplete_decision_changes_nothing_and_is_explained(
     world: World, asked: Asked, send: Any, form: dict[str, str]
 ) -> None:
     before = world.items()
@@ -188,7 +188,7 @@ def test_what_is_no_complete_decision_changes_nothing_and_is_explained(
     assert world.sagemaker.updates == []
 
 
-def test_what_was_typed_is_still_there_after_a_mistake(asked: Asked, send: Any) -> None:
+def test_a_form_keeps_its_values_after_a_mistake(asked: Asked, send: Any) -> None:
     page = send(post(asked.path, {"decision": "reject", "reviewer": 'Ada "><b>', "comment": ""}))["body"]
     assert 'value="Ada &#34;&gt;&lt;b&gt;"' in page
     assert "rejecting needs a comment" in page
@@ -231,7 +231,7 @@ def test_a_post_from_anywhere_but_the_page_is_refused(
     assert asked.record.decision is None
 
 
-def test_an_old_browser_that_says_only_its_origin_can_decide(asked: Asked, send: Any) -> None:
+def test_an_old_browser_that_sends_only_its_origin_can_decide(asked: Asked, send: Any) -> None:
     headers = {"host": BROWSER["host"], "origin": BROWSER["origin"]}
     assert send(http("POST", asked.path, APPROVE, **headers))["statusCode"] == 303
 
@@ -274,7 +274,7 @@ def test_the_second_decision_sees_the_first(world: World, asked: Asked, send: An
     assert len(world.sagemaker.updates) == 1
 
 
-def test_who_read_the_record_just_before_the_first_decision_is_told_whose_it_was(
+def test_the_second_of_two_simultaneous_decisions_sees_the_first(
     asked: Asked, send: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     undecided = asked.record
@@ -285,7 +285,7 @@ def test_who_read_the_record_just_before_the_first_decision_is_told_whose_it_was
     assert "Already decided by Ada Lovelace at 20" in answer["body"]
 
 
-def test_of_two_that_passed_every_check_the_write_lets_one_win(asked: Asked) -> None:
+def test_only_one_of_two_decisions_that_passed_every_check_is_written(asked: Asked) -> None:
     record, moment = asked.record, datetime.now(UTC)
     link_hash = hash_link(asked.link_id)
     first, second = (Decision("approved", who, "", "2026-03-01T09:41:12Z", "review page") for who in "ab")
@@ -303,7 +303,7 @@ def test_after_a_decision_the_page_shows_it_and_no_form(asked: Asked, send: Any)
     assert "<form" not in answer["body"]
 
 
-def test_an_expired_request_says_so_and_takes_no_decision(world: World, send: Any) -> None:
+def test_an_expired_request_says_so_and_accepts_no_decision(world: World, send: Any) -> None:
     asked = ask(world, timeout_seconds=0)
     for event in (http("GET", asked.path), post(asked.path, APPROVE)):
         answer = send(event)
@@ -351,7 +351,7 @@ def test_a_decision_made_in_sagemaker_is_shown_and_not_overridden(
     assert asked.record.decision is None, "its event records it, not this page"
 
 
-def test_when_the_package_cannot_be_set_the_decision_stays_and_can_be_finished(
+def test_a_decision_that_cannot_be_applied_to_the_package_stays_and_can_be_retried(
     world: World, asked: Asked, send: Any
 ) -> None:
     world.sagemaker.refuses_updates = "ThrottlingException"
@@ -360,15 +360,13 @@ def test_when_the_package_cannot_be_set_the_decision_stays_and_can_be_finished(
     assert "One thing is left to do" in page
     assert f"update-model-package --model-package-arn {asked.arn} --model-approval-status Approved" in page
     world.sagemaker.refuses_updates = ""
-    # Whatever a second form says, the recorded decision is what is carried out.
+    # A retry applies the recorded decision, regardless of the second form.
     assert send(post(asked.path, {**REJECT, "finish": "yes"}))["statusCode"] == 303
     assert world.sagemaker.updates[0]["ModelApprovalStatus"] == "Approved"
     assert "One thing is left to do" not in send(http("GET", asked.path))["body"]
 
 
-def test_finishing_does_not_override_what_was_decided_in_sagemaker_since(
-    world: World, asked: Asked, send: Any
-) -> None:
+def test_a_retry_does_not_override_a_decision_in_sagemaker(world: World, asked: Asked, send: Any) -> None:
     world.sagemaker.refuses_updates = "ThrottlingException"
     send(post(asked.path, APPROVE))
     world.sagemaker.refuses_updates = ""
@@ -441,7 +439,7 @@ def test_the_audit_record_is_kept_as_long_as_asked(
     assert int(item["expires_at"]) == int((decided + timedelta(days=30)).timestamp())
 
 
-def test_a_request_that_nobody_answers_is_kept_as_long_after_its_end(
+def test_an_unanswered_request_is_kept_as_long_after_its_deadline(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AUDIT_RETENTION_DAYS", "30")
@@ -461,13 +459,13 @@ def test_predictions_of_another_bucket_are_not_read(world: World, send: Any) -> 
     assert "stolen" not in send(http("GET", asked.path))["body"]
 
 
-def test_the_predictions_are_read_where_the_run_put_them(world: World, send: Any) -> None:
+def test_the_predictions_are_read_from_the_runs_folder(world: World, send: Any) -> None:
     asked = ask(world, predictions_uri=f"s3://{BUCKET}/runs/x/predictions/rows.jsonl.out")
     world.put("runs/x/predictions/rows.jsonl.out", b'{"name": "malibu", "SageMakerOutput": {"label": 3}}\n')
     assert "<tr><td>3</td><td>malibu</td></tr>" in send(http("GET", asked.path))["body"]
 
 
-def test_a_record_of_the_version_before_opens_with_what_it_has(world: World, send: Any) -> None:
+def test_a_record_of_an_earlier_version_opens_with_what_it_has(world: World, send: Any) -> None:
     asked = ask(world, evaluation=FORMER, threshold=46.0)
     world.put(f"models/{asked.record.run_id}/evaluation.json", json.dumps(FORMER).encode())
     answer = send(http("GET", asked.path))
@@ -481,7 +479,7 @@ def test_a_record_of_the_version_before_opens_with_what_it_has(world: World, sen
     assert send(post(asked.path, APPROVE))["statusCode"] == 303
 
 
-def test_only_a_page_with_pictures_may_show_pictures_and_only_its_own(
+def test_only_a_page_with_pictures_may_show_pictures_and_only_embedded_ones(
     world: World, asked: Asked, send: Any
 ) -> None:
     def policy(event: Any) -> str:
@@ -496,7 +494,7 @@ def test_only_a_page_with_pictures_may_show_pictures_and_only_its_own(
     assert f'src="data:image/png;base64,{PNG}" alt="8 read as 3"' in send(http("GET", asked.path))["body"]
 
 
-def test_a_name_and_a_comment_are_cleaned_of_what_hides() -> None:
+def test_invisible_characters_are_removed_from_a_name_and_a_comment() -> None:
     entry = check_entry({"decision": "reject", "reviewer": "A\u202eda\x00\n L", "comment": "a\r\nb\x1b[31m"})
     assert (entry.reviewer, entry.comment) == ("A da L", "a\nb [31m")
     assert not entry.errors
@@ -534,7 +532,7 @@ def decide_in_sagemaker_before(
         (packages, "write_decision"),
     ],
 )
-def test_page_record_and_mail_say_what_the_package_says_when_sagemaker_decides_meanwhile(
+def test_page_record_and_mail_agree_with_the_package_when_sagemaker_decides_meanwhile(
     world: World,
     asked: Asked,
     send: Any,
@@ -561,7 +559,7 @@ def test_page_record_and_mail_say_what_the_package_says_when_sagemaker_decides_m
     assert ('"ApprovalContradicted":[1.0]' in capsys.readouterr().out) == contradicted
 
 
-def test_before_the_run_has_its_answer_the_page_says_what_the_package_says(
+def test_the_page_agrees_with_the_package_before_the_run_has_its_answer(
     world: World, asked: Asked, send: Any
 ) -> None:
     send(post(asked.path, APPROVE))

@@ -17,12 +17,12 @@ def test_a_run_id_is_made_of_the_start_and_the_execution() -> None:
     assert run_id(ARN, datetime(2026, 3, 1, 9, 25, 59, tzinfo=UTC)) == "mpg-20260301-0925-50c671f9"
 
 
-def test_the_time_is_utc_wherever_the_function_runs() -> None:
+def test_the_time_in_a_run_id_is_utc() -> None:
     local = datetime.fromisoformat("2026-03-01T00:25:05+02:00")
     assert run_id(ARN, local).startswith("mpg-20260228-2225-")
 
 
-def test_the_state_machine_still_makes_run_ids_so() -> None:
+def test_the_state_machine_composes_run_ids_in_the_same_way() -> None:
     definition: Any = json.loads((ROOT / "statemachine" / "pipeline.asl.json").read_text(encoding="utf-8"))
     made = definition["States"]["Claim upload"]["Assign"]["runId"]
     assert "'[Y0001][M01][D01]-[H01][m01]'" in made
@@ -40,7 +40,7 @@ def test_the_state_machine_still_makes_run_ids_so() -> None:
         ("mpg-20260301-0925-3fa85f64-1jl", ("", 2, 1)),
     ],
 )
-def test_a_jobs_name_tells_run_step_and_attempt(name: str, attempt: tuple[str, int, int]) -> None:
+def test_a_jobs_name_has_run_step_and_attempt(name: str, attempt: tuple[str, int, int]) -> None:
     assert read_attempt(name) == Attempt("mpg-20260301-0925-3fa85f64", *attempt)
 
 
@@ -48,5 +48,5 @@ def test_a_jobs_name_tells_run_step_and_attempt(name: str, attempt: tuple[str, i
     "name",
     ["mpg-experiment", "mpg-20260301-0925-3fa85f64", "mpg-20260301-0925-3fa85f64-0-001-abcdef01", "x-1-1"],
 )
-def test_other_names_are_nobodys_attempt(name: str) -> None:
+def test_other_names_are_no_attempts(name: str) -> None:
     assert read_attempt(name) is None

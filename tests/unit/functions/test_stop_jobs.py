@@ -1,4 +1,4 @@
-"""A run that ended badly leaves no job working, and nothing of anybody else's is touched."""
+"""After a failed run, its jobs are stopped, and no others."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +21,7 @@ OTHER = "mpg-20260301-0925-00000000"
 
 @pytest.fixture
 def stop(world: World, context: Any) -> Any:
-    """Deliver the event about the run's end, after which the execution is as described; what was stopped."""
+    """Deliver the event about the run's end for an execution with this description; returns the stopped jobs."""
 
     def deliver(
         status: str = "ABORTED", redrives: int = 0, described_redrives: int | None = None
@@ -38,13 +38,13 @@ def stop(world: World, context: Any) -> Any:
 
 @pytest.mark.parametrize("job", ["-preprocess-0-0", "-evaluate-0-3", "-predict-0-1", "-0"])
 @pytest.mark.parametrize("status", ["FAILED", "ABORTED", "TIMED_OUT"])
-def test_whatever_kind_of_job_was_at_work_is_stopped(world: World, stop: Any, job: str, status: str) -> None:
+def test_every_kind_of_running_job_is_stopped(world: World, stop: Any, job: str, status: str) -> None:
     world.sagemaker.jobs = {f"{RUN}{job}": "InProgress"}
     assert stop(status) == [f"{RUN}{job}"]
     assert world.sagemaker.jobs == {f"{RUN}{job}": "Stopping"}
 
 
-def test_jobs_of_other_runs_and_of_others_go_on(world: World, stop: Any) -> None:
+def test_other_jobs_go_on(world: World, stop: Any) -> None:
     others = {f"{OTHER}-preprocess-0-0": "InProgress", f"{RUN}-mine": "InProgress"}
     world.sagemaker.jobs = dict(others)
     assert stop() == []
@@ -68,7 +68,7 @@ def test_no_event_stops_the_jobs_of_an_execution_that_runs(world: World, stop: A
     assert world.sagemaker.jobs == {f"{RUN}-preprocess-0-0": "InProgress"}
 
 
-def test_a_forged_start_or_number_of_redrives_is_not_looked_at(world: World, context: Any) -> None:
+def test_a_forged_start_or_number_of_redrives_is_ignored(world: World, context: Any) -> None:
     other = {f"mpg-20200101-0000-{RUN[-8:]}-preprocess-0-0": "InProgress", f"{RUN}-0": "InProgress"}
     world.sagemaker.jobs = {**other, f"{RUN}-preprocess-7-0": "InProgress"}
     told = ended(world, "stop_jobs-aborted")

@@ -1,4 +1,4 @@
-"""What no event told is found and done once: decisions, ends, orphaned jobs, reminders."""
+"""The sweep does once what no event reported: decisions, ends, orphaned jobs, reminders."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ def asked(world: World) -> Asked:
 
 @pytest.fixture
 def run(world: World, context: Any) -> Any:
-    """Sweep once; what was done."""
+    """Sweep once; returns what it did."""
 
     def swept() -> dict[str, int]:
         done: dict[str, int] = sweep.handler(event("sweep-scheduled"), context)
@@ -75,7 +75,7 @@ def test_a_sweep_that_finds_nothing_does_nothing(world: World, asked: Asked, run
 # Decisions
 
 
-def test_a_decision_that_did_not_reach_the_package_is_brought_there_and_to_the_execution(
+def test_a_decision_that_did_not_reach_the_package_is_applied_and_passed_to_the_execution(
     world: World, asked: Asked, run: Any
 ) -> None:
     decide_on_the_page(asked)
@@ -85,7 +85,7 @@ def test_a_decision_that_did_not_reach_the_package_is_brought_there_and_to_the_e
     assert run() == {}
 
 
-def test_a_package_that_carries_the_decision_resumes_though_its_event_is_lost(
+def test_a_decided_package_resumes_the_execution_although_its_event_is_lost(
     world: World, asked: Asked, run: Any
 ) -> None:
     decide_on_the_page(asked, "rejected")
@@ -96,16 +96,16 @@ def test_a_package_that_carries_the_decision_resumes_though_its_event_is_lost(
     assert world.sagemaker.updates == []
 
 
-def test_a_decision_in_studio_resumes_though_its_event_is_lost(world: World, asked: Asked, run: Any) -> None:
+def test_a_decision_in_studio_resumes_the_execution_although_its_event_is_lost(
+    world: World, asked: Asked, run: Any
+) -> None:
     world.sagemaker.decide(asked.arn, "Approved", by="grace", why="fine")
     assert [run() for _ in range(3)] == [{"decision": 1}, {}, {}]
     assert json.loads(world.stepfunctions.results[0])["reviewer"] == "grace"
     assert world.item(f"package#{asked.arn}")["decided_via"] == "SageMaker"
 
 
-def test_a_decision_in_studio_after_the_requests_end_is_recorded_and_told_once(
-    world: World, run: Any
-) -> None:
+def test_a_decision_in_studio_after_the_deadline_is_recorded_and_mailed_once(world: World, run: Any) -> None:
     asked = ask(world, 3600, hours_ago=30 * 24)
     end(world, "SUCCEEDED", asked.execution_arn, output='{"outcome": "expired"}', hours_ago=29 * 24)
     world.sagemaker.decide(asked.arn, "Approved", by="grace")
@@ -115,7 +115,7 @@ def test_a_decision_in_studio_after_the_requests_end_is_recorded_and_told_once(
     assert asked.record.decision is not None
 
 
-def test_a_late_decision_that_could_not_be_told_is_told_by_the_next_sweep(
+def test_a_late_decision_that_could_not_be_mailed_is_mailed_by_the_next_sweep(
     world: World, run: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = ask(world, 3600, hours_ago=48)
@@ -129,7 +129,9 @@ def test_a_late_decision_that_could_not_be_told_is_told_by_the_next_sweep(
     assert len(world.mails()) == 1
 
 
-def test_a_record_that_contradicts_its_package_gives_way(world: World, asked: Asked, measured: Any) -> None:
+def test_a_record_that_contradicts_its_package_is_corrected(
+    world: World, asked: Asked, measured: Any
+) -> None:
     decide_on_the_page(asked)
     mark_package_updated(asked.arn, now())
     world.sagemaker.decide(asked.arn, "Rejected", by="grace")
@@ -138,7 +140,7 @@ def test_a_record_that_contradicts_its_package_gives_way(world: World, asked: As
     assert world.item(f"package#{asked.arn}")["status"] == "REJECTED"
 
 
-def test_a_change_of_mind_is_told_though_its_event_is_lost(world: World, asked: Asked, run: Any) -> None:
+def test_a_change_of_mind_is_mailed_although_its_event_is_lost(world: World, asked: Asked, run: Any) -> None:
     decide_on_the_page(asked)
     run()
     world.sagemaker.decide(asked.arn, "Rejected", by="grace")
@@ -147,7 +149,7 @@ def test_a_change_of_mind_is_told_though_its_event_is_lost(world: World, asked: 
     assert subject.startswith("Changed to rejected")
 
 
-def test_long_expired_requests_are_not_looked_at_any_more(world: World, run: Any) -> None:
+def test_the_sweep_ignores_long_expired_requests(world: World, run: Any) -> None:
     asked = ask(world, 3600, hours_ago=91 * 24)
     world.sagemaker.decide(asked.arn, "Approved", by="grace")
     assert run() == {}
@@ -161,7 +163,7 @@ def test_a_package_that_was_deleted_does_not_make_every_sweep_fail(
     assert run() == {}
 
 
-def test_answered_requests_are_not_among_those_looked_at(world: World, asked: Asked, run: Any) -> None:
+def test_the_sweep_ignores_answered_requests(world: World, asked: Asked, run: Any) -> None:
     decide_on_the_page(asked)
     assert [approval.package_arn for approval in open_or_answered_since(now())] == [asked.arn]
     run()
@@ -186,7 +188,7 @@ def test_every_page_of_the_table_is_read(world: World, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "ABORTED", "TIMED_OUT"])
-def test_an_end_that_nobody_was_told_of_is_told_once(world: World, run: Any, status: str) -> None:
+def test_an_end_that_was_not_mailed_is_mailed_once(world: World, run: Any, status: str) -> None:
     end(world, status)
     assert [run() for _ in range(3)] == [{"end": 1}, {}, {}]
     ((_, text),) = world.mails(world.notification_topic)
@@ -194,20 +196,20 @@ def test_an_end_that_nobody_was_told_of_is_told_once(world: World, run: Any, sta
     assert EXECUTION in text
 
 
-def test_what_the_event_told_is_not_told_again(world: World, run: Any, context: Any) -> None:
+def test_an_end_that_its_event_reported_is_not_mailed_again(world: World, run: Any, context: Any) -> None:
     end(world, "SUCCEEDED")
     notify.handler(ended(world, "notify-approved"), context)
     assert run() == {}
     assert len(world.mails()) == 1
 
 
-def test_the_event_that_comes_after_the_sweep_tells_nothing_new(world: World, run: Any, context: Any) -> None:
+def test_an_event_after_the_sweep_mails_nothing(world: World, run: Any, context: Any) -> None:
     end(world, "SUCCEEDED")
     run()
     assert notify.handler(ended(world, "notify-approved"), context) == {"mailed": False}
 
 
-def test_while_the_event_is_being_told_the_sweep_does_not_interfere(
+def test_the_sweep_does_not_interfere_with_a_function_that_mails_the_end(
     world: World, run: Any, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     end(world, "SUCCEEDED")
@@ -218,14 +220,14 @@ def test_while_the_event_is_being_told_the_sweep_does_not_interfere(
     assert swept == [{}]
 
 
-def test_each_end_of_a_redriven_execution_is_told(world: World, run: Any) -> None:
+def test_each_end_of_a_redriven_execution_is_mailed(world: World, run: Any) -> None:
     end(world, "FAILED")
     run()
     end(world, "FAILED", redriveCount=1)
     assert run() == {"end": 1}
 
 
-def test_old_ends_are_no_news(world: World, run: Any) -> None:
+def test_old_ends_are_not_mailed(world: World, run: Any) -> None:
     end(world, "FAILED", hours_ago=25)
     assert run() == {}
 
@@ -236,7 +238,7 @@ def test_a_duplicate_upload_event_is_told_to_nobody(world: World, run: Any) -> N
     assert world.mails() == []
 
 
-def test_an_execution_that_runs_is_not_told_of(world: World, asked: Asked, run: Any) -> None:
+def test_a_running_execution_is_not_mailed(world: World, asked: Asked, run: Any) -> None:
     assert run() == {}
 
 
@@ -269,7 +271,7 @@ def test_an_execution_redriven_since_it_was_listed_keeps_its_jobs(
     assert world.sagemaker.jobs == {job: "InProgress"}
 
 
-def test_of_two_attempts_at_a_step_the_older_is_stopped(world: World, asked: Asked, run: Any) -> None:
+def test_the_older_of_two_attempts_at_a_step_is_stopped(world: World, asked: Asked, run: Any) -> None:
     its_run = run_id(asked.execution_arn, world.stepfunctions.executions[asked.execution_arn]["startDate"])
     older, newer = f"{its_run}-predict-0-9", f"{its_run}-predict-0-10"
     world.sagemaker.jobs = {newer: "InProgress", older: "InProgress", f"{its_run}-0": "InProgress"}
@@ -298,14 +300,14 @@ def test_an_approver_is_reminded_once(world: World, run: Any) -> None:
     assert subject.startswith("Reminder, 23 hours left")
 
 
-def test_nobody_is_reminded_of_a_request_that_no_execution_waits_for(world: World, run: Any) -> None:
+def test_a_request_without_a_waiting_execution_gets_no_reminder(world: World, run: Any) -> None:
     asked = ask(world, WEEK * 3600, hours_ago=WEEK - 23.5)
     end(world, "ABORTED", asked.execution_arn)
     run()
     assert world.mails(world.approval_topic) == []
 
 
-def test_who_decided_in_studio_is_not_reminded_by_the_sweep_that_finds_it(world: World, run: Any) -> None:
+def test_a_sweep_that_finds_a_decision_in_studio_sends_no_reminder(world: World, run: Any) -> None:
     asked = ask(world, WEEK * 3600, hours_ago=WEEK - 23.5)
     world.sagemaker.decide(asked.arn, "Approved", by="grace")
     assert run() == {"decision": 1}
@@ -333,7 +335,7 @@ def test_a_sweep_that_succeeds_is_counted(measured: Any) -> None:
     assert measured()["SweepDone"] == [1.0]
 
 
-def test_what_fails_keeps_nothing_else_from_being_done_and_the_next_sweep_does_it(
+def test_a_failure_does_not_stop_the_sweep_and_the_next_one_retries(
     world: World, run: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], log: Any
 ) -> None:
     ask(world, WEEK * 3600, hours_ago=WEEK - 23.5)
@@ -352,7 +354,7 @@ def test_what_fails_keeps_nothing_else_from_being_done_and_the_next_sweep_does_i
     assert run() == {"end": 3}
 
 
-def test_no_token_is_logged_whatever_step_functions_says(
+def test_a_token_in_an_error_of_step_functions_is_not_logged(
     world: World, asked: Asked, run: Any, log: Any
 ) -> None:
     decide_on_the_page(asked)
@@ -373,7 +375,7 @@ def test_executions_from_before_the_longest_run_are_not_listed(world: World, run
     assert world.sagemaker.jobs == {job: "InProgress"}
 
 
-def test_the_end_of_the_longest_run_is_told(world: World, run: Any) -> None:
+def test_the_end_of_the_longest_run_is_mailed(world: World, run: Any) -> None:
     started = datetime.now(UTC) - LONGEST_RUN + timedelta(hours=1)
     end(world, "TIMED_OUT", startDate=started)
     assert run() == {"end": 1}

@@ -1,4 +1,4 @@
-"""What reaches logs, traces and metrics, and what must not."""
+"""The content of logs, traces and metrics, and what must not reach them."""
 
 import json
 import traceback
@@ -18,7 +18,7 @@ SECRET = "the-link-id"
 
 
 class Emitter(traces.TextlessEmitter):
-    """Keeps what would go to the X-Ray daemon."""
+    """Keeps the packets for the X-Ray daemon."""
 
     _ip = _port = None
 
@@ -65,7 +65,7 @@ def test_a_trace_names_an_error_and_never_repeats_its_text(emitter: Emitter, con
     assert SECRET not in emitter.sent
 
 
-def test_a_tracer_on_aws_traces_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tracer_on_aws_sends_no_texts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(xray_recorder, "_emitter", None)
     monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "1")
     monkeypatch.setattr(traces.TextlessEmitter, "__init__", lambda self: None)  # which opens a socket
@@ -99,7 +99,7 @@ DENIED = (
         ),
     ],
 )
-def test_what_lambda_records_of_an_error_is_its_name_and_what_helps(
+def test_lambda_records_only_an_errors_name_code_and_operation(
     error: Exception, text: str, context: Any
 ) -> None:
     def failing(event: telemetry.Event) -> telemetry.Answer:
@@ -125,7 +125,7 @@ def test_neither_events_nor_answers_are_logged(log: Any, context: Any, capsys: A
     assert SECRET not in log.getvalue() + "".join(capsys.readouterr())
 
 
-def test_of_an_error_the_log_gets_type_and_place_and_never_the_text() -> None:
+def test_the_log_has_an_errors_type_and_place_but_not_its_text() -> None:
     try:
         secretive({"fail": True})
     except RuntimeError as error:
@@ -135,7 +135,7 @@ def test_of_an_error_the_log_gets_type_and_place_and_never_the_text() -> None:
     assert SECRET not in logged
 
 
-def test_what_is_counted_is_printed_for_cloudwatch(context: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_metrics_are_printed_for_cloudwatch(context: Any, capsys: pytest.CaptureFixture[str]) -> None:
     def counting(event: telemetry.Event) -> telemetry.Answer:
         telemetry.count("RunEndTold")
         return {}

@@ -1,4 +1,4 @@
-"""What people are shown of what other people wrote."""
+"""Untrusted text, as it is shown to people."""
 
 import pytest
 
@@ -41,7 +41,7 @@ def test_a_link_is_taken_apart(written: str, shown: str) -> None:
         "arn:aws:sagemaker:us-east-1:000000000000:model-package/mpg-pipeline/1",
     ],
 )
-def test_what_is_no_link_stays_as_it_is(text: str) -> None:
+def test_a_text_without_a_link_is_unchanged(text: str) -> None:
     assert defang(text) == text
 
 

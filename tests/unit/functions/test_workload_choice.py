@@ -37,7 +37,9 @@ PLACES = (
         ("incoming/cars.csv", "cars", ".csv"),
     ],
 )
-def test_the_folder_chooses_and_without_one_it_is_the_default(key: str, name: str, suffix: str) -> None:
+def test_the_folder_chooses_the_workload_and_without_one_it_is_the_default(
+    key: str, name: str, suffix: str
+) -> None:
     choice = choose(key, WORKLOADS, "cars")
     assert (choice.workload.name, choice.suffix) == (name, suffix)
 
@@ -59,14 +61,14 @@ def test_the_folder_chooses_and_without_one_it_is_the_default(key: str, name: st
         ("incoming/pictures/parquet", "pictures takes .parquet or .zip"),
     ],
 )
-def test_another_key_is_refused_with_all_places_to_upload_to(key: str, problem: str) -> None:
+def test_another_key_is_refused_with_a_list_of_the_places(key: str, problem: str) -> None:
     with pytest.raises(BadUpload) as refused:
         choose(key, WORKLOADS, "cars")
     assert str(refused.value) == f"{key}: {problem}. {PLACES}"
 
 
 @pytest.mark.parametrize("folder", ["\u202e", "a\nb", "x" * 900, "<b>"])
-def test_what_a_folder_is_called_cannot_spoil_the_message(folder: str) -> None:
+def test_a_folders_name_cannot_spoil_the_message(folder: str) -> None:
     with pytest.raises(BadUpload) as refused:
         choose(f"incoming/{folder}/a.csv", WORKLOADS, "cars")
     assert str(refused.value).isprintable()

@@ -77,7 +77,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, run_script: Script) -> Pa
 
 @pytest.fixture(scope="session")
 def booster(prepared: Path) -> Any:
-    """A booster trained as the pipeline trains it, on what preprocessing wrote."""
+    """A booster, trained on the prepared files as in the pipeline."""
     import numpy as np
     import xgboost
 

@@ -1,4 +1,4 @@
-"""What workloads are called, and the metrics that they measure: read from their own files."""
+"""The names of workloads and of the metrics that they measure, read from their files."""
 
 import ast
 import re
@@ -7,7 +7,7 @@ from tests.unit.workloads.folders import Folder
 
 
 def metrics(folder: Folder) -> set[str]:
-    """The names in `Metric("name", ...)`: what evaluate.py measures."""
+    """The names in `Metric("name", ...)` of an evaluate.py."""
     found = set()
     for node in ast.walk(ast.parse((folder.path / "evaluate.py").read_text(encoding="utf-8"))):
         match node:

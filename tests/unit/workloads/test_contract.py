@@ -1,4 +1,4 @@
-"""What docs/workloads.md asks of a workload is asked of every folder that claims to be one."""
+"""Every folder that claims to be a workload keeps the contract in docs/workloads.md."""
 
 import ast
 import hashlib
@@ -23,7 +23,7 @@ from workload_files import SCHEMA, read_workload  # isort: skip
 
 WORKLOADS = folders(PROCESSING, EXAMPLES)
 PARAMETERS = {"MseThreshold": "46.0"}
-# What a module must define, with the names of the parameters that the generic code hands over.
+# The names that a module must define, with the parameters that the generic code passes.
 OFFERED: dict[str, dict[str, Any]] = {
     "upload": {"check": ["stream", "name", "whole"]},
     "preprocess": {"prepare": ["upload", "name", "output"]},
@@ -42,7 +42,7 @@ each_workload = pytest.mark.parametrize("folder", WORKLOADS, ids=lambda folder: 
 
 
 @each_workload
-def test_its_settings_are_what_the_deployment_publishes(folder: Folder) -> None:
+def test_its_settings_can_be_published(folder: Folder) -> None:
     published = read_workload(folder.path / "workload.json", PARAMETERS)
     # Nothing but defaults and the gate's number is added.
     assert published["tuning"]["objective"] == folder.settings["tuning"]["objective"]
@@ -55,7 +55,7 @@ def test_its_settings_name_the_schema_for_editors(folder: Folder) -> None:
 
 @each_workload
 def test_its_name_is_free(folder: Folder) -> None:
-    """In a Lambda its folder lies beside the functions' packages and Python's own modules, which come first."""
+    """In a Lambda, the functions' packages and Python's own modules precede its folder on the path."""
     packages = {path.name for path in (ROOT / "functions").iterdir()}
     assert folder.name not in packages | sys.stdlib_module_names | {
         "common",
@@ -80,7 +80,7 @@ def test_its_modules_offer_what_the_jobs_and_functions_call(folder: Folder, modu
 
 
 @each_workload
-def test_the_check_of_an_upload_needs_python_alone(folder: Folder) -> None:
+def test_the_check_of_an_upload_needs_only_the_standard_library(folder: Folder) -> None:
     paths = f"import sys; sys.path[:0] = [{str(PROCESSING)!r}, {str(folder.path.parent)!r}]"
     # -I -S: neither this project nor any installed package can be imported.
     alone = [sys.executable, "-I", "-S", "-c", f"{paths}; from {folder.name}.upload import check"]
@@ -130,7 +130,7 @@ def garbage() -> Iterator[Any]:
 
 
 class OneWay(io.RawIOBase):
-    """A stream as S3 has it: it goes forwards only, and gives less than it is asked for."""
+    """A stream like S3's: it cannot seek, and returns fewer bytes than requested."""
 
     def __init__(self, content: bytes) -> None:
         self._content = io.BytesIO(content)
@@ -144,7 +144,7 @@ class OneWay(io.RawIOBase):
 
 @each_workload
 @pytest.mark.parametrize("content", list(garbage()))
-def test_what_is_no_such_file_is_refused_in_words_that_name_it(folder: Folder, content: bytes) -> None:
+def test_an_invalid_file_is_refused_by_name(folder: Folder, content: bytes) -> None:
     check = find_workloads(folder.path.parent)[folder.name].module("upload").check
     with pytest.raises(BadUpload) as refused:
         check(io.BufferedReader(OneWay(content)), "incoming/the file", whole=True)
@@ -177,7 +177,7 @@ def test_the_document_has_every_field_of_the_schema_and_no_other() -> None:
 
 
 def fields(schema: Any, definitions: Any, path: str = "") -> Iterator[str]:
-    """The places of what a workload.json may say, down to where SageMaker's own shapes begin."""
+    """The paths of a workload.json's fields, down to SageMaker's own shapes."""
     for name, field in schema["properties"].items():
         resolved = definitions[field["$ref"].rpartition("/")[2]] if "$ref" in field else field
         if resolved.get("properties") and all(inner.islower() for inner in resolved["properties"]):
@@ -187,7 +187,7 @@ def fields(schema: Any, definitions: Any, path: str = "") -> Iterator[str]:
 
 
 def definitions(path: Path) -> dict[str, list[str] | None]:
-    """What a module defines or imports, by name; of its own functions the names of the parameters."""
+    """The names that a module defines or imports, with the parameters of its own functions."""
     found: dict[str, list[str] | None] = {}
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
         match node:

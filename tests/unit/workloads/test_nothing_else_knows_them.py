@@ -1,4 +1,4 @@
-"""The machine knows no workload: neither a name of one nor a metric stands in what runs all of them."""
+"""The machine knows no workload: neither the name of one nor a metric occurs in the common code."""
 
 import re
 from pathlib import Path
@@ -33,7 +33,7 @@ def without_names_of_others(text: str) -> str:
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
-def test_no_name_of_a_workload_or_metric_stands_in(path: Path) -> None:
+def test_no_name_of_a_workload_or_metric_occurs_in(path: Path) -> None:
     lines = without_names_of_others(path.read_text(encoding="utf-8")).splitlines()
     patterns = NAMES if path.is_relative_to(KNOWS_XGBOOST) else NAMES + METRICS
     assert [line.strip() for line in lines if any(pattern.search(line) for pattern in patterns)] == []

@@ -127,7 +127,7 @@ def test_a_missing_horsepower_may_be_marked_in_any_usual_way(
     assert read(text(sample_rows, HEADER, missing_as(marker)).encode()) == read(sample)
 
 
-def test_the_sample_holds_what_its_lines_say(sample: bytes) -> None:
+def test_the_sample_is_read_as_written(sample: bytes) -> None:
     cars = read(sample)
     assert len(cars) == 398
     assert sum(car.horsepower is None for car in cars) == 6
@@ -150,7 +150,7 @@ def test_a_year_may_be_counted_from_1900_or_written_in_full(text: str, year: int
     assert read(sample + f"18,8,307,130,3504,12,{text},1,x".encode())[-1].model_year == year
 
 
-def test_the_name_is_kept_on_one_line_and_otherwise_left_alone(sample: bytes) -> None:
+def test_a_name_is_put_on_one_line_and_otherwise_unchanged(sample: bytes) -> None:
     upload = sample + '20,4,91,68,1970,17.6,82,3,"=cmd(""x""),\r\n é\u2028 \x0b y"'.encode()
     assert read(upload)[-1].car_name == '=cmd("x"), é y'
 
@@ -161,9 +161,9 @@ def test_the_stream_is_left_open_for_its_owner(sample: bytes) -> None:
     assert not stream.closed
 
 
-def test_a_stream_that_can_only_read_is_enough(sample: bytes) -> None:
+def test_a_stream_need_only_be_readable(sample: bytes) -> None:
     class Body:
-        """Gives less than asked for, as a network does."""
+        """Returns fewer bytes than requested, like a network."""
 
         def __init__(self) -> None:
             self._content = io.BytesIO(sample)

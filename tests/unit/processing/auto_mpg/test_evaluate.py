@@ -84,7 +84,7 @@ def prepare_by_hand(sample_rows: list[dict[str, str]]) -> tuple[Numbers, Numbers
     )
 
 
-def test_the_numbers_are_those_of_the_booster_on_features_made_by_hand(
+def test_the_predictions_are_the_boosters_for_features_computed_by_hand(
     evaluated: Path, booster: Any, sample_rows: list[dict[str, str]]
 ) -> None:
     train_labels, labels, features = prepare_by_hand(sample_rows)
@@ -150,7 +150,7 @@ def test_rows_are_counted_and_without_a_champion_there_is_none(evaluated: Path) 
     assert (result["champion"], result["champion_problem"]) == (None, "")
 
 
-def test_digests_say_what_was_evaluated_and_the_exit_message_says_which_evaluation(
+def test_the_evaluation_has_digests_and_the_exit_message_is_its_own(
     evaluated: Path, trained: Path, sample: bytes
 ) -> None:
     digests = evaluation(evaluated)["digests"]
@@ -306,6 +306,6 @@ def test_at_most_200_predictions_are_shown(trained: Path, prepared: Path, tmp_pa
 
 
 @pytest.mark.parametrize(("off", "r2"), [(0.0, 1.0), (1.0, 0.0)])
-def test_labels_that_are_all_the_same_leave_nothing_to_explain(off: float, r2: float) -> None:
+def test_r_squared_of_equal_labels_is_0_or_1(off: float, r2: float) -> None:
     same = np.full(3, 20.0)
     assert measure_predictions(same, same + off, mean_label=20.0).value("r2") == r2

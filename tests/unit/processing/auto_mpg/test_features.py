@@ -31,7 +31,7 @@ KNOWN = Car(18.0, 8, 307.0, 130.0, 3504.0, 12.0, 70, 1, "")
 
 
 @given(CARS, CARS)
-def test_serving_gives_the_bits_that_training_saw(training: list[Car], others: list[Car]) -> None:
+def test_serving_computes_the_same_bits_as_training(training: list[Car], others: list[Car]) -> None:
     transformer = fit(to_table([KNOWN, *training]))
     served = from_json(to_json(learned(transformer)))
     for cars in (training, others):
@@ -41,7 +41,7 @@ def test_serving_gives_the_bits_that_training_saw(training: list[Car], others: l
 
 
 @given(CARS)
-def test_features_are_small_numbers_whatever_the_cars_are(training: list[Car]) -> None:
+def test_features_of_any_cars_are_small_numbers(training: list[Car]) -> None:
     table = to_table([KNOWN, *training])
     features = np.asarray(fit(table).transform(table))
     assert features.shape == (len(table), len(FEATURES))
@@ -49,7 +49,7 @@ def test_features_are_small_numbers_whatever_the_cars_are(training: list[Car]) -
     assert (np.abs(features) < 1e3).all()
 
 
-def test_a_car_alone_gets_the_numbers_that_it_gets_among_others() -> None:
+def test_a_car_has_the_same_features_alone_and_among_others() -> None:
     cars = [KNOWN, Car(24.0, 4, 98.0, None, 2046.0, 19.0, 71, 3, "")]
     served = learned(fit(to_table(cars)))
     content = to_table(cars)[list(CONTENT)].to_numpy(np.float64)

@@ -41,7 +41,7 @@ def test_the_files_that_were_evaluated_are_served(bundle: Path, monkeypatch: pyt
 
 @pytest.mark.parametrize("name", BUNDLED)
 @pytest.mark.parametrize("change", ["changed", "deleted"])
-def test_files_other_than_those_that_were_evaluated_are_not_served(
+def test_files_that_were_not_evaluated_are_not_served(
     name: str, change: str, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(FILES_DIGEST, files_digest(bundle, MODEL_FILES))
@@ -69,7 +69,7 @@ def test_a_raw_row_gets_a_plausible_number(model: Model) -> None:
         " 8, 307, 130, 3504, 12, 70, 1, x",
     ],
 )
-def test_the_same_car_gets_the_same_number_however_it_is_written(row: str | bytes, model: Model) -> None:
+def test_the_same_car_gets_the_same_prediction_in_every_spelling(row: str | bytes, model: Model) -> None:
     assert answer(model, row) == answer(model, ROW)
 
 
@@ -84,7 +84,7 @@ def test_many_rows_are_answered_line_by_line_in_their_order(model: Model) -> Non
     assert answer(model, "\n".join(rows)) == "".join(answer(model, row) for row in rows)
 
 
-def test_json_is_what_the_built_in_algorithm_answers(model: Model) -> None:
+def test_json_has_the_form_of_the_built_in_algorithm(model: Model) -> None:
     document = json.loads(answer(model, f"{ROW}\n{ROW}\n", "application/json"))
     assert document == {"predictions": [{"score": float(answer(model, ROW))}] * 2}
 
@@ -103,7 +103,7 @@ def test_the_content_type_is_one_that_is_accepted(accept: str, given: str) -> No
     assert output_fn(np.array([17.25], np.float32), accept)[1] == given
 
 
-def test_an_answer_that_cannot_be_given_is_refused() -> None:
+def test_an_unsupported_accept_type_is_refused() -> None:
     with pytest.raises(ValueError, match="image/png cannot be given; accept text/csv or application/json"):
         output_fn(np.array([17.25], np.float32), "image/png")
 
@@ -233,7 +233,7 @@ def test_the_preprocessor_survives_json_to_the_last_digit(prepared: Path) -> Non
     assert to_json(from_json(text)) == text
 
 
-def test_serving_needs_nothing_of_pandas_and_scikit_learn(tmp_path: Path) -> None:
+def test_serving_needs_neither_pandas_nor_scikit_learn(tmp_path: Path) -> None:
     """Imports are most of the time that a small endpoint takes to start."""
     code = (
         f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); sys.modules['pandas'] = sys.modules['sklearn'] = None;"

@@ -62,7 +62,7 @@ def test_a_corrected_label_or_name_leaves_a_car_in_its_part(sample: bytes) -> No
     assert hashes(cars, split_cars(cars).test) == hashes(corrected, split_cars(corrected).test)
 
 
-def test_what_trained_a_model_does_not_test_the_next_when_a_tenth_is_new(sample: bytes) -> None:
+def test_after_a_tenth_of_new_rows_no_training_row_tests_the_next_model(sample: bytes) -> None:
     cars = read_cars(io.BytesIO(sample), "cars.csv")
     for start in range(0, 358, 10):
         earlier = cars[:start] + cars[start + 40 :]
@@ -107,7 +107,7 @@ def test_the_training_numbers_are_standardised_and_the_others_follow_them(prepar
     assert all(sum(column) / 60 != pytest.approx(0, abs=1e-9) for column in validation[1:7])
 
 
-def test_the_batch_is_what_has_no_mpg_and_then_the_test_rows_without_theirs(
+def test_the_batch_has_the_rows_without_mpg_and_then_the_test_rows_without_theirs(
     tmp_path: Path, sample: bytes
 ) -> None:
     new = b'?,4,98,?,2046,19,71,europe,"=pinto, ""s""\n\xc3\xab"\nNA,4,98.50,68,2046.25,19.0,1971,3,b\n'
@@ -187,7 +187,7 @@ def test_bad_data_ends_the_job_with_a_message_and_no_traceback(run_script: Scrip
     assert not (tmp_path / "prepared").exists()
 
 
-def test_horsepower_that_only_the_test_rows_have_is_too_little(tmp_path: Path) -> None:
+def test_horsepower_in_the_test_rows_alone_does_not_suffice(tmp_path: Path) -> None:
     without = [Car(18.0, 8, 300.0 + number, None, 3504.0, 12.0, 70, 1, "") for number in range(30)]
     candidates = (Car(18.0, 8, 400.0 + number, 130.0, 3504.0, 12.0, 70, 1, "") for number in range(100))
     only = next(car for car in candidates if 30 in split_cars([*without, car]).test)
@@ -196,7 +196,7 @@ def test_horsepower_that_only_the_test_rows_have_is_too_little(tmp_path: Path) -
     assert message.startswith("UploadRefused: incoming/cars.csv has too few rows with horsepower")
 
 
-def test_an_unexpected_error_is_told_in_a_line_and_logged_with_its_traceback(
+def test_an_unexpected_error_is_reported_in_a_line_and_logged_with_its_traceback(
     sample: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "prepared").write_bytes(b"no folder")

@@ -1,4 +1,4 @@
-"""Whoever uploads a file that cannot be used reads what is wrong, where, and what to do."""
+"""The refusal of an unusable file says what is wrong, where, and what to do."""
 
 import gzip
 import io
@@ -70,7 +70,7 @@ EMPTY = "is empty; upload a CSV file with the columns of Auto MPG"
         ),
     ],
 )
-def test_a_file_that_is_of_no_use_as_a_whole(upload: bytes, message: str) -> None:
+def test_an_unusable_file_is_refused_as_a_whole(upload: bytes, message: str) -> None:
     assert refusal(upload) == f"incoming/cars.csv {message}"
 
 
@@ -129,7 +129,7 @@ def test_a_file_that_is_of_no_use_as_a_whole(upload: bytes, message: str) -> Non
         (HEADER + b"x" * 1_100_000, "line 2: longer than 1,048,576 characters; is this a CSV file?"),
     ],
 )
-def test_a_file_that_cannot_be_split_into_cars(upload: bytes, message: str) -> None:
+def test_a_file_that_cannot_be_split_into_cars_is_refused(upload: bytes, message: str) -> None:
     assert refusal(upload) == f"incoming/cars.csv, {message}"
 
 
@@ -170,7 +170,7 @@ def test_a_file_that_cannot_be_split_into_cars(upload: bytes, message: str) -> N
         ("weight", "\x1b[31m", 'weight is "\\u001b[31m"; expected a number'),
     ],
 )
-def test_a_value_that_does_not_fit_its_column(column: str, text: str, message: str) -> None:
+def test_a_value_that_does_not_fit_its_column_is_refused(column: str, text: str, message: str) -> None:
     columns = HEADER.decode().strip().split(",")
     bad = dict(zip(columns, GOOD.decode().strip().split(","), strict=True)) | {column: text}
     upload = HEADER + GOOD + ",".join(bad.values()).encode()
@@ -183,7 +183,7 @@ def test_lines_are_counted_as_a_text_editor_counts_them() -> None:
     assert refusal(upload) == 'incoming/cars.csv, line 8: weight is "heavy"; expected a number'
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     upload = HEADER + b"a,8,307,b,3504,12,70,1,x\n" + GOOD + b"18,8\n"
     assert refusal(upload).splitlines() == [
         'incoming/cars.csv, line 2: mpg is "a"; expected a number or "?"',
@@ -192,7 +192,7 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     ]
 
 
-def test_of_many_problems_the_first_five_are_shown_and_the_others_counted() -> None:
+def test_the_first_five_of_many_problems_are_shown_and_the_others_counted() -> None:
     told = refusal(HEADER + GOOD.replace(b"3504", b"heavy") * 17).splitlines()
     assert told[4] == 'line 6: weight is "heavy"; expected a number'
     assert told[5:] == ["and 12 more"]
@@ -217,7 +217,7 @@ def test_the_head_may_end_within_quotes_or_within_a_character() -> None:
         assert (check_cars(io.BytesIO(head), "cars.csv", whole=False).rows or 0) >= 3
 
 
-def test_what_is_wrong_in_the_head_is_refused() -> None:
+def test_a_problem_in_the_head_is_refused() -> None:
     with pytest.raises(BadUpload, match=r'line 2: weight is "heavy"'):
         check_cars(io.BytesIO(HEADER + GOOD.replace(b"3504", b"heavy") + GOOD), "cars.csv", whole=False)
 

@@ -40,7 +40,7 @@ def by_rows(content: bytes) -> pd.DataFrame | str:
 
 
 def judge(path: Path, content: bytes) -> pd.DataFrame | None:
-    """What reading by columns finds, after it was compared with what the rows say."""
+    """The result of reading by columns, after a comparison with reading by rows."""
     path.write_bytes(content)
     found, expected = read_columns(path), by_rows(content)
     if isinstance(expected, pd.DataFrame):
@@ -80,9 +80,7 @@ def test_every_published_form_gives_the_same_table(form: str, sample_rows: Rows,
         (f"18,8,307,130,3504,12,70,1,{'x' * 131_072}\n", False),
     ],
 )
-def test_a_file_is_read_by_columns_only_if_its_lines_leave_no_doubt(
-    rows: str, by_columns: bool, upload: Path
-) -> None:
+def test_only_an_unambiguous_file_is_read_by_columns(rows: str, by_columns: bool, upload: Path) -> None:
     found = judge(upload, f"{HEADER}\n{ENOUGH}{rows}".encode())
     assert (found is not None) == by_columns
 
@@ -105,7 +103,7 @@ def test_a_file_is_read_by_columns_only_if_its_lines_leave_no_doubt(
         f"{HEADER}\n{ENOUGH}18,8,307,130,3504,12,70,1,\ud800\n".encode(errors="surrogatepass"),
     ],
 )
-def test_what_is_wrong_is_left_to_the_rows_to_explain(content: bytes, upload: Path) -> None:
+def test_a_file_with_a_problem_is_read_by_rows(content: bytes, upload: Path) -> None:
     judge(upload, content)
 
 
@@ -218,12 +216,14 @@ def test_columns_and_rows_find_the_same_cars_in_a_damaged_file(
 
 @given(st.binary(max_size=200))
 @example(b"\xef\xbb\xbf")
-def test_any_bytes_are_left_to_the_rows(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+def test_any_other_bytes_are_read_by_rows(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     assert judge(tmp_path_factory.getbasetemp() / "any.csv", content) is None
 
 
-def test_a_clean_file_makes_no_object_of_any_row(upload: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which is what makes a million rows quick."""
+def test_a_clean_file_is_read_without_an_object_for_each_row(
+    upload: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This makes reading a million rows fast."""
     monkeypatch.setattr(table, "read_cars", None)
     upload.write_text(f"{HEADER}\n{ENOUGH * 100}")
     assert len(read_table(upload, "cars.csv")) == 2000

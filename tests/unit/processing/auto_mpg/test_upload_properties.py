@@ -1,4 +1,4 @@
-"""What holds for every file: it is read as it was meant, or refused in a sentence; nothing else happens."""
+"""Properties of every file: it is read correctly, or refused with a sentence."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ CARS = st.builds(
     acceleration=NUMBERS,
     model_year=st.integers(0, 199),
     origin=st.integers(1, 3),
-    # What is not printable becomes a space; see test_hostile_names.py.
+    # Unprintable characters become spaces; see test_hostile_names.py.
     car_name=st.text(st.characters().filter(str.isprintable)).map(lambda text: " ".join(text.split())),
 )
 ENOUGH = [

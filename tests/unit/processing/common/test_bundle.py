@@ -66,7 +66,7 @@ def test_a_sparse_file_that_claims_to_be_huge_is_refused(tmp_path: Path) -> None
         read_files(tmp_path / "a.tar.gz", {"model"})
 
 
-def test_an_archive_that_breaks_off_is_damaged(tmp_path: Path) -> None:
+def test_a_truncated_archive_is_damaged(tmp_path: Path) -> None:
     archive = pack(tmp_path / "a.tar.gz", (tarfile.TarInfo("model"), bytes(5000)))
     archive.write_bytes(gzip.compress(gzip.decompress(archive.read_bytes())[:1500]))
     with pytest.raises(BadArchive, match=r"^a.tar.gz is damaged"):
@@ -83,7 +83,7 @@ def test_any_bytes_are_an_archive_or_refused(
         read_files(path, {"model"})
 
 
-def test_what_is_packed_is_read_again_and_has_no_time_or_owner(tmp_path: Path) -> None:
+def test_packed_files_can_be_read_and_have_no_time_or_owner(tmp_path: Path) -> None:
     (tmp_path / "folder" / "code").mkdir(parents=True)
     (tmp_path / "folder" / "model").write_bytes(b"content")
     (tmp_path / "folder" / "code" / "a.py").write_bytes(b"pass")

@@ -18,7 +18,7 @@ ARN = "arn:aws:sagemaker:us-east-1:000000000000:model-package/mpg-guess/7"
 
 
 class Job:
-    """Runs the job on what the other steps left."""
+    """Runs the job on the output of the other steps."""
 
     def __init__(self, workload: Workload, model: Path, prepared: Path, folder: Path) -> None:
         self.workload, self.model, self.prepared, self.folder = workload, model, prepared, folder
@@ -62,7 +62,7 @@ def test_the_evaluation_is_what_the_workload_measured_and_the_exit_message_its_d
     assert len(found.figures) == 1
 
 
-def test_sagemakers_layout_stands_beside_it(job: Job) -> None:
+def test_sagemakers_layout_is_beside_the_evaluation(job: Job) -> None:
     job.run()
     assert job.content["regression_metrics"] == {"mae": {"value": 1.0}}
 
@@ -74,7 +74,7 @@ def test_the_log_has_the_evaluation_without_its_figures(job: Job, capsys: pytest
     assert "figures" not in logged
 
 
-def test_digests_say_what_was_evaluated(job: Job, tmp_path: Path) -> None:
+def test_the_evaluation_has_the_digests_of_its_files(job: Job, tmp_path: Path) -> None:
     job.run()
     digests = job.content["digests"]
     assert digests["upload"] == sha256(tmp_path / "numbers.txt")
@@ -109,7 +109,7 @@ def test_the_same_model_gives_the_same_bundle(job: Job) -> None:
 
 @pytest.mark.parametrize("name", ["summary.json", "test/test.csv", "train/train.csv", "train/train.manifest"])
 @pytest.mark.parametrize("change", ["changed", "deleted"])
-def test_nothing_is_evaluated_on_data_that_were_changed(name: str, change: str, job: Job) -> None:
+def test_changed_data_stop_the_evaluation(name: str, change: str, job: Job) -> None:
     changed = job.prepared / name
     changed.write_bytes(changed.read_bytes() + b" ") if change == "changed" else changed.unlink()
     assert job.run() == 1
@@ -127,9 +127,7 @@ def test_nothing_is_evaluated_on_data_that_were_changed(name: str, change: str, 
         ([f"\x1b[2J{'x' * 200}"], f"prepared/ [2J{'x' * 96}"),
     ],
 )
-def test_nothing_is_evaluated_beside_a_file_that_preprocessing_did_not_write(
-    added: list[str], named: str, job: Job
-) -> None:
+def test_an_added_file_stops_the_evaluation(added: list[str], named: str, job: Job) -> None:
     for name in added:
         (job.prepared / name).parent.mkdir(exist_ok=True)
         (job.prepared / name).touch()
@@ -205,8 +203,8 @@ def test_a_champion_needs_its_name(job: Job, capsys: pytest.CaptureFixture[str])
     assert "--champion and --champion-arn belong together" in capsys.readouterr().err
 
 
-def test_a_number_that_is_none_is_never_written(job: Job) -> None:
-    """JSON has no word for it, and whoever reads the evaluation could not."""
+def test_nan_is_never_written(job: Job) -> None:
+    """JSON has no NaN, so the evaluation would be unreadable."""
     job.model.write_bytes(pack(("mean.txt", b"nan")))
     assert job.run() == 1
     assert not (job.output / "evaluation.json").exists()

@@ -1,4 +1,4 @@
-"""What the evaluation job writes is read again as it was; what anybody else wrote is never obeyed."""
+"""An evaluation survives writing and reading, and reading any other content is harmless."""
 
 import json
 import math
@@ -69,7 +69,7 @@ JSON = st.recursive(
 
 
 @given(EVALUATIONS)
-def test_what_is_written_is_read_again(evaluation: Evaluation) -> None:
+def test_an_evaluation_survives_writing_and_reading(evaluation: Evaluation) -> None:
     again = parse(json.dumps(evaluation.to_json(), allow_nan=False))
     assert json.dumps(again.to_json()) == json.dumps(evaluation.to_json())
     assert again.passed == evaluation.passed
@@ -77,7 +77,7 @@ def test_what_is_written_is_read_again(evaluation: Evaluation) -> None:
 
 @given(EVALUATIONS, st.data())
 @example(Evaluation(rows={"a": 1}), None)
-def test_whatever_was_changed_in_it_is_read_without_an_error(evaluation: Evaluation, data: Any) -> None:
+def test_a_changed_evaluation_is_read_without_an_error(evaluation: Evaluation, data: Any) -> None:
     content = evaluation.to_json()
     if data is not None:
         name = data.draw(st.sampled_from(sorted(content)))
@@ -123,7 +123,7 @@ def assert_sane(found: Evaluation) -> None:
         (Gate("other", at_most=46.0), 1.0, False),
     ],
 )
-def test_the_gate_decides_by_its_own_metric_and_lets_nothing_through_without_a_limit(
+def test_the_gate_compares_its_own_metric_and_without_a_limit_nothing_passes(
     gate: Gate, value: float, passed: bool
 ) -> None:
     evaluation = Evaluation(metrics=[Metric("m", "M", value)], gate=gate)
@@ -131,13 +131,13 @@ def test_the_gate_decides_by_its_own_metric_and_lets_nothing_through_without_a_l
     assert evaluation.to_json()["gate"]["passed"] is passed
 
 
-def test_the_verdict_that_stands_in_a_file_is_not_believed() -> None:
+def test_the_verdict_in_a_file_is_ignored() -> None:
     content = Evaluation(metrics=[Metric("m", "M", 50.0)], gate=Gate("m", at_most=46.0)).to_json()
     content["gate"]["passed"] = True
     assert not Evaluation.from_json(content).passed
 
 
-def test_a_gate_says_its_limit_in_words() -> None:
+def test_a_gate_has_its_limit_in_words() -> None:
     assert (Gate("m", at_most=1).words, Gate("m", at_least=0).words) == ("at most", "at least")
     assert (Gate("m", at_most=1).limit, Gate("m", at_least=0).limit) == (1, 0)
 

@@ -13,23 +13,25 @@ def fail(error: Exception) -> str:
     raise error
 
 
-def test_work_that_is_done_leaves_what_the_next_step_has_to_know(tmp_path: Path) -> None:
+def test_the_exit_message_of_a_finished_job_is_its_result(tmp_path: Path) -> None:
     assert job.run(lambda: "sha256:0", tmp_path / "output" / "message", known=(KnownError,)) == 0
     assert (tmp_path / "output" / "message").read_text() == "sha256:0"
 
 
-def test_work_whose_result_cannot_be_told_has_failed(tmp_path: Path) -> None:
+def test_a_job_whose_exit_message_cannot_be_written_has_failed(tmp_path: Path) -> None:
     assert job.run(lambda: "sha256:0", tmp_path, known=(KnownError,)) == 1
 
 
-def test_a_known_error_is_told_in_its_own_words(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_known_error_is_reported_in_its_own_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     message = tmp_path / "output" / "message"
     assert job.run(lambda: fail(KnownError("mpg is missing")), message, known=(KnownError,)) == 1
     assert message.read_text() == "mpg is missing"
     assert capsys.readouterr().err == "mpg is missing\n"
 
 
-def test_an_unknown_error_is_told_in_a_line_and_its_traceback_logged(
+def test_an_unknown_error_is_reported_in_a_line_and_its_traceback_logged(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert job.run(lambda: fail(KeyError("a\nb")), tmp_path / "message", known=(KnownError,)) == 1

@@ -44,7 +44,9 @@ def test_a_second_time_in_the_same_folder_gives_the_same(
     assert digests[0] == digests[1]
 
 
-def test_the_summary_keeps_what_the_workload_says(guess: Workload, upload: Path, tmp_path: Path) -> None:
+def test_the_summary_has_the_workloads_rows_warnings_and_report(
+    guess: Workload, upload: Path, tmp_path: Path
+) -> None:
     run(guess, upload, tmp_path)
     content = json.loads((tmp_path / "prepared" / "summary.json").read_text())
     assert content["workload"] == "guess"
@@ -66,7 +68,7 @@ def test_each_channel_has_a_manifest_of_its_files(channel: str, guess_prepared: 
     assert content == [{"prefix": f"{URI}{channel}/"}, f"{channel}.csv"]
 
 
-def test_what_the_job_did_is_in_its_log(
+def test_the_log_has_the_numbers_of_rows(
     guess: Workload, upload: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run(guess, upload, tmp_path)
@@ -93,7 +95,7 @@ def test_an_upload_that_was_changed_after_its_check_is_refused(
     assert not (tmp_path / "prepared").exists()
 
 
-def test_an_unexpected_error_is_told_in_a_line_and_logged_with_its_traceback(
+def test_an_unexpected_error_is_reported_in_a_line_and_logged_with_its_traceback(
     guess: Workload, upload: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "prepared").write_bytes(b"no folder")

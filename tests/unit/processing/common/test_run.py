@@ -14,7 +14,7 @@ def test_without_a_step_and_a_workload_the_usage_is_shown(
     assert done.stderr == "usage: run.py preprocess|evaluate WORKLOAD [options]\n"
 
 
-def test_an_unknown_workload_is_named_with_those_that_there_are(run_script: Script, tmp_path: Path) -> None:
+def test_an_unknown_workload_is_reported_with_the_existing_ones(run_script: Script, tmp_path: Path) -> None:
     done = run_script("preprocess", "../x\x1b", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("there is no workload '../x\\x1b'; there are auto_mpg")

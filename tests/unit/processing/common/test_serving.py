@@ -30,7 +30,7 @@ def test_the_digest_is_that_of_the_list_that_sha256sum_prints(folder: Path) -> N
     assert files_digest(folder, ["mean.txt"]) == f"sha256:{hashlib.sha256(listed.encode()).hexdigest()}"
 
 
-def test_what_the_container_and_python_write_does_not_count(folder: Path) -> None:
+def test_files_of_the_container_and_of_python_are_ignored(folder: Path) -> None:
     before = files_digest(folder, ["mean.txt"])
     (folder / "code" / "__pycache__").mkdir()
     (folder / "code" / "__pycache__" / "a.cpython-312.pyc").write_bytes(b"x")

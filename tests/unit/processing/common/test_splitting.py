@@ -17,7 +17,7 @@ def parts_of(found: Split) -> list[list[int]]:
 
 
 @given(HASHES)
-def test_each_row_is_in_one_part_and_doubles_are_in_the_same(hashes: list[str]) -> None:
+def test_each_row_is_in_one_part_and_duplicates_are_in_the_same_one(hashes: list[str]) -> None:
     parts = parts_of(split(hashes))
     assert Counter(row for part in parts for row in part) == Counter(range(len(hashes)))
     different = [contents(hashes, part) for part in parts]
@@ -25,7 +25,7 @@ def test_each_row_is_in_one_part_and_doubles_are_in_the_same(hashes: list[str]) 
 
 
 @given(HASHES)
-def test_the_shares_are_exact_in_different_contents(hashes: list[str]) -> None:
+def test_the_shares_of_distinct_contents_are_exact(hashes: list[str]) -> None:
     train, validation, test = (len(contents(hashes, part)) for part in parts_of(split(hashes)))
     total = train + validation + test
     assert (train, train + validation) == (total * 70 // 100, total * 85 // 100)
@@ -40,7 +40,7 @@ def test_the_order_of_the_rows_does_not_matter(two_orders: tuple[list[str], list
 
 
 @given(st.sets(st.integers(0, 10_000), min_size=40, max_size=200), st.data())
-def test_what_trained_a_model_does_not_test_the_next_when_a_tenth_is_new(
+def test_after_a_tenth_of_new_rows_no_training_row_tests_the_next_model(
     numbers: set[int], data: st.DataObject
 ) -> None:
     hashes = [f"{number:05}" for number in sorted(numbers)]

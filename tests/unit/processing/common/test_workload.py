@@ -25,14 +25,14 @@ def test_the_published_workloads_are_found() -> None:
 
 
 @pytest.mark.parametrize("name", ["Cars", "1st", "a-b", "a" * 32, ".git", "été"])
-def test_a_folder_whose_name_could_not_name_a_workload_is_none(name: str, tmp_path: Path) -> None:
+def test_a_folder_with_an_invalid_name_is_no_workload(name: str, tmp_path: Path) -> None:
     (tmp_path / name).mkdir()
     (tmp_path / name / "workload.json").write_text("{}")
     assert find_workloads(tmp_path) == {}
 
 
 @pytest.mark.parametrize("name", ["other", "../guess", "", "common"])
-def test_an_unknown_workload_is_refused_with_those_that_there_are(name: str, tmp_path: Path) -> None:
+def test_an_unknown_workload_is_refused_with_the_existing_ones(name: str, tmp_path: Path) -> None:
     for known in ("one", "two"):
         (tmp_path / known).mkdir()
         (tmp_path / known / "workload.json").write_text(json.dumps({"title": known}))

@@ -1,4 +1,4 @@
-"""The bundle's own server, asked through a checker of both sides of WSGI."""
+"""The bundle's own server, called through a checker of both sides of WSGI."""
 
 import importlib.util
 import io
@@ -120,7 +120,7 @@ def test_a_body_without_a_length_is_read_to_its_end(wsgi: ModuleType) -> None:
         (ROW.encode(), "text/csv", "image/png", "406 Not Acceptable", "image/png cannot be given; accept"),
     ],
 )
-def test_a_callers_mistake_is_told_to_the_caller(
+def test_a_callers_mistake_is_explained_to_the_caller(
     wsgi: ModuleType, body: bytes, content_type: str, accept: str, status: str, reason: str
 ) -> None:
     answer = invoke(wsgi, body, content_type, HTTP_ACCEPT=accept)
@@ -142,7 +142,7 @@ def test_a_failure_of_the_model_is_in_the_log_and_nowhere_else(
     ("method", "path", "status"),
     [("GET", "/invocations", "405 Method Not Allowed"), ("GET", "/execution-parameters", "404 Not Found")],
 )
-def test_there_is_nothing_else_to_ask(wsgi: ModuleType, method: str, path: str, status: str) -> None:
+def test_other_paths_and_methods_are_refused(wsgi: ModuleType, method: str, path: str, status: str) -> None:
     assert ask(wsgi, method, path).status == status
 
 

@@ -1,4 +1,4 @@
-"""Tests of what digits do with the standard library and scikit-learn; those in `pytorch/` need its environment.
+"""Tests of digits with the standard library and scikit-learn; those in `pytorch/` need its environment.
 
 They run with that environment's interpreter: `<python> -m pytest tests/unit/processing/digits/pytorch`.
 """

@@ -1,4 +1,4 @@
-"""An upload of digits is refused right away if its beginning or end already tells that it cannot be used."""
+"""An upload of digits is refused before any job starts if its beginning or end shows that it is unusable."""
 
 import gzip
 import io
@@ -23,7 +23,7 @@ GOOD = {"image": {"bytes": None, "path": None}, "label": None}
 
 
 class Stream(io.BytesIO):
-    """What a Lambda has of an object in S3: it can be read, once and forwards."""
+    """An object in S3 as a Lambda reads it: once and forwards."""
 
     def seek(self, *_: int) -> int:
         raise io.UnsupportedOperation

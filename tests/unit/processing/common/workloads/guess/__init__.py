@@ -1,1 +1,1 @@
-"""The smallest workload: what the generic jobs do is tested with it, without a library."""
+"""The smallest workload, without a library, for the tests of the generic jobs."""

@@ -1,4 +1,4 @@
-"""Predicts the mean, whatever is asked."""
+"""Predicts the mean for every request."""
 
 from pathlib import Path
 
