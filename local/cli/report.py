@@ -30,8 +30,8 @@ def _figure(metric: Metric, evaluation: Evaluation) -> str:
     value = f"{round_for_people(metric.value)}   {metric.unit}".rstrip()
     if metric.name != gate.metric:
         return value
-    guess = f", {baseline.label} gives {round_for_people(baseline.value)}" if baseline else ""
-    return f"{value}   ({gate.words} {gate.limit:g} is asked for{guess})"
+    guess = f"; {baseline.label} gives {round_for_people(baseline.value)}" if baseline else ""
+    return f"{value}   (must be {gate.words} {gate.limit:g}{guess})"
 
 
 def round_for_people(value: float) -> str:

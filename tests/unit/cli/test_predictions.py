@@ -72,7 +72,7 @@ def test_the_model_is_shown_with_what_is_asked_of_it() -> None:
     on, shown = screen()
     show_model(on, Result(evaluation=evaluation, trials=4, best_hyperparameters={"eta": "0.123456"}), ["eta"])
     text = shown.getvalue()
-    assert "0.9300   (at least 0.9 is asked for, saying no gives 0.1000)" in text
+    assert "0.9300   (must be at least 0.9; saying no gives 0.1000)" in text
     assert "12.50   euros" in text
     assert "4, the best with eta 0.1235" in text
     assert "class b is rare; see http[:]//x[.]example" in text
