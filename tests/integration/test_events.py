@@ -124,7 +124,7 @@ class Stage:
         return {detail["executionArn"]: arn}
 
     def _time_out(self, execution_input: str) -> str:
-        states, wait = self.aws.client("stepfunctions"), {"Type": "Wait", "Seconds": 100, "End": True}
+        states, wait = self.aws.client("stepfunctions"), {"Type": "Wait", "Seconds": 10_000, "End": True}
         definition = {"QueryLanguage": "JSONata", "StartAt": "Wait", "States": {"Wait": wait}}
         made = states.create_state_machine(
             name=f"{self.table}-short",

@@ -55,13 +55,13 @@ class Family:
         )
         return self.ended()
 
-    def ended(self, stack: str = "") -> str:
-        """The stack's status once nothing is under way."""
+    def ended(self, stack: str = "", operation: str = "") -> str:
+        """The stack's status once nothing is under way, and the operation, such as DELETE, has begun."""
 
         def status() -> str:
             found = self.cloudformation.describe_stacks(StackName=stack or self.name)["Stacks"][0]
             now = str(found["StackStatus"])
-            return "" if now.endswith("IN_PROGRESS") else now
+            return "" if now.endswith("IN_PROGRESS") or not now.startswith(operation) else now
 
         return str(eventually(status))
 
@@ -140,7 +140,7 @@ def test_a_nested_stack_goes_with_its_parent_but_for_what_it_retains(family: Fam
     family.create(family.template(child(Topic=topic(family, "one"), Kept=kept)))
     nested = family.child
     family.cloudformation.delete_stack(StackName=family.name)
-    assert family.ended(nested) == "DELETE_COMPLETE"
+    assert family.ended(nested, "DELETE") == "DELETE_COMPLETE"
     assert family.topics() == {"kept": "first"}
 
 
@@ -175,7 +175,7 @@ def test_when_it_cannot_be_deleted_neither_is_its_parent(family: Family) -> None
     s3 = family.aws.client("s3")
     s3.put_object(Bucket=f"{family.name}-full", Key="kept", Body=b"x")
     family.cloudformation.delete_stack(StackName=family.name)
-    assert family.ended() == "DELETE_FAILED"
+    assert family.ended(operation="DELETE") == "DELETE_FAILED"
     assert "was not successfully deleted: The following resource(s) failed to delete: [Full]" in (
         family.reasons()
     )
