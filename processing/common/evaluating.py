@@ -56,19 +56,8 @@ def evaluate(
     summary = check_prepared(prepared, prepared_digest)
     steps = workload.module("evaluate")
     output.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            steps.assemble(model, prepared, Path(folder))
-            add_code(Path(folder), workload.name)
-            measured: Measurement = steps.measure(Path(folder), prepared)
-            model_files = files_digest(Path(folder), steps.MODEL_FILES)
-        except (BadArchive, UnusableModel) as error:
-            raise BadModel(f"the trained model cannot be evaluated: {error}") from error
-        write_archive(output / BUNDLE, Path(folder))
-    metric = workload.gate.metric
-    if metric not in {measurement.name for measurement in measured.metrics}:
-        raise BadModel(f"{workload.name}/evaluate.py does not measure {metric}, the gate's metric")
-    compared, problem = _compare(champion, steps, prepared, metric)
+    measured, model_files = _bundle_and_measure(workload, model, prepared, output / BUNDLE)
+    compared, problem = _compare(champion, steps, prepared, workload.gate.metric)
     digests = {
         "upload": summary["upload_digest"],
         "trained_model": file_digest(model),
@@ -91,6 +80,25 @@ def evaluate(
     ).to_json()
     print(json.dumps({name: value for name, value in found.items() if name != "figures"}))
     return _write(output / EVALUATION, {**found, **measured.model_quality})
+
+
+def _bundle_and_measure(
+    workload: Workload, model: Path, prepared: Path, bundle: Path
+) -> tuple[Measurement, str]:
+    """Write the bundle; returns what was measured and the digest of the bundle's files."""
+    steps, metric = workload.module("evaluate"), workload.gate.metric
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            steps.assemble(model, prepared, Path(folder))
+            add_code(Path(folder), workload.name)
+            measured: Measurement = steps.measure(Path(folder), prepared)
+            model_files = files_digest(Path(folder), steps.MODEL_FILES)
+        except (BadArchive, UnusableModel) as error:
+            raise BadModel(f"the trained model cannot be evaluated: {error}") from error
+        write_archive(bundle, Path(folder))
+    if metric not in {measurement.name for measurement in measured.metrics}:
+        raise BadModel(f"{workload.name}/evaluate.py does not measure {metric}, the gate's metric")
+    return measured, model_files
 
 
 def _write(path: Path, content: dict[str, Any]) -> str:

@@ -116,24 +116,15 @@ def test_a_name_of_a_hundred_thousand_letters_does_not_fill_the_terminal() -> No
 
 
 MEASURED: dict[str, Any] = {"metrics": {"m": 1.0}, "gate": {"metric": "m"}}
+# What a request for approval shows of others' texts.
+TEXTS = (
+    *("requested_at", "file", "run_id", "workload", "status", "decided_at"),
+    *("reviewer", "via", "address", "comment"),
+)
 
 
 def test_the_list_of_approvals_obeys_no_typed_text() -> None:
-    request = dict.fromkeys(
-        [
-            "requested_at",
-            "file",
-            "run_id",
-            "workload",
-            "status",
-            "decided_at",
-            "reviewer",
-            "via",
-            "address",
-            "comment",
-        ],
-        f"x\n{TERMINAL}",
-    )
+    request = dict.fromkeys(TEXTS, f"x\n{TERMINAL}")
     changed = {"verdict": f"x\n{TERMINAL}"}
     assert all(cell.isprintable() for cell in approvals_row({**request, **MEASURED, "changed_to": changed}))
 
@@ -143,20 +134,8 @@ def test_no_link_that_somebody_else_wrote_can_be_clicked_in_the_terminal() -> No
     file = io.StringIO()
     screen = Screen(Console(file=file, width=10_000))
     show_end(screen, Result("refused", error="UploadRefused", cause=f"see {link}", seconds={"total": 1.0}))
-    names = [
-        "requested_at",
-        "file",
-        "run_id",
-        "workload",
-        "status",
-        "decided_at",
-        "reviewer",
-        "via",
-        "address",
-        "comment",
-    ]
     shown = " ".join(
-        approvals_row({**dict.fromkeys(names, link), **MEASURED, "changed_to": {"verdict": link}})
+        approvals_row({**dict.fromkeys(TEXTS, link), **MEASURED, "changed_to": {"verdict": link}})
     )
     assert "see https[:]//evil[.]example" in file.getvalue()
     assert "://" not in file.getvalue() + shown
