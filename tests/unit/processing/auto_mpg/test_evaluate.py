@@ -203,7 +203,7 @@ def test_the_champion_is_measured_on_the_same_rows(
     code = evaluate(tmp_path, trained, prepared, "--champion", champion, "--champion-arn", ARN)
     assert code == 0
     mse = value(evaluation(tmp_path), "mse")
-    assert evaluation(tmp_path)["champion"] == {"model_package_arn": ARN, "value": mse}
+    assert evaluation(tmp_path)["champion"] == {"model_package_arn": ARN, "value": mse, "comparison": None}
 
 
 def test_the_code_of_a_champion_is_not_run(
