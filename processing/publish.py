@@ -1,8 +1,8 @@
 """The Lambda of a CloudFormation custom resource: publishes the workloads in its own package.
 
 It packs their code, copies it to the bucket, from which the jobs fetch it, and creates a model package group
-for each workload. The folder's name is the hash of its content, and nothing in it is ever changed or deleted: a
-run keeps the code with which it began.
+for each workload. The folder's name is the hash of its content, and nothing in it is ever changed or
+deleted: a run keeps the code with which it began.
 """
 
 import hashlib
@@ -94,7 +94,7 @@ def pack(folder: Path, workloads: Mapping[str, Settings]) -> dict[str, bytes]:
 
 
 def read_code(folder: Path, workloads: Mapping[str, Settings]) -> dict[str, bytes]:
-    """The files that jobs need, by path: run.py as the program, common/, and the workloads with these settings."""
+    """The files that jobs need, by path: run.py as the program, common/, and workloads with these settings."""
     paths = [
         path
         for package in ("common", *workloads)

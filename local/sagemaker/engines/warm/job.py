@@ -118,8 +118,8 @@ def run_module(name: str, arguments: list[str], hidden_modules: list[str]) -> in
 
 
 def run_script(script: str, arguments: list[str], hidden_modules: list[str]) -> int:
-    if importer := pkgutil.get_importer(script):
-        return run_packed(importer, script, arguments, hidden_modules)
+    if pkgutil.get_importer(script):
+        return run_packed(script, arguments, hidden_modules)
     try:
         source = Path(script).read_bytes()
     except OSError as error:
@@ -134,15 +134,13 @@ def run_script(script: str, arguments: list[str], hidden_modules: list[str]) -> 
     return exit_code_of(lambda: exec(compile(source, script, "exec", dont_inherit=True), vars(main)))  # noqa: S102 - a job is code
 
 
-def run_packed(importer: Any, script: str, arguments: list[str], hidden_modules: list[str]) -> int:
-    """Run the ``__main__`` of a zip file or a folder, which Python puts on the path."""
-    if importer.find_spec("__main__") is None:
-        print(f"{sys.executable}: can't find '__main__' module in {script!r}", file=sys.stderr)
-        return 1
+def run_packed(script: str, arguments: list[str], hidden_modules: list[str]) -> int:
+    """Run the ``__main__`` of a zip file or folder with the function with which Python does."""
     hide(hidden_modules)
     sys.argv = [script, *arguments]
     set_path(script)
-    return exit_code_of(lambda: runpy.run_path(script, run_name="__main__"))
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    return exit_code_of(lambda: runpy._run_module_as_main("__main__", alter_argv=False))  # type: ignore[attr-defined]
 
 
 def set_path(first: str) -> None:
