@@ -17,19 +17,15 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from common.workload import FILE
-from packing import to_tar_gz, to_zip
-from workload_files import BadWorkload, Settings, read_workloads
+from packing import pack
+from workload_files import BadWorkload, read_workloads
 
 # CloudFormation deletes the resource behind an id that changes.
 PHYSICAL_ID = "processing-code"
 # `deploy.destroy` finds the groups of a stack by it.
 STACK_TAG = "stack"
 _FOLDER = Path(__file__).parent
-# In code/<hash>/: the program of processing jobs, and the archive of training jobs in script mode.
-PROGRAM, SOURCES = "code.zip", "sourcedir.tar.gz"
 _CONTENT_TYPES = {".zip": "application/zip", ".gz": "application/gzip", ".json": "application/json"}
-_OF_JOBS = {".py", ".json"}
 _LONGEST_REASON = 1000
 _LONGEST_GROUP_NAME = 63
 
@@ -85,29 +81,6 @@ def put_files(bucket: str, files: Mapping[str, bytes]) -> str:
             ChecksumAlgorithm="SHA256",
         )
     return prefix
-
-
-def pack(folder: Path, workloads: Mapping[str, Settings]) -> dict[str, bytes]:
-    """The files to publish, by path: the packed code, and beside it the settings for the state machine."""
-    code = read_code(folder, workloads)
-    return {PROGRAM: to_zip(code), SOURCES: to_tar_gz(code)} | settings_files(workloads)
-
-
-def read_code(folder: Path, workloads: Mapping[str, Settings]) -> dict[str, bytes]:
-    """The files that jobs need, by path: run.py as the program, common/, and workloads with these settings."""
-    paths = [
-        path
-        for package in ("common", *workloads)
-        for path in (folder / package).rglob("*")
-        if path.suffix in _OF_JOBS
-    ]
-    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-    return {"__main__.py": (folder / "run.py").read_bytes()} | files | settings_files(workloads)
-
-
-def settings_files(workloads: Mapping[str, Settings]) -> dict[str, bytes]:
-    """Each workload's `workload.json`, by path."""
-    return {f"{name}/{FILE}": json.dumps(found, indent=2).encode() for name, found in workloads.items()}
 
 
 def content_hash(files: Mapping[str, bytes]) -> str:

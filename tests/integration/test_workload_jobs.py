@@ -22,7 +22,7 @@ from tests.pytorch import PYTORCH, ROOT, why_left_out
 from tests.unit.workloads.folders import EXAMPLES, PROCESSING, Folder, folders
 
 from common.evaluation import Evaluation  # isort: skip
-from publish import pack  # isort: skip
+from packing import pack  # isort: skip
 from workload_files import read_workloads  # isort: skip
 
 DIGEST, COUNTS = "sha256:", {"uploaded", "labelled", "unlabelled", "train", "validation", "test", "batch"}

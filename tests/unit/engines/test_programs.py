@@ -77,7 +77,9 @@ def test_a_zip_file_below_opt_ml_runs_on_every_machine(some_workers: WarmWorkers
     assert lines[1:] == SAID
 
 
-def test_the_traceback_names_the_files_in_the_zip_file_and_nothing_of_what_runs_it(runner: Runner, tmp_path: Path) -> None:
+def test_the_traceback_names_the_files_in_the_zip_file_and_nothing_of_what_runs_it(
+    runner: Runner, tmp_path: Path
+) -> None:
     program = write_zip(tmp_path / "code.zip", FILES)
     run = runner.spawn(Command(("python3", str(program), "nobody"), {}, tmp_path))
 
