@@ -24,6 +24,7 @@ from tests.unit.workloads.folders import EXAMPLES, PROCESSING, Folder, folders
 from common.evaluation import Evaluation  # isort: skip
 from packing import pack  # isort: skip
 from workload_files import read_workloads  # isort: skip
+from common.smoke_test import compare_answers  # isort: skip
 
 DIGEST, COUNTS = "sha256:", {"uploaded", "labelled", "unlabelled", "train", "validation", "test", "batch"}
 SERVING = ("-m", "local.sagemaker.engines.serving")
@@ -212,15 +213,25 @@ def test_the_evaluation_is_one_that_pages_and_mails_can_read(journey: Journey) -
     assert written.keys() & {"regression_metrics", "multiclass_classification_metrics"}
     # What the page is ready to read, and what the state machine can carry of it.
     assert (journey.folder / "output/evaluation.json").stat().st_size < 1 << 20
-    assert len(json.dumps({name: value for name, value in written.items() if name != "figures"})) < 64 << 10
+    assert len(json.dumps(evaluation.summary())) < 64 << 10
 
 
-def test_lines_are_predicted_until_one_is_no_record(journey: Journey) -> None:
-    settings = journey.workload.settings
+def test_lines_are_predicted_as_the_evaluation_says_until_one_is_no_record(journey: Journey) -> None:
+    settings, rows = journey.workload.settings, journey.read("prepared/summary.json")["rows"]
     batch = (journey.folder / "prepared" / "batch" / settings["batch"]["file"]).read_bytes()
-    responses = journey.serve(settings["model"]["content_type"], batch=batch, blank=b"\n")
+    expected = Evaluation.from_json(journey.read("output/evaluation.json")).smoke_test
+    assert expected
+    assert (expected.content_type, expected.accept) == (
+        settings["model"]["content_type"],
+        settings["model"]["accept"],
+    )
+    assert expected.rows == min(20, rows["test"])
+    responses = journey.serve(
+        settings["model"]["content_type"], a_test=expected.request.encode(), batch=batch, blank=b"\n"
+    )
+    compare_answers(expected.answer, (responses / "a_test").read_text(), expected.tolerance)
     answers = (responses / "batch").read_text().splitlines()
-    assert len(answers) == len(batch.splitlines()) == journey.read("prepared/summary.json")["rows"]["batch"]
+    assert len(answers) == len(batch.splitlines()) == rows["batch"]
     refused = json.loads((responses / "refused.json").read_text())
     assert (refused["request"], refused["status"]) == ("blank", 400)
     assert refused["body"].startswith("record 1")
