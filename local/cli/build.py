@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from deploy.problems import Trouble
+from local.cli.packages import with_packages
 from local.cli.project import ROOT, STATE_FOLDER
 
 BUILDS = STATE_FOLDER / "build"
@@ -109,13 +110,13 @@ class Build:
 
 
 def _write_as_json(template: Path) -> None:
-    """Write the template beside itself as JSON.
+    """Write the template beside itself as JSON, with the code packed.
 
     `sam deploy` reads it seven times, which takes two seconds where it is YAML.
     """
     from samcli.yamlhelper import yaml_parse
 
-    parsed = yaml_parse(template.read_text(encoding="utf-8"))
+    parsed = with_packages(yaml_parse(template.read_text(encoding="utf-8")), template.parent)
     template.with_suffix(".json").write_text(json.dumps(parsed), encoding="utf-8")
 
 
