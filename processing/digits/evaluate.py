@@ -18,6 +18,7 @@ from common.serving import UnusableModel
 from digits import CLASSES, inference, quality
 from digits.inference import MODEL_FILES
 from digits.pictures import Pixels, encode, request_line
+from digits.requests import JSON_LINES
 
 __all__ = ["MODEL_FILES", "assemble", "measure"]
 
@@ -99,8 +100,8 @@ def _predict(folder: Path, pixels: Pixels) -> Answers:
     found = []
     for start in range(0, len(pixels), _LINES_A_REQUEST):
         body = "".join(map(request_line, pixels[start : start + _LINES_A_REQUEST]))
-        predictions = inference.predict_fn(inference.input_fn(body, inference.JSON_LINES), model)
-        answer, _ = inference.output_fn(predictions, inference.JSON_LINES)
+        predictions = inference.predict_fn(inference.input_fn(body, JSON_LINES), model)
+        answer, _ = inference.output_fn(predictions, JSON_LINES)
         found += [json.loads(line) for line in answer.splitlines()]
     return Answers(
         np.array([answer["label"] for answer in found]), np.array([answer["probability"] for answer in found])
