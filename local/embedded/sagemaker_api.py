@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from local.embedded.iam import READ_ARTIFACT, CannotAssume, passed_roles, read_for_package, volume_keys
-from local.embedded.sagemaker_runtime import Response, answer_rest
+from local.embedded.sagemaker_runtime import Endpoints, Response, Runtime
 from local.sagemaker import ServiceError
 
 logger = logging.getLogger(__name__)
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 Handler = Callable[[str, str, Mapping[str, str], bytes, Mapping[str, Any]], Awaitable[Response]]
 
 
-class Service(Protocol):
+class Service(Endpoints, Protocol):
     """The part of the local SageMaker that answers requests."""
 
     def call(self, action: str, request: dict[str, Any]) -> dict[str, Any]: ...
@@ -51,12 +51,13 @@ class Permissions:
 
 def sagemaker_handler(service: Service, permissions: Permissions) -> Handler:
     """An HTTP handler (method, path, headers, body, query) -> (status, headers, body)."""
+    runtime = Runtime(service, permissions.resource)
 
     async def handle(
         method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
     ) -> Response:
         if path.strip("/"):
-            return answer_rest(method, path, permissions.resource, partial(permissions.refusal, headers))
+            return await runtime.answer(method, path, headers, body, partial(permissions.refusal, headers))
         action = headers.get("x-amz-target", "").removeprefix("SageMaker.")
         if refused := _refused(service, action, headers, body, permissions):
             return 400, _headers(), _error(*refused)

@@ -71,6 +71,7 @@ def build(
         folder=folder / "sagemaker",
         credentials=as_sagemaker,
         publish=seams.publish_events,
+        publish_metrics=seams.publish_metrics,
         quotas=limits,
     )
     resource = partial(sagemaker_resource, region=REGION, account=ACCOUNT_ID)

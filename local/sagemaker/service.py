@@ -10,6 +10,10 @@ from typing import Any, Literal
 
 from local.sagemaker.clients import Clients, Credentials
 from local.sagemaker.defaults import with_defaults
+from local.sagemaker.endpoints.actions import Endpoints
+from local.sagemaker.endpoints.live import Invocation
+from local.sagemaker.endpoints.measures import PublishMetrics
+from local.sagemaker.endpoints.variant import Answer
 from local.sagemaker.engines.processes import WarmWorkers
 from local.sagemaker.errors import ServiceError
 from local.sagemaker.events import Events, Publish
@@ -57,6 +61,7 @@ class SageMaker:
         folder: Path,
         credentials: Credentials,
         publish: Publish = lambda entries: None,
+        publish_metrics: PublishMetrics = lambda namespace, data: None,
         quotas: Mapping[str, int] = {},
     ) -> None:
         self._store = Store(account_id, region)
@@ -66,6 +71,7 @@ class SageMaker:
         self._backend = Backend(self._store, WarmWorkers(), clients, Logs(clients), events, folder, Notes())
         registry = Registry(self._store, events)
         self._launcher = Launcher(self._backend, registry, quotas)
+        self._endpoints = Endpoints(self._backend, registry, quotas, publish_metrics)
         self._actions = self._all_actions(registry, Tags(self._store))
 
     def start(self) -> None:
@@ -106,6 +112,14 @@ class SageMaker:
             raise TimeoutError(f"{record.kind.label} {name} is still {record.status} after {timeout} seconds")
         return record
 
+    def invoke(self, endpoint_name: str, invocation: Invocation) -> tuple[Answer, str]:
+        """InvokeEndpoint: a container's answer and the name of its variant.
+
+        Blocks until then, for a minute at most. Thread-safe. Raises `ServiceError`; its code is `ModelError`
+        if the container answered with an error.
+        """
+        return self._endpoints.invoke(endpoint_name, invocation)
+
     def notes(self) -> list[str]:
         """What a person should know of the jobs so far that AWS would not say, oldest first."""
         return self._backend.notes.texts()
@@ -121,7 +135,9 @@ class SageMaker:
     def close(self) -> None:
         """Stop every job and process, and send the remaining logs and events. Idempotent."""
         self._launcher.close()
+        self._endpoints.begin_close()
         self._backend.workers.close()
+        self._endpoints.close()
         self._backend.logs.close()
         self._backend.events.close()
 
@@ -144,6 +160,12 @@ class SageMaker:
             "UpdateModelPackage": registry.update_package,
             "DeleteModelPackage": registry.delete_package,
             "BatchDescribeModelPackage": registry.batch_describe,
+            "CreateEndpointConfig": self._endpoints.create_config,
+            "DeleteEndpointConfig": self._endpoints.delete_config,
+            "CreateEndpoint": self._endpoints.create,
+            "UpdateEndpoint": self._endpoints.update,
+            "UpdateEndpointWeightsAndCapacities": self._endpoints.update_weights,
+            "DeleteEndpoint": self._endpoints.delete,
             "AddTags": tags.add,
             "ListTags": tags.list,
             "DeleteTags": tags.delete,
