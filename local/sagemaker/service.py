@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from local.sagemaker.autoscaling import Autoscaling
 from local.sagemaker.clients import Clients, Credentials
 from local.sagemaker.defaults import with_defaults
 from local.sagemaker.endpoints.actions import Endpoints
@@ -39,9 +40,10 @@ class SageMaker:
 
     Jobs read and write S3, and write logs, at `endpoint_url`, each with the credentials that `credentials`
     returns for its role: boto3's names (`aws_access_key_id`, ...) to values. `publish` receives events as
-    entries of PutEvents with the source aws.sagemaker, which EventBridge accepts from no client; without
-    `publish` they are lost. `folder` holds the files of running jobs. `quotas` are limits by their names in
-    Service Quotas ("ml.m5.large for training job usage"); a missing name is unlimited.
+    entries of PutEvents with the source aws.sagemaker, which EventBridge accepts from no client, and
+    `publish_metrics` a namespace of AWS and data of PutMetricData; without them, both are lost. `folder`
+    holds the files of running jobs. `quotas` are limits by their names in Service Quotas ("ml.m5.large for
+    training job usage"); a missing name is unlimited.
 
     ::
 
@@ -50,6 +52,8 @@ class SageMaker:
         sagemaker.start()
         sagemaker.call("CreateTrainingJob", {"TrainingJobName": "first", ...})
         sagemaker.wait("training", "first")["TrainingJobStatus"]      # "Completed"
+
+    `autoscaling` answers requests to Application Auto Scaling about variants of endpoints.
     """
 
     def __init__(
@@ -71,7 +75,8 @@ class SageMaker:
         self._backend = Backend(self._store, WarmWorkers(), clients, Logs(clients), events, folder, Notes())
         registry = Registry(self._store, events)
         self._launcher = Launcher(self._backend, registry, quotas)
-        self._endpoints = Endpoints(self._backend, registry, quotas, publish_metrics)
+        self.autoscaling = Autoscaling(self._store)
+        self._endpoints = Endpoints(self._backend, registry, quotas, self.autoscaling, publish_metrics)
         self._actions = self._all_actions(registry, Tags(self._store))
 
     def start(self) -> None:

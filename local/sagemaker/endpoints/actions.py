@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from local.sagemaker.autoscaling import Autoscaling
 from local.sagemaker.endpoints.capture import Captures
 from local.sagemaker.endpoints.deployments import Deployments
 from local.sagemaker.endpoints.live import Invocation, Live, not_found
@@ -22,11 +23,17 @@ class Endpoints:
     """Create, update, invoke and delete endpoints. Thread-safe."""
 
     def __init__(
-        self, backend: Backend, registry: Registry, quotas: Mapping[str, int], publish: PublishMetrics
+        self,
+        backend: Backend,
+        registry: Registry,
+        quotas: Mapping[str, int],
+        autoscaling: Autoscaling,
+        publish: PublishMetrics,
     ) -> None:
         self._backend = backend
         self._store = backend.store
         self._quotas = quotas
+        self._autoscaling = autoscaling
         self._deployments = Deployments(backend, registry)
         self._measures = Measures(publish)
         self._captures = Captures(backend.clients, backend.store.region)
@@ -100,6 +107,7 @@ class Endpoints:
         with self._store.lock:
             record = self._store.get(ENDPOINT, request["EndpointName"])
             _refuse_in_progress(record)
+            self._autoscaling.forget(record.name)
             self._store.update(record, {"EndpointStatus": "Deleting"})
             self._deployments.delete(self._live.pop(record.key))
         return {}
