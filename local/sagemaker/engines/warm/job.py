@@ -55,7 +55,7 @@ def enter_container(request: dict[str, Any]) -> dict[str, Any]:
     if request["folder"] is None:
         return request
     if request["namespaces"]:
-        namespace.enter(Path(request["folder"]), network=request["network"])
+        namespace.enter(Path(request["folder"]), network=request["network"], confined=request["confined"])
         return request
     translation.refuse_literal_paths()
     return translation.translated(request)
