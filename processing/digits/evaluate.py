@@ -71,6 +71,7 @@ def measure(folder: Path, prepared: Path) -> Measurement:
         smoke_test=smoke_test(
             inference, model, lines, inference.JSON_LINES, inference.JSON_LINES, LARGEST_DIFFERENCE
         ),
+        gate_values=(actual == predicted).astype(float).tolist(),
     )
 
 
