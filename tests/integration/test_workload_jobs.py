@@ -22,6 +22,8 @@ from tests.pytorch import PYTORCH, ROOT, why_left_out
 from tests.unit.workloads.folders import EXAMPLES, PROCESSING, Folder, folders
 
 from common.evaluation import Evaluation  # isort: skip
+from packing import pack  # isort: skip
+from workload_files import read_workloads  # isort: skip
 from common.smoke_test import compare_answers  # isort: skip
 
 DIGEST, COUNTS = "sha256:", {"uploaded", "labelled", "unlabelled", "train", "validation", "test", "batch"}
@@ -79,7 +81,7 @@ class Journey:
         )  # fmt: skip
 
     def step(self, step: str, *options: object) -> None:
-        done = self.run(self.folder / "code" / "run.py", step, self.workload.name, *options)
+        done = self.run(self.folder / "code" / "code.zip", step, self.workload.name, *options)
         assert done.returncode == 0, done.stderr
 
     def read(self, path: str) -> Any:
@@ -104,19 +106,32 @@ class Journey:
         return responses
 
 
+def publish_to(folder: Path, workload: Folder) -> None:
+    """Put the workload's packed code into `code/`, and unpack what training jobs get of it into `scripts/`."""
+    source = folder / "source"
+    source.mkdir()
+    shutil.copy(PROCESSING / "run.py", source)
+    for package in (PROCESSING / "common", workload.path):
+        shutil.copytree(package, source / package.name)
+    for name, content in pack(source, read_workloads(source, {"MseThreshold": "46.0"})).items():
+        path = folder / "code" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    with tarfile.open(folder / "code" / "sourcedir.tar.gz") as tar:
+        tar.extractall(folder / "scripts", filter="data")
+    shutil.rmtree(source)
+
+
 def sha256(path: Path) -> str:
     return DIGEST + hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.fixture(scope="module", params=WORKLOADS, ids=lambda folder: folder.name)
 def journey(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Journey:
-    """The workload's folder beside `common` and nothing else, and what its jobs made of a sample."""
+    """The workload published with `common` and nothing else, and what its jobs made of a sample."""
     workload: Folder = request.param
     folder = tmp_path_factory.mktemp(workload.name)
-    (folder / "code").mkdir()
-    shutil.copy(PROCESSING / "run.py", folder / "code")
-    for package in (PROCESSING / "common", workload.path):
-        shutil.copytree(package, folder / "code" / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+    publish_to(folder, workload)
     journey = Journey(workload, folder)
     upload = folder / f"upload{workload.settings['upload']['suffixes'][0]}"
     SAMPLES[workload.name](upload)
@@ -148,7 +163,7 @@ def train(journey: Journey) -> None:
         }
         arguments = [part for name, value in settings.items() for part in (f"--{name}", value)]
         done = journey.run(
-            journey.folder / "code" / program,
+            journey.folder / "scripts" / program,
             *arguments,
             SM_MODEL_DIR=str(trained),
             SM_NUM_GPUS="0",
