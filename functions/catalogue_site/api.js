@@ -61,7 +61,8 @@ async function getJson(address, model = null) {
     throw new Problem("The catalogue cannot be reached. Check your connection, then try again.");
   }
   if (response.status === 404 || response.status === 410) throw model ? await missing(model) : ended();
-  if (response.status === 429) throw new Problem(`Too many requests with this link. Try again after ${retry(response)}.`);
+  if (response.status === 429)
+    throw new Problem(`Too many requests with this link. Try again after ${retry(response)}.`);
   try {
     if (response.ok) return { content: await response.json(), keptAt: response.headers.get("X-Kept-At") };
   } catch {

@@ -30,7 +30,8 @@ async function show() {
     const model = workload ? await find(workload, Number(version)) : null;
     const second = other && workload ? await find(workload, Number(other)) : null;
     if (workload && (!model || (other && !second))) render(notFound(), "Not found");
-    else if (model && second) render(comparePage(model, second), `${model.title}, versions ${model.version} and ${second.version}`);
+    else if (model && second)
+      render(comparePage(model, second), `${model.title}, versions ${model.version} and ${second.version}`);
     else if (model) render(modelPage(model, ofWorkload(model.workload)), `${model.title}, version ${model.version}`);
     else render(listPage(known?.models ?? [], known?.next ? more : null), "Approved models");
     showNewer(model);
@@ -101,15 +102,16 @@ async function look() {
     else if (JSON.stringify(known?.models.slice(0, 1)) !== before) await show();
   } catch (problem) {
     if (problem instanceof Problem && problem.ended) fail(problem);
-    else if (known) showStanding((known.isCopy = true));
+    else showStanding(true);
   }
 }
 
 function showStanding(isCopy = known?.isCopy) {
+  if (!known) return;
   standing.className = isCopy ? "offline" : "";
   standing.textContent = isCopy
-    ? `Offline: the list of ${when(known?.time ?? null)}`
-    : `Up to date: ${when(known?.time ?? null)}${worksOffline ? ", works offline" : ""}`;
+    ? `Offline: the list of ${when(known.time)}`
+    : `Up to date: ${when(known.time)}${worksOffline ? ", works offline" : ""}`;
 }
 
 /**
@@ -119,7 +121,13 @@ function showStanding(isCopy = known?.isCopy) {
 function showNewer(model) {
   const live = model && ofWorkload(model.workload).find((found) => found.live && found.version > model.version);
   notices.replaceChildren(
-    live ? notice("", `Version ${live.version} is live since ${when(live.live_since)}; this is version ${model.version}. `, h("a", { href: address(live) }, `Open version ${live.version}`)) : "",
+    live
+      ? notice(
+          "",
+          `Version ${live.version} is live since ${when(live.live_since)}; this is version ${model.version}. `,
+          h("a", { href: address(live) }, `Open version ${live.version}`),
+        )
+      : "",
   );
 }
 
@@ -128,8 +136,16 @@ function fail(problem) {
   const isOver = problem instanceof Problem && problem.ended;
   const again = h("button", { type: "button", click: show }, "Try again");
   notices.replaceChildren();
-  render(h("div", {}, h("h1", {}, isOver ? "This link no longer works" : "The models cannot be shown"),
-    trouble(problem, "The page could not be shown. Reload it."), isOver ? "" : h("p", { class: "buttons" }, again)), "Problem");
+  render(
+    h(
+      "div",
+      {},
+      h("h1", {}, isOver ? "This link no longer works" : "The models cannot be shown"),
+      trouble(problem, "The page could not be shown. Reload it."),
+      isOver ? "" : h("p", { class: "buttons" }, again),
+    ),
+    "Problem",
+  );
   if (!isOver) return;
   known = null;
   standing.textContent = "";
@@ -137,8 +153,12 @@ function fail(problem) {
 }
 
 function notFound() {
-  return h("div", {}, h("h1", {}, "There is no such version"),
-    h("p", {}, "It may have been withdrawn. ", h("a", { href: "#/" }, "See all approved models")));
+  return h(
+    "div",
+    {},
+    h("h1", {}, "There is no such version"),
+    h("p", {}, "It may have been withdrawn. ", h("a", { href: "#/" }, "See all approved models")),
+  );
 }
 
 async function keepForOffline() {
@@ -146,7 +166,7 @@ async function keepForOffline() {
     await navigator.serviceWorker.register("worker.js", { updateViaCache: "none" });
     await navigator.serviceWorker.ready;
     worksOffline = true;
-    if (known) showStanding();
+    showStanding();
   } catch {
     // The page works without; it only needs the network then.
   }

@@ -13,11 +13,16 @@ import { drawFigure } from "./plots.js";
 export function comparePage(left, right) {
   const plots = h("div", { class: "pairs" });
   showPlots(left, right, plots);
-  return h("div", {},
+  return h(
+    "div",
+    {},
     h("p", { class: "over" }, left.title),
     h("h1", {}, `Versions ${left.version} and ${right.version}`),
     h("p", { class: "soft" }, "Each version was measured on the test rows of its own upload."),
-    metrics(left, right), h("h2", {}, "How they predict the test rows"), plots);
+    metrics(left, right),
+    h("h2", {}, "How they predict the test rows"),
+    plots,
+  );
 }
 
 /**
@@ -29,12 +34,28 @@ function metrics(left, right) {
   const rows = names.map((name) => {
     const [one, other] = [left, right].map((model) => model.metrics.find((metric) => metric.name === name));
     const metric = one ?? other;
-    return h("tr", {}, h("th", { scope: "row" }, metric?.label ?? name, metric?.unit ? h("small", {}, ` ${metric.unit}`) : ""), cell(one, other), cell(other, one));
+    return h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, metric?.label ?? name, metric?.unit ? h("small", {}, ` ${metric.unit}`) : ""),
+      cell(one, other),
+      cell(other, one),
+    );
   });
   const columns = [left, right].map((model) =>
-    h("th", { scope: "col" }, h("a", { href: address(model) }, `Version ${model.version}`), badges(model), h("small", {}, `approved ${when(model.approved_at)}`)));
-  return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Metrics" },
-    h("table", { class: "versus" }, h("thead", {}, h("tr", {}, h("td"), ...columns)), h("tbody", {}, ...rows)));
+    h(
+      "th",
+      { scope: "col" },
+      h("a", { href: address(model) }, `Version ${model.version}`),
+      badges(model),
+      h("small", {}, `approved ${when(model.approved_at)}`),
+    ),
+  );
+  return h(
+    "div",
+    { class: "scroll", tabindex: 0, role: "region", "aria-label": "Metrics" },
+    h("table", { class: "versus" }, h("thead", {}, h("tr", {}, h("td"), ...columns)), h("tbody", {}, ...rows)),
+  );
 }
 
 /**
@@ -74,5 +95,10 @@ async function showPlots(left, right, place) {
  */
 function side(model, figure, beside) {
   const drawn = figure && drawFigure(figure, beside);
-  return h("div", {}, h("p", { class: "over" }, `Version ${model.version}`), drawn ?? h("p", { class: "soft" }, "This version has no such figure."));
+  return h(
+    "div",
+    {},
+    h("p", { class: "over" }, `Version ${model.version}`),
+    drawn ?? h("p", { class: "soft" }, "This version has no such figure."),
+  );
 }

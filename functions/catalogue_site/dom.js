@@ -61,7 +61,8 @@ export function notice(tone, ...children) {
 export function number(value) {
   if (!Number.isFinite(value)) return "-";
   if (Number.isInteger(value)) return value.toLocaleString("en-US");
-  if (Math.abs(value) >= 1) return value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+  if (Math.abs(value) >= 1)
+    return value.toLocaleString("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
   return Number(value.toPrecision(Math.abs(value) >= 0.1 ? 4 : 3)).toString();
 }
 

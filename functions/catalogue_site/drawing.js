@@ -13,10 +13,20 @@ import { picture } from "./raster.js";
  */
 export function drawingForm(form, predictor, fail) {
   const canvas = h("canvas", {
-    width: SIZE, height: SIZE, tabindex: 0, role: "application", "aria-label": "Drawing area", "aria-describedby": "drawing-keys",
+    width: SIZE,
+    height: SIZE,
+    tabindex: 0,
+    role: "application",
+    "aria-label": "Drawing area",
+    "aria-describedby": "drawing-keys",
   });
   const pad = new Pad(canvas, () => update());
-  const seen = h("canvas", { width: form.width, height: form.height, role: "img", "aria-label": "The picture that the model gets" });
+  const seen = h("canvas", {
+    width: form.width,
+    height: form.height,
+    role: "img",
+    "aria-label": "The picture that the model gets",
+  });
   const top = h("strong", {});
   const bars = form.output.labels.map((label) => probabilityBar(label));
 
@@ -25,21 +35,40 @@ export function drawingForm(form, predictor, fail) {
     show(seen, small);
     const found = pad.isEmpty() ? form.output.labels.map(() => 0) : await predictor.predictPicture(form, small.data);
     const best = found.indexOf(Math.max(...found));
-    bars.forEach((bar, index) => bar.set(found[index] ?? 0, !pad.isEmpty() && index === best));
-    top.textContent = pad.isEmpty() ? "–" : form.output.labels[best] ?? "";
-    say(pad.isEmpty() ? "The drawing area is empty." : `It looks like ${top.textContent}, ${percent(found[best] ?? 0)}.`);
+    for (const [index, bar] of bars.entries()) bar.set(found[index] ?? 0, !pad.isEmpty() && index === best);
+    top.textContent = pad.isEmpty() ? "–" : (form.output.labels[best] ?? "");
+    say(
+      pad.isEmpty() ? "The drawing area is empty." : `It looks like ${top.textContent}, ${percent(found[best] ?? 0)}.`,
+    );
   }
   const update = latest(predict, fail);
   update();
   const square = h("div", { class: "controls" }, canvas, help(), buttons(pad, fail));
-  return h("div", { class: "try drawing" }, square,
-    h("div", { class: "answer" },
-      h("div", { class: "result" }, h("span", {}, "It looks like"), top, h("figure", {}, seen, h("figcaption", {}, "what the model sees"))),
-      h("ol", { class: "probabilities" }, ...bars.map((bar) => bar.element))));
+  return h(
+    "div",
+    { class: "try drawing" },
+    square,
+    h(
+      "div",
+      { class: "answer" },
+      h(
+        "div",
+        { class: "result" },
+        h("span", {}, "It looks like"),
+        top,
+        h("figure", {}, seen, h("figcaption", {}, "what the model sees")),
+      ),
+      h("ol", { class: "probabilities" }, ...bars.map((bar) => bar.element)),
+    ),
+  );
 }
 
 function help() {
-  return h("p", { id: "drawing-keys", class: "hint" }, "Draw with mouse, pen or finger. By keyboard: arrow keys move the pen, space puts it down or lifts it.");
+  return h(
+    "p",
+    { id: "drawing-keys", class: "hint" },
+    "Draw with mouse, pen or finger. By keyboard: arrow keys move the pen, space puts it down or lifts it.",
+  );
 }
 
 /**
@@ -47,20 +76,27 @@ function help() {
  * @param {(problem: unknown) => void} fail
  */
 function buttons(pad, fail) {
-  const file = h("input", { type: "file", accept: "image/*", change: async () => {
-    const chosen = file.files?.[0];
-    if (!chosen) return;
-    try {
-      pad.paste(await createImageBitmap(chosen));
-    } catch {
-      fail("This file is no picture that the browser can read. Choose a PNG or JPEG file.");
-    }
-    file.value = "";
-  } });
-  return h("div", { class: "buttons" },
+  const file = h("input", {
+    type: "file",
+    accept: "image/*",
+    change: async () => {
+      const chosen = file.files?.[0];
+      if (!chosen) return;
+      try {
+        pad.paste(await createImageBitmap(chosen));
+      } catch {
+        fail("This file is no picture that the browser can read. Choose a PNG or JPEG file.");
+      }
+      file.value = "";
+    },
+  });
+  return h(
+    "div",
+    { class: "buttons" },
     h("button", { type: "button", click: () => pad.undo() }, "Undo"),
     h("button", { type: "button", click: () => pad.clear() }, "Clear"),
-    h("label", { class: "button" }, "Open a picture", file));
+    h("label", { class: "button" }, "Open a picture", file),
+  );
 }
 
 /**
@@ -69,7 +105,7 @@ function buttons(pad, fail) {
  */
 function show(canvas, { data, width, height }) {
   const pixels = new ImageData(width, height);
-  data.forEach((value, at) => pixels.data.set([value, value, value, 255], 4 * at));
+  for (const [at, value] of data.entries()) pixels.data.set([value, value, value, 255], 4 * at);
   canvas.getContext("2d")?.putImageData(pixels, 0, 0);
 }
 

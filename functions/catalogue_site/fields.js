@@ -1,7 +1,8 @@
 // A form of fields: the prediction follows every change, with a curve of it over one of the fields.
 
+import { roundNumbers } from "./axes.js";
 import { fixed, h, say } from "./dom.js";
-import { curve, roundNumbers } from "./plots.js";
+import { curve } from "./plots.js";
 
 const CURVE_POINTS = 120;
 
@@ -38,9 +39,12 @@ export function fieldsForm(form, predictor, fail) {
       update();
     }),
   );
-  return h("div", { class: "try fields" },
+  return h(
+    "div",
+    { class: "try fields" },
     h("form", { class: "controls", submit: (event) => event.preventDefault() }, ...controls),
-    h("div", { class: "answer" }, h("p", { class: "result" }, h("span", {}, output.label), value), drawn));
+    h("div", { class: "answer" }, h("p", { class: "result" }, h("span", {}, output.label), value), drawn),
+  );
 }
 
 /**
@@ -75,7 +79,10 @@ export function latest(work, fail) {
  * @returns {(row: Row) => Row[]}
  */
 function curveRows({ name, minimum, maximum }) {
-  const values = Array.from({ length: CURVE_POINTS + 1 }, (_, at) => minimum + (at * (maximum - minimum)) / CURVE_POINTS);
+  const values = Array.from(
+    { length: CURVE_POINTS + 1 },
+    (_, at) => minimum + (at * (maximum - minimum)) / CURVE_POINTS,
+  );
   return (row) => values.map((value) => ({ ...row, [name]: value }));
 }
 
@@ -133,8 +140,15 @@ function control(field, change) {
  */
 function choice(field, change) {
   const unknown = field.optional ? [h("option", { value: "" }, "unknown")] : [];
-  const options = field.choices.map(({ value, label }) => h("option", { value, selected: value === field.default }, label));
-  const select = h("select", { id: id(field), change: () => change(select.value ? Number(select.value) : Number.NaN) }, ...options, ...unknown);
+  const options = field.choices.map(({ value, label }) =>
+    h("option", { value, selected: value === field.default }, label),
+  );
+  const select = h(
+    "select",
+    { id: id(field), change: () => change(select.value ? Number(select.value) : Number.NaN) },
+    ...options,
+    ...unknown,
+  );
   return h("div", { class: "field" }, h("label", { for: id(field) }, named(field.label, field.unit)), select);
 }
 
@@ -146,15 +160,38 @@ function range(field, change) {
   const { minimum: min, maximum: max, step } = field;
   const error = h("p", { id: `${id(field)}-error`, class: "error", role: "alert" });
   const typed = h("input", {
-    id: id(field), type: "number", inputmode: "decimal", min, max, step: "any", value: field.default, required: true,
-    "aria-describedby": error.id, input: () => { if (valid()) { slider.value = typed.value; change(typed.valueAsNumber); } },
+    id: id(field),
+    type: "number",
+    inputmode: "decimal",
+    min,
+    max,
+    step: "any",
+    value: field.default,
+    required: true,
+    "aria-describedby": error.id,
+    input: () => {
+      if (valid()) {
+        slider.value = typed.value;
+        change(typed.valueAsNumber);
+      }
+    },
   });
   const slider = h("input", {
-    type: "range", min, max, step, value: field.default, "aria-label": `${named(field.label, field.unit)}, slider`,
-    input: () => { typed.value = slider.value; valid(); change(slider.valueAsNumber); },
+    type: "range",
+    min,
+    max,
+    step,
+    value: field.default,
+    "aria-label": `${named(field.label, field.unit)}, slider`,
+    input: () => {
+      typed.value = slider.value;
+      valid();
+      change(slider.valueAsNumber);
+    },
   });
   const unknown = h("input", {
-    type: "checkbox", change: () => {
+    type: "checkbox",
+    change: () => {
       typed.disabled = slider.disabled = unknown.checked;
       if (unknown.checked) change(Number.NaN);
       else if (valid()) change(typed.valueAsNumber);
@@ -169,10 +206,23 @@ function range(field, change) {
     return fits;
   }
 
-  const toggle = field.optional && h("label", { class: "unknown" }, unknown, h("span", {}, "unknown", h("span", { class: "unseen" }, ` ${field.label}`)));
-  return h("div", { class: "field" },
+  const toggle =
+    field.optional &&
+    h(
+      "label",
+      { class: "unknown" },
+      unknown,
+      h("span", {}, "unknown", h("span", { class: "unseen" }, ` ${field.label}`)),
+    );
+  return h(
+    "div",
+    { class: "field" },
     h("label", { for: id(field) }, field.label, field.unit ? h("small", {}, ` ${field.unit}`) : ""),
-    toggle, typed, slider, error);
+    toggle,
+    typed,
+    slider,
+    error,
+  );
 }
 
 /** @param {Field} field */

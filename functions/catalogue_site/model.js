@@ -22,11 +22,21 @@ export function modelPage(model, models) {
   const state = model.live ? `live since ${when(model.live_since)}` : "not live";
   showTrial(model, trial);
   showMeasured(model, measured);
-  return h("div", {},
+  return h(
+    "div",
+    {},
     h("p", { class: "over" }, model.title),
     h("h1", {}, `Version ${model.version}`, badges(model)),
-    h("p", { class: "soft" }, `${model.description}. Approved by ${model.approved_by} on ${when(model.approved_at)}, ${state}.`),
-    trial, measured, files(model), compareForm(models, model));
+    h(
+      "p",
+      { class: "soft" },
+      `${model.description}. Approved by ${model.approved_by} on ${when(model.approved_at)}, ${state}.`,
+    ),
+    trial,
+    measured,
+    files(model),
+    compareForm(models, model),
+  );
 }
 
 /**
@@ -37,7 +47,12 @@ export function modelPage(model, models) {
 async function showTrial(model, place) {
   const { form, formats } = model;
   if (!form || !formats.onnx) {
-    place.replaceChildren(notice("", form ? "This version has no file that runs in a browser." : "This model has no form: it cannot be tried here."));
+    place.replaceChildren(
+      notice(
+        "",
+        form ? "This version has no file that runs in a browser." : "This model has no form: it cannot be tried here.",
+      ),
+    );
     return;
   }
   /** @param {unknown} problem */
@@ -53,7 +68,10 @@ async function showTrial(model, place) {
     place.replaceChildren(shown, h("p", { class: "hint kept" }, kept));
   } catch (problem) {
     const again = h("button", { type: "button", click: () => showTrial(model, place) }, "Try again");
-    place.replaceChildren(trouble(problem, "This model cannot be opened in this browser."), h("p", { class: "buttons" }, again));
+    place.replaceChildren(
+      trouble(problem, "This model cannot be opened in this browser."),
+      h("p", { class: "buttons" }, again),
+    );
   }
 }
 
@@ -85,7 +103,12 @@ async function showMeasured(model, place) {
     const { evaluation } = await details(model);
     const warnings = (evaluation.warnings ?? []).map((text) => notice("warn", text));
     const figures = (evaluation.figures ?? []).map((figure) => drawFigure(figure)).filter((drawn) => drawn !== null);
-    place.replaceChildren(...heading, ...warnings, ...compared(model, evaluation), h("div", { class: "plots" }, ...figures));
+    place.replaceChildren(
+      ...heading,
+      ...warnings,
+      ...compared(model, evaluation),
+      h("div", { class: "plots" }, ...figures),
+    );
   } catch (problem) {
     place.replaceChildren(...heading, trouble(problem, "The figures of this version cannot be shown."));
   }
@@ -130,11 +153,18 @@ function files(model) {
       }
     };
     const name = format === "onnx" ? "ONNX" : "SageMaker bundle";
-    return [h("dt", {}, h("button", { type: "button", class: "link", click: fetch }, `Download ${name}`)),
-      h("dd", {}, `${bytes(file.bytes)}, `, h("code", {}, file.digest))];
+    return [
+      h("dt", {}, h("button", { type: "button", class: "link", click: fetch }, `Download ${name}`)),
+      h("dd", {}, `${bytes(file.bytes)}, `, h("code", {}, file.digest)),
+    ];
   };
-  return h("section", {}, h("h2", {}, "Files"), said,
-    h("dl", { class: "facts" }, ...row("onnx", model.formats.onnx), ...row("native", model.formats.native)));
+  return h(
+    "section",
+    {},
+    h("h2", {}, "Files"),
+    said,
+    h("dl", { class: "facts" }, ...row("onnx", model.formats.onnx), ...row("native", model.formats.native)),
+  );
 }
 
 /**

@@ -113,7 +113,10 @@ export class Pad {
    */
   at(event) {
     const box = this.canvas.getBoundingClientRect();
-    return [within(((event.clientX - box.left) / box.width) * SIZE), within(((event.clientY - box.top) / box.height) * SIZE)];
+    return [
+      within(((event.clientX - box.left) / box.width) * SIZE),
+      within(((event.clientY - box.top) / box.height) * SIZE),
+    ];
   }
 
   redraw() {
@@ -124,7 +127,13 @@ export class Pad {
   /** Draws all parts, and the pen where keys move it. */
   paint(withPen = true) {
     const { context } = this;
-    Object.assign(context, { fillStyle: "#000", strokeStyle: "#fff", lineWidth: PEN, lineCap: "round", lineJoin: "round" });
+    Object.assign(context, {
+      fillStyle: "#000",
+      strokeStyle: "#fff",
+      lineWidth: PEN,
+      lineCap: "round",
+      lineJoin: "round",
+    });
     context.fillRect(0, 0, SIZE, SIZE);
     for (const part of this.parts) {
       if (Array.isArray(part)) stroke(context, part);
@@ -142,7 +151,11 @@ export class Pad {
     this.paint(false);
     const { data } = this.context.getImageData(0, 0, SIZE, SIZE);
     this.paint();
-    return { data: Float32Array.from({ length: SIZE * SIZE }, (_, pixel) => data[4 * pixel] ?? 0), width: SIZE, height: SIZE };
+    return {
+      data: Float32Array.from({ length: SIZE * SIZE }, (_, pixel) => data[4 * pixel] ?? 0),
+      width: SIZE,
+      height: SIZE,
+    };
   }
 }
 
@@ -172,7 +185,10 @@ function inked(image) {
   const pixels = context.getImageData(0, 0, width, height);
   const { data } = pixels;
   const grey = Float32Array.from({ length: width * height }, (_, at) => brightness(data, 4 * at));
-  const paper = [0, width - 1, width * (height - 1), width * height - 1].reduce((sum, at) => sum + (grey[at] ?? 0) / 4, 0);
+  const paper = [0, width - 1, width * (height - 1), width * height - 1].reduce(
+    (sum, at) => sum + (grey[at] ?? 0) / 4,
+    0,
+  );
   const most = grey.reduce((found, value) => Math.max(found, Math.abs(value - paper)), 1);
   grey.forEach((value, at) => {
     const ink = (255 * Math.max(0, Math.abs(value - paper) / most - SHADE)) / (1 - SHADE);

@@ -1,16 +1,14 @@
 // Draws an evaluation's figures as the review page does (functions/web/plots.py), and the curve of a live prediction.
 
+import { axis, BOTTOM, bounds, frame, fromZero, HEIGHT, LEFT, NOTHING, plot, RIGHT, TOP, WIDTH } from "./axes.js";
 import { h, number, svg } from "./dom.js";
 
-const [WIDTH, HEIGHT] = [360, 290];
-const [LEFT, RIGHT, TOP, BOTTOM] = [46, 10, 12, 44];
-const BARS_RIGHT = 340;
 // A comparison has its names above the bars; many bars have them on the left, with that much room at most.
 const [TALL_ROW, FLAT_ROW, NAMES, LETTER] = [44, 24, 110, 10];
-const NOTHING = 1e-9;
 const [DOTS_SHOWN, BARS_SHOWN, LABELS_SHOWN, PICTURES_SHOWN] = [1000, 100, 100, 48];
 
-/** @typedef {[low: number, high: number]} Bounds */
+/** @typedef {import("./axes.js").Axis} Axis */
+/** @typedef {import("./axes.js").Bounds} Bounds */
 
 /**
  * A figure with its title and caption; null if there is nothing to draw. Two versions' dots share their axes.
@@ -58,8 +56,10 @@ function scatter(figure, others) {
     up = reach > NOTHING ? [-reach, reach] : [-1, 1];
   }
   const [x, y] = [axis(across, LEFT, WIDTH - RIGHT), axis(up, HEIGHT - BOTTOM, TOP)];
+  /** @type {Bounds} */
   const ends = figure.line === "diagonal" ? up : [0, 0];
-  const ideal = figure.line && svg("line", { class: "ideal", x1: LEFT, y1: y.at(ends[0]), x2: WIDTH - RIGHT, y2: y.at(ends[1]) });
+  const ideal =
+    figure.line && svg("line", { class: "ideal", x1: LEFT, y1: y.at(ends[0]), x2: WIDTH - RIGHT, y2: y.at(ends[1]) });
   const dots = points.map(([a, b]) => svg("circle", { cx: x.at(a), cy: y.at(b), r: 3.5 }));
   return plot(figure.title, frame(x, y, figure.x_label, figure.y_label), ideal, ...dots);
 }
@@ -100,8 +100,12 @@ export function comparison(title, rows, limit) {
     const mark = scale.at(limit.value);
     const anchor = mark > 130 ? "end" : "start";
     drawn.push(
-      svg("g", {}, svg("line", { class: "limit", x1: mark, y1: 2, x2: mark, y2: height - 18 }),
-        svg("text", { class: "limit-name", x: mark, y: height - 4, "text-anchor": anchor }, limit.words)),
+      svg(
+        "g",
+        {},
+        svg("line", { class: "limit", x1: mark, y1: 2, x2: mark, y2: height - 18 }),
+        svg("text", { class: "limit-name", x: mark, y: height - 4, "text-anchor": anchor }, limit.words),
+      ),
     );
   }
   return barsOf(listed(title, rows, limit?.words), height, drawn);
@@ -110,9 +114,14 @@ export function comparison(title, rows, limit) {
 /** @param {Bars} figure */
 function bars(figure) {
   /** @type {[string, number][]} */
-  const rows = figure.rows.slice(0, BARS_SHOWN).map(([name, value]) => [name.length > 16 ? `${name.slice(0, 15)}…` : name, value]);
+  const rows = figure.rows
+    .slice(0, BARS_SHOWN)
+    .map(([name, value]) => [name.length > 16 ? `${name.slice(0, 15)}…` : name, value]);
   const room = Math.min(NAMES, LETTER * (1 + Math.max(...rows.map(([name]) => name.length))));
-  const scale = fromZero(rows.map(([, value]) => value), room);
+  const scale = fromZero(
+    rows.map(([, value]) => value),
+    room,
+  );
   const drawn = rows.map(([name, value], index) => {
     const top = FLAT_ROW * index;
     return bar(name, value, scale, { name: top + 15, bar: top + 4, value: top + 15 }, false);
@@ -148,10 +157,13 @@ function barsOf(title, height, drawn) {
 function bar(name, value, scale, y, marked) {
   const [zero, end] = [scale.at(0), scale.at(value)];
   const width = Math.max(1, Math.abs(end - zero));
-  return svg("g", { class: marked ? "bar this" : "bar" },
+  return svg(
+    "g",
+    { class: marked ? "bar this" : "bar" },
     svg("text", { x: 0, y: y.name }, name),
     svg("rect", { x: Math.min(zero, end), y: y.bar, width, height: 14, rx: 3 }),
-    svg("text", { x: Math.max(zero, end) + 6, y: y.value }, number(value)));
+    svg("text", { x: Math.max(zero, end) + 6, y: y.value }, number(value)),
+  );
 }
 
 /** @param {Matrix} figure */
@@ -170,92 +182,25 @@ function matrix(figure) {
     h("tr", {}, h("th", { scope: "col" }, figure.y_label), ...labels.map((label) => h("th", { scope: "col" }, label))),
   ];
   // Focusable, so that it can be scrolled by keyboard.
-  return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": figure.title },
-    h("table", { class: "matrix" }, h("thead", {}, ...head), h("tbody", {}, ...rows)));
+  return h(
+    "div",
+    { class: "scroll", tabindex: 0, role: "region", "aria-label": figure.title },
+    h("table", { class: "matrix" }, h("thead", {}, ...head), h("tbody", {}, ...rows)),
+  );
 }
 
 /** @param {Pictures} figure */
 function pictures(figure) {
-  const shown = figure.pictures.filter(({ png }) => /^iVBORw0KGgo[A-Za-z0-9+/]*={0,2}$/.test(png)).slice(0, PICTURES_SHOWN);
+  const shown = figure.pictures
+    .filter(({ png }) => /^iVBORw0KGgo[A-Za-z0-9+/]*={0,2}$/.test(png))
+    .slice(0, PICTURES_SHOWN);
   const items = shown.map(({ png, caption }) =>
-    h("li", {}, h("img", { src: `data:image/png;base64,${png}`, alt: caption }), h("span", { "aria-hidden": "true" }, caption)));
+    h(
+      "li",
+      {},
+      h("img", { src: `data:image/png;base64,${png}`, alt: caption }),
+      h("span", { "aria-hidden": "true" }, caption),
+    ),
+  );
   return items.length ? h("ul", { class: "pictures" }, ...items) : null;
-}
-
-/**
- * @param {string} title
- * @param {...(SVGElement | null | false)} marks
- */
-function plot(title, ...marks) {
-  return svg("svg", { class: "plot", role: "img", viewBox: `0 0 ${WIDTH} ${HEIGHT}` }, svg("title", {}, title), ...marks);
-}
-
-/**
- * Grid, numbers and names of the axes.
- * @param {Axis} x
- * @param {Axis} y
- * @param {string} xLabel
- * @param {string} yLabel
- */
-function frame(x, y, xLabel, yLabel) {
-  const [right, bottom, middle] = [WIDTH - RIGHT, HEIGHT - BOTTOM, (TOP + HEIGHT - BOTTOM) / 2];
-  const middled = { "text-anchor": "middle" };
-  return svg("g", {},
-    ...x.ticks.flatMap(({ at, label }) => [
-      svg("line", { class: "grid", x1: at, y1: TOP, x2: at, y2: bottom }),
-      svg("text", { x: at, y: bottom + 16, ...middled }, label),
-    ]),
-    ...y.ticks.flatMap(({ at, label }) => [
-      svg("line", { class: "grid", x1: LEFT, y1: at, x2: right, y2: at }),
-      svg("text", { x: LEFT - 6, y: at + 4, "text-anchor": "end" }, label),
-    ]),
-    svg("text", { x: (LEFT + right) / 2, y: HEIGHT - 8, ...middled }, xLabel),
-    svg("text", { x: 12, y: middle, ...middled, transform: `rotate(-90 12 ${middle})` }, yLabel));
-}
-
-/** @typedef {{at: (value: number) => number, ticks: {at: number, label: string}[]}} Axis Maps values to pixels. */
-
-/**
- * @param {Bounds} bounds
- * @param {number} start
- * @param {number} end
- * @returns {Axis}
- */
-function axis([low, high], start, end) {
-  /** @param {number} value */
-  const at = (value) => Math.round(10 * (start + ((value - low) / (high - low)) * (end - start))) / 10;
-  const ticks = roundNumbers(low, high).map((value) => ({ at: at(value), label: String(Number(value.toPrecision(6))) }));
-  return { at, ticks };
-}
-
-/**
- * About four to eight round numbers within the bounds.
- * @param {number} low
- * @param {number} high
- */
-export function roundNumbers(low, high) {
-  const rough = (high - low) / 5;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((size) => size >= rough * 0.999) ?? rough;
-  const [first, last] = [Math.ceil(low / step), Math.floor(high / step)];
-  return Array.from({ length: last - first + 1 }, (_, index) => (first + index) * step);
-}
-
-/**
- * @param {number[]} values
- * @returns {Bounds}
- */
-function bounds(values) {
-  const [low, high] = [Math.min(...values), Math.max(...values)];
-  const margin = high - low > NOTHING ? (high - low) * 0.05 : 1;
-  return [low - margin, high + margin];
-}
-
-/**
- * @param {number[]} values
- * @param {number} left
- */
-function fromZero(values, left) {
-  const [low, high] = [Math.min(0, ...values), Math.max(0, ...values)];
-  return axis([low, high - low > NOTHING ? high : low + 1], left, BARS_RIGHT);
 }

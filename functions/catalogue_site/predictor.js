@@ -3,7 +3,7 @@
 import { Problem } from "./api.js";
 
 /** @typedef {import("./onnxruntime-web-1.30.0.mjs").InferenceSession} InferenceSession */
-/** @typedef {import("./onnxruntime-web-1.30.0.mjs")} Runtime */
+/** @typedef {typeof import("./onnxruntime-web-1.30.0.mjs")} Runtime */
 
 const VERSION = "1.30.0";
 
@@ -43,7 +43,10 @@ export class Predictor {
    */
   async predictPicture(form, pixels) {
     const { name, type } = form.tensor;
-    return this.run({ [name]: new this.runtime.Tensor(type, pixels, [1, form.height, form.width]) }, form.output.tensor);
+    return this.run(
+      { [name]: new this.runtime.Tensor(type, pixels, [1, form.height, form.width]) },
+      form.output.tensor,
+    );
   }
 
   /**
@@ -76,8 +79,10 @@ export async function openModel(bytes, form) {
     throw new Problem("This model's file is damaged: it cannot be opened. Tell the people who run this catalogue.");
   }
   const inputs = form.kind === "fields" ? form.tensors.map((tensor) => tensor.name) : [form.tensor.name];
-  const fits = inputs.every((name) => session.inputNames.includes(name)) && session.outputNames.includes(form.output.tensor);
-  if (!fits) throw new Problem("This model takes other values than its form has. Tell the people who run this catalogue.");
+  const fits =
+    inputs.every((name) => session.inputNames.includes(name)) && session.outputNames.includes(form.output.tensor);
+  if (!fits)
+    throw new Problem("This model takes other values than its form has. Tell the people who run this catalogue.");
   return new Predictor(runtime, session);
 }
 

@@ -14,7 +14,8 @@ const INK = 8;
  * @returns {Grey}
  */
 export function picture(drawing, { width, height, center }) {
-  if (!center) return resample(drawing, { left: 0, top: 0, width: drawing.width, height: drawing.height }, width, height);
+  if (!center)
+    return resample(drawing, { left: 0, top: 0, width: drawing.width, height: drawing.height }, width, height);
   const box = bounds(drawing);
   if (!box) return empty(width, height);
   const scale = Math.min((width * FILLED) / box.width, (height * FILLED) / box.height);

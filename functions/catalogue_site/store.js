@@ -38,7 +38,9 @@ async function download(model, file) {
   const bytes = await read(found.url);
   if (bytes.length === 0) throw new Problem(`The file of version ${model.version} is empty. ${TELL}`);
   if ((await digest(bytes)) !== file.digest) {
-    throw new Problem(`The file of version ${model.version} is not the one that was approved: its SHA-256 differs. ${TELL}`);
+    throw new Problem(
+      `The file of version ${model.version} is not the one that was approved: its SHA-256 differs. ${TELL}`,
+    );
   }
   return bytes;
 }

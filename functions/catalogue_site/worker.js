@@ -7,13 +7,12 @@ const SCOPE = new URL(worker.registration.scope).pathname;
 const CACHE = `page ${SCOPE}`;
 const MODELS = `models ${SCOPE}`;
 const RUNTIME = "/assets/onnxruntime-web-1.30.0";
+const FILES = `api.js app.js axes.js catalogue.css compare.js dom.js drawing.js fields.js icon.svg listing.js
+  manifest.webmanifest model.js pad.js plots.js predictor.js raster.js store.js`.split(/\s+/);
 const SHELL = [
   SCOPE,
   `${SCOPE}models.json`,
-  ...[
-    "api.js", "app.js", "catalogue.css", "compare.js", "dom.js", "drawing.js", "fields.js", "icon.svg", "listing.js",
-    "manifest.webmanifest", "model.js", "pad.js", "plots.js", "predictor.js", "raster.js", "store.js",
-  ].map((name) => `/assets/${name}`),
+  ...FILES.map((name) => `/assets/${name}`),
   `${RUNTIME}.mjs`,
   `${RUNTIME}.wasm`,
 ];
