@@ -63,6 +63,7 @@ def test_its_name_is_free(folder: Folder) -> None:
         "publish",
         "workload_files",
         "workload_form",
+        "packing",
     }
 
 
