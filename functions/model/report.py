@@ -116,11 +116,6 @@ def with_unit(metric: Metric) -> str:
     return f"{number(metric.value)} {_text(metric.unit)}".strip()
 
 
-def summary(evaluation: Evaluation) -> dict[str, Any]:
-    """The evaluation for executions and records: without its figures, which are too large for them."""
-    return {name: value for name, value in evaluation.to_json().items() if name != "figures"}
-
-
 def _evaluation(found: Mapping[str, Any]) -> Evaluation:
     evaluation = Evaluation.from_json(found)
     return evaluation if evaluation.metrics else replace(evaluation, metrics=tuple(_model_quality(found)))

@@ -77,9 +77,10 @@ def evaluate(
         batch_columns=measured.batch_columns,
         digests=digests,
         figures=measured.figures,
-    ).to_json()
-    print(json.dumps({name: value for name, value in found.items() if name != "figures"}))
-    return _write(output / EVALUATION, {**found, **measured.model_quality})
+        smoke_test=measured.smoke_test,
+    )
+    print(json.dumps(found.summary()))
+    return _write(output / EVALUATION, {**found.to_json(), **measured.model_quality})
 
 
 def _bundle_and_measure(

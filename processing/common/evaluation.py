@@ -172,6 +172,12 @@ class Evaluation:
         figures = [{"kind": figure.kind, **asdict(figure)} for figure in self.figures]
         return {**asdict(self), "gate": {**gate, "passed": self.passed}, "figures": figures}
 
+    def summary(self) -> dict[str, Any]:
+        """The same for logs, executions and records: without figures and smoke test, which are too large."""
+        return {
+            name: value for name, value in self.to_json().items() if name not in ("figures", "smoke_test")
+        }
+
     @classmethod
     def from_json(cls, content: object) -> Evaluation:
         """Read the result of `to_json`. Never raises: missing and malformed fields are left out."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from common.evaluating import main
-from common.evaluation import Baseline, Evaluation, Gate, Metric
+from common.evaluation import Baseline, Evaluation, Gate, Metric, SmokeTest
 from common.workload import Workload
 from tests.unit.processing.conftest import pack, sha256
 
@@ -60,6 +60,7 @@ def test_the_evaluation_is_what_the_workload_measured_and_the_exit_message_its_d
     assert found.warnings == ("these are few numbers", "a guess")
     assert found.batch_columns == ("number", "guess")
     assert len(found.figures) == 1
+    assert found.smoke_test == SmokeTest("text/csv", "text/csv", 1, "16\n", "15.0\n", 1e-6)
 
 
 def test_sagemakers_layout_is_beside_the_evaluation(job: Job) -> None:
@@ -67,11 +68,13 @@ def test_sagemakers_layout_is_beside_the_evaluation(job: Job) -> None:
     assert job.content["regression_metrics"] == {"mae": {"value": 1.0}}
 
 
-def test_the_log_has_the_evaluation_without_its_figures(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_log_has_the_evaluation_without_its_long_parts(
+    job: Job, capsys: pytest.CaptureFixture[str]
+) -> None:
     job.run()
     logged = json.loads(capsys.readouterr().out)
     assert logged["metrics"] == job.content["metrics"]
-    assert "figures" not in logged
+    assert not logged.keys() & {"figures", "smoke_test"}
 
 
 def test_the_evaluation_has_the_digests_of_its_files(job: Job, tmp_path: Path) -> None:
