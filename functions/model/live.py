@@ -35,6 +35,8 @@ class LiveModel:
     model_name: str
     since: str
     execution_arn: str
+    run_id: str = ""
+    evaluation_digest: str = ""
     seconds: float = 0.0
     smoke_test: SmokeTestResult | None = None
 
@@ -44,6 +46,8 @@ class ReleaseRecord:
     """The last release of a package. `reason` is for people."""
 
     package_arn: str
+    workload: str
+    version: int
     status: str
     execution_arn: str
     reason: str
@@ -60,8 +64,14 @@ def find_release(package_arn: str) -> ReleaseRecord | None:
     item = _item(f"release#{package_arn}")
     if not item:
         return None
-    texts = (str(item.get(name, "")) for name in ("package_arn", "status", "execution_arn", "reason"))
-    return ReleaseRecord(*texts)
+    return ReleaseRecord(
+        package_arn=package_arn,
+        workload=str(item["workload"]),
+        version=int(item["version"]),
+        status=str(item["status"]),
+        execution_arn=str(item["execution_arn"]),
+        reason=str(item.get("reason", "")),
+    )
 
 
 def _live(item: Mapping[str, Any]) -> LiveModel:
@@ -76,6 +86,8 @@ def _live(item: Mapping[str, Any]) -> LiveModel:
         model_name=str(item.get("model_name", "")),
         since=str(item["since"]),
         execution_arn=str(item["execution_arn"]),
+        run_id=str(item.get("run_id", "")),
+        evaluation_digest=str(item.get("evaluation_digest", "")),
         seconds=float(item.get("seconds", 0)),
         smoke_test=SmokeTestResult(
             int(tested["rows"]), float(tested["largest_difference"]), float(tested["milliseconds"])

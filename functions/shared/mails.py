@@ -1,8 +1,8 @@
 """Renders mails from templates and sends them to the subscribers of an SNS topic.
 
 A template `<package>/templates/<name>.txt` has a line `Subject: ...`, an empty line, and the text. Values are
-untrusted: each becomes a single line without working links, unless the template filters it by `as_is` or
-`lines`.
+untrusted: each becomes a single line without working links, unless the template filters it by `as_is`,
+`lines` or `verbatim`.
 """
 
 import re
@@ -80,6 +80,7 @@ def _environment() -> Environment:
         "number": number,
         "table": table,
         "time": readable_time,
+        "verbatim": _verbatim,
     }
     return environment
 
@@ -90,6 +91,11 @@ def _clean(value: object) -> str:
 
 def _as_is(value: object) -> str:
     return _AsIs(one_line(str(value), 2048))
+
+
+def _verbatim(value: str) -> str:
+    """Lines to paste, which must arrive as they are. Only for what the pipeline itself wrote."""
+    return _AsIs(value)
 
 
 def _lines(value: str) -> str:
