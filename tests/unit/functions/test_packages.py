@@ -16,8 +16,9 @@ ARROWS = {
     "model": {"shared"},
     "approval": {"model", "shared"},
     "runs": {"model", "shared"},
+    "release": {"model", "runs", "shared"},
     "web": {"approval", "model", "shared"},
-    "handlers": {"approval", "model", "runs", "shared", "web"},
+    "handlers": {"approval", "model", "release", "runs", "shared", "web"},
 }
 MODULES = sorted(path for path in FUNCTIONS.rglob("*.py") if path.name != "__init__.py")
 
