@@ -14,7 +14,7 @@ AUDIT := .audit
 AUDIT_SYNCED := $(AUDIT)/synced
 # A file that it cannot read is a failure, and it sends nothing, whatever key it finds in the environment.
 CHECKOV := CKV_PARSE_ERROR_FAIL=true BC_API_KEY= $(AUDIT)/bin/checkov --config-file audit/checkov.yaml
-LOCKS := requirements.lock requirements-audit.lock requirements-uv.lock requirements-pytorch.lock functions/requirements.txt processing/requirements.txt
+LOCKS := requirements.lock requirements-audit.lock requirements-uv.lock requirements-pytorch.lock functions/requirements.txt processing/requirements.txt processing/wheels/requirements.txt
 
 COMPILE := $(BIN)/uv pip compile --no-config --universal --generate-hashes --quiet --custom-compile-command "make lock" \
 	$(addprefix --upgrade-package=,$(UPGRADE))
@@ -80,6 +80,7 @@ lock: $(SYNCED) ## Resolve the locks anew; UPGRADE=<package> takes its newest re
 	@$(COMPILE) --group audit --output-file requirements-audit.lock
 	@$(COMPILE) --group uv --output-file requirements-uv.lock
 	@$(COMPILE) --no-deps --group publish --output-file processing/requirements.txt
+	@$(COMPILE) --constraint requirements.lock --no-emit-package numpy --group wheels --output-file processing/wheels/requirements.txt
 	@$(COMPILE) --group pytorch --output-file requirements-pytorch.lock
 
 deploy: $(SYNCED) ## Deploy to your AWS account, after checking its quotas

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from auto_mpg.inference import MODEL_FILES
 from common.bundle import read_files
 from common.evaluation import Baseline, Figure, Measurement, Metric, Scatter
 from common.serving import UnusableModel
+from common.smoke_test import smoke_test
 
 __all__ = ["MODEL_FILES", "assemble", "measure"]
 
@@ -35,7 +37,10 @@ def assemble(trained: Path, prepared: Path, folder: Path) -> None:
 def measure(folder: Path, prepared: Path) -> Measurement:
     """Predict the test rows as a caller of the model would, and measure the errors. Raises UnusableModel."""
     labels, raw = _read_test_rows(prepared / "test" / "test.csv")
-    return measure_predictions(labels, _predict(folder, raw), _mean_label(prepared))
+    model = inference.model_fn(str(folder))
+    measured = measure_predictions(labels, _predict(model, raw), _mean_label(prepared))
+    sample = smoke_test(inference, model, raw.splitlines(), "text/csv", "text/csv")
+    return replace(measured, smoke_test=sample)
 
 
 def measure_predictions(labels: Numbers, predicted: Numbers, mean_label: float) -> Measurement:
@@ -68,6 +73,7 @@ def measure_predictions(labels: Numbers, predicted: Numbers, mean_label: float) 
         },
         figures=_figures(labels, predicted),
         batch_columns=[*RAW_COLUMNS, "predicted mpg"],
+        gate_values=((predicted - labels) ** 2).tolist(),
     )
 
 
@@ -93,8 +99,8 @@ def _figures(labels: Numbers, predicted: Numbers) -> list[Figure]:
     ]
 
 
-def _predict(folder: Path, raw: str) -> Numbers:
-    predictions = inference.predict_fn(inference.input_fn(raw, "text/csv"), inference.model_fn(str(folder)))
+def _predict(model: inference.Model, raw: str) -> Numbers:
+    predictions = inference.predict_fn(inference.input_fn(raw, "text/csv"), model)
     body, _ = inference.output_fn(predictions, "text/csv")
     predicted = np.array([float(line) for line in body.splitlines()])
     if not np.isfinite(predicted).all():

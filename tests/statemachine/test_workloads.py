@@ -71,8 +71,10 @@ def test_both_processing_jobs_run_the_workloads_step(name: str) -> None:
     suffix = WORKLOADS[name]["upload"]["suffixes"][0]
     for state, step in (("Preprocess", "preprocess"), ("Evaluate", "evaluate")):
         job = ending.arguments(state)["AppSpecification"]
-        assert job["ContainerEntrypoint"] == ["python3", "/opt/ml/processing/input/code/run.py"]
+        assert job["ContainerEntrypoint"] == ["python3", "/opt/ml/processing/input/code/code.zip"]
         assert job["ContainerArguments"][:2] == [step, name]
+        code = ending.arguments(state)["ProcessingInputs"][0]
+        assert code["S3Input"]["S3Uri"] == f"{CODE_URI}code.zip"
     preprocess = ending.arguments("Preprocess")["AppSpecification"]["ContainerArguments"]
     assert preprocess[2:4] == ["--upload", f"/opt/ml/processing/input/upload/upload{suffix}"]
 
@@ -108,8 +110,8 @@ def test_a_script_gets_its_program_a_channel_with_its_code_and_metric_definition
     ending = a_run_of("auto_mpg", SCRIPT_MODE)
     given = training_job(ending)["StaticHyperParameters"]
     assert given["sagemaker_program"] == "auto_mpg/train.py"
-    assert given["sagemaker_submit_directory"] == "/opt/ml/input/data/code"
-    assert channels(ending)["code"]["DataSource"]["S3DataSource"]["S3Uri"] == CODE_URI
+    assert given["sagemaker_submit_directory"] == "/opt/ml/input/data/code/sourcedir.tar.gz"
+    assert channels(ending)["code"]["DataSource"]["S3DataSource"]["S3Uri"] == f"{CODE_URI}sourcedir.tar.gz"
     algorithm = training_job(ending)["AlgorithmSpecification"]
     assert algorithm["TrainingImage"] == SUBSTITUTIONS["PyTorchTrainingImageUri"]
     assert algorithm["MetricDefinitions"] == [{"Name": "validation:score", "Regex": "score=([0-9.]+)"}]

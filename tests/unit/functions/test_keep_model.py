@@ -12,7 +12,6 @@ from handlers import keep_model
 from model import kept
 from model.artifacts import ArtifactRefused, copy, stored_digest
 from model.kept import keep
-from model.report import summary
 from runs.scheduled import RequestNotScheduled
 from tests.evaluation import DRAWN
 from tests.evaluation import EVALUATION as SAMPLE
@@ -52,7 +51,7 @@ def test_model_and_evaluation_are_kept_as_they_were(evaluated: World) -> None:
 def test_the_state_machine_gets_the_evaluation_without_figures(evaluated: World, context: Any) -> None:
     evaluated.stepfunctions.schedule(REQUEST)
     answer = keep_model.handler(REQUEST, context)
-    assert json.loads(json.dumps(answer)) == SUMMARY == json.loads(json.dumps(summary(READ)))
+    assert json.loads(json.dumps(answer)) == SUMMARY == json.loads(json.dumps(READ.summary()))
 
 
 @pytest.mark.parametrize("forged", [{}, {"run_id": "mpg-2"}, {"evaluation_digest": "none"}])
@@ -112,7 +111,7 @@ def test_a_kept_object_is_known_by_its_digest_and_any_other_is_not(world: World)
 def test_an_object_that_was_written_in_parts_has_no_digest_of_its_own(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    in_parts = {"ChecksumSHA256": f"{base64.b64encode(bytes(32)).decode()}-2"}
+    in_parts = {"ChecksumSHA256": f"{base64.b64encode(bytes(32)).decode()}-2", "ContentLength": 1}
     monkeypatch.setattr(world.s3, "head_object", lambda **_: in_parts)
     assert stored_digest(BUCKET, "models/a") == ""
 

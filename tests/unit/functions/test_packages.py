@@ -17,8 +17,9 @@ ARROWS = {
     "approval": {"model", "shared"},
     "runs": {"model", "shared"},
     "release": {"model", "runs", "shared"},
-    "web": {"approval", "model", "shared"},
-    "handlers": {"approval", "model", "release", "runs", "shared", "web"},
+    "catalogue": {"approval", "model", "shared"},
+    "web": {"approval", "catalogue", "model", "shared"},
+    "handlers": {"approval", "catalogue", "model", "release", "runs", "shared", "web"},
 }
 MODULES = sorted(path for path in FUNCTIONS.rglob("*.py") if path.name != "__init__.py")
 

@@ -32,7 +32,7 @@ WRITTEN_BY_THE_PIPELINE = [
     f"runs/{RUN}/predictions/batch.csv.out",
     f"models/{RUN}/model.tar.gz",
     f"models/{RUN}/evaluation.json",
-    "code/0123456789abcdef/some_workload/preprocess.py",
+    "code/0123456789abcdef/code.zip",
 ]
 NO_UPLOADS = [
     "cars.csv",

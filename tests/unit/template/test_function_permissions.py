@@ -149,7 +149,8 @@ CALLS = {
         ("sqs:SendMessage", aws_arn("sqs", "mpg-test-ReleaseDeadLetters-X1")),
     },
     "PublishCode": {
-        ("s3:PutObject", f"{BUCKET}/code/0123/some_workload/preprocess.py"),
+        ("s3:PutObject", f"{BUCKET}/code/0123/code.zip"),
+        ("s3:PutObject", f"{BUCKET}/code/0123/some_workload/workload.json"),
         *(
             (f"sagemaker:{action}", GROUP)
             for action in ("CreateModelPackageGroup", "DescribeModelPackageGroup", "AddTags", "ListTags")

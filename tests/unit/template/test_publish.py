@@ -3,7 +3,9 @@
 import io
 import json
 import shutil
+import tarfile
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,7 @@ EVENT: dict[str, Any] = {
     },
 }
 WORKLOADS = find_workloads()
+SETTINGS = {f"{name}/workload.json" for name in WORKLOADS}
 GROUPS = {f"{STACK}-{name.replace('_', '-')}" for name in WORKLOADS}
 
 
@@ -119,6 +122,17 @@ def body(s3: Any, key: str) -> bytes:
     return content
 
 
+def unzipped(content: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def untarred(content: bytes) -> dict[str, bytes]:
+    with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
+        found = {member.name: archive.extractfile(member) for member in archive}
+        return {name: file.read() for name, file in found.items() if file}
+
+
 def change(processing: Path, workload: str, place: str, **values: Any) -> Path:
     """Change an object of a workload.json."""
     path = processing / workload / "workload.json"
@@ -135,12 +149,20 @@ def test_creating_publishes_what_jobs_need_and_answers_where_it_is(
     [answer] = answers
     prefix = answer["Data"]["CodePrefix"]
     published = {key.removeprefix(prefix) for key in keys(s3)}
-    assert {name.partition("/")[0] for name in published} == {"run.py", "common", *WORKLOADS}
-    for name in published - {f"{workload}/workload.json" for workload in WORKLOADS}:
-        assert body(s3, prefix + name) == (ROOT / "processing" / name).read_bytes()
+    assert published == {"code.zip", "sourcedir.tar.gz", *SETTINGS}
+
+
+def test_the_program_and_the_archive_hold_the_same_code_as_this_folder(s3: Any) -> None:
+    prefix = publish.publish(EVENT)["CodePrefix"]
+    code = unzipped(body(s3, f"{prefix}code.zip"))
+    assert code == untarred(body(s3, f"{prefix}sourcedir.tar.gz"))
+    assert {name.partition("/")[0] for name in code} == {"__main__.py", "common", *WORKLOADS}
+    assert code["__main__.py"] == (ROOT / "processing" / "run.py").read_bytes()
     for package in ("common", *WORKLOADS):
-        modules = {f"{package}/{path.name}" for path in (ROOT / "processing" / package).glob("*.py")}
-        assert modules <= published
+        for path in (ROOT / "processing" / package).glob("*.py"):
+            assert code[f"{package}/{path.name}"] == path.read_bytes()
+    # Jobs judge a model by the gate that the state machine reads.
+    assert {name: code[name] for name in SETTINGS} == {name: body(s3, prefix + name) for name in SETTINGS}
 
 
 def test_a_workload_is_published_with_defaults_and_the_stacks_number_for_its_gate(s3: Any) -> None:
@@ -171,8 +193,8 @@ def test_the_answer_has_the_form_that_cloudformation_expects(s3: Any, answers: l
 
 
 def test_a_prefix_is_what_the_state_machine_can_append_a_file_name_to(s3: Any) -> None:
-    prefix = publish.publish_code(BUCKET, {"run.py": b"1"})
-    assert keys(s3) == [f"{prefix}run.py"]
+    prefix = publish.put_files(BUCKET, {"code.zip": b"1"})
+    assert keys(s3) == [f"{prefix}code.zip"]
     assert prefix.startswith("code/")
     assert prefix.endswith("/")
 
