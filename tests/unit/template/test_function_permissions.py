@@ -231,6 +231,10 @@ NOT_REACHED = {
     "ResumePipeline": {"sagemaker:UpdateModelPackage", "dynamodb:Scan"},
     "Notify": {"states:ListExecutions"},
     "StopJobs": {"states:ListExecutions"},
+    "Sweep": {"s3:PutObject"},
+    "CheckRelease": {"s3:PutObject"},
+    "SmokeTest": {"s3:PutObject"},
+    "ReportRelease": {"states:ListExecutions", "s3:PutObject"},
 }
 
 

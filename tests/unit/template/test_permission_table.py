@@ -27,7 +27,7 @@ def test_the_table_and_the_template_grant_the_same() -> None:
     documented: dict[str, set[str]] = {role: set() for role in iam.roles()}
     for role, actions, *_ in rows():
         for name in groups.get(role, {role}):
-            documented[name] |= set(re.findall(r"`(\w+:\w+)`", actions))
+            documented[name] |= set(re.findall(r"`([\w-]+:\w+)`", actions))
     assert documented == {role: iam.actions(role, KEY) for role in iam.roles()}
 
 
