@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from audit.transformed import transformed
+from audit.transformed import TEMPLATE, transformed
 from common.workload import find_workloads
 from tests.unit.template import code
 from tests.unit.template.stack import EMAILS, ROOT, Evaluator, of_type, properties, template
 
+RELEASE = ROOT / "stacks" / "release.yaml"
 FUNCTIONS = sorted(of_type("AWS::Lambda::Function"))
 HANDLERS = sorted(set(FUNCTIONS) - {"PublishCodeFunction"})
 
@@ -50,8 +51,11 @@ def test_a_handler_is_in_the_package(name: str) -> None:
 
 
 def test_handlers_share_one_package_so_that_sam_builds_it_once() -> None:
-    written = template()["Resources"]
-    assert template()["Globals"]["Function"]["CodeUri"] == "functions/"
+    sources = {TEMPLATE: "functions/", RELEASE: "../functions/"}
+    written = {}
+    for path, source in sources.items():
+        written |= template(path)["Resources"]
+        assert template(path)["Globals"]["Function"]["CodeUri"] == source
     assert all("CodeUri" not in written[name]["Properties"] for name in HANDLERS)
 
 
