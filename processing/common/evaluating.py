@@ -20,11 +20,13 @@ from typing import Any
 from common import evaluation, job
 from common.bundle import BadArchive, add_code, read_files, write_archive
 from common.digests import ChangedFile, check_prepared, file_digest
-from common.evaluation import Evaluation, Measurement
+from common.evaluation import Evaluation, Measurement, OnnxCheck
+from common.onnx_check import OnnxDiffers, export_and_check
 from common.serving import UnusableModel, files_digest
+from common.wheels import importable
 from common.workload import Workload
 
-EVALUATION, BUNDLE = "evaluation.json", "model.tar.gz"
+EVALUATION, BUNDLE, ONNX = "evaluation.json", "model.tar.gz", "model.onnx"
 
 
 class BadModel(Exception):
@@ -56,13 +58,14 @@ def evaluate(
     summary = check_prepared(prepared, prepared_digest)
     steps = workload.module("evaluate")
     output.mkdir(parents=True, exist_ok=True)
-    measured, model_files = _bundle_and_measure(workload, model, prepared, output / BUNDLE)
+    measured, model_files, onnx = _bundle_and_measure(workload, model, prepared, output)
     compared, problem = _compare(champion, steps, prepared, workload.gate.metric)
     digests = {
         "upload": summary["upload_digest"],
         "trained_model": file_digest(model),
         "model": file_digest(output / BUNDLE),
         "model_files": model_files,
+        **({"onnx": file_digest(output / ONNX)} if onnx else {}),
     }
     found = Evaluation(
         workload=workload.name,
@@ -77,6 +80,7 @@ def evaluate(
         batch_columns=measured.batch_columns,
         digests=digests,
         figures=measured.figures,
+        onnx=onnx,
         smoke_test=measured.smoke_test,
     )
     print(json.dumps(found.summary()))
@@ -84,9 +88,12 @@ def evaluate(
 
 
 def _bundle_and_measure(
-    workload: Workload, model: Path, prepared: Path, bundle: Path
-) -> tuple[Measurement, str]:
-    """Write the bundle; returns what was measured and the digest of the bundle's files."""
+    workload: Workload, model: Path, prepared: Path, output: Path
+) -> tuple[Measurement, str, OnnxCheck | None]:
+    """Write the bundle and the ONNX model, if the workload has one.
+
+    Returns what was measured, the digest of the bundle's files, and how the ONNX model compares.
+    """
     steps, metric = workload.module("evaluate"), workload.gate.metric
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -94,12 +101,15 @@ def _bundle_and_measure(
             add_code(Path(folder), workload.name)
             measured: Measurement = steps.measure(Path(folder), prepared)
             model_files = files_digest(Path(folder), steps.MODEL_FILES)
+            onnx = export_and_check(workload, Path(folder), prepared, output / ONNX)
         except (BadArchive, UnusableModel) as error:
             raise BadModel(f"the trained model cannot be evaluated: {error}") from error
-        write_archive(bundle, Path(folder))
+        except OnnxDiffers as error:
+            raise BadModel(str(error)) from error
+        write_archive(output / BUNDLE, Path(folder))
     if metric not in {measurement.name for measurement in measured.metrics}:
         raise BadModel(f"{workload.name}/evaluate.py does not measure {metric}, the gate's metric")
-    return measured, model_files
+    return measured, model_files, onnx
 
 
 def _write(path: Path, content: dict[str, Any]) -> str:
@@ -143,6 +153,7 @@ def main(workload: Workload, arguments: Sequence[str]) -> int:
         "--output", type=Path, required=True, help="folder for the bundle and evaluation.json"
     )
     parser.add_argument("--exit-message", type=Path, required=True, help="file for a digest or a failure")
+    parser.add_argument("--wheels", type=Path, help="folder of wheels that the image lacks")
     parser.add_argument("--champion", type=Path, help="bundle of the newest approved model package")
     parser.add_argument("--champion-arn", help="its ARN")
     parser.add_argument("--champion-digest", help="digest of the bundle, as the package says")
@@ -151,4 +162,5 @@ def main(workload: Workload, arguments: Sequence[str]) -> int:
         parser.error("--champion and --champion-arn belong together")
     champion = Champion(args.champion, args.champion_arn, args.champion_digest) if args.champion else None
     work = partial(evaluate, workload, args.model, args.prepared, args.prepared_digest, args.output, champion)
-    return job.run(work, args.exit_message, known=(BadModel, ChangedFile))
+    with importable(args.wheels):
+        return job.run(work, args.exit_message, known=(BadModel, ChangedFile))
