@@ -70,6 +70,7 @@ def measure(folder: Path, prepared: Path) -> Measurement:
         model_quality=quality.model_quality(actual, predicted, _DIGITS),
         figures=_figures(pixels, actual, answers),
         smoke_test=smoke_test(inference, model, lines, JSON_LINES, JSON_LINES, LARGEST_DIFFERENCE),
+        gate_values=(actual == predicted).astype(float).tolist(),
     )
 
 
