@@ -53,6 +53,7 @@ CALLS = {
         ("s3:GetObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
         ("s3:PutObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
         ("s3:PutObject", f"{BUCKET}/models/{RUN}/model.tar.gz"),
+        ("s3:PutObject", f"{BUCKET}/models/{RUN}/model.onnx"),
     },
     "RequestApproval": {
         ("dynamodb:GetItem", TABLE),
@@ -207,7 +208,7 @@ def test_jobs_of_others_cannot_be_stopped(role: str) -> None:
 
 
 def test_only_checked_files_are_copied_to_models_and_no_job_can_change_them() -> None:
-    for name in ("model.tar.gz", "evaluation.json"):
+    for name in ("model.tar.gz", "model.onnx", "evaluation.json"):
         kept = f"{BUCKET}/models/{RUN}/{name}"
         writers = {role for role in iam.roles() if iam.allows(iam.statements(role), "s3:PutObject", kept)}
         assert writers == {"KeepModelRole"}
