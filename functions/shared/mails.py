@@ -2,7 +2,7 @@
 
 A template `<package>/templates/<name>.txt` has a line `Subject: ...`, an empty line, and the text. Values are
 untrusted: each becomes a single line without working links, unless the template filters it by `as_is`,
-`lines` or `paragraph`, which breaks it into lines.
+`lines`, `paragraph`, which breaks it into lines, or `verbatim`.
 """
 
 import re
@@ -83,6 +83,7 @@ def _environment() -> Environment:
         "paragraph": _paragraph,
         "table": table,
         "time": readable_time,
+        "verbatim": _verbatim,
     }
     return environment
 
@@ -99,6 +100,11 @@ def _paragraph(value: object) -> str:
     return _AsIs(
         textwrap.fill(_clean(value), _PARAGRAPH_WIDTH, break_long_words=False, break_on_hyphens=False)
     )
+
+
+def _verbatim(value: str) -> str:
+    """Lines to paste, which must arrive as they are. Only for what the pipeline itself wrote."""
+    return _AsIs(value)
 
 
 def _lines(value: str) -> str:

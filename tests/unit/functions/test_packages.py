@@ -16,8 +16,9 @@ ARROWS = {
     "model": {"shared"},
     "approval": {"model", "shared"},
     "runs": {"model", "shared"},
-    "web": {"approval", "model", "shared"},
-    "handlers": {"approval", "model", "runs", "shared", "web"},
+    "catalogue": {"approval", "model", "shared"},
+    "web": {"approval", "catalogue", "model", "shared"},
+    "handlers": {"approval", "catalogue", "model", "runs", "shared", "web"},
 }
 MODULES = sorted(path for path in FUNCTIONS.rglob("*.py") if path.name != "__init__.py")
 
