@@ -8,10 +8,10 @@ from common.workload import UnknownWorkload, Workload, find_workload
 from deploy.problems import Trouble
 from local.cli import deploy
 from local.cli.endpoint import Endpoint, connected
-from local.cli.instance import running
 from local.cli.invoke import predict
 from local.cli.live import Live, read_live
 from local.cli.rows import read_rows
+from local.cli.running import running
 from local.cli.screen import Screen, printable
 from local.cli.up import show_trouble
 

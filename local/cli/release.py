@@ -18,7 +18,9 @@ POLL_SECONDS = 0.1
 START_SECONDS = 60.0
 # Longer than any local release; one that hangs must not hang the terminal for good.
 RELEASE_SECONDS = 900.0
-NOT_STARTED = ReleaseRecord("not_started", "", "No release was started: see the dead-letter queue of its rule.")
+NOT_STARTED = ReleaseRecord(
+    "not_started", "", "No release was started: see the dead-letter queue of its rule."
+)
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,24 @@ def follow(
     """
     with screen.live():
         screen.doing("Release")
-        record = _started(endpoint, table, package_arn, execution_arn)
+        record = wait_for_release(endpoint, table, package_arn, execution_arn)
         if record.execution_arn:
             _follow_execution(endpoint, screen, record.execution_arn)
             record = read_release(endpoint, table, package_arn) or record
     return Release(workload, package_arn, record, read_live(endpoint, table, workload))
+
+
+def wait_for_release(
+    endpoint: Endpoint, table: str, package_arn: str, execution_arn: str | None = None
+) -> ReleaseRecord:
+    """The record of the package's release, by this execution if one is named; NOT_STARTED if none comes."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        record = read_release(endpoint, table, package_arn)
+        if record and execution_arn in (None, record.execution_arn):
+            return record
+        time.sleep(POLL_SECONDS)
+    return NOT_STARTED
 
 
 def show(screen: Screen, release: Release) -> None:
@@ -93,16 +108,6 @@ def _tested(live: Live) -> str:
         return ""
     tested = live.smoke_test
     return f", smoke test of {tested['rows']:.0f} rows, largest difference {tested['largest_difference']:g}"
-
-
-def _started(endpoint: Endpoint, table: str, package_arn: str, execution_arn: str | None) -> ReleaseRecord:
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        record = read_release(endpoint, table, package_arn)
-        if record and execution_arn in (None, record.execution_arn):
-            return record
-        time.sleep(POLL_SECONDS)
-    return NOT_STARTED
 
 
 def _follow_execution(endpoint: Endpoint, screen: Screen, execution_arn: str) -> None:

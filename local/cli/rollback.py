@@ -7,16 +7,16 @@ import json
 from deploy.problems import Trouble
 from local.cli import deploy
 from local.cli.endpoint import Endpoint, connected
-from local.cli.instance import running
 from local.cli.live import Live
 from local.cli.predict import known_workload, live_model
 from local.cli.release import follow, show
+from local.cli.running import running
 from local.cli.screen import Screen
 from local.cli.up import show_trouble
 
 
 def roll_back(name: str | None, version: int | None) -> int:
-    """Release a version again, by default the one that was live before, and follow it. Returns the exit code."""
+    """Release a version again, by default the one before, and follow it. Returns the exit code."""
     screen = Screen.on(stderr=False)
     try:
         endpoint = running()
@@ -30,9 +30,7 @@ def roll_back(name: str | None, version: int | None) -> int:
             )
             stack = deploy.outputs(endpoint)
             execution_arn = _start(endpoint, stack["StateMachineArn"], package_arn)
-            release = follow(
-                endpoint, screen, stack["TableName"], workload.name, package_arn, execution_arn
-            )
+            release = follow(endpoint, screen, stack["TableName"], workload.name, package_arn, execution_arn)
             show(screen, release)
     except Trouble as trouble:
         return show_trouble(screen, trouble)
@@ -41,13 +39,13 @@ def roll_back(name: str | None, version: int | None) -> int:
 
 def _target(endpoint: Endpoint, live: Live, version: int | None) -> str:
     """The package to release. Raises Trouble unless it is approved and not live."""
-    if version is None and live.previous_arn is None:
+    named = f"{live.package_arn.rpartition('/')[0]}/{version}" if version else None
+    arn = named or live.previous_arn
+    if arn is None:
         raise Trouble(
             f"No version of {live.workload} was live before version {live.version}",
             "Name another approved version with --to.",
         )
-    arn = live.previous_arn if version is None else f"{live.package_arn.rpartition('/')[0]}/{version}"
-    assert arn is not None
     if arn == live.package_arn:
         raise Trouble(f"Version {live.version} of {live.workload} is live already")
     status = _approval_status(endpoint, arn)

@@ -34,7 +34,7 @@ def read_rows(workload: Workload, file: Path, screen: Screen) -> list[str]:
     """Every row of the file. Raises Trouble if it is none of the workload's."""
     if not (ROOT / "processing" / workload.name / f"{MODULE}.py").is_file():
         return _lines_of(file)
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - our own code
         [_interpreter(workload, screen), "-c", _READ, workload.name, str(file)],
         cwd=ROOT / "processing",
         capture_output=True,
