@@ -10,9 +10,9 @@ from boto3.dynamodb.types import TypeSerializer
 from botocore.exceptions import ClientError
 
 from deploy.problems import Trouble
-from local.cli import deploy, predict, release, rollback
+from local.cli import deploy, release, rollback
 from local.cli.endpoint import Endpoint
-from local.cli.invoke import batches
+from local.cli.invoke import batches, predict
 from local.cli.live import read_live
 from local.cli.outcome import Result
 from local.cli.screen import Screen
@@ -80,7 +80,7 @@ class FakeAws(Endpoint):
         rows = request["Body"].decode().splitlines()
         if "x" in rows:
             answer = {"Error": {"Code": "ModelError", "Message": "long"}, "OriginalMessage": "no number"}
-            raise ClientError(answer, "InvokeEndpoint")
+            raise ClientError(answer, "InvokeEndpoint")  # type: ignore[arg-type]
         return {"Body": io.BytesIO("".join(f"{2 * int(row)}\n" for row in rows).encode())}
 
 
@@ -168,7 +168,7 @@ def test_a_release_that_nothing_started_is_a_failure(
 def answers(aws: FakeAws, rows: list[str]) -> list[str]:
     live = read_live(aws, "table", "spam")
     assert live
-    return list(predict.predict(aws, live, {"content_type": "text/csv", "accept": "text/csv"}, rows))
+    return list(predict(aws, live, {"content_type": "text/csv", "accept": "text/csv"}, rows))
 
 
 def test_each_row_has_an_answer_in_as_few_requests_as_possible(
