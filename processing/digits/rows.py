@@ -33,12 +33,12 @@ def _pictures(path: Path, name: str) -> Iterator[bytes]:
     try:
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(columns=["image.bytes"]):
-                for image in batch.column("image").field("bytes"):
+                for image in batch.column("image").field("bytes").cast(pa.binary()):
                     number += 1
                     if not image.is_valid:
                         raise BadUpload(f"{shown_name(name)}, row {number} has no image")
                     yield image.as_py()
-    except (pa.ArrowException, OSError, KeyError, AttributeError, IndexError) as error:
+    except (pa.ArrowException, OSError, LookupError, AttributeError, TypeError) as error:
         raise BadUpload(
             f"{shown_name(name)} is neither a PNG image nor a Parquet file with the column image, a struct "
             "with the field bytes"
