@@ -63,7 +63,7 @@ class Drive:
             end = self._ask(watch, found, decision) if isinstance(found, Mail) else found
             self._finish(watch, end, _topic(stack["NotificationTopicArn"]))
             if self._result.outcome == "approved":
-                self._release(workload, stack["TableName"], parameters)
+                self._release(watch, workload, stack, parameters)
             show_end(self._screen, self._result)
         finally:
             self._result.mails = [{"subject": mail.subject, "text": mail.text} for mail in watch.mails()]
@@ -114,9 +114,11 @@ class Drive:
                 self._show_notification(watch, topic)
         show_predictions(self._screen, self._endpoint, self._result)
 
-    def _release(self, workload: Workload, table: str, parameters: Mapping[str, str]) -> None:
+    def _release(
+        self, watch: Watch, workload: Workload, stack: Mapping[str, str], parameters: Mapping[str, str]
+    ) -> None:
         """Follow the release that the approval started, and ask the endpoint about one row."""
-        arn = self._result.model_package_arn
+        arn, table = self._result.model_package_arn, stack["TableName"]
         if arn is None:
             return
         if parameters[deploy.ENDPOINT_TYPE] == deploy.NO_ENDPOINT:
@@ -128,11 +130,14 @@ class Drive:
         release = follow(self._endpoint, self._screen, table, workload.name, arn)
         self._result.take_release(release)
         show(self._screen, release)
+        if execution_arn := release.record.execution_arn:
+            watch.take_release(execution_arn)
+            self._show_notification(watch, _topic(stack["NotificationTopicArn"]), execution_arn)
         if release.succeeded and release.live:
             show_answer(self._screen, self._endpoint, release.live, workload)
 
-    def _show_notification(self, watch: Watch, topic: str) -> None:
-        mail = watch.wait_for_mail(topic)
+    def _show_notification(self, watch: Watch, topic: str, naming: str = "") -> None:
+        mail = watch.wait_for_mail(topic, naming)
         if mail is None:
             self._screen.failure("No mail reported how it ended.")
         else:
