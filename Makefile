@@ -14,7 +14,7 @@ AUDIT := .audit
 AUDIT_SYNCED := $(AUDIT)/synced
 # A file that it cannot read is a failure, and it sends nothing, whatever key it finds in the environment.
 CHECKOV := CKV_PARSE_ERROR_FAIL=true BC_API_KEY= $(AUDIT)/bin/checkov --config-file audit/checkov.yaml
-LOCKS := requirements.lock requirements-audit.lock requirements-uv.lock requirements-pytorch.lock functions/requirements.txt processing/requirements.txt
+LOCKS := requirements.lock requirements-audit.lock requirements-uv.lock requirements-pytorch.lock functions/requirements.txt processing/requirements.txt processing/wheels/requirements.txt
 
 COMPILE := $(BIN)/uv pip compile --no-config --universal --generate-hashes --quiet --custom-compile-command "make lock" \
 	$(addprefix --upgrade-package=,$(UPGRADE))
@@ -55,8 +55,9 @@ audit: lint $(AUDIT_SYNCED) ## Look for security mistakes in template, code, wor
 		if grep yanked $(AUDIT)/said; then exit 1; fi; done
 	@$(BIN)/python -m audit.transformed >$(AUDIT)/template.json
 	@$(CHECKOV) --framework cloudformation --file $(AUDIT)/template.json
-	@$(BIN)/python -m audit.transformed stacks/observability.yaml >$(AUDIT)/observability.json
-	@$(CHECKOV) --framework cloudformation --file $(AUDIT)/observability.json
+	@for stack in jobs observability release; do \
+		$(BIN)/python -m audit.transformed stacks/$$stack.yaml >$(AUDIT)/$$stack.json; \
+		$(CHECKOV) --framework cloudformation --file $(AUDIT)/$$stack.json || exit 1; done
 	@$(CHECKOV) --framework secrets --file $$(git ls-files)
 
 # Not PyTorch's list, which has to be as old as AWS's image: only jobs on this machine run it.
@@ -79,6 +80,7 @@ lock: $(SYNCED) ## Resolve the locks anew; UPGRADE=<package> takes its newest re
 	@$(COMPILE) --group audit --output-file requirements-audit.lock
 	@$(COMPILE) --group uv --output-file requirements-uv.lock
 	@$(COMPILE) --no-deps --group publish --output-file processing/requirements.txt
+	@$(COMPILE) --constraint requirements.lock --no-emit-package numpy --group wheels --output-file processing/wheels/requirements.txt
 	@$(COMPILE) --group pytorch --output-file requirements-pytorch.lock
 
 deploy: $(SYNCED) ## Deploy to your AWS account, after checking its quotas

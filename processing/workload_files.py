@@ -14,6 +14,7 @@ from typing import Any
 import fastjsonschema
 
 from common.workload import FILE
+from workload_form import find_problem
 
 SCHEMA = Path(__file__).parent / "common" / "workload.schema.json"
 MODULES = ("upload", "preprocess", "evaluate", "inference")
@@ -42,6 +43,7 @@ def read_workload(file: Path, parameters: Mapping[str, str]) -> Settings:
         settings = _checked(_parsed(file))
         _check_folder(file.parent)
         _check_training(settings, file.parent)
+        _check_form(settings)
         return settings | {"gate": _gate(settings["gate"], parameters)}
     except BadWorkload as problem:
         raise BadWorkload(f"{file.parent.name}/{file.name}: {problem}") from None
@@ -99,6 +101,11 @@ def _check_training(settings: Settings, folder: Path) -> None:
                 "the metric of tuning.objective"
             )
     _refuse_repeated(_names(tuning["ranges"]), training["hyperparameters"])
+
+
+def _check_form(settings: Settings) -> None:
+    if "form" in settings and (problem := find_problem(settings["form"])):
+        raise BadWorkload(problem)
 
 
 def _check_program(program: str, folder: Path) -> None:

@@ -73,6 +73,7 @@ def measure_predictions(labels: Numbers, predicted: Numbers, mean_label: float) 
         },
         figures=_figures(labels, predicted),
         batch_columns=[*RAW_COLUMNS, "predicted mpg"],
+        gate_values=((predicted - labels) ** 2).tolist(),
     )
 
 

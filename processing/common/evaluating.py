@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from types import ModuleType
 from typing import Any
 
-from common import evaluation, job
+from common import bootstrap, evaluation, job
 from common.bundle import BadArchive, add_code, read_files, write_archive
 from common.digests import ChangedFile, check_prepared, file_digest
-from common.evaluation import Evaluation, Measurement
+from common.evaluation import Comparison, Evaluation, Measurement
 from common.serving import UnusableModel, files_digest
 from common.workload import Workload
 
@@ -57,7 +59,7 @@ def evaluate(
     steps = workload.module("evaluate")
     output.mkdir(parents=True, exist_ok=True)
     measured, model_files = _bundle_and_measure(workload, model, prepared, output / BUNDLE)
-    compared, problem = _compare(champion, steps, prepared, workload.gate.metric)
+    compared, problem = _compare(champion, measured, steps, prepared, workload.gate.metric)
     digests = {
         "upload": summary["upload_digest"],
         "trained_model": file_digest(model),
@@ -87,7 +89,7 @@ def _bundle_and_measure(
     workload: Workload, model: Path, prepared: Path, bundle: Path
 ) -> tuple[Measurement, str]:
     """Write the bundle; returns what was measured and the digest of the bundle's files."""
-    steps, metric = workload.module("evaluate"), workload.gate.metric
+    steps = workload.module("evaluate")
     with tempfile.TemporaryDirectory() as folder:
         try:
             steps.assemble(model, prepared, Path(folder))
@@ -97,9 +99,17 @@ def _bundle_and_measure(
         except (BadArchive, UnusableModel) as error:
             raise BadModel(f"the trained model cannot be evaluated: {error}") from error
         write_archive(bundle, Path(folder))
-    if metric not in {measurement.name for measurement in measured.metrics}:
-        raise BadModel(f"{workload.name}/evaluate.py does not measure {metric}, the gate's metric")
+    _check_gate(measured, workload)
     return measured, model_files
+
+
+def _check_gate(measured: Measurement, workload: Workload) -> None:
+    name, values = workload.gate.metric, measured.gate_values
+    if name not in {metric.name for metric in measured.metrics}:
+        raise BadModel(f"{workload.name}/evaluate.py does not measure {name}, the gate's metric")
+    value = measured.value(name)
+    if values is not None and not (values and math.isclose(fmean(values), value, rel_tol=1e-6, abs_tol=1e-9)):
+        raise BadModel(f"{workload.name}/evaluate.py: the mean of gate_values is not {name}, {value:g}")
 
 
 def _write(path: Path, content: dict[str, Any]) -> str:
@@ -108,7 +118,7 @@ def _write(path: Path, content: dict[str, Any]) -> str:
 
 
 def _compare(
-    champion: Champion | None, steps: ModuleType, prepared: Path, metric: str
+    champion: Champion | None, new: Measurement, steps: ModuleType, prepared: Path, metric: str
 ) -> tuple[evaluation.Champion | None, str]:
     """Measure the champion. An unusable champion is only reported: the new model may replace it."""
     if champion is None:
@@ -118,10 +128,16 @@ def _compare(
             raise BadArchive("its model.tar.gz was deleted, or was never among the pipeline's kept models")
         if champion.digest and file_digest(champion.archive) != champion.digest:
             raise BadArchive("its model.tar.gz was changed after it was registered")
-        value = _measure_champion(champion.archive, steps, steps.MODEL_FILES, prepared).value(metric)
+        old = _measure_champion(champion.archive, steps, steps.MODEL_FILES, prepared)
     except (BadArchive, UnusableModel) as error:
         return None, f"{champion.arn} cannot be compared: {error}"
-    return evaluation.Champion(champion.arn, value), ""
+    return evaluation.Champion(champion.arn, old.value(metric), _difference(new, old)), ""
+
+
+def _difference(new: Measurement, old: Measurement) -> Comparison | None:
+    if new.gate_values is None or old.gate_values is None:
+        return None
+    return bootstrap.compare(new.gate_values, old.gate_values)
 
 
 def _measure_champion(archive: Path, steps: ModuleType, names: Iterable[str], prepared: Path) -> Measurement:

@@ -20,6 +20,7 @@ from digits import CLASSES, inference, quality
 from digits.inference import MODEL_FILES
 from digits.model import Network
 from digits.pictures import Pixels, encode, request_line
+from digits.requests import JSON_LINES
 
 __all__ = ["MODEL_FILES", "assemble", "measure"]
 
@@ -68,9 +69,8 @@ def measure(folder: Path, prepared: Path) -> Measurement:
         baseline=_baseline(prepared, actual),
         model_quality=quality.model_quality(actual, predicted, _DIGITS),
         figures=_figures(pixels, actual, answers),
-        smoke_test=smoke_test(
-            inference, model, lines, inference.JSON_LINES, inference.JSON_LINES, LARGEST_DIFFERENCE
-        ),
+        smoke_test=smoke_test(inference, model, lines, JSON_LINES, JSON_LINES, LARGEST_DIFFERENCE),
+        gate_values=(actual == predicted).astype(float).tolist(),
     )
 
 
@@ -105,8 +105,8 @@ def _predict(model: Network, lines: Sequence[str]) -> Answers:
     found = []
     for start in range(0, len(lines), _LINES_A_REQUEST):
         body = "".join(lines[start : start + _LINES_A_REQUEST])
-        predictions = inference.predict_fn(inference.input_fn(body, inference.JSON_LINES), model)
-        answer, _ = inference.output_fn(predictions, inference.JSON_LINES)
+        predictions = inference.predict_fn(inference.input_fn(body, JSON_LINES), model)
+        answer, _ = inference.output_fn(predictions, JSON_LINES)
         found += [json.loads(line) for line in answer.splitlines()]
     return Answers(
         np.array([answer["label"] for answer in found]), np.array([answer["probability"] for answer in found])

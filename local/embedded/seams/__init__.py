@@ -29,6 +29,7 @@ from local.embedded.seams.services import (
     install_service,
     install_warm_functions,
     publish_events,
+    publish_metrics,
 )
 from local.embedded.seams.stacks import install_stack_rules
 from local.embedded.seams.state_tests import install_definition_checks, install_state_tests
@@ -69,6 +70,7 @@ __all__ = [
     "object_exists",
     "offer_task",
     "publish_events",
+    "publish_metrics",
     "redrive_execution",
     "refusal",
     "role_credentials",

@@ -75,6 +75,11 @@ SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
     ("core.lambda_runtime", "workers_in_use", ()),
     ("core.lambda_runtime", "zipfile", None),
     ("services.cloudwatch", "_dispatch_alarm_actions", ("alarm", "old_state", "new_state", "reason")),
+    (
+        "services.cloudwatch",
+        "_put_metric_data",
+        ("params", "cbor_data", "is_cbor", "is_json"),
+    ),
     ("services.cloudwatch_logs", "_compile_filter_pattern", ("raw",)),
     ("services.cloudwatch_logs", "_filter_log_events", ("data",)),
     ("services.cloudwatch_logs", "_log_groups", None),

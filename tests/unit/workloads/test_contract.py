@@ -62,6 +62,7 @@ def test_its_name_is_free(folder: Folder) -> None:
         "run",
         "publish",
         "workload_files",
+        "workload_form",
         "packing",
     }
 

@@ -143,6 +143,15 @@ def test_the_evaluation_is_read_again_and_passes_the_gate(evaluated: Path) -> No
     assert len(found.figures) == 2
 
 
+def test_the_first_test_rows_are_kept_with_the_answers(evaluated: Path) -> None:
+    found = Evaluation.from_json(evaluation(evaluated)).smoke_test
+    assert found
+    assert found.rows == len(found.request.splitlines()) == 20
+    assert [float(line) for line in found.answer.splitlines()] == [
+        guess for _, guess in points(evaluation(evaluated))[:20]
+    ]
+
+
 def test_rows_are_counted_and_without_a_champion_there_is_none(evaluated: Path) -> None:
     result = evaluation(evaluated)
     assert result["rows"]["train"] == 278
@@ -203,7 +212,8 @@ def test_the_champion_is_measured_on_the_same_rows(
     code = evaluate(tmp_path, trained, prepared, "--champion", champion, "--champion-arn", ARN)
     assert code == 0
     mse = value(evaluation(tmp_path), "mse")
-    assert evaluation(tmp_path)["champion"] == {"model_package_arn": ARN, "value": mse, "comparison": None}
+    equal = {"difference": 0, "low": 0, "high": 0, "level": 0.95, "rows": 60, "resamples": 2000}
+    assert evaluation(tmp_path)["champion"] == {"model_package_arn": ARN, "value": mse, "comparison": equal}
 
 
 def test_the_code_of_a_champion_is_not_run(
