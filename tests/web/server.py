@@ -60,7 +60,11 @@ class Catalogue:
         if folder != f"/catalogue/{self.link_id}/" or self.state == "revoked":
             if rest and rest != "worker.js":
                 return _json(410, {"error": "This link has expired."})
-            return 410, {"Content-Type": TYPES[".html"]}, b"<!doctype html><h1>This link is no longer valid</h1>"
+            return (
+                410,
+                {"Content-Type": TYPES[".html"]},
+                b"<!doctype html><h1>This link is no longer valid</h1>",
+            )
         if rest in ("", "worker.js"):
             return _asset(rest or "index.html", POLICY.format(bucket=self.bucket))
         if self.state == "busy":
@@ -86,7 +90,10 @@ class Catalogue:
         end = start + self.page_size
         expires = self.expires_at or (datetime.now(UTC) + timedelta(days=7)).isoformat()
         page = {"generated_at": datetime.now(UTC).isoformat(), "expires_at": expires}
-        return _json(200, {**page, "next": str(end) if end < len(self.models) else None, "models": self.models[start:end]})
+        return _json(
+            200,
+            {**page, "next": str(end) if end < len(self.models) else None, "models": self.models[start:end]},
+        )
 
     def get_file(self, path: str, query: str) -> Answer:
         """The answer of the bucket."""
@@ -96,7 +103,11 @@ class Catalogue:
 
 
 def _json(status: int, content: object) -> Answer:
-    headers = {"Content-Type": "application/json", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+    headers = {
+        "Content-Type": "application/json",
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+    }
     return status, headers, json.dumps(content).encode()
 
 
@@ -141,7 +152,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *args: Any) -> None:
         """Quiet."""
 
 
