@@ -195,7 +195,7 @@ class FakeSageMaker:
         found = [
             {**package, "ModelPackageVersion": int(arn.rpartition("/")[2])}
             for arn, package in self.packages.items()
-            if arn.split("/")[1] == request["ModelPackageGroupName"]
+            if arn.split("/")[1:2] == [request["ModelPackageGroupName"]]
             and package["ModelApprovalStatus"] == request["ModelApprovalStatus"]
             # As the SDK sends it: in whole seconds.
             and package["CreationTime"]
