@@ -20,7 +20,6 @@ from typing import Any, cast
 
 import pytest
 
-from common.workload import find_workloads
 from tests.builds import shared_build
 from tests.conftest import ROOT, Aws, eventually
 from tests.evaluation import DRAWN, EVALUATION
@@ -555,8 +554,8 @@ def _resources(aws: Aws) -> Json:
         BillingMode="PAY_PER_REQUEST",
     )
     aws.client("sagemaker").create_model_package_group(ModelPackageGroupName=name)
-    for workload in find_workloads():
-        group = f"{name}-{workload.replace('_', '-')}"
+    for settings in (ROOT / "processing").glob("*/workload.json"):
+        group = f"{name}-{settings.parent.name.replace('_', '-')}"
         aws.client("sagemaker").create_model_package_group(ModelPackageGroupName=group)
     topics = tuple(str(sns.create_topic(Name=f"{name}-{kind}")["TopicArn"]) for kind in ("ask", "tell"))
     for topic in topics:

@@ -170,7 +170,8 @@ def test_one_instance_is_updated_at_once() -> None:
 def test_autoscaling_pauses_while_the_instance_type_changes() -> None:
     asked = {**ON_INSTANCES, "Load workload": workload(instance_type="ml.c5.large")}
     missing = TaskError("ApplicationAutoScaling.ObjectNotFoundException", "no target")
-    for answer in ({}, missing):
+    answers: list[Answer] = [{}, missing]
+    for answer in answers:
         ending = release({**asked, "Pause autoscaling": answer}, substitutions=INSTANCE)
         assert ending.output["outcome"] == "live"
         assert "Register scalable target" in tasks_after(ending, "Pause autoscaling")
