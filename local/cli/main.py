@@ -50,6 +50,53 @@ def approvals(as_json: bool) -> None:
     sys.exit(show(as_json=as_json))
 
 
+@cli.command()
+@click.option("--workload", metavar="NAME", help="Only the models of this workload.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+def models(workload: str | None, as_json: bool) -> None:
+    """List the approved models of the running `mpg up`, newest first."""
+    from local.cli.catalogue import show_models
+
+    sys.exit(show_models(workload, as_json=as_json))
+
+
+@cli.command()
+@click.argument("version", type=click.IntRange(min=1))
+@click.option("--workload", metavar="NAME", help="The model's workload.  [default: the stack's]")
+@click.option(
+    "--format",
+    "of",
+    type=click.Choice(["native", "onnx"]),
+    default="native",
+    show_default=True,
+    help="The bundle that SageMaker serves, or one file for ONNX Runtime.",
+)
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path),
+    help="File or folder to write to.  [default: the model's own name, here]",
+)
+def download(version: int, workload: str | None, of: str, to: Path | None) -> None:
+    """Download an approved model and verify its digest."""
+    from local.cli.catalogue import download as fetch
+
+    sys.exit(fetch(version, workload, of, to))
+
+
+@cli.command()
+@click.option(
+    "--days", type=click.IntRange(1, 365), help="Days that the link is valid.  [default: as deployed]"
+)
+@click.option("--revoke", metavar="LINK|all", help="Close this link, or all, instead of issuing one.")
+def catalogue(days: int | None, revoke: str | None) -> None:
+    """Issue a link to the page with the approved models, for people without an AWS account."""
+    from local.cli.catalogue import issue_link, revoke_links
+
+    if days is not None and revoke is not None:
+        raise click.UsageError("--days is for a new link, --revoke for one that is there: give one of them.")
+    sys.exit(issue_link(days) if revoke is None else revoke_links(revoke))
+
+
 @cli.command(epilog=EXIT_CODES)
 @click.argument(
     "file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path), default=SAMPLE
