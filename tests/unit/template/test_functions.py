@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -53,7 +54,7 @@ def test_a_handler_is_in_the_package(name: str) -> None:
 
 def test_handlers_share_one_package_so_that_sam_builds_it_once() -> None:
     sources = {TEMPLATE: "functions/", RELEASE: "../functions/", CATALOGUE: "../functions/"}
-    written = {}
+    written: dict[str, Any] = {}
     for path, source in sources.items():
         written |= template(path)["Resources"]
         assert template(path)["Globals"]["Function"]["CodeUri"] == source
