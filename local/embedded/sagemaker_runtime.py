@@ -39,6 +39,8 @@ class Endpoints(Protocol):
 
     def invoke(self, endpoint_name: str, invocation: Invocation) -> tuple[Answer, str]: ...
 
+    def refuse_missing_endpoint(self, endpoint_name: str) -> None: ...
+
 
 class Runtime:
     """Answers the REST calls."""
@@ -65,10 +67,11 @@ class Runtime:
         name, action = unquote(found[1]), _ACTIONS[found[2]]
         if reason := refusal(f"sagemaker:{action}", self._resource_of(action, {"EndpointName": name})):
             return _error(ServiceError("AccessDeniedException", reason, 403))
-        if action != "InvokeEndpoint":
-            unsupported = f"{action} is not supported by the local SageMaker."
-            return _error(ServiceError("ValidationError", unsupported))
         try:
+            self._endpoints.refuse_missing_endpoint(name)
+            if action != "InvokeEndpoint":
+                unsupported = f"{action} is not supported by the local SageMaker."
+                raise ServiceError("ValidationError", unsupported)
             invocation = _invocation(headers, body)
         except ServiceError as error:
             return _error(error)

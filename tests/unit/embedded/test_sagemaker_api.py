@@ -40,6 +40,8 @@ class Caller:
     def invoke(self, endpoint_name: str, invocation: Invocation) -> tuple[Answer, str]:
         raise AssertionError("nothing here is an invocation")
 
+    def refuse_missing_endpoint(self, endpoint_name: str) -> None: ...
+
     def send(self, action: str, request: Mapping[str, Any]) -> dict[str, Any]:
         permissions = Permissions(
             resource=partial(sagemaker_resource, region="us-east-1", account="000000000000"),

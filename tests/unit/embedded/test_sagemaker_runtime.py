@@ -30,6 +30,10 @@ class Bench:
         headers = {"content-type": "text/csv", "X-Amzn-Sagemaker-Custom-Attributes": "trace=2", "Server": "x"}
         return Answer(200, headers, invocation.body, 0.001), "blue"
 
+    def refuse_missing_endpoint(self, endpoint_name: str) -> None:
+        if endpoint_name != "My-Cars":
+            raise ServiceError("ValidationError", "not found")
+
     def send(self, path: str, headers: Mapping[str, str] = {}, body: bytes = b"1,2") -> Response:
         def refuse(action: str, resource: str) -> str | None:
             self.asked.append((action, resource))
@@ -102,6 +106,7 @@ def test_other_ways_to_invoke_are_refused(how: str) -> None:
 
     assert (status, code) == (400, "ValidationError")
     assert message.endswith("is not supported by the local SageMaker.")
+    assert Bench().refused(f"/endpoints/other/{how}") == (400, "ValidationError", "not found")
 
 
 def test_members_without_an_effect_are_refused() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.unit.template.stack import ROOT
 
 FUNCTIONS, LAYER = ROOT / "functions", ROOT / "processing"
-_SERVICES = {"stepfunctions": "states"}
+_SERVICES = {"stepfunctions": "states", "sagemaker-runtime": "sagemaker"}
 
 
 @cache

@@ -20,6 +20,18 @@ TUNING_JOB = aws_arn("sagemaker", f"hyper-parameter-tuning-job/{RUN}-0")
 LISTS_OF_JOBS = {
     (f"sagemaker:List{kind}s", "*") for kind in ("ProcessingJob", "HyperParameterTuningJob", "TransformJob")
 }
+RELEASES = aws_arn("states", f"stateMachine:{STACK}-release")
+RELEASE = aws_arn("states", f"execution:{STACK}-release:0b1c_2d3e")
+ENDPOINT = aws_arn("sagemaker", f"endpoint/{STACK}-some-workload")
+# How the sweep and the function that reports the end of a release set an endpoint back.
+SETTING_BACK = {
+    ("states:DescribeExecution", RELEASE),
+    ("states:StartExecution", RELEASES),
+    ("sagemaker:DescribeEndpoint", ENDPOINT),
+    ("sagemaker:DeleteEndpoint", ENDPOINT),
+    ("s3:ListBucket", BUCKET),
+    ("s3:GetObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
+}
 STOPS_OF_JOBS = {
     ("sagemaker:StopProcessingJob", aws_arn("sagemaker", f"processing-job/{RUN}-evaluate-1-0")),
     ("sagemaker:StopHyperParameterTuningJob", TUNING_JOB),
@@ -56,6 +68,7 @@ CALLS = {
         ("s3:GetObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
         ("s3:PutObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
         ("s3:PutObject", f"{BUCKET}/models/{RUN}/model.tar.gz"),
+        ("s3:PutObject", f"{BUCKET}/models/{RUN}/model.onnx"),
     },
     "RequestApproval": {
         ("dynamodb:GetItem", TABLE),
@@ -120,6 +133,10 @@ CALLS = {
         ("sagemaker:DescribeProcessingJob", PROCESSING_JOB),
         ("sagemaker:ListTrainingJobsForHyperParameterTuningJob", TUNING_JOB),
         ("states:ListExecutions", MACHINE),
+        ("states:ListExecutions", RELEASES),
+        *SETTING_BACK,
+        ("sagemaker:ListModelPackages", PACKAGE),
+        ("sagemaker:ListModelPackages", GROUP),
         ("states:SendTaskSuccess", MACHINE),
         ("states:DescribeExecution", EXECUTION),
         *LISTS_OF_JOBS,
@@ -127,6 +144,25 @@ CALLS = {
         ("sns:Publish", APPROVERS),
         ("sns:Publish", READERS),
         ("sqs:SendMessage", DEAD_LETTERS),
+    },
+    "CheckRelease": {
+        ("s3:ListBucket", BUCKET),
+        ("s3:GetObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
+        ("s3:GetObject", f"{BUCKET}/models/{RUN}/model.tar.gz"),
+    },
+    "SmokeTest": {
+        ("s3:ListBucket", BUCKET),
+        ("s3:GetObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
+        ("sagemaker:InvokeEndpoint", ENDPOINT),
+    },
+    "ReportRelease": {
+        ("dynamodb:GetItem", TABLE),
+        ("dynamodb:PutItem", TABLE),
+        ("dynamodb:UpdateItem", TABLE),
+        ("dynamodb:DeleteItem", TABLE),
+        *SETTING_BACK,
+        ("sns:Publish", READERS),
+        ("sqs:SendMessage", aws_arn("sqs", "mpg-test-ReleaseDeadLetters-X1")),
     },
     "ListModels": {*FINDING_MODELS, *LISTING_MODELS},
     "DownloadModel": FINDING_MODELS,
@@ -200,7 +236,7 @@ def test_jobs_of_others_cannot_be_stopped(role: str) -> None:
 
 
 def test_only_checked_files_are_copied_to_models_and_no_job_can_change_them() -> None:
-    for name in ("model.tar.gz", "evaluation.json"):
+    for name in ("model.tar.gz", "model.onnx", "evaluation.json"):
         kept = f"{BUCKET}/models/{RUN}/{name}"
         writers = {role for role in iam.roles() if iam.allows(iam.statements(role), "s3:PutObject", kept)}
         assert writers == {"KeepModelRole"}
@@ -246,6 +282,10 @@ NOT_REACHED = {
     "Catalogue": CATALOGUE_NOT_REACHED - {"dynamodb:UpdateItem"},
     "IssueCatalogueLink": {"dynamodb:GetItem"},
     "StopJobs": {"states:ListExecutions"},
+    "Sweep": {"s3:PutObject"},
+    "CheckRelease": {"s3:PutObject"},
+    "SmokeTest": {"s3:PutObject"},
+    "ReportRelease": {"states:ListExecutions", "s3:PutObject"},
 }
 
 

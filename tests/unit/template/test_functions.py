@@ -4,14 +4,17 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from audit.transformed import transformed
+from audit.transformed import TEMPLATE, transformed
 from common.workload import find_workloads
 from tests.unit.template import code
 from tests.unit.template.stack import EMAILS, ROOT, Evaluator, of_type, properties, template
 
+RELEASE = ROOT / "stacks" / "release.yaml"
+CATALOGUE = ROOT / "stacks" / "catalogue.yaml"
 FUNCTIONS = sorted(of_type("AWS::Lambda::Function"))
 HANDLERS = sorted(set(FUNCTIONS) - {"PublishCodeFunction"})
 
@@ -50,9 +53,11 @@ def test_a_handler_is_in_the_package(name: str) -> None:
 
 
 def test_handlers_share_one_package_so_that_sam_builds_it_once() -> None:
-    stacks = [template(), template(ROOT / "stacks" / "catalogue.yaml")]
-    assert [stack["Globals"]["Function"]["CodeUri"] for stack in stacks] == ["functions/", "../functions/"]
-    written = {name: resource for stack in stacks for name, resource in stack["Resources"].items()}
+    sources = {TEMPLATE: "functions/", RELEASE: "../functions/", CATALOGUE: "../functions/"}
+    written: dict[str, Any] = {}
+    for path, source in sources.items():
+        written |= template(path)["Resources"]
+        assert template(path)["Globals"]["Function"]["CodeUri"] == source
     assert all("CodeUri" not in written[name]["Properties"] for name in HANDLERS)
 
 
