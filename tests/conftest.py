@@ -50,7 +50,7 @@ _LONGEST_FIRST = (
     "tests/integration/test_",
 )
 # A deployment takes as long as many tests: each of these has one for all its files,
-_ONE_WORKER = ("tests/integration/iam/", "tests/e2e/")
+_ONE_WORKER = ("tests/integration/iam/", "tests/e2e/", "tests/web/")
 # but for those that do without.
 _BY_ITSELF = ("tests/e2e/test_interrupts.py", "tests/e2e/test_web_pages_in_chromium.py")
 

@@ -1,6 +1,6 @@
 // The first page: the approved models of each workload.
 
-import { h, notice, number, when } from "./dom.js";
+import { day, h, notice, number, when } from "./dom.js";
 
 /**
  * All workloads, each with its live or newest version first.
@@ -151,7 +151,7 @@ function table(models, title) {
       "tr",
       {},
       h("td", {}, h("a", { href: address(model) }, `Version ${model.version}`), badges(model)),
-      h("td", {}, when(model.approved_at)),
+      h("td", {}, day(model.approved_at)),
       h("td", {}, model.approved_by),
       h("td", { class: "number" }, number(value)),
     );
@@ -162,7 +162,7 @@ function table(models, title) {
     { class: "scroll", tabindex: 0, role: "region", "aria-label": `Versions: ${title}` },
     h(
       "table",
-      {},
+      { class: "versions" },
       h("thead", {}, h("tr", {}, ...head, h("th", { scope: "col", class: "number" }, gate?.label ?? ""))),
       h("tbody", {}, ...rows),
     ),

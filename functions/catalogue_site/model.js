@@ -34,8 +34,8 @@ export function modelPage(model, models) {
     ),
     trial,
     measured,
-    files(model),
     compareForm(models, model),
+    files(model),
   );
 }
 

@@ -173,7 +173,7 @@ def test_a_picture_is_drawn_by_keys_or_opened(page: Page, catalogue: Catalogue) 
     # A dark bar on light paper.
     png = page.evaluate("""() => { const c = document.createElement("canvas"); c.width = 60; c.height = 40; const x = c.getContext("2d");
         x.fillStyle = "#eee"; x.fillRect(0, 0, 60, 40); x.fillStyle = "#225"; x.fillRect(5, 18, 50, 6); return c.toDataURL().split(",")[1]; }""")
-    files = page.get_by_label("Open a picture")
+    files = page.get_by_label("Open image")
     files.set_input_files({"name": "bar.png", "mimeType": "image/png", "buffer": base64.b64decode(png)})
     expect(page.locator(".result strong")).to_have_text("bar")
     assert seen(page)[0, 0, 0] == 0
