@@ -190,7 +190,7 @@ def test_a_drawing_is_fitted_and_centred_by_its_mass(page: Page, catalogue: Cata
     picture = np.array(page.evaluate(CENTRE, [drawn.ravel().tolist(), 280, 280, form])).reshape(28, 28)
     rows, columns = np.nonzero(picture)
     # 140 x 70 becomes 20 x 10.
-    assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (20, 10)
+    assert (int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1) == (20, 10)
     centre = [(picture.sum(axis) * (np.arange(28) + 0.5)).sum() / picture.sum() for axis in (1, 0)]
     assert np.abs(np.array(centre) - 14).max() <= 0.5
     assert picture.sum() == pytest.approx(drawn.sum() / 49, rel=1e-4)
