@@ -62,8 +62,9 @@ audit: lint $(AUDIT_SYNCED) ## Look for security mistakes in template, code, wor
 		if grep yanked $(AUDIT)/said; then exit 1; fi; done
 	@$(BIN)/python -m audit.transformed >$(AUDIT)/template.json
 	@$(CHECKOV) --framework cloudformation --file $(AUDIT)/template.json
-	@$(BIN)/python -m audit.transformed stacks/observability.yaml >$(AUDIT)/observability.json
-	@$(CHECKOV) --framework cloudformation --file $(AUDIT)/observability.json
+	@for stack in catalogue jobs observability release; do \
+		$(BIN)/python -m audit.transformed stacks/$$stack.yaml >$(AUDIT)/$$stack.json; \
+		$(CHECKOV) --framework cloudformation --file $(AUDIT)/$$stack.json || exit 1; done
 	@$(CHECKOV) --framework secrets --file $$(git ls-files)
 
 # Not PyTorch's list, which has to be as old as AWS's image: only jobs on this machine run it.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from common.evaluation import Evaluation, Metric
+from model.change import Change, model_change
 from shared.text import number, one_line, readable_time
 
 Rows = list[tuple[str, str]]
@@ -70,6 +71,11 @@ class Report:
     def other_metrics(self) -> list[Metric]:
         """All metrics but the gate's."""
         return [metric for metric in self.evaluation.metrics if metric is not self.evaluation.gate_metric]
+
+    @property
+    def change(self) -> Change:
+        """Whether it is better than the approved model."""
+        return model_change(self.evaluation)
 
     @property
     def champion_problem(self) -> str:

@@ -12,11 +12,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from local.sagemaker.kinds import KINDS, PACKAGE, PACKAGE_GROUP
+from local.sagemaker.kinds import ENDPOINT_CONFIG, KINDS, PACKAGE, PACKAGE_GROUP
 
 Json = Mapping[str, Any]
 
 READ_ARTIFACT = "s3:GetObject"
+# Nobody can know the id of a target in advance, so policies name them all.
+SCALABLE_TARGETS = "arn:aws:application-autoscaling:{region}:{account}:scalable-target/*"
 _IMAGE = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.[a-z.]+/(?P<name>[^:@]+)[:@].+")
 
 
@@ -85,8 +87,16 @@ def sagemaker_resource(action: str, request: Json, region: str, account: str) ->
     for kind in KINDS:
         own = _text(request.get(kind.name_field))
         if own and action.endswith(kind.stem):
-            return arn(kind.arn_part, own)
+            return arn(kind.arn_part, kind.key(own))
     return "*"
+
+
+def also_needed(action: str, request: Json, region: str, account: str) -> Iterator[tuple[str, str]]:
+    """The further resources on which the caller of an action on endpoints needs it."""
+    config = _text(request.get("EndpointConfigName"))
+    if action in {"CreateEndpoint", "UpdateEndpoint"} and config:
+        own = f"{ENDPOINT_CONFIG.arn_part}/{ENDPOINT_CONFIG.key(config)}"
+        yield f"sagemaker:{action}", f"arn:aws:sagemaker:{region}:{account}:{own}"
 
 
 def passed_roles(request: Any) -> Iterator[str]:

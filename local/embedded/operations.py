@@ -14,8 +14,9 @@ from urllib.parse import parse_qs, unquote, unquote_plus
 from xml.sax.saxutils import escape
 
 _SIGNED_FOR = re.compile(r"Credential=[^/]*/\d+/[^/]*/([^/]+)/aws4_request")
-# The services that name the operation by method and path.
-_REST = {"s3", "lambda"}
+# The services that name the operation by method and path, with botocore's names for them. SageMaker does so
+# only in the calls that have no target.
+_REST = {"s3": "s3", "lambda": "lambda", "sagemaker": "sagemaker-runtime"}
 # The HTTP status of these codes; any other code has 400.
 _STATUSES = {
     "InternalError": 500,
@@ -75,6 +76,9 @@ def failure(request: Request, code: str, message: str, status: int | None = None
     if "x-amz-target" in request.headers:
         content_type = request.headers.get("content-type", "application/x-amz-json-1.1")
         return status, {"content-type": content_type}, _json({"__type": code, "message": message})
+    if request.service == "sagemaker":
+        headers = {"content-type": "application/json", "x-amzn-errortype": code}
+        return status, headers, _json({"Code": code, "Message": message})
     if request.service == "lambda":
         headers = {"content-type": "application/json", "x-amzn-errortype": code}
         return status, headers, _json({"Type": "User" if status < 500 else "Service", "message": message})
@@ -120,7 +124,7 @@ def _rest_operation(request: Request) -> str:
 def _rest_operations(service: str) -> list[_RestOperation]:
     import botocore.session
 
-    model = botocore.session.get_session().get_service_model(service)
+    model = botocore.session.get_session().get_service_model(_REST[service])
     return [_read_operation(model.operation_model(name)) for name in model.operation_names]
 
 

@@ -3,21 +3,34 @@
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from local.embedded.iam import READ_ARTIFACT, CannotAssume, passed_roles, read_for_package, volume_keys
-from local.embedded.sagemaker_runtime import Response, answer_rest
+from local.embedded.iam import (
+    READ_ARTIFACT,
+    SCALABLE_TARGETS,
+    CannotAssume,
+    passed_roles,
+    read_for_package,
+    volume_keys,
+)
+from local.embedded.sagemaker_runtime import Endpoints, Response, Runtime
 from local.sagemaker import ServiceError
 
 logger = logging.getLogger(__name__)
 
+_NO_DEREGISTER = (
+    "An Application AutoScaling scalable target exists for a variant being deleted, and the IAM identity "
+    "used to invoke DeleteEndpoint does not have application-autoscaling:DeregisterScalableTarget permission "
+    "to deregister the scalable target."
+)
+
 Handler = Callable[[str, str, Mapping[str, str], bytes, Mapping[str, Any]], Awaitable[Response]]
 
 
-class Service(Protocol):
+class Service(Endpoints, Protocol):
     """The part of the local SageMaker that answers requests."""
 
     def call(self, action: str, request: dict[str, Any]) -> dict[str, Any]: ...
@@ -40,6 +53,8 @@ class Permissions:
     """The checks of a call, besides whether the caller may do it on its resource."""
 
     resource: Callable[[str, Mapping[str, Any]], str]
+    # The further actions and resources that a call needs.
+    also_needed: Callable[[str, Mapping[str, Any]], Iterable[tuple[str, str]]]
     refusal: Refusal
     # Creates credentials of a role that a request passes; raises CannotAssume.
     assume: Callable[[str], Any]
@@ -47,16 +62,19 @@ class Permissions:
     may_grant: Callable[[str, str], bool]
     # Whether an object exists in S3, by its ARN.
     exists: Callable[[str], bool]
+    # Whether a variant of an endpoint is a scalable target.
+    is_scaled: Callable[[str], bool]
 
 
 def sagemaker_handler(service: Service, permissions: Permissions) -> Handler:
     """An HTTP handler (method, path, headers, body, query) -> (status, headers, body)."""
+    runtime = Runtime(service, permissions.resource)
 
     async def handle(
         method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
     ) -> Response:
         if path.strip("/"):
-            return answer_rest(method, path, permissions.resource, partial(permissions.refusal, headers))
+            return await runtime.answer(method, path, headers, body, partial(permissions.refusal, headers))
         action = headers.get("x-amz-target", "").removeprefix("SageMaker.")
         if refused := _refused(service, action, headers, body, permissions):
             return 400, _headers(), _error(*refused)
@@ -78,13 +96,16 @@ def _refused(
         return "SerializationException", "The request is not a JSON object."
     roles = sorted(set(passed_roles(request))) if action.startswith("Create") else []
     read = list(read_for_package(request)) if action == "CreateModelPackage" else []
-    asked: list[tuple[str, str, dict[str, str]]] = [(*each, {}) for each in read]
+    needed = [*read, *permissions.also_needed(action, request)]
+    asked: list[tuple[str, str, dict[str, str]]] = [(*each, {}) for each in needed]
     if action.startswith("Create") and request.get("Tags"):
         asked.append(("sagemaker:AddTags", permissions.resource(action, request), {}))
     asked += [("iam:PassRole", role, {"iam:PassedToService": "sagemaker.amazonaws.com"}) for role in roles]
     for question in asked:
         if reason := permissions.refusal(headers, *question):
             return "AccessDeniedException", reason
+    if action == "DeleteEndpoint" and _may_not_deregister(request, headers, permissions):
+        return "AccessDeniedException", _NO_DEREGISTER
     for role in roles:
         try:
             permissions.assume(role)
@@ -99,6 +120,22 @@ def _refused(
             uri = f"s3://{resource.rpartition(':::')[2]}"
             return "ValidationException", f"Could not find model data at {uri}."
     return _refused_key(service, request, roles, permissions) if action.startswith("Create") else None
+
+
+def _may_not_deregister(
+    request: Mapping[str, Any], headers: Mapping[str, str], permissions: Permissions
+) -> bool:
+    """Whether scalable targets end with the endpoint, and the caller may not deregister them."""
+    if not permissions.is_scaled(str(request.get("EndpointName"))):
+        return False
+    *_, region, account, _ = permissions.resource("DeleteEndpoint", request).split(":")
+    reason = permissions.refusal(
+        headers,
+        "application-autoscaling:DeregisterScalableTarget",
+        SCALABLE_TARGETS.format(region=region, account=account),
+        {"application-autoscaling:service-namespace": "sagemaker"},
+    )
+    return reason is not None
 
 
 def _refused_key(

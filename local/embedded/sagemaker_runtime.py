@@ -1,10 +1,18 @@
 """The REST calls under SageMaker's signing name, besides its JSON API, each with its own path."""
 
+import asyncio
 import json
+import logging
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Protocol
 from urllib.parse import unquote
+
+from local.sagemaker import Answer, Invocation, ServiceError
+
+logger = logging.getLogger(__name__)
 
 _INVOCATIONS = re.compile(r"/endpoints/([^/]+)/(invocations|async-invocations|invocations-response-stream)")
 _ACTIONS = {
@@ -12,35 +20,98 @@ _ACTIONS = {
     "async-invocations": "InvokeEndpointAsync",
     "invocations-response-stream": "InvokeEndpointWithResponseStream",
 }
-
+# Headers of a request that reach the container, and those of its answer that reach the caller.
+_CUSTOM = "X-Amzn-SageMaker-Custom-Attributes"
+_TO_CONTAINER = ("Content-Type", "Accept", _CUSTOM)
+# Members of InvokeEndpoint that have no effect here.
+_REFUSED = (
+    *("Target-Model", "Target-Container-Hostname", "Enable-Explanations", "Inference-Component"),
+    *("Session-Id", "Prefix-Aware-Id"),
+)
+# Each request that waits for a container occupies a thread.
+_THREADS = 256
 
 Response = tuple[int, dict[str, str], bytes]
 
 
-def answer_rest(
-    method: str,
-    path: str,
-    resource_of: Callable[[str, Mapping[str, Any]], str],
-    refusal: Callable[[str, str], str | None],
-) -> Response:
-    """There are no endpoints here, so the answer is AWS's for an unknown endpoint.
+class Endpoints(Protocol):
+    """The part of the local SageMaker that answers invocations."""
 
-    `resource_of` names the resource of an action and its request; `refusal` says why the caller may not
-    perform an action on a resource.
-    """
-    found = _INVOCATIONS.fullmatch(path)
-    if not found:
-        return _error(
-            404, "UnknownOperationException", f"{method} {path} is not served by the local SageMaker."
-        )
-    name, action = unquote(found[1]), _ACTIONS[found[2]]
-    resource = resource_of(action, {"EndpointName": name})
-    if reason := refusal(f"sagemaker:{action}", resource):
-        return _error(403, "AccessDeniedException", reason)
-    account = resource.split(":")[4]
-    return _error(400, "ValidationError", f"Endpoint {name} of account {account} not found.")
+    def invoke(self, endpoint_name: str, invocation: Invocation) -> tuple[Answer, str]: ...
+
+    def refuse_missing_endpoint(self, endpoint_name: str) -> None: ...
 
 
-def _error(status: int, code: str, message: str) -> Response:
-    headers = {"Content-Type": "application/json", "x-amzn-ErrorType": code}
-    return status, headers, json.dumps({"Code": code, "Message": message}).encode()
+class Runtime:
+    """Answers the REST calls."""
+
+    def __init__(self, endpoints: Endpoints, resource_of: Callable[[str, Mapping[str, Any]], str]) -> None:
+        self._endpoints = endpoints
+        # The resource of an action and its request.
+        self._resource_of = resource_of
+        self._threads = ThreadPoolExecutor(_THREADS, "invocations")
+
+    async def answer(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        refusal: Callable[[str, str], str | None],
+    ) -> Response:
+        """The response to a call. `refusal` says why the caller may not perform an action on a resource."""
+        found = _INVOCATIONS.fullmatch(path)
+        if not found or method != "POST":
+            unknown = f"{method} {path} is not served by the local SageMaker."
+            return _error(ServiceError("UnknownOperationException", unknown, 404))
+        name, action = unquote(found[1]), _ACTIONS[found[2]]
+        if reason := refusal(f"sagemaker:{action}", self._resource_of(action, {"EndpointName": name})):
+            return _error(ServiceError("AccessDeniedException", reason, 403))
+        try:
+            self._endpoints.refuse_missing_endpoint(name)
+            if action != "InvokeEndpoint":
+                unsupported = f"{action} is not supported by the local SageMaker."
+                raise ServiceError("ValidationError", unsupported)
+            invocation = _invocation(headers, body)
+        except ServiceError as error:
+            return _error(error)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, partial(self._invoke, name, invocation))
+
+    def _invoke(self, name: str, invocation: Invocation) -> Response:
+        try:
+            answer, variant = self._endpoints.invoke(name, invocation)
+        except ServiceError as error:
+            return _error(error)
+        except Exception:
+            logger.exception("InvokeEndpoint %s failed", name)
+            reason = "InvokeEndpoint failed inside the local SageMaker; see its log."
+            return _error(ServiceError("InternalFailure", reason, 500))
+        given = {header.lower(): value for header, value in answer.headers.items()}
+        passed = ("Content-Type", _CUSTOM)
+        kept = {header: given[header.lower()] for header in passed if header.lower() in given}
+        return 200, {**kept, "x-Amzn-Invoked-Production-Variant": variant}, answer.body
+
+
+def _invocation(headers: Mapping[str, str], body: bytes) -> Invocation:
+    def given(header: str) -> str | None:
+        return headers.get(f"x-amzn-sagemaker-{header}".lower())
+
+    for header in _REFUSED:
+        if given(header) is not None:
+            member = header.replace("-", "")
+            raise ServiceError("ValidationError", f"{member} is not supported by the local SageMaker.")
+    passed = {header: headers[header.lower()] for header in _TO_CONTAINER if header.lower() in headers}
+    return Invocation(
+        body=body,
+        headers=passed,
+        target_variant=given("Target-Variant"),
+        inference_id=given("Inference-Id"),
+        custom_attributes=given("Custom-Attributes"),
+    )
+
+
+def _error(error: ServiceError) -> Response:
+    headers = {"Content-Type": "application/json", "x-amzn-ErrorType": error.code}
+    content = {"Code": error.code, "Message": error.message, **error.details}
+    return error.status, headers, json.dumps(content).encode()

@@ -16,10 +16,11 @@ from local.embedded import seams
 from local.embedded.access import keep_secret, new_secret, pages
 from local.embedded.asgi import Application, answer_text
 from local.embedded.authentication import with_signatures
+from local.embedded.autoscaling_api import TARGET_PREFIX, autoscaling_handler
 from local.embedded.cloudformation import model_package_group_handlers
 from local.embedded.doors import with_doors
 from local.embedded.faults import with_faults
-from local.embedded.iam import Questions, sagemaker_resource
+from local.embedded.iam import Questions, also_needed, sagemaker_resource
 from local.embedded.integrations import AwsIntegrations
 from local.embedded.mailbox import Mailbox
 from local.embedded.page import render
@@ -71,19 +72,30 @@ def build(
         folder=folder / "sagemaker",
         credentials=as_sagemaker,
         publish=seams.publish_events,
+        publish_metrics=seams.publish_metrics,
         quotas=limits,
     )
     resource = partial(sagemaker_resource, region=REGION, account=ACCOUNT_ID)
     permissions = Permissions(
-        resource, seams.refusal, as_sagemaker, seams.role_may_grant(questions), seams.object_exists
+        resource=resource,
+        also_needed=partial(also_needed, region=REGION, account=ACCOUNT_ID),
+        refusal=seams.refusal,
+        assume=as_sagemaker,
+        may_grant=seams.role_may_grant(questions),
+        exists=seams.object_exists,
+        is_scaled=sagemaker.autoscaling.has_targets,
     )
     seams.install_service("sagemaker", "SageMaker.", sagemaker_handler(sagemaker, permissions))
+    scaling = autoscaling_handler(sagemaker.autoscaling, seams.refusal, REGION, ACCOUNT_ID)
+    seams.install_service("application-autoscaling", TARGET_PREFIX, scaling)
     seams.install_resource_type("AWS::SageMaker::ModelPackageGroup", model_package_group_handlers(sagemaker))
     seams.install_function_urls()
     seams.install_warm_functions(folder / "functions")
     seams.install_version_ids()
     seams.install_execution_names()
     seams.install_copy_checksums()
+    seams.install_cors()
+    seams.install_leading_keys()
     seams.install_log_filters()
     seams.install_stack_rules()
     seams.install_nested_stacks()

@@ -47,6 +47,9 @@ def with_defaults(action: str, request: Json) -> Json:
     for definition in (filled, filled.get("TrainingJobDefinition", {})):
         for channel in definition.get("InputDataConfig", []):
             _fill(channel, {"CompressionType": "None", "RecordWrapperType": "None"})
+    if action == "CreateEndpointConfig":
+        for variant in filled["ProductionVariants"]:
+            _fill(variant, {"InitialVariantWeight": 1.0})
     if action == "CreateTransformJob":
         _fill(filled["TransformInput"], {"CompressionType": "None", "SplitType": "None"})
         _fill(filled["TransformOutput"], {"AssembleWith": "None"})

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class ServiceError(Exception):
     """An error response of the API.
 
-    `code` is the error's name as clients see it (`ValidationException`), `message` its text and
-    `status` the HTTP status.
+    `code` is the error's name as clients see it (`ValidationException`), `message` its text,
+    `status` the HTTP status and `details` the error's other members.
     """
 
-    def __init__(self, code: str, message: str, status: int = 400) -> None:
+    def __init__(
+        self, code: str, message: str, status: int = 400, details: Mapping[str, Any] | None = None
+    ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.status = status
+        self.details = dict(details or {})
 
 
 class JobFailed(Exception):

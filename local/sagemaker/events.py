@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from local.sagemaker.batches import Batches
-from local.sagemaker.kinds import PACKAGE, Json
+from local.sagemaker.kinds import ENDPOINT, PACKAGE, Json
 from local.sagemaker.store import Record, Store
 from local.sagemaker.validation import output_members
 
@@ -56,6 +57,9 @@ class Events:
             for name in known
             if name in fields and name not in _NOT_IN_EVENTS
         }
+        if record.kind is ENDPOINT:
+            # The only status that events write in another way: IN_SERVICE.
+            detail["EndpointStatus"] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", record.status).upper()
         return detail if record.kind is PACKAGE else detail | {"Tags": dict(record.tags)}
 
 

@@ -140,7 +140,7 @@ class Job:
         `JobFailed`.
         """
         self.check()
-        python = self._python(image)
+        python = python_of(image, self.say, self.log, self.check)
         # Without a network there is nobody to show credentials to, and SageMaker gives none.
         own = {} if isolated else self.backend.clients.environment(self.role_arn)
         command = Command(
@@ -169,19 +169,6 @@ class Job:
             )
         return ended
 
-    def _python(self, image: Image) -> Python | None:
-        """The interpreter with the image's libraries, None for this one; making it may take minutes."""
-        if image.warning:
-            self.say(image.warning)
-        if not image.environment:
-            return None
-        try:
-            return make(ENVIRONMENTS[image.environment], self.say, self.check)
-        except EnvironmentMissing as missing:
-            for line in missing.details.splitlines():
-                self.log(line)
-            raise JobFailed(f"ClientError: {missing}") from missing
-
     def _end_process(self) -> None:
         process = self._process
         if process is not None:
@@ -197,6 +184,23 @@ class Job:
         """Delete the job's folder."""
         if self._container is not None:
             self._container.remove()
+
+
+def python_of(
+    image: Image, say: Callable[[str], None], log: Callable[[str], None], check: Callable[[], None]
+) -> Python | None:
+    """The interpreter with the image's libraries, None for this one; making it may take minutes, and `check`
+    may end that by raising. People hear what `say` gets; `log` gets the details. Raises `JobFailed`."""
+    if image.warning:
+        say(image.warning)
+    if not image.environment:
+        return None
+    try:
+        return make(ENVIRONMENTS[image.environment], say, check)
+    except EnvironmentMissing as missing:
+        for line in missing.details.splitlines():
+            log(line)
+        raise JobFailed(f"ClientError: {missing}") from missing
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ class Kind:
 
     `stem` is the prefix of its members (`TrainingJob` in `TrainingJobName`), `missing` and
     `duplicate` are AWS's error codes and texts, with placeholders {name} and {arn}; `no_job_to_stop` is
-    the text of Stop where it has one of its own.
+    the text of Stop where it has one of its own. Names that differ only in `any_case` are the same, and
+    their ARNs are in lower case.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Kind:
     end_field: str = ""
     event: str = ""
     log_group: str = ""
+    any_case: bool = False
 
     @property
     def name_field(self) -> str:
@@ -44,6 +46,10 @@ class Kind:
     @property
     def status_field(self) -> str:
         return f"{self.stem}Status"
+
+    def key(self, name: str) -> str:
+        """Under what the resource of that name is stored; also the last part of its ARN."""
+        return name.lower() if self.any_case else name
 
     def error(self, text: tuple[str, str], name: str, arn: str) -> ServiceError:
         """The service's error for one of this kind's texts."""
@@ -124,6 +130,27 @@ MODEL = Kind(
     missing=("ValidationException", 'Could not find model "{arn}".'),
     duplicate=("ValidationException", 'Cannot create already existing model "{arn}".'),
 )
+ENDPOINT_CONFIG = Kind(
+    name="endpoint configuration",
+    stem="EndpointConfig",
+    arn_part="endpoint-config",
+    label="endpoint configuration",
+    missing=("ValidationException", 'Could not find endpoint configuration "{arn}".'),
+    duplicate=("ValidationException", 'Cannot create already existing endpoint configuration "{arn}".'),
+    event="SageMaker Endpoint Config State Change",
+    any_case=True,
+)
+ENDPOINT = Kind(
+    name="endpoint",
+    stem="Endpoint",
+    arn_part="endpoint",
+    label="endpoint",
+    missing=("ValidationException", 'Could not find endpoint "{arn}".'),
+    duplicate=("ValidationException", 'Cannot create already existing endpoint "{arn}".'),
+    event="SageMaker Endpoint State Change",
+    log_group="/aws/sagemaker/Endpoints",
+    any_case=True,
+)
 PACKAGE_GROUP = Kind(
     name="package group",
     stem="ModelPackageGroup",
@@ -143,7 +170,7 @@ PACKAGE = Kind(
 )
 
 JOBS = {kind.name: kind for kind in (PROCESSING, TRAINING, TUNING, TRANSFORM)}
-KINDS = (*JOBS.values(), MODEL, PACKAGE_GROUP, PACKAGE)
+KINDS = (*JOBS.values(), MODEL, ENDPOINT_CONFIG, ENDPOINT, PACKAGE_GROUP, PACKAGE)
 
 
 def instances_of(definition: Json) -> Json:

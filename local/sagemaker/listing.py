@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 from local.sagemaker.errors import invalid
 from local.sagemaker.kinds import (
+    ENDPOINT,
+    ENDPOINT_CONFIG,
     MODEL,
     PACKAGE,
     PACKAGE_GROUP,
@@ -35,6 +37,8 @@ LISTS: dict[str, tuple[Kind, str, str]] = {
     "ListTrainingJobsForHyperParameterTuningJob": (TRAINING, "Name", "Ascending"),
     "ListTransformJobs": (TRANSFORM, "CreationTime", "Descending"),
     "ListModels": (MODEL, "CreationTime", "Descending"),
+    "ListEndpointConfigs": (ENDPOINT_CONFIG, "CreationTime", "Descending"),
+    "ListEndpoints": (ENDPOINT, "CreationTime", "Descending"),
     "ListModelPackageGroups": (PACKAGE_GROUP, "CreationTime", "Ascending"),
     "ListModelPackages": (PACKAGE, "CreationTime", "Ascending"),
 }

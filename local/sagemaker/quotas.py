@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 
 from local.sagemaker.errors import ServiceError
-from local.sagemaker.kinds import JOBS, PROCESSING, TRANSFORM, TUNING, Json, Kind, instances_of
+from local.sagemaker.kinds import (
+    ENDPOINT,
+    ENDPOINT_CONFIG,
+    JOBS,
+    PROCESSING,
+    TRANSFORM,
+    TUNING,
+    Json,
+    Kind,
+    instances_of,
+)
 from local.sagemaker.store import Store
 
 
@@ -37,6 +48,30 @@ def check_quota(kind: Kind, fields: Json, store: Store, quotas: Mapping[str, int
         # A tuning job's instances are counted once, with the tuning job.
         if its_name == name and "TuningJobArn" not in record.fields:
             used += instances
+    _refuse_more(name, wanted, used, quotas)
+
+
+def endpoint_usage(config: Json) -> Counter[str]:
+    """The instances that an endpoint with this configuration needs, by their quotas."""
+    used: Counter[str] = Counter()
+    for variant in config["ProductionVariants"]:
+        if "InstanceType" in variant:
+            used[f"{variant['InstanceType']} for endpoint usage"] += variant["InitialInstanceCount"]
+    return used
+
+
+def check_endpoint_quota(config: Json, store: Store, quotas: Mapping[str, int]) -> None:
+    """The same for a new endpoint. Call it with the lock held."""
+    used: Counter[str] = Counter()
+    for endpoint in store.all(ENDPOINT):
+        found = store.find(ENDPOINT_CONFIG, endpoint.fields["EndpointConfigName"])
+        used += endpoint_usage(found.fields) if found else Counter()
+    for name, wanted in endpoint_usage(config).items():
+        if name in quotas:
+            _refuse_more(name, wanted, used[name], quotas)
+
+
+def _refuse_more(name: str, wanted: int, used: int, quotas: Mapping[str, int]) -> None:
     if used + wanted > quotas[name]:
         raise ServiceError(
             "ResourceLimitExceeded",

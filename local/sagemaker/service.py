@@ -8,8 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from local.sagemaker.autoscaling import Autoscaling
 from local.sagemaker.clients import Clients, Credentials
 from local.sagemaker.defaults import with_defaults
+from local.sagemaker.endpoints.actions import Endpoints
+from local.sagemaker.endpoints.live import Invocation
+from local.sagemaker.endpoints.measures import PublishMetrics
+from local.sagemaker.endpoints.variant import Answer
 from local.sagemaker.engines.processes import WarmWorkers
 from local.sagemaker.errors import ServiceError
 from local.sagemaker.events import Events, Publish
@@ -35,9 +40,10 @@ class SageMaker:
 
     Jobs read and write S3, and write logs, at `endpoint_url`, each with the credentials that `credentials`
     returns for its role: boto3's names (`aws_access_key_id`, ...) to values. `publish` receives events as
-    entries of PutEvents with the source aws.sagemaker, which EventBridge accepts from no client; without
-    `publish` they are lost. `folder` holds the files of running jobs. `quotas` are limits by their names in
-    Service Quotas ("ml.m5.large for training job usage"); a missing name is unlimited.
+    entries of PutEvents with the source aws.sagemaker, which EventBridge accepts from no client, and
+    `publish_metrics` a namespace of AWS and data of PutMetricData; without them, both are lost. `folder`
+    holds the files of running jobs. `quotas` are limits by their names in Service Quotas ("ml.m5.large for
+    training job usage"); a missing name is unlimited.
 
     ::
 
@@ -46,6 +52,8 @@ class SageMaker:
         sagemaker.start()
         sagemaker.call("CreateTrainingJob", {"TrainingJobName": "first", ...})
         sagemaker.wait("training", "first")["TrainingJobStatus"]      # "Completed"
+
+    `autoscaling` answers requests to Application Auto Scaling about variants of endpoints.
     """
 
     def __init__(
@@ -57,6 +65,7 @@ class SageMaker:
         folder: Path,
         credentials: Credentials,
         publish: Publish = lambda entries: None,
+        publish_metrics: PublishMetrics = lambda namespace, data: None,
         quotas: Mapping[str, int] = {},
     ) -> None:
         self._store = Store(account_id, region)
@@ -66,6 +75,8 @@ class SageMaker:
         self._backend = Backend(self._store, WarmWorkers(), clients, Logs(clients), events, folder, Notes())
         registry = Registry(self._store, events)
         self._launcher = Launcher(self._backend, registry, quotas)
+        self.autoscaling = Autoscaling(self._store)
+        self._endpoints = Endpoints(self._backend, registry, quotas, self.autoscaling, publish_metrics)
         self._actions = self._all_actions(registry, Tags(self._store))
 
     def start(self) -> None:
@@ -106,6 +117,18 @@ class SageMaker:
             raise TimeoutError(f"{record.kind.label} {name} is still {record.status} after {timeout} seconds")
         return record
 
+    def invoke(self, endpoint_name: str, invocation: Invocation) -> tuple[Answer, str]:
+        """InvokeEndpoint: a container's answer and the name of its variant.
+
+        Blocks until then, for a minute at most. Thread-safe. Raises `ServiceError`; its code is `ModelError`
+        if the container answered with an error.
+        """
+        return self._endpoints.invoke(endpoint_name, invocation)
+
+    def refuse_missing_endpoint(self, endpoint_name: str) -> None:
+        """Raise the `ServiceError` that every invocation of a missing endpoint gets."""
+        self._endpoints.find(endpoint_name)
+
     def notes(self) -> list[str]:
         """What a person should know of the jobs so far that AWS would not say, oldest first."""
         return self._backend.notes.texts()
@@ -121,7 +144,9 @@ class SageMaker:
     def close(self) -> None:
         """Stop every job and process, and send the remaining logs and events. Idempotent."""
         self._launcher.close()
+        self._endpoints.begin_close()
         self._backend.workers.close()
+        self._endpoints.close()
         self._backend.logs.close()
         self._backend.events.close()
 
@@ -144,6 +169,12 @@ class SageMaker:
             "UpdateModelPackage": registry.update_package,
             "DeleteModelPackage": registry.delete_package,
             "BatchDescribeModelPackage": registry.batch_describe,
+            "CreateEndpointConfig": self._endpoints.create_config,
+            "DeleteEndpointConfig": self._endpoints.delete_config,
+            "CreateEndpoint": self._endpoints.create,
+            "UpdateEndpoint": self._endpoints.update,
+            "UpdateEndpointWeightsAndCapacities": self._endpoints.update_weights,
+            "DeleteEndpoint": self._endpoints.delete,
             "AddTags": tags.add,
             "ListTags": tags.list,
             "DeleteTags": tags.delete,

@@ -24,7 +24,7 @@ class Record:
     @property
     def name(self) -> str:
         """The name that people use; for a version of a group, the group's name."""
-        return self.key.partition("/")[0]
+        return str(self.fields[self.kind.name_field]) if self.kind.any_case else self.key.partition("/")[0]
 
     @property
     def status(self) -> str:
@@ -53,12 +53,12 @@ class Store:
 
     def arn(self, kind: Kind, key: str) -> str:
         """The ARN a resource of that name has, whether it exists or not."""
-        return f"arn:aws:sagemaker:{self.region}:{self.account_id}:{kind.arn_part}/{key}"
+        return f"arn:aws:sagemaker:{self.region}:{self.account_id}:{kind.arn_part}/{kind.key(key)}"
 
     def add(self, kind: Kind, key: str, fields: Json, tags: Mapping[str, str] | None = None) -> Record:
         """Create a resource. Raises `ServiceError` if the name is taken."""
         with self._changed:
-            arn = self.arn(kind, key)
+            key, arn = kind.key(key), self.arn(kind, key)
             if key in self._tables[kind.name]:
                 raise kind.error(kind.duplicate, key, arn)
             now = time.time()
@@ -79,7 +79,7 @@ class Store:
     def find(self, kind: Kind, key: str) -> Record | None:
         """The resource, by name or ARN, or None."""
         with self._changed:
-            return self._tables[kind.name].get(key.removeprefix(self.arn(kind, "")))
+            return self._tables[kind.name].get(kind.key(key).removeprefix(self.arn(kind, "")))
 
     def find_arn(self, arn: str) -> Record | None:
         """The resource of any kind that has this ARN, or None."""

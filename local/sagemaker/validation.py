@@ -51,7 +51,11 @@ def check_request(action: str, request: Mapping[str, Any]) -> dict[str, Any]:
     Raises `ServiceError`: `SerializationException` for a wrong JSON type, `ValidationException` with
     every broken constraint otherwise. Unlike AWS, an unknown member is refused, not ignored.
     """
-    shape = service_model().operation_model(action).input_shape
+    return check_shape(service_model().operation_model(action).input_shape, request)
+
+
+def check_shape(shape: Shape | None, request: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, for the request of any service."""
     cleaned: dict[str, Any] = _clean(shape, request, "") if shape else {}
     problems = list(_problems(shape, cleaned, "")) if shape else []
     if problems:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 LARGEST_ARCHIVE = 64 << 20
+# The gzip command's own level; 9, Python's, makes a model 2 % smaller and takes four times as long.
+_COMPRESSION = 6
 
 # code/inference.py: SageMaker's toolkits look for these two functions there, wsgi.py for the workload.
 _INFERENCE = """from common.answering import make_transform_fn
@@ -65,7 +67,7 @@ def write_archive(archive: Path, folder: Path) -> None:
 def write_tar_gz(stream: BinaryIO, files: Iterable[tuple[str, bytes]]) -> None:
     """Pack files, given as name and content; the same files in the same order always give the same bytes."""
     with (
-        gzip.GzipFile(filename="", fileobj=stream, mode="wb", mtime=0) as compressed,
+        gzip.GzipFile("", "wb", _COMPRESSION, stream, mtime=0) as compressed,
         tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as tar,
     ):
         for name, content in files:

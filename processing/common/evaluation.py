@@ -121,7 +121,8 @@ class Measurement:
     `metrics` includes the gate's metric; the most important ones come first. `model_quality` has the same
     numbers in SageMaker's layout: `{"regression_metrics": {...}}` or
     `{"multiclass_classification_metrics": {...}}`.
-    `batch_columns` names the columns of a CSV line of batch output.
+    `batch_columns` names the columns of a CSV line of batch output. `gate_values` has a value for each test
+    row, in the rows' order, whose mean is the gate's metric; None if the metric is no such mean.
     """
 
     metrics: Sequence[Metric]
@@ -131,6 +132,7 @@ class Measurement:
     batch_columns: Sequence[str] = ()
     warnings: Sequence[str] = ()
     smoke_test: SmokeTest | None = None
+    gate_values: Sequence[float] | None = None
 
     def value(self, name: str) -> float:
         """The value of a metric. Raises KeyError."""

@@ -36,7 +36,8 @@ class Build:
             properties = resource["Properties"]
             handler = f"handlers.{module}.handler"
             if resource["Type"] == "AWS::Serverless::Function" and properties["Handler"] == handler:
-                return (self.folder / str(properties["CodeUri"])).resolve(), str(properties["Handler"])
+                # The package lies beside the folder of which it was made.
+                return (self.folder / str(properties["CodeUri"])).with_suffix(""), str(properties["Handler"])
         raise LookupError(module)
 
     @property

@@ -59,6 +59,8 @@ class Command:
     them, and refuses /opt/ml in scripts.
 
     ``python`` is another interpreter for the job, which stays warm from its first job on.
+
+    A ``confined`` job can write only to /tmp, and is not root; without namespaces, nothing confines it.
     """
 
     argv: tuple[str, ...]
@@ -68,6 +70,7 @@ class Command:
     folder: Path | None = None
     network: bool = True
     python: Python | None = None
+    confined: bool = False
 
 
 class WarmWorkers:
@@ -109,12 +112,14 @@ class WarmWorkers:
         timeout: float | None = None,
         memory_bytes: int | None = None,
         stdin: bool = False,
+        connection: socket.socket | None = None,
     ) -> Process:
         """Start a job and return at once; the job waits for the imports.
 
         ``on_line`` gets each line of stdout and stderr, in order and without its newline, on a thread of the
         job alone. ``timeout`` in seconds begins when the job does. With ``stdin``, ``Process.send`` writes to
-        the job's standard input; otherwise that is empty. Raises RuntimeError after ``close``.
+        the job's standard input; with a ``connection``, which this closes here, that is the socket; otherwise
+        it is empty. Raises RuntimeError after ``close``.
         """
         python = command.python or self._own
         request = {
@@ -123,6 +128,7 @@ class WarmWorkers:
             "cwd": str(command.cwd),
             "folder": command.folder and str(command.folder),
             "network": command.network,
+            "confined": command.confined,
             "hidden_modules": sorted(command.hidden_modules),
             "timeout": timeout,
             "memory_bytes": memory_bytes,
@@ -130,7 +136,9 @@ class WarmWorkers:
             "acknowledge": ACKNOWLEDGE,
         }
         with self._lock:
-            process = self._send(self._interpreter(python), request, on_line, stdin=stdin)
+            process = self._send(
+                self._interpreter(python), request, on_line, stdin=stdin, connection=connection
+            )
             self._running = [other for other in self._running if other.is_running()] + [process]
         return process
 
@@ -163,11 +171,14 @@ class WarmWorkers:
         on_line: Callable[[str], None],
         *,
         stdin: bool,
+        connection: socket.socket | None,
     ) -> Process:
         body = json.dumps(request).encode()
         status, their_status = socket.socketpair()
         output, their_output = os.pipe()
         their_stdin, stdin_fd = os.pipe() if stdin else (None, None)
+        if connection is not None:
+            their_stdin = connection.detach()
         theirs = [fd for fd in (their_status.detach(), their_output, their_stdin) if fd is not None]
         try:
             interpreter.send(struct.pack("!I", len(body)), theirs, body)

@@ -11,7 +11,7 @@ from typing import Any
 
 from local.sagemaker.errors import unsupported
 from local.sagemaker.kinds import Json
-from local.sagemaker.members import jobs, models, training
+from local.sagemaker.members import endpoints, jobs, models, training
 from local.sagemaker.members.marks import REFUSED, TAGS, WORKS, Mark, Members, Only, only
 
 _CHANGES: Mapping[str, Members] = {
@@ -23,10 +23,16 @@ _CHANGES: Mapping[str, Members] = {
     "CreateModelPackageGroup": models.PACKAGE_GROUP,
     "CreateModelPackage": models.PACKAGE,
     "UpdateModelPackage": models.PACKAGE_UPDATE,
+    "CreateEndpointConfig": endpoints.CONFIG,
+    "CreateEndpoint": endpoints.ENDPOINT,
+    "UpdateEndpoint": endpoints.UPDATE,
+    "UpdateEndpointWeightsAndCapacities": endpoints.WEIGHTS,
 }
 # The members of the actions that name, list, stop or tag something; each has the same meaning in all of them.
 _OTHERS: Members = dict.fromkeys(
     (
+        "EndpointConfigName",
+        "EndpointName",
         "HyperParameterTuningJobName",
         "ModelName",
         "ModelPackageArnList",

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from local.sagemaker.kinds import Json
 from local.sagemaker.rules.common import role_is_of_this_account
+from local.sagemaker.rules.endpoints import config_rules, update_rules, weights_rules
 from local.sagemaker.rules.models import model_rules, package_rules, transform_rules
 from local.sagemaker.rules.processing import processing_rules
 from local.sagemaker.rules.training import training_rules, tuning_rules
@@ -24,6 +25,10 @@ _RULES: dict[str, tuple[Rule, ...]] = {
     "CreateTransformJob": (transform_rules,),
     "CreateModel": (model_rules,),
     "CreateModelPackage": (package_rules,),
+    "CreateEndpointConfig": (config_rules,),
+    "CreateEndpoint": (update_rules,),
+    "UpdateEndpoint": (update_rules,),
+    "UpdateEndpointWeightsAndCapacities": (weights_rules,),
 }
 
 

@@ -4,11 +4,14 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pytest
 
+from local.embedded.iam import also_needed, sagemaker_resource
 from local.embedded.sagemaker_api import Permissions, sagemaker_handler
+from local.sagemaker import Answer, Invocation
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
 REPOSITORY = "arn:aws:ecr:us-east-1:683313688378:repository/sagemaker-xgboost"
@@ -34,13 +37,20 @@ class Caller:
         self.made.append(action)
         return {}
 
+    def invoke(self, endpoint_name: str, invocation: Invocation) -> tuple[Answer, str]:
+        raise AssertionError("nothing here is an invocation")
+
+    def refuse_missing_endpoint(self, endpoint_name: str) -> None: ...
+
     def send(self, action: str, request: Mapping[str, Any]) -> dict[str, Any]:
         permissions = Permissions(
-            resource=lambda *_: "*",
+            resource=partial(sagemaker_resource, region="us-east-1", account="000000000000"),
+            also_needed=partial(also_needed, region="us-east-1", account="000000000000"),
             refusal=self._refusal,
             assume=lambda role: None,
             may_grant=lambda *_: True,
             exists=lambda arn: arn in self.stored,
+            is_scaled=lambda endpoint: endpoint == "scaled",
         )
         handle = sagemaker_handler(self, permissions)
         sent = {"x-amz-target": f"SageMaker.{action}"}
@@ -91,3 +101,21 @@ def test_a_missing_model_is_not_registered() -> None:
         "message": "Could not find model data at s3://bucket/models/run/model.tar.gz.",
     }
     assert caller.made == []
+
+
+def test_an_endpoint_needs_the_permission_on_its_configuration_as_well() -> None:
+    config = "arn:aws:sagemaker:us-east-1:000000000000:endpoint-config/cars-2"
+    for action in ("CreateEndpoint", "UpdateEndpoint"):
+        caller = Caller()
+        caller.send(action, {"EndpointName": "Cars", "EndpointConfigName": "Cars-2"})
+        assert caller.asked == [(f"sagemaker:{action}", config)]
+
+
+def test_deleting_a_scaled_endpoint_takes_the_permission_to_deregister_its_targets() -> None:
+    caller = Caller(denied="application-autoscaling:DeregisterScalableTarget")
+    caller.send("DeleteEndpoint", {"EndpointName": "other"})
+    refused = caller.send("DeleteEndpoint", {"EndpointName": "scaled"})
+
+    assert caller.made == ["DeleteEndpoint"]
+    assert refused["__type"] == "AccessDeniedException"
+    assert refused["message"].startswith("An Application AutoScaling scalable target exists for a variant")

@@ -53,7 +53,8 @@ def serve(model: Path, script: str, name: str = "inference.py") -> Application:
 
 def invoke(application: Application, body: bytes, **headers: str) -> tuple[int, bytes]:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return ask(application, "POST", "/invocations", body, named)
+    status, _, answer = ask(application, "POST", "/invocations", body, named)
+    return status, answer
 
 
 def test_the_functions_of_the_script_make_the_answer(model: Path) -> None:

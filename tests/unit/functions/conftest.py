@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import boto3
 import pytest
+from botocore.config import Config
 from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.sns import sns_backends
@@ -126,7 +127,7 @@ class _FakedBoto3:
 
     def client(self, service: str, **options: Any) -> Any:
         fakes = {"sagemaker": self._world.sagemaker, "stepfunctions": self._world.stepfunctions}
-        return fakes.get(service) or _client(service)
+        return fakes.get(service) or _client(service, options["config"].signature_version)
 
     def resource(self, service: str, **options: Any) -> Any:
         return _dynamodb()
@@ -134,8 +135,8 @@ class _FakedBoto3:
 
 # Making a client takes longer than any test. Those made once under moto's eyes stay under them.
 @cache
-def _client(service: str) -> Any:
-    return boto3.client(cast(Any, service))
+def _client(service: str, signature_version: str | None) -> Any:
+    return boto3.client(cast(Any, service), config=Config(signature_version=signature_version))
 
 
 @cache
@@ -144,7 +145,7 @@ def _dynamodb() -> Any:
 
 
 def _make_world() -> World:
-    s3, sns = _client("s3"), _client("sns")
+    s3, sns = _client("s3", None), _client("sns", None)
     s3.create_bucket(Bucket=BUCKET)
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     table = _dynamodb().create_table(

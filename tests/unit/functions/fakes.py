@@ -122,6 +122,7 @@ class FakeSageMaker:
             "ModelPackageArn": arn,
             "ModelApprovalStatus": status,
             "CustomerMetadataProperties": metadata,
+            "CreationTime": datetime(2026, 3, 1, 9, 30, tzinfo=UTC) + timedelta(minutes=len(self.packages)),
         }
 
     def decide(self, arn: str, status: str, by: str, why: str = "") -> None:
@@ -134,6 +135,10 @@ class FakeSageMaker:
         }
 
     def get_paginator(self, operation: str) -> Pages:
+        if operation == "list_model_package_groups":
+            return Pages(lambda request: {"ModelPackageGroupSummaryList": self._groups(**request)})
+        if operation == "list_model_packages":
+            return FilteredPages(lambda request: {"ModelPackageSummaryList": self._versions(**request)})
         kind = {
             "list_processing_jobs": "ProcessingJob",
             "list_hyper_parameter_tuning_jobs": "HyperParameterTuningJob",
@@ -143,6 +148,31 @@ class FakeSageMaker:
         if kind == "TrainingJob":
             return FilteredPages(lambda request: self._trials(**request))
         return Pages(lambda request: {f"{kind}Summaries": self._jobs(kind, **request)})
+
+    def _groups(self, *, NameContains: str) -> list[Call]:  # noqa: N803
+        if self.broken:
+            raise service_error(self.broken, "ListModelPackageGroups")
+        arns = {
+            arn.replace(":model-package/", ":model-package-group/").rpartition("/")[0]
+            for arn in self.packages
+        }
+        groups = [
+            {"ModelPackageGroupName": arn.rpartition("/")[2], "ModelPackageGroupArn": arn} for arn in arns
+        ]
+        return [group for group in groups if NameContains in group["ModelPackageGroupName"]]
+
+    def _versions(self, **request: Any) -> list[Call]:
+        assert (request["SortBy"], request["SortOrder"]) == ("CreationTime", "Descending")
+        found = [
+            {**package, "ModelPackageVersion": int(arn.rpartition("/")[2])}
+            for arn, package in self.packages.items()
+            if arn.split("/")[1] == request["ModelPackageGroupName"]
+            and package["ModelApprovalStatus"] == request["ModelApprovalStatus"]
+            # As the SDK sends it: in whole seconds.
+            and package["CreationTime"]
+            < request.get("CreationTimeBefore", datetime.max.replace(tzinfo=UTC)).replace(microsecond=0)
+        ]
+        return sorted(found, key=lambda package: package["CreationTime"], reverse=True)
 
     def _jobs(self, kind: str, *, NameContains: str, StatusEquals: str = "") -> list[Call]:  # noqa: N803
         return [

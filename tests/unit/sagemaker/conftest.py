@@ -36,6 +36,7 @@ def make_sagemaker(
             folder=tmp_path / "jobs",
             credentials=lambda role: {},
             publish=lambda entries: aws.events.publish(entries),
+            publish_metrics=lambda namespace, data: aws.metrics.publish(namespace, data),
             quotas=quotas,
         )
         made.append(sagemaker)

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import socket
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -105,14 +107,35 @@ class FakeEvents:
         self.entries += entries
 
 
+class FakeAlarms:
+    """The states of alarms, by name."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, str] = {}
+
+    def describe_alarms(self, AlarmNames: list[str], AlarmTypes: list[str]) -> dict[str, Any]:
+        known = [name for name in AlarmNames if name in self.states]
+        return {"MetricAlarms": [{"AlarmName": name, "StateValue": self.states[name]} for name in known]}
+
+
+class FakeMetrics:
+    def __init__(self) -> None:
+        self.data: list[dict[str, Any]] = []
+
+    def publish(self, namespace: str, data: Sequence[dict[str, Any]]) -> None:
+        assert namespace == "AWS/SageMaker"
+        self.data += data
+
+
 class FakeAws:
     """Replaces `Clients`: the same services for every role."""
 
     def __init__(self) -> None:
         self.s3, self.logs, self.events = FakeS3(), FakeLogs(), FakeEvents()
+        self.alarms, self.metrics = FakeAlarms(), FakeMetrics()
 
     def client(self, service: str, role_arn: str) -> Any:
-        return {"s3": self.s3, "logs": self.logs}[service]
+        return {"s3": self.s3, "logs": self.logs, "cloudwatch": self.alarms}[service]
 
     def warm_up(self, *services: str) -> None: ...
 
@@ -128,6 +151,7 @@ class Running:
     print: Callable[[str], None]
     timeout: float | None
     memory_bytes: int | None
+    connection: socket.socket | None = None
     stopped: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -161,6 +185,9 @@ class FakeProcess:
             self._exit = Exit(None, "timed_out")
         except MemoryError:
             self._exit = Exit(None, "out_of_memory")
+        finally:
+            if self._running.connection is not None:
+                self._running.connection.close()
 
     def wait(self) -> Exit:
         self._thread.join()
@@ -168,6 +195,9 @@ class FakeProcess:
 
     def stop(self, grace: float | None = None) -> None:
         self._running.stopped.set()
+        if self._running.connection is not None:
+            with contextlib.suppress(OSError):
+                self._running.connection.shutdown(socket.SHUT_RDWR)
 
 
 class FakeWorkers:
@@ -192,7 +222,8 @@ class FakeWorkers:
         timeout: float | None = None,
         memory_bytes: int | None = None,
         stdin: bool = False,
+        connection: socket.socket | None = None,
     ) -> FakeProcess:
-        running = Running(command, on_line, timeout, memory_bytes)
+        running = Running(command, on_line, timeout, memory_bytes, connection)
         self.processes.append(running)
         return FakeProcess(self.program, running)

@@ -107,7 +107,13 @@ class Local:
             )
         resource = partial(sagemaker_resource, region=REGION, account=ACCOUNT)
         everything = Permissions(
-            resource, lambda *_: None, lambda role: None, lambda *_: True, lambda arn: True
+            resource=resource,
+            also_needed=lambda *_: [],
+            refusal=lambda *_: None,
+            assume=lambda role: None,
+            may_grant=lambda *_: True,
+            exists=lambda arn: True,
+            is_scaled=lambda endpoint: False,
         )
         self._handle: Handler = sagemaker_handler(self._sagemaker, everything)
 

@@ -108,6 +108,7 @@ READ = {
     ],
     "EvaluationRole": [
         CODE,
+        "code/0123/wheels/onnx-1-cp312-any.whl",
         f"runs/{RUN}/prepared/summary.json",
         f"runs/{RUN}/prepared/test/test.csv",
         f"runs/{RUN}/tuning/{RUN}-0-0-001-89abcdef/output/model.tar.gz",
@@ -125,7 +126,9 @@ WRITTEN = {
         f"runs/{RUN}/tuning/{RUN}-0-0-001-89abcdef/output/model.tar.gz",
         f"runs/{RUN}/checkpoints/0-0/epoch-1",
     ],
-    "EvaluationRole": [f"runs/{RUN}/evaluation/{name}" for name in ("evaluation.json", "model.tar.gz")],
+    "EvaluationRole": [
+        f"runs/{RUN}/evaluation/{name}" for name in ("evaluation.json", "model.tar.gz", "model.onnx")
+    ],
     "ModelRole": [f"runs/{RUN}/predictions/batch.csv.out"],
 }
 EVERY_FILE = {
@@ -275,10 +278,11 @@ def test_jobs_cannot_start_runs_or_change_the_scripts(key: str, role: str) -> No
 
 def test_every_role_is_assumed_by_the_one_service_that_uses_it() -> None:
     services = {role: trust["Principal"] for role in iam.roles() for trust in trusts(role)}
-    assert services["StateMachineRole"] == {"Service": "states.amazonaws.com"}
-    assert all(services[role] == {"Service": "sagemaker.amazonaws.com"} for role in iam.ROLES_OF_JOBS)
-    assert services["UploadRuleRole"] == {"Service": "events.amazonaws.com"}
-    of_functions = services.keys() - {"StateMachineRole", "UploadRuleRole", *iam.ROLES_OF_JOBS}
+    machines, rules = {"StateMachineRole", "ReleaseStateMachineRole"}, {"UploadRuleRole", "ReleaseRuleRole"}
+    assert all(services[role] == {"Service": "states.amazonaws.com"} for role in machines)
+    assert all(services[role] == {"Service": "sagemaker.amazonaws.com"} for role in iam.ROLES_OF_SAGEMAKER)
+    assert all(services[role] == {"Service": "events.amazonaws.com"} for role in rules)
+    of_functions = services.keys() - machines - rules - {*iam.ROLES_OF_SAGEMAKER}
     assert all(services[role] == {"Service": "lambda.amazonaws.com"} for role in of_functions)
 
 

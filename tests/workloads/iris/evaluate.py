@@ -61,6 +61,7 @@ def measure(folder: Path, prepared: Path) -> Measurement:
         ],
         batch_columns=[*MEASURES, "predicted species", "probability"],
         smoke_test=smoke_test(inference, model, rows, "text/csv", "text/csv"),
+        gate_values=[float(actual == guess) for actual, guess in zip(labels, predicted, strict=True)],
     )
 
 

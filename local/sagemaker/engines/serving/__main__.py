@@ -2,12 +2,10 @@ from __future__ import annotations
 
 import json
 import sys
-import traceback
 from pathlib import Path
 
-from local.sagemaker.engines.serving.install import InstallModuleError
-from local.sagemaker.engines.serving.server import start
-from local.sagemaker.engines.serving.wsgi_client import Application, ask
+from local.sagemaker.engines.serving.server import begin
+from local.sagemaker.engines.serving.wsgi_client import answer_to
 from local.sagemaker.engines.warm.hiding import hide
 
 REFUSED = "refused.json"
@@ -24,35 +22,11 @@ def main(
     if application is None:
         return refuse(responses, None, None, None)
     for request in sorted(path for path in requests.iterdir() if path.is_file()):
-        status, body = answer_to(application, "POST", "/invocations", request.read_bytes(), headers)
+        status, _, body = answer_to(application, "POST", "/invocations", request.read_bytes(), headers)
         if not 200 <= status < 300:
             return refuse(responses, request.name, status, body[:LONGEST_BODY].decode(errors="replace"))
         write_whole(responses / request.name, body)
     return 0
-
-
-def begin(server: str, root: Path, *, isolated: bool) -> Application | None:
-    """The application; None, with the reason in the log, if it fails to start or its ping is not 200."""
-    try:
-        application = start(server, root, isolated=isolated)
-    except InstallModuleError as error:
-        print(error, file=sys.stderr)
-        return None
-    except (Exception, SystemExit):
-        traceback.print_exc()
-        return None
-    return application if answer_to(application, "GET", "/ping", b"", {})[0] == 200 else None
-
-
-def answer_to(
-    application: Application, method: str, path: str, body: bytes, headers: dict[str, str]
-) -> tuple[int, bytes]:
-    """The answer that gunicorn would give: an exception of the application is logged and becomes a 500."""
-    try:
-        return ask(application, method, path, body, headers)
-    except (Exception, SystemExit):
-        traceback.print_exc()
-        return 500, b"Internal Server Error"
 
 
 def refuse(responses: Path, request: str | None, status: int | None, body: str | None) -> int:

@@ -5,12 +5,26 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from pathlib import Path
 from typing import cast
 
 from local.sagemaker.engines.serving import algorithm_mode, script_mode, torchserve, xgboost_csv
-from local.sagemaker.engines.serving.install import install
-from local.sagemaker.engines.serving.wsgi_client import Application
+from local.sagemaker.engines.serving.install import InstallModuleError, install
+from local.sagemaker.engines.serving.wsgi_client import Application, answer_to
+
+
+def begin(server: str, root: Path, *, isolated: bool) -> Application | None:
+    """The application; None, with the reason in the log, if it fails to start or its ping is not 200."""
+    try:
+        application = start(server, root, isolated=isolated)
+    except InstallModuleError as error:
+        print(error, file=sys.stderr)
+        return None
+    except (Exception, SystemExit):
+        traceback.print_exc()
+        return None
+    return application if answer_to(application, "GET", "/ping")[0] == 200 else None
 
 
 def start(server: str, root: Path, *, isolated: bool) -> Application:

@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import io
 import sys
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 Start = Callable[..., Callable[[bytes], object]]
 Application = Callable[[dict[str, Any], Start], Iterable[bytes]]
+# Status, headers and body.
+Answer = tuple[int, Mapping[str, str], bytes]
+
+
+def answer_to(
+    application: Application, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] = {}
+) -> Answer:
+    """The answer that gunicorn would give: an exception of the application is logged and becomes a 500."""
+    try:
+        return ask(application, method, path, body, headers)
+    except (Exception, SystemExit):
+        traceback.print_exc()
+        return 500, {"Content-Type": "text/html"}, b"Internal Server Error"
 
 
 def ask(
     application: Application, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] = {}
-) -> tuple[int, bytes]:
-    """Status and body of the answer. Raises the application's exceptions, which a server answers with 500."""
-    started: list[str] = []
+) -> Answer:
+    """The application's answer. Raises its exceptions."""
+    started: list[tuple[str, list[tuple[str, str]]]] = []
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-        started.append(status)
+        started.append((status, headers))
         return written.append
 
     written: list[bytes] = []
@@ -28,7 +42,8 @@ def ask(
     finally:
         if hasattr(chunks, "close"):
             chunks.close()
-    return int(started[-1].split()[0]), b"".join(written)
+    status, answered = started[-1]
+    return int(status.split()[0]), dict(answered), b"".join(written)
 
 
 def _environ(method: str, path: str, body: bytes, headers: Mapping[str, str]) -> dict[str, Any]:

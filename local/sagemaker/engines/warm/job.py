@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
+import functools
 import io
 import os
 import pkgutil
@@ -16,6 +17,7 @@ import tempfile
 import threading
 import traceback
 import types
+import zipimport
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -53,7 +55,7 @@ def enter_container(request: dict[str, Any]) -> dict[str, Any]:
     if request["folder"] is None:
         return request
     if request["namespaces"]:
-        namespace.enter(Path(request["folder"]), network=request["network"])
+        namespace.enter(Path(request["folder"]), network=request["network"], confined=request["confined"])
         return request
     translation.refuse_literal_paths()
     return translation.translated(request)
@@ -140,6 +142,9 @@ def run_packed(script: str, arguments: list[str], hidden_modules: list[str]) -> 
     sys.argv = [script, *arguments]
     set_path(script)
     sys.modules["__main__"] = types.ModuleType("__main__")
+    # zipimport compiles a module to find it, and again to run it.
+    compile_once = functools.cache(zipimport._compile_source)  # type: ignore[attr-defined]
+    zipimport._compile_source = compile_once  # type: ignore[attr-defined]
     return exit_code_of(lambda: runpy._run_module_as_main("__main__", alter_argv=False))  # type: ignore[attr-defined]
 
 

@@ -18,13 +18,18 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-# From <sched.h>, <sys/mount.h>, <linux/mount.h>, <linux/sockios.h> and <net/if.h>.
+# From <sched.h>, <sys/mount.h>, <linux/mount.h>, <linux/sockios.h>, <net/if.h> and
+# <linux/capability.h>.
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 MOUNT_ATTR_RDONLY = 0x1
 AT_FDCWD, AT_RECURSIVE = -100, 0x8000
 SYS_MOUNT_SETATTR = 442
 SIOCSIFFLAGS, IFF_UP = 0x8914, 0x1
+CAPABILITY_VERSION_3 = 0x20080522
+
+# The user that a function of Lambda is, on which SageMaker runs serverless endpoints.
+CONFINED_USER = 993
 
 # Folders that a job may write to besides /opt/ml, and the subfolders that replace them.
 PRIVATE = {Path("/tmp"): "tmp", Path("/root"): "home", Path("/dev/shm"): "shm"}  # noqa: S108 - covered
@@ -56,11 +61,12 @@ def why_not() -> str:
     return reason
 
 
-def enter(folder: Path, *, network: bool) -> None:
+def enter(folder: Path, *, network: bool, confined: bool = False) -> None:
     """Give this process, which must have a single thread, the view of a job that owns ``folder``.
 
     ``<folder>/ml`` becomes /opt/ml; pip installs into ``<folder>/packages``. Without ``network``, there is
-    only the loopback interface. Raises OSError if the kernel refuses.
+    only the loopback interface. A ``confined`` job can write only to /tmp, and is not root. Raises OSError if
+    the kernel refuses.
     """
     for name in ("ml", "opt", "packages", "work", *PRIVATE.values()):
         (folder / name).mkdir(exist_ok=True)
@@ -78,6 +84,22 @@ def enter(folder: Path, *, network: bool) -> None:
     cover(opt, folder / "opt", {*kept, *others})
     (opt / "ml").mkdir(exist_ok=True)
     bind(folder / "ml", opt / "ml")
+    if confined:
+        confine()
+
+
+def confine() -> None:
+    """Leave this process only /tmp to write to, and the name and the rights of another user than root."""
+    change_mounts(Path("/"), read_only=True)
+    # Its own /tmp; and /proc, where the next lines and nobody without rights can change anything.
+    for place in ("/tmp", "/proc"):  # noqa: S108
+        change_mounts(Path(place), read_only=False, below=False)
+    user, group = os.geteuid(), os.getegid()
+    call("unshare", CLONE_NEWUSER)
+    Path("/proc/self/setgroups").write_text("deny")
+    Path("/proc/self/uid_map").write_text(f"{CONFINED_USER} {user} 1")
+    Path("/proc/self/gid_map").write_text(f"{CONFINED_USER} {group} 1")
+    call("capset", struct.pack("Ii", CAPABILITY_VERSION_3, 0), bytes(24))
 
 
 def unshare(network: bool) -> None:
@@ -128,8 +150,8 @@ def bind(source: Path, target: Path) -> None:
     mount(str(source), str(target), "", MS_BIND | MS_REC, "")
 
 
-def change_mounts(path: Path, *, read_only: bool) -> None:
-    """Make the mounts at and below ``path`` private to the job, and read-only or writable."""
+def change_mounts(path: Path, *, read_only: bool, below: bool = True) -> None:
+    """Make the mounts at and ``below`` the path private to the job, and read-only or writable."""
     attributes = (MOUNT_ATTR_RDONLY, 0) if read_only else (0, MOUNT_ATTR_RDONLY)
     size = struct.calcsize("4Q")
     settings = struct.pack("4Q", *attributes, MS_PRIVATE, 0)
@@ -138,7 +160,7 @@ def change_mounts(path: Path, *, read_only: bool) -> None:
         SYS_MOUNT_SETATTR,
         AT_FDCWD,
         os.fsencode(path),
-        AT_RECURSIVE,
+        AT_RECURSIVE if below else 0,
         settings,
         ctypes.c_size_t(size),
     )

@@ -4,13 +4,15 @@ import json
 import subprocess
 import sys
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from common import bootstrap
 from common.evaluating import main
-from common.evaluation import Baseline, Evaluation, Gate, Metric, SmokeTest
+from common.evaluation import Baseline, Comparison, Evaluation, Gate, Metric, SmokeTest
 from common.workload import Workload
 from tests.unit.processing.conftest import pack, sha256
 
@@ -175,6 +177,29 @@ def test_the_champion_is_measured_on_the_same_rows_by_the_gates_metric(
     more = ["--champion-digest", sha256(champion)] if digest else []
     assert job.run("--champion", champion, "--champion-arn", ARN, *more) == 0
     assert job.content["champion"] == {"model_package_arn": ARN, "value": 4.0, "comparison": None}
+
+
+def test_the_champion_is_compared_row_by_row(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "FEWEST_ROWS", 1)
+    champion = tmp_path / "champion.tar.gz"
+    champion.write_bytes(pack(("mean.txt", b"20")))
+    assert job.run("--champion", champion, "--champion-arn", ARN) == 0
+    found = Evaluation.from_json(job.content).champion
+    assert found
+    assert found.comparison == Comparison(-3.0, -3.0, -3.0, 0.95, 1, 2000)
+
+
+@pytest.mark.parametrize("values", [[], [3.0]])
+def test_values_of_another_metric_than_the_gates_are_refused(
+    values: list[float], job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = job.workload.module("evaluate")
+    measure = steps.measure
+    monkeypatch.setattr(steps, "measure", lambda *given: replace(measure(*given), gate_values=values))
+    assert job.run() == 1
+    assert job.message == "guess/evaluate.py: the mean of gate_values is not miss, 1"
 
 
 @pytest.mark.parametrize(

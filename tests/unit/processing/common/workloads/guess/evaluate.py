@@ -28,4 +28,5 @@ def measure(folder: Path, prepared: Path) -> Measurement:
         batch_columns=["number", "guess"],
         warnings=["a guess"],
         smoke_test=smoke_test(inference, mean, [number], "text/csv", "text/csv"),
+        gate_values=[miss],
     )

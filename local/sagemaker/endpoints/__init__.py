@@ -1,0 +1,1 @@
+"""Models behind endpoints: warm containers, the traffic between them, and their deployment."""
