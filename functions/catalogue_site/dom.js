@@ -87,7 +87,7 @@ export function when(time, format = TIMES) {
   return Number.isNaN(read.getTime()) ? "an unknown time" : format.format(read);
 }
 
-/** @param {string} time */
+/** @param {string | null} time */
 export function day(time) {
   return when(time, DAYS);
 }

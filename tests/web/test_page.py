@@ -228,6 +228,24 @@ def test_what_a_model_says_is_never_markup(page: Page, catalogue: Catalogue) -> 
     assert page.locator("main b, main img").count() == 0
 
 
+def test_a_model_whose_files_and_records_are_lost_is_still_shown(page: Page, catalogue: Catalogue) -> None:
+    lost = {
+        "approved_at": None,
+        "approved_by": None,
+        "gate": None,
+        "metrics": [],
+        "problem": "Its model was deleted.",
+    }
+    catalogue.models[0] = {**catalogue.models[0], **lost, "formats": {"native": None, "onnx": None}}
+    catalogue.evaluations["auto_mpg", 7] = {}
+    page.goto(catalogue.link + "#/auto_mpg/7")
+    expect(page.locator("main")).to_contain_text("Approved, not live.")
+    expect(page.locator("main")).to_contain_text("Its model was deleted.")
+    expect(page.locator(".trial")).to_contain_text("This version has no file that runs in a browser.")
+    page.goto(catalogue.link + "#/")
+    expect(page.get_by_role("row", name="Version 7")).to_be_visible()
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_on_a_phone_nothing_is_outside_the_screen(page: Page, catalogue: Catalogue, name: str) -> None:
     page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
