@@ -63,6 +63,13 @@ class Up:
         assert "FunctionError" not in answer, said
         return said
 
+    def call(self, output: str, **event: Any) -> Any:
+        """The same for the function that the stack has as this output."""
+        answer = self.client("lambda").invoke(FunctionName=self.outputs[output], Payload=json.dumps(event))
+        said = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, said
+        return said
+
     def client(self, service: str) -> Any:
         return self.endpoint.client(service)
 
