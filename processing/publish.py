@@ -1,8 +1,8 @@
 """The Lambda of a CloudFormation custom resource: publishes the workloads in its own package.
 
-It copies their code to the bucket, from which the jobs fetch it, and creates a model package group for each
-workload. The folder's name is the hash of its content, and nothing in it is ever changed or deleted: a run
-keeps the code with which it began.
+It packs their code, copies it to the bucket, from which the jobs fetch it, with the libraries that their
+images lack, and creates a model package group for each workload. The folder's name is the hash of its
+content, and nothing in it is ever changed or deleted: a run keeps the code with which it began.
 """
 
 import hashlib
@@ -17,15 +17,20 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from common.workload import FILE
-from workload_files import BadWorkload, Settings, read_workloads
+from packing import pack
+from workload_files import BadWorkload, read_workloads
 
 # CloudFormation deletes the resource behind an id that changes.
 PHYSICAL_ID = "processing-code"
 # `deploy.destroy` finds the groups of a stack by it.
 STACK_TAG = "stack"
 _FOLDER = Path(__file__).parent
-_CONTENT_TYPES = {".py": "text/x-python", ".json": "application/json"}
+_CONTENT_TYPES = {
+    ".zip": "application/zip",
+    ".gz": "application/gzip",
+    ".json": "application/json",
+    ".whl": "application/zip",
+}
 _LONGEST_REASON = 1000
 _LONGEST_GROUP_NAME = 63
 
@@ -65,10 +70,10 @@ def publish(event: Mapping[str, Any], folder: Path = _FOLDER) -> dict[str, str]:
     stack = event["StackId"].split("/")[1]
     for name, settings in workloads.items():
         make_group(group_name(asked["ModelPackageGroupPrefix"], name), settings["description"], stack)
-    return {"CodePrefix": publish_code(os.environ["BUCKET_NAME"], read_code(folder, workloads))}
+    return {"CodePrefix": put_files(os.environ["BUCKET_NAME"], pack(folder, workloads))}
 
 
-def publish_code(bucket: str, files: Mapping[str, bytes]) -> str:
+def put_files(bucket: str, files: Mapping[str, bytes]) -> str:
     """Put the files into the bucket; returns their prefix, `code/<hash>/`."""
     prefix = f"code/{content_hash(files)}/"
     client = boto3.client("s3")
@@ -81,16 +86,6 @@ def publish_code(bucket: str, files: Mapping[str, bytes]) -> str:
             ChecksumAlgorithm="SHA256",
         )
     return prefix
-
-
-def read_code(folder: Path, workloads: Mapping[str, Settings]) -> dict[str, bytes]:
-    """The files that jobs need, by path: run.py, common/, and the workloads with these settings."""
-    paths = [folder / "run.py"]
-    for package in ("common", *workloads):
-        paths += [path for path in (folder / package).rglob("*") if path.suffix in _CONTENT_TYPES]
-    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(paths)}
-    settings = {f"{name}/{FILE}": json.dumps(found, indent=2).encode() for name, found in workloads.items()}
-    return files | settings
 
 
 def content_hash(files: Mapping[str, bytes]) -> str:

@@ -28,6 +28,14 @@ EVALUATION: dict[str, Any] = {
     "champion": {
         "model_package_arn": "arn:aws:sagemaker:us-east-1:000000000000:model-package/mpg-pipeline-auto-mpg/1",
         "value": 9.1045,
+        "comparison": {
+            "difference": -0.3733,
+            "low": -1.2021,
+            "high": 0.4117,
+            "level": 0.95,
+            "rows": 60,
+            "resamples": 2000,
+        },
     },
     "champion_problem": "",
     "rows": {
@@ -57,8 +65,9 @@ EVALUATION: dict[str, Any] = {
         "model": "sha256:9372c470eeadd5ecd9c3c74c2b3cb633f8e2f2fad799250a0f70d652b6b825e4",
         "model_files": "sha256:3172c8ea5059f22ee8bef5086958803c5430b42bc374c30eed58a1366a74de27",
     },
+    "onnx": None,
 }
-# What is drawn, and SageMaker's layout: both in evaluation.json alone.
+# What is drawn, the smoke test and SageMaker's layout: all in evaluation.json alone.
 DRAWN: dict[str, Any] = {
     "figures": [
         {
@@ -80,6 +89,14 @@ DRAWN: dict[str, Any] = {
             "points": [[17.2, 0.8], [29.5, 1.5], [25.1, -0.6]],
         },
     ],
+    "smoke_test": {
+        "content_type": "text/csv",
+        "accept": "text/csv",
+        "rows": 2,
+        "request": "8,307.0,130.0,3504,12.0,70,1\n4,97.0,88.0,2130,14.5,71,3\n",
+        "answer": "17.2\n29.5\n",
+        "tolerance": 1e-6,
+    },
     "regression_metrics": {"mse": {"value": 8.7312, "standard_deviation": 2.9107}, "rmse": {"value": 2.9549}},
 }
 # What the version before wrote, as it lies in records and executions.

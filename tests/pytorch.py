@@ -34,12 +34,19 @@ def left_out(conftest: str) -> list[str]:
 
 
 def install_pytest(folder: Path) -> None:
-    """Put pytest and hypothesis into a folder for PyTorch's interpreter: the locked files, as in this one."""
+    """Put what its tests need besides into a folder for PyTorch's interpreter: the locked files."""
     names = [f"{name}=={version(name)}" for name in ("pytest", "hypothesis")]
     uv = [str(Path(sys.executable).with_name("uv")), "pip", "install", "--no-config", "--quiet"]
     python, lock = str(PYTORCH.python.executable), str(ROOT / "requirements.lock")
     locked = ["--require-hashes", "--constraints", lock, *names]
-    subprocess.run([*uv, "--python", python, "--target", str(folder), *locked], check=True)
+    wheels = [
+        "--require-hashes",
+        "--no-deps",
+        "--requirement",
+        str(ROOT / "processing/wheels/requirements.txt"),
+    ]
+    for packages in (locked, wheels):
+        subprocess.run([*uv, "--python", python, "--target", str(folder), *packages], check=True)
 
 
 if __name__ == "__main__" and not why_left_out():

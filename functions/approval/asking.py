@@ -18,7 +18,6 @@ from approval.records import hash_link, open_request
 from approval.request import Approval
 from approval.resuming import settle
 from common.evaluation import Evaluation
-from model.report import summary
 from shared.aws import client
 from shared.mails import send
 from shared.telemetry import PublicError, count, logger
@@ -43,7 +42,7 @@ def new_request(
         link_hash=hash_link(link_id),
         requested_at=timestamp(moment),
         decide_before=int(moment.timestamp()) + timeout_seconds,
-        facts={**said, "workload": evaluation.workload, "evaluation": summary(evaluation)},
+        facts={**said, "workload": evaluation.workload, "evaluation": evaluation.summary()},
     )
 
 

@@ -3,12 +3,15 @@
 from datetime import datetime
 
 from approval.request import Approval, Decision
+from model.change import endpoint_change
 from shared.mails import Mail, render
 
 
 def request_mail(approval: Approval, link: str) -> Mail:
     """The request to the approvers. Only this mail contains the link."""
-    return render("approval/request", approval=approval, report=approval.report, link=link)
+    report = approval.report
+    endpoint = endpoint_change(report.evaluation)
+    return render("approval/request", approval=approval, report=report, endpoint=endpoint, link=link)
 
 
 def reminder_mail(approval: Approval, link: str, moment: datetime) -> Mail:

@@ -28,7 +28,7 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -37,7 +37,7 @@ from boto3.dynamodb.conditions import Attr, ConditionBase
 
 from approval.items import PENDING, from_item, status_of, to_item
 from approval.request import Approval, Decision
-from shared.aws import table, write_if
+from shared.aws import read_items, table, write_if
 from shared.text import timestamp
 
 _PACKAGE = "package#"
@@ -69,6 +69,12 @@ def find(package_arn: str) -> Approval | None:
     """The request about a model package, read consistently."""
     item = _table().get_item(Key={"pk": f"{_PACKAGE}{package_arn}"}, ConsistentRead=True).get("Item")
     return from_item(item) if item else None
+
+
+def find_all(package_arns: Sequence[str]) -> dict[str, Approval]:
+    """The requests about these model packages, at most 100, by package; read consistently."""
+    items = read_items(os.environ["TABLE_NAME"], [f"{_PACKAGE}{arn}" for arn in package_arns])
+    return {key.removeprefix(_PACKAGE): from_item(item) for key, item in items.items()}
 
 
 def open_or_answered_since(since: datetime) -> Iterator[Approval]:

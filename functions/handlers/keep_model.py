@@ -6,7 +6,6 @@ cannot change it; the evaluation has the digest of the model.
 """
 
 from model.kept import keep
-from model.report import summary
 from runs.scheduled import scheduled_request
 from shared.aws import prepare
 from shared.telemetry import Answer, Event, logger, measure_apart, observed
@@ -22,4 +21,4 @@ def handler(event: Event) -> Answer:
     if metric := evaluation.gate_metric:
         measure_apart("GateMetric", metric.value, Workload=evaluation.workload)
     logger.info("model kept", run_id=run_id, digest=evaluation.digests.get("model"))
-    return summary(evaluation)
+    return evaluation.summary()

@@ -9,6 +9,7 @@ code as the functions that handle the events:
 2. an execution that ended without a mail
 3. a job that runs although no execution waits for it
 4. a request for approval whose time is running out: a reminder
+5. an approved model that no event released; a release that ended without a mail
 
 A failure is logged and does not keep the sweep from its other work; at the end the sweep fails, and the next
 one tries again. `SweepDone` counts the successful sweeps; an alarm goes off when there are none.
@@ -19,6 +20,7 @@ from datetime import timedelta
 
 from approval.reconciling import hand_on_decisions, remind_approvers
 from approval.records import open_or_answered_since
+from release.reconciling import announce_releases, start_missed_releases
 from runs.executions import list_executions
 from runs.reconciling import announce_ends, stop_orphans
 from shared.aws import prepare
@@ -30,6 +32,8 @@ prepare("stepfunctions", "sagemaker", "sns")
 
 # The state machine's limit of 45 days, 14 days in which an execution can be redriven, and the limit again.
 _LISTED = timedelta(days=45 + 14 + 45)
+# A release that takes a day times out.
+_RELEASES_LISTED = timedelta(days=2)
 # An end older than this is not mailed any more; the alarm on missing sweeps has gone off long before.
 _NEWS = timedelta(days=1)
 
@@ -48,6 +52,9 @@ def handler(event: Event) -> Answer:
     stop_orphans(chores, executions)
     running = {execution.arn for execution in executions if execution.status == "RUNNING"}
     remind_approvers(chores, requests, running, moment)
+    releases = list_executions(os.environ["RELEASE_MACHINE_ARN"], moment - _RELEASES_LISTED)
+    announce_releases(chores, releases, moment, _NEWS)
+    start_missed_releases(chores, moment, _NEWS)
     logger.info("swept", failed=chores.failed, done=chores.done)
     measure("Reconciled", sum(chores.done.values()) - chores.done["reminder"])
     if chores.failed:

@@ -6,6 +6,7 @@ can change them between check and use. Later, S3 returns the digest without a do
 
 import base64
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
@@ -15,6 +16,14 @@ from shared.telemetry import PublicError
 
 class ArtifactRefused(PublicError):
     """A file differs from the one that the evaluation wrote. The text names it."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """An object's digest, as S3 has it (empty if `copy` did not make the object), and its size."""
+
+    digest: str
+    bytes: int
 
 
 def copy(source: Mapping[str, str], bucket: str, key: str, content_type: str, **config: float) -> str:
@@ -38,15 +47,22 @@ def copy(source: Mapping[str, str], bucket: str, key: str, content_type: str, **
 
 def stored_digest(bucket: str, key: str) -> str:
     """The digest of an object that `copy` made; empty if something else wrote it, or if it is missing."""
+    found = stored_file(bucket, key)
+    return found.digest if found else ""
+
+
+def stored_file(bucket: str, key: str) -> StoredFile | None:
+    """An object's digest and size, without a download; None if it is missing."""
     try:
         answer = client("s3").head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
     except ClientError as error:
         if error_code(error) == "404":
-            return ""
+            return None
         raise
     checksum = answer.get("ChecksumSHA256", "")
     # With a dash, it is the checksum of the parts' checksums.
-    return _digest(checksum) if checksum and "-" not in checksum else ""
+    digest = _digest(checksum) if checksum and "-" not in checksum else ""
+    return StoredFile(digest, int(answer["ContentLength"]))
 
 
 def _digest(checksum: str) -> str:

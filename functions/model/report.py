@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from common.evaluation import Evaluation, Metric
+from model.change import Change, model_change
 from shared.text import number, one_line, readable_time
 
 Rows = list[tuple[str, str]]
@@ -72,6 +73,11 @@ class Report:
         return [metric for metric in self.evaluation.metrics if metric is not self.evaluation.gate_metric]
 
     @property
+    def change(self) -> Change:
+        """Whether it is better than the approved model."""
+        return model_change(self.evaluation)
+
+    @property
     def champion_problem(self) -> str:
         """Why there is no comparison with an approved model; empty if there is one, or no known reason."""
         if self.evaluation.champion or not self.evaluation.gate_metric:
@@ -114,11 +120,6 @@ class Report:
 def with_unit(metric: Metric) -> str:
     """`2.95 seconds`."""
     return f"{number(metric.value)} {_text(metric.unit)}".strip()
-
-
-def summary(evaluation: Evaluation) -> dict[str, Any]:
-    """The evaluation for executions and records: without its figures, which are too large for them."""
-    return {name: value for name, value in evaluation.to_json().items() if name != "figures"}
 
 
 def _evaluation(found: Mapping[str, Any]) -> Evaluation:

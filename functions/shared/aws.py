@@ -1,7 +1,7 @@
 """The AWS clients that the functions share. boto3 honours AWS_ENDPOINT_URL."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -41,6 +41,18 @@ def prepare(*services: str) -> None:
             client(service)
         if name := os.environ.get("TABLE_NAME"):
             table(name)
+
+
+def read_items(name: str, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The items of the table that have these keys, by key; at most 100, read consistently."""
+    found: dict[str, dict[str, Any]] = {}
+    waiting: Any = {name: {"Keys": [{"pk": key} for key in dict.fromkeys(keys)], "ConsistentRead": True}}
+    while waiting and waiting[name]["Keys"]:
+        answer = table(name).meta.client.batch_get_item(RequestItems=waiting)
+        found |= {item["pk"]: item for item in answer["Responses"].get(name, [])}
+        # Of more than 16 MB, or when the table is throttled, DynamoDB returns a part.
+        waiting = answer["UnprocessedKeys"]
+    return found
 
 
 def write_if(condition: ConditionBase, write: Callable[..., Any], **arguments: Any) -> bool:

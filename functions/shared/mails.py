@@ -1,11 +1,12 @@
 """Renders mails from templates and sends them to the subscribers of an SNS topic.
 
 A template `<package>/templates/<name>.txt` has a line `Subject: ...`, an empty line, and the text. Values are
-untrusted: each becomes a single line without working links, unless the template filters it by `as_is` or
-`lines`.
+untrusted: each becomes a single line without working links, unless the template filters it by `as_is`,
+`lines`, `paragraph`, which breaks it into lines, or `verbatim`.
 """
 
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +19,7 @@ from shared.text import ascii_only, defang, many_lines, number, one_line, readab
 
 _FUNCTIONS = Path(__file__).parents[1]
 _LONGEST_LINE = 600
+_PARAGRAPH_WIDTH = 80
 _SUBJECT = "Subject: "
 
 
@@ -78,8 +80,10 @@ def _environment() -> Environment:
         "as_is": _as_is,
         "lines": _lines,
         "number": number,
+        "paragraph": _paragraph,
         "table": table,
         "time": readable_time,
+        "verbatim": _verbatim,
     }
     return environment
 
@@ -90,6 +94,17 @@ def _clean(value: object) -> str:
 
 def _as_is(value: object) -> str:
     return _AsIs(one_line(str(value), 2048))
+
+
+def _paragraph(value: object) -> str:
+    return _AsIs(
+        textwrap.fill(_clean(value), _PARAGRAPH_WIDTH, break_long_words=False, break_on_hyphens=False)
+    )
+
+
+def _verbatim(value: str) -> str:
+    """Lines to paste, which must arrive as they are. Only for what the pipeline itself wrote."""
+    return _AsIs(value)
 
 
 def _lines(value: str) -> str:

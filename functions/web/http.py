@@ -3,11 +3,13 @@
 import base64
 import binascii
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qs
 
+from shared.refusals import Refused
 from web.templating import STYLE
 
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
@@ -31,17 +33,11 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Strict-Transport-Security": "max-age=63072000",
 }
+# For what is no page: should a browser show it after all, nothing in it does anything.
+_INERT = "default-src 'none'; frame-ancestors 'none'"
 # A name and a comment of 2,000 characters, each encoded in at most 12 characters, and a reserve.
 BODY_LIMIT = 32_768
 _FORM = "application/x-www-form-urlencoded"
-
-
-class Refused(Exception):
-    """A request that is refused unread. The text is for the person at the browser."""
-
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
-        self.status = status
 
 
 @dataclass(frozen=True)
@@ -55,6 +51,7 @@ class Request:
     body_is_base64: bool
     address: str
     browser: str
+    query: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> "Request":
@@ -68,29 +65,40 @@ class Request:
             body_is_base64=bool(event.get("isBase64Encoded")),
             address=str(http.get("sourceIp") or ""),
             browser=str(http.get("userAgent") or ""),
+            query=event.get("queryStringParameters") or {},
         )
 
 
 @dataclass(frozen=True)
 class Response:
-    """A page, or a redirect to one."""
+    """A page, a redirect to one, or any other content. `headers` replace those that a page has."""
 
     status: int
-    page: str = ""
+    body: str | bytes = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def without_body(self) -> "Response":
         """The answer to HEAD: the headers of the whole page."""
-        return replace(self, headers=self._all_headers(), page="")
+        return replace(self, headers=self._all_headers(), body="")
 
     def as_answer(self) -> dict[str, Any]:
         """The answer in the form that a Function URL expects."""
-        return {"statusCode": self.status, "headers": self._all_headers(), "body": self.page}
+        answer = {"statusCode": self.status, "headers": self._all_headers()}
+        if isinstance(self.body, str):
+            return {**answer, "body": self.body}
+        return {**answer, "body": base64.b64encode(self.body).decode(), "isBase64Encoded": True}
 
     def _all_headers(self) -> dict[str, str]:
         # Values are escaped, so only a template can have written this element.
-        pictures = _PICTURES if "<img " in self.page else ""
+        pictures = _PICTURES if isinstance(self.body, str) and "<img " in self.body else ""
         return {**_HEADERS, "Content-Security-Policy": f"{_POLICY}{pictures}", **self.headers}
+
+
+def json_response(status: int, content: object, **headers: str) -> Response:
+    """The content as JSON. In the names of the headers, `_` stands for `-`."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    own = {"Content-Type": "application/json", "Content-Security-Policy": _INERT}
+    return Response(status, json.dumps(content, allow_nan=False), {**own, **named})
 
 
 def check_same_origin(request: Request) -> None:

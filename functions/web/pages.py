@@ -5,6 +5,7 @@ from typing import Literal
 
 from approval.request import Approval, Decision
 from common.evaluation import Bars, Figure, Matrix, Pictures, Scatter
+from model.change import endpoint_change
 from model.details import read_details
 from model.predictions import picture
 from model.report import Report, Rows, with_unit
@@ -25,7 +26,8 @@ def message_page(title: str, text: str, tone: Tone = "warn") -> str:
 def open_page(approval: Approval, entry: Entry) -> str:
     """The page on which to decide."""
     limits = {"reviewer_limit": REVIEWER_LIMIT, "comment_limit": COMMENT_LIMIT}
-    return render("open.html", entry=entry, **limits, **_model(approval))
+    endpoint = endpoint_change(approval.report.evaluation)
+    return render("open.html", entry=entry, endpoint=endpoint, **limits, **_model(approval))
 
 
 def expired_page(approval: Approval) -> str:

@@ -18,11 +18,12 @@ from dataclasses import replace
 from approval.deciding import finish, model_was_changed, record, standing_decision, standing_if_readable
 from approval.records import find, find_by_link, hash_link
 from approval.request import Approval, Decision
+from shared.refusals import Refused
 from shared.telemetry import describe_error, logger
 from shared.text import now
 from web import pages
 from web.form import Entry, check_entry, new_decision
-from web.http import Refused, Request, Response, check_same_origin, read_form
+from web.http import Request, Response, check_same_origin, read_form
 
 _PATH = re.compile(r"/review/([A-Za-z0-9_-]{43})/?")
 

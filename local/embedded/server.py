@@ -96,6 +96,8 @@ def build(
     seams.install_version_ids()
     seams.install_execution_names()
     seams.install_copy_checksums()
+    seams.install_cors()
+    seams.install_leading_keys()
     seams.install_log_filters()
     seams.install_stack_rules()
     seams.install_nested_stacks()

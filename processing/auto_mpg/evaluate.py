@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +19,12 @@ from auto_mpg.inference import MODEL_FILES
 from common.bundle import read_files
 from common.evaluation import Baseline, Figure, Measurement, Metric, Scatter
 from common.serving import UnusableModel
+from common.smoke_test import smoke_test
 
-__all__ = ["MODEL_FILES", "assemble", "measure"]
+__all__ = ["MODEL_FILES", "assemble", "measure", "requests"]
 
 POINTS_SHOWN = 200
+_LINES_A_REQUEST = 10_000
 
 Numbers = NDArray[np.float64]
 
@@ -35,7 +39,18 @@ def assemble(trained: Path, prepared: Path, folder: Path) -> None:
 def measure(folder: Path, prepared: Path) -> Measurement:
     """Predict the test rows as a caller of the model would, and measure the errors. Raises UnusableModel."""
     labels, raw = _read_test_rows(prepared / "test" / "test.csv")
-    return measure_predictions(labels, _predict(folder, raw), _mean_label(prepared))
+    model = inference.model_fn(str(folder))
+    measured = measure_predictions(labels, _predict(model, raw), _mean_label(prepared))
+    sample = smoke_test(inference, model, raw.splitlines(), "text/csv", "text/csv")
+    return replace(measured, smoke_test=sample)
+
+
+def requests(prepared: Path) -> Iterator[str]:
+    """The test rows as callers of the model send them, in requests that fit into memory."""
+    _, raw = _read_test_rows(prepared / "test" / "test.csv")
+    lines = raw.splitlines(keepends=True)
+    for start in range(0, len(lines), _LINES_A_REQUEST):
+        yield "".join(lines[start : start + _LINES_A_REQUEST])
 
 
 def measure_predictions(labels: Numbers, predicted: Numbers, mean_label: float) -> Measurement:
@@ -68,6 +83,7 @@ def measure_predictions(labels: Numbers, predicted: Numbers, mean_label: float) 
         },
         figures=_figures(labels, predicted),
         batch_columns=[*RAW_COLUMNS, "predicted mpg"],
+        gate_values=((predicted - labels) ** 2).tolist(),
     )
 
 
@@ -93,8 +109,8 @@ def _figures(labels: Numbers, predicted: Numbers) -> list[Figure]:
     ]
 
 
-def _predict(folder: Path, raw: str) -> Numbers:
-    predictions = inference.predict_fn(inference.input_fn(raw, "text/csv"), inference.model_fn(str(folder)))
+def _predict(model: inference.Model, raw: str) -> Numbers:
+    predictions = inference.predict_fn(inference.input_fn(raw, "text/csv"), model)
     body, _ = inference.output_fn(predictions, "text/csv")
     predicted = np.array([float(line) for line in body.splitlines()])
     if not np.isfinite(predicted).all():

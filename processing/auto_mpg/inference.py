@@ -6,8 +6,6 @@ training and serving cannot drift apart.
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
@@ -17,17 +15,10 @@ import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from auto_mpg.car import CONTENT, RAW_COLUMNS, BadCar, Car, read_car
+from auto_mpg.car import CONTENT, Car
 from auto_mpg.features import FEATURES, BadPreprocessor, Preprocessor, from_json
-from common.serving import (
-    BadRequest,
-    UnacceptableType,
-    UnsupportedContentType,
-    UnusableModel,
-    accepted,
-    media_type,
-    refuse_changed_files,
-)
+from auto_mpg.requests import read_cars, write_predictions
+from common.serving import UnusableModel, refuse_changed_files
 
 BOOSTER = "xgboost-model"
 PREPROCESSOR = "preprocessor.json"
@@ -57,19 +48,8 @@ def model_fn(model_dir: str) -> Model:
 
 
 def input_fn(body: str | bytes, content_type: str) -> list[Car]:
-    """Parse CSV without a header: one car a line, RAW_COLUMNS in their order; `car_name` may be left out.
-
-    Raises BadRequest or UnsupportedContentType. An empty line is an error, because a batch transform joins
-    predictions to input lines by position.
-    """
-    if media_type(content_type) != "text/csv":
-        raise UnsupportedContentType(f"content type {content_type} is not supported; send text/csv")
-    try:
-        text = body.decode("utf-8") if isinstance(body, bytes) else body
-    except UnicodeDecodeError:
-        raise BadRequest("the body is not encoded in UTF-8") from None
-    lines = text.removeprefix("\ufeff").removesuffix("\n").removesuffix("\r").split("\n")
-    return [_read_record(line.removesuffix("\r"), number) for number, line in enumerate(lines, start=1)]
+    """The cars of a request. Raises BadRequest or UnsupportedContentType."""
+    return read_cars(body, content_type)
 
 
 def predict_fn(cars: Sequence[Car], model: Model) -> NDArray[np.float32]:
@@ -84,17 +64,8 @@ def predict_fn(cars: Sequence[Car], model: Model) -> NDArray[np.float32]:
 
 
 def output_fn(predictions: NDArray[np.float32], accept: str) -> tuple[str, str]:
-    """The response body and its content type: one number a line, or the built-in algorithm's JSON.
-
-    Raises UnacceptableType.
-    """
-    wanted = accepted(accept)
-    if "application/json" in wanted:
-        scores = [{"score": float(str(prediction))} for prediction in predictions]
-        return json.dumps({"predictions": scores}), "application/json"
-    if not {"text/csv", "text/*", "*/*"}.isdisjoint(wanted):
-        return "".join(f"{prediction!s}\n" for prediction in predictions), "text/csv"
-    raise UnacceptableType(f"{accept} cannot be given; accept text/csv or application/json")
+    """The response body and its content type. Raises UnacceptableType."""
+    return write_predictions(predictions, accept)
 
 
 def _refuse_other_version(folder: Path) -> None:
@@ -129,22 +100,3 @@ def _load_booster(path: Path) -> xgboost.Booster:
     except (ValueError, xgboost.core.XGBoostError) as error:
         raise UnusableModel(f"{BOOSTER} is no XGBoost model") from error
     return booster
-
-
-def _read_record(line: str, number: int) -> Car:
-    try:
-        fields = next(csv.reader([line], strict=True, skipinitialspace=True))
-        return read_car(dict(zip(_columns(fields), fields, strict=True)))
-    except (csv.Error, BadCar) as error:
-        raise BadRequest(f"record {number}: {error}") from None
-
-
-def _columns(fields: Sequence[str]) -> Sequence[str]:
-    if len(fields) == len(RAW_COLUMNS):
-        return RAW_COLUMNS
-    if len(fields) == len(RAW_COLUMNS) - 1:
-        return RAW_COLUMNS[:-1]
-    found = f"has {len(fields)} fields" if any(fields) else "is empty"
-    raise BadCar(
-        [f"{found}; expected {len(RAW_COLUMNS)}: {','.join(RAW_COLUMNS)} (the name may be left out)"]
-    )

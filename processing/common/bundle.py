@@ -9,11 +9,14 @@ import gzip
 import io
 import tarfile
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
+from typing import BinaryIO
 
 LARGEST_ARCHIVE = 64 << 20
+# The gzip command's own level; 9, Python's, makes a model 2 % smaller and takes four times as long.
+_COMPRESSION = 6
 
 # code/inference.py: SageMaker's toolkits look for these two functions there, wsgi.py for the workload.
 _INFERENCE = """from common.answering import make_transform_fn
@@ -56,14 +59,19 @@ def add_code(folder: Path, workload: str) -> None:
 
 def write_archive(archive: Path, folder: Path) -> None:
     """Pack the files of a folder; the same files always give the same bytes."""
+    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    with archive.open("wb") as stream:
+        write_tar_gz(stream, ((path.relative_to(folder).as_posix(), path.read_bytes()) for path in paths))
+
+
+def write_tar_gz(stream: BinaryIO, files: Iterable[tuple[str, bytes]]) -> None:
+    """Pack files, given as name and content; the same files in the same order always give the same bytes."""
     with (
-        archive.open("wb") as raw,
-        gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as compressed,
+        gzip.GzipFile("", "wb", _COMPRESSION, stream, mtime=0) as compressed,
         tarfile.open(fileobj=compressed, mode="w", format=tarfile.USTAR_FORMAT) as tar,
     ):
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                _add(tar, path.relative_to(folder).as_posix(), path.read_bytes())
+        for name, content in files:
+            _add(tar, name, content)
 
 
 def _decompress(archive: Path) -> bytes:

@@ -9,22 +9,26 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from statistics import fmean
 from types import ModuleType
 from typing import Any
 
-from common import evaluation, job
+from common import bootstrap, evaluation, job
 from common.bundle import BadArchive, add_code, read_files, write_archive
 from common.digests import ChangedFile, check_prepared, file_digest
-from common.evaluation import Evaluation, Measurement
+from common.evaluation import Comparison, Evaluation, Measurement, OnnxCheck
+from common.onnx_check import OnnxDiffers, export_and_check
 from common.serving import UnusableModel, files_digest
+from common.wheels import importable
 from common.workload import Workload
 
-EVALUATION, BUNDLE = "evaluation.json", "model.tar.gz"
+EVALUATION, BUNDLE, ONNX = "evaluation.json", "model.tar.gz", "model.onnx"
 
 
 class BadModel(Exception):
@@ -56,13 +60,14 @@ def evaluate(
     summary = check_prepared(prepared, prepared_digest)
     steps = workload.module("evaluate")
     output.mkdir(parents=True, exist_ok=True)
-    measured, model_files = _bundle_and_measure(workload, model, prepared, output / BUNDLE)
-    compared, problem = _compare(champion, steps, prepared, workload.gate.metric)
+    measured, model_files, onnx = _bundle_and_measure(workload, model, prepared, output)
+    compared, problem = _compare(champion, measured, steps, prepared, workload.gate.metric)
     digests = {
         "upload": summary["upload_digest"],
         "trained_model": file_digest(model),
         "model": file_digest(output / BUNDLE),
         "model_files": model_files,
+        **({"onnx": file_digest(output / ONNX)} if onnx else {}),
     }
     found = Evaluation(
         workload=workload.name,
@@ -77,28 +82,44 @@ def evaluate(
         batch_columns=measured.batch_columns,
         digests=digests,
         figures=measured.figures,
-    ).to_json()
-    print(json.dumps({name: value for name, value in found.items() if name != "figures"}))
-    return _write(output / EVALUATION, {**found, **measured.model_quality})
+        onnx=onnx,
+        smoke_test=measured.smoke_test,
+    )
+    print(json.dumps(found.summary()))
+    return _write(output / EVALUATION, {**found.to_json(), **measured.model_quality})
 
 
 def _bundle_and_measure(
-    workload: Workload, model: Path, prepared: Path, bundle: Path
-) -> tuple[Measurement, str]:
-    """Write the bundle; returns what was measured and the digest of the bundle's files."""
-    steps, metric = workload.module("evaluate"), workload.gate.metric
+    workload: Workload, model: Path, prepared: Path, output: Path
+) -> tuple[Measurement, str, OnnxCheck | None]:
+    """Write the bundle and the ONNX model, if the workload has one.
+
+    Returns what was measured, the digest of the bundle's files, and how the ONNX model compares.
+    """
+    steps = workload.module("evaluate")
     with tempfile.TemporaryDirectory() as folder:
         try:
             steps.assemble(model, prepared, Path(folder))
             add_code(Path(folder), workload.name)
             measured: Measurement = steps.measure(Path(folder), prepared)
             model_files = files_digest(Path(folder), steps.MODEL_FILES)
+            onnx = export_and_check(workload, Path(folder), prepared, output / ONNX)
         except (BadArchive, UnusableModel) as error:
             raise BadModel(f"the trained model cannot be evaluated: {error}") from error
-        write_archive(bundle, Path(folder))
-    if metric not in {measurement.name for measurement in measured.metrics}:
-        raise BadModel(f"{workload.name}/evaluate.py does not measure {metric}, the gate's metric")
-    return measured, model_files
+        except OnnxDiffers as error:
+            raise BadModel(str(error)) from error
+        write_archive(output / BUNDLE, Path(folder))
+    _check_gate(measured, workload)
+    return measured, model_files, onnx
+
+
+def _check_gate(measured: Measurement, workload: Workload) -> None:
+    name, values = workload.gate.metric, measured.gate_values
+    if name not in {metric.name for metric in measured.metrics}:
+        raise BadModel(f"{workload.name}/evaluate.py does not measure {name}, the gate's metric")
+    value = measured.value(name)
+    if values is not None and not (values and math.isclose(fmean(values), value, rel_tol=1e-6, abs_tol=1e-9)):
+        raise BadModel(f"{workload.name}/evaluate.py: the mean of gate_values is not {name}, {value:g}")
 
 
 def _write(path: Path, content: dict[str, Any]) -> str:
@@ -107,7 +128,7 @@ def _write(path: Path, content: dict[str, Any]) -> str:
 
 
 def _compare(
-    champion: Champion | None, steps: ModuleType, prepared: Path, metric: str
+    champion: Champion | None, new: Measurement, steps: ModuleType, prepared: Path, metric: str
 ) -> tuple[evaluation.Champion | None, str]:
     """Measure the champion. An unusable champion is only reported: the new model may replace it."""
     if champion is None:
@@ -117,10 +138,16 @@ def _compare(
             raise BadArchive("its model.tar.gz was deleted, or was never among the pipeline's kept models")
         if champion.digest and file_digest(champion.archive) != champion.digest:
             raise BadArchive("its model.tar.gz was changed after it was registered")
-        value = _measure_champion(champion.archive, steps, steps.MODEL_FILES, prepared).value(metric)
+        old = _measure_champion(champion.archive, steps, steps.MODEL_FILES, prepared)
     except (BadArchive, UnusableModel) as error:
         return None, f"{champion.arn} cannot be compared: {error}"
-    return evaluation.Champion(champion.arn, value), ""
+    return evaluation.Champion(champion.arn, old.value(metric), _difference(new, old)), ""
+
+
+def _difference(new: Measurement, old: Measurement) -> Comparison | None:
+    if new.gate_values is None or old.gate_values is None:
+        return None
+    return bootstrap.compare(new.gate_values, old.gate_values)
 
 
 def _measure_champion(archive: Path, steps: ModuleType, names: Iterable[str], prepared: Path) -> Measurement:
@@ -142,6 +169,7 @@ def main(workload: Workload, arguments: Sequence[str]) -> int:
         "--output", type=Path, required=True, help="folder for the bundle and evaluation.json"
     )
     parser.add_argument("--exit-message", type=Path, required=True, help="file for a digest or a failure")
+    parser.add_argument("--wheels", type=Path, help="folder of wheels that the image lacks")
     parser.add_argument("--champion", type=Path, help="bundle of the newest approved model package")
     parser.add_argument("--champion-arn", help="its ARN")
     parser.add_argument("--champion-digest", help="digest of the bundle, as the package says")
@@ -150,4 +178,5 @@ def main(workload: Workload, arguments: Sequence[str]) -> int:
         parser.error("--champion and --champion-arn belong together")
     champion = Champion(args.champion, args.champion_arn, args.champion_digest) if args.champion else None
     work = partial(evaluate, workload, args.model, args.prepared, args.prepared_digest, args.output, champion)
-    return job.run(work, args.exit_message, known=(BadModel, ChangedFile))
+    with importable(args.wheels):
+        return job.run(work, args.exit_message, known=(BadModel, ChangedFile))

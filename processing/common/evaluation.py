@@ -16,8 +16,8 @@ from common import lenient
 from common.figures import Bars, Figure, Matrix, Picture, Pictures, Scatter, read_figure
 
 __all__ = [
-    "Bars", "Baseline", "Better", "Champion", "Evaluation", "Figure", "Gate", "Matrix", "Measurement",
-    "Metric", "Picture", "Pictures", "Scatter", "parse",
+    "Bars", "Baseline", "Better", "Champion", "Comparison", "Evaluation", "Figure", "Gate", "Matrix",
+    "Measurement", "Metric", "OnnxCheck", "Picture", "Pictures", "Scatter", "SmokeTest", "parse",
 ]  # fmt: skip
 
 Better = Literal["lower", "higher"]
@@ -66,11 +66,52 @@ class Baseline:
 
 
 @dataclass(frozen=True)
+class Comparison:
+    """The new model's gate metric minus the champion's on the same `rows`, by a paired bootstrap.
+
+    `low` and `high` bound the difference at the confidence `level`, from that many `resamples` of the rows.
+    """
+
+    difference: float
+    low: float
+    high: float
+    level: float
+    rows: int
+    resamples: int
+
+
+@dataclass(frozen=True)
 class Champion:
     """The gate's metric for the newest approved model, on the same rows."""
 
     model_package_arn: str
     value: float
+    comparison: Comparison | None = None
+
+
+@dataclass(frozen=True)
+class OnnxCheck:
+    """How far `model.onnx` is from the native model over the test rows; `digests["onnx"]` names the file."""
+
+    rows: int
+    largest_difference: float
+    tolerance: float
+    bytes: int
+
+
+@dataclass(frozen=True)
+class SmokeTest:
+    """Test rows as a caller sends them, and the evaluated model's answer, line by line.
+
+    A released model must answer the same: numbers within `tolerance` times max(1, |number|), all else equal.
+    """
+
+    content_type: str
+    accept: str
+    rows: int
+    request: str
+    answer: str
+    tolerance: float
 
 
 @dataclass(frozen=True)
@@ -80,7 +121,8 @@ class Measurement:
     `metrics` includes the gate's metric; the most important ones come first. `model_quality` has the same
     numbers in SageMaker's layout: `{"regression_metrics": {...}}` or
     `{"multiclass_classification_metrics": {...}}`.
-    `batch_columns` names the columns of a CSV line of batch output.
+    `batch_columns` names the columns of a CSV line of batch output. `gate_values` has a value for each test
+    row, in the rows' order, whose mean is the gate's metric; None if the metric is no such mean.
     """
 
     metrics: Sequence[Metric]
@@ -89,6 +131,8 @@ class Measurement:
     figures: Sequence[Figure] = ()
     batch_columns: Sequence[str] = ()
     warnings: Sequence[str] = ()
+    smoke_test: SmokeTest | None = None
+    gate_values: Sequence[float] | None = None
 
     def value(self, name: str) -> float:
         """The value of a metric. Raises KeyError."""
@@ -111,6 +155,8 @@ class Evaluation:
     batch_columns: Sequence[str] = ()
     digests: Mapping[str, str] = field(default_factory=dict)
     figures: Sequence[Figure] = ()
+    onnx: OnnxCheck | None = None
+    smoke_test: SmokeTest | None = None
 
     @property
     def gate_metric(self) -> Metric | None:
@@ -127,6 +173,12 @@ class Evaluation:
         gate = {name: value for name, value in asdict(self.gate).items() if value is not None}
         figures = [{"kind": figure.kind, **asdict(figure)} for figure in self.figures]
         return {**asdict(self), "gate": {**gate, "passed": self.passed}, "figures": figures}
+
+    def summary(self) -> dict[str, Any]:
+        """The same for logs, executions and records: without figures and smoke test, which are too large."""
+        return {
+            name: value for name, value in self.to_json().items() if name not in ("figures", "smoke_test")
+        }
 
     @classmethod
     def from_json(cls, content: object) -> Evaluation:
@@ -150,6 +202,8 @@ class Evaluation:
             batch_columns=tuple(map(lenient.text, lenient.items(found.get("batch_columns")))),
             digests={str(k): lenient.text(v) for k, v in lenient.mapping(found.get("digests")).items()},
             figures=tuple(f for f in map(read_figure, lenient.items(found.get("figures"))) if f),
+            onnx=_onnx(lenient.mapping(found.get("onnx"))),
+            smoke_test=_smoke_test(lenient.mapping(found.get("smoke_test"))),
         )
 
 
@@ -180,7 +234,39 @@ def _baseline(found: Mapping[str, Any]) -> Baseline | None:
 
 def _champion(found: Mapping[str, Any]) -> Champion | None:
     value = lenient.number(found.get("value"))
-    return None if value is None else Champion(lenient.text(found.get("model_package_arn")), value)
+    if value is None:
+        return None
+    comparison = _comparison(lenient.mapping(found.get("comparison")))
+    return Champion(lenient.text(found.get("model_package_arn")), value, comparison)
+
+
+def _comparison(found: Mapping[str, Any]) -> Comparison | None:
+    numbers = _numbers(found, ("difference", "low", "high", "level", "rows", "resamples"))
+    if not numbers:
+        return None
+    difference, low, high, level, rows, resamples = numbers
+    return Comparison(difference, low, high, level, int(rows), int(resamples))
+
+
+def _onnx(found: Mapping[str, Any]) -> OnnxCheck | None:
+    numbers = _numbers(found, ("rows", "largest_difference", "tolerance", "bytes"))
+    return OnnxCheck(int(numbers[0]), numbers[1], numbers[2], int(numbers[3])) if numbers else None
+
+
+def _smoke_test(found: Mapping[str, Any]) -> SmokeTest | None:
+    numbers = _numbers(found, ("rows", "tolerance"))
+    if not numbers:
+        return None
+    content_type, accept, request, answer = (
+        lenient.text(found.get(name)) for name in ("content_type", "accept", "request", "answer")
+    )
+    return SmokeTest(content_type, accept, int(numbers[0]), request, answer, numbers[1])
+
+
+def _numbers(found: Mapping[str, Any], names: Sequence[str]) -> list[float]:
+    """The numbers of these names; none if one is missing."""
+    numbers = [lenient.number(found.get(name)) for name in names]
+    return [number for number in numbers if number is not None] if None not in numbers else []
 
 
 def _counts(found: Mapping[str, Any]) -> dict[str, int]:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,8 +19,16 @@ from typing import Any
 from common.evaluation import Gate
 
 FILE = "workload.json"
-_ROOT = Path(__file__).parents[1]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
+
+
+def _root() -> Traversable:
+    """The folder above this package, which is a zip file in a job."""
+    root = Path(__file__).parents[1]
+    return root if root.is_dir() else zipfile.Path(root)
+
+
+_ROOT = _root()
 
 
 class UnknownWorkload(Exception):
@@ -53,17 +63,17 @@ class Workload:
         return importlib.import_module(f"{self.name}.{name}")
 
 
-def find_workloads(root: Path = _ROOT) -> dict[str, Workload]:
+def find_workloads(root: Traversable = _ROOT) -> dict[str, Workload]:
     """All workloads by name, sorted."""
-    files = sorted(root.glob(f"*/{FILE}"))
+    files = {folder.name: folder / FILE for folder in root.iterdir() if _NAME.fullmatch(folder.name)}
     return {
-        file.parent.name: Workload(file.parent.name, json.loads(file.read_text(encoding="utf-8")))
-        for file in files
-        if _NAME.fullmatch(file.parent.name)
+        name: Workload(name, json.loads(file.read_text(encoding="utf-8")))
+        for name, file in sorted(files.items())
+        if file.is_file()
     }
 
 
-def find_workload(name: str, root: Path = _ROOT) -> Workload:
+def find_workload(name: str, root: Traversable = _ROOT) -> Workload:
     """The workload of this name. Raises UnknownWorkload."""
     workloads = find_workloads(root)
     if name not in workloads:

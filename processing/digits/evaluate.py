@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 from common.bundle import read_files
 from common.evaluation import Bars, Baseline, Figure, Matrix, Measurement, Metric, Picture, Pictures
 from common.serving import UnusableModel
+from common.smoke_test import smoke_test
 from digits import CLASSES, inference, quality
 from digits.inference import MODEL_FILES
+from digits.model import Network
 from digits.pictures import Pixels, encode, request_line
+from digits.requests import JSON_LINES
 
-__all__ = ["MODEL_FILES", "assemble", "measure"]
+__all__ = ["MODEL_FILES", "assemble", "measure", "requests"]
 
 LARGEST_DIFFERENCE = 1e-5
 MISTAKES_SHOWN = 12
@@ -50,7 +53,9 @@ def assemble(trained: Path, prepared: Path, folder: Path) -> None:
 def measure(folder: Path, prepared: Path) -> Measurement:
     """Predict the test images as a caller of the model would, and measure. Raises UnusableModel."""
     pixels, actual = _read(prepared, "test")
-    answers = _predict(folder, pixels)
+    model = inference.model_fn(str(folder))
+    lines = list(map(request_line, pixels))
+    answers = _predict(model, lines)
     predicted = answers.labels
     # A class without any test image is left out: its scores would be 0.
     present = quality.class_scores(actual, predicted, np.unique(actual).tolist())
@@ -64,7 +69,16 @@ def measure(folder: Path, prepared: Path) -> Measurement:
         baseline=_baseline(prepared, actual),
         model_quality=quality.model_quality(actual, predicted, _DIGITS),
         figures=_figures(pixels, actual, answers),
+        smoke_test=smoke_test(inference, model, lines, JSON_LINES, JSON_LINES, LARGEST_DIFFERENCE),
+        gate_values=(actual == predicted).astype(float).tolist(),
     )
+
+
+def requests(prepared: Path) -> Iterator[str]:
+    """The test images as callers of the model send them, in requests that fit into memory."""
+    pixels, _ = _read(prepared, "test")
+    for start in range(0, len(pixels), _LINES_A_REQUEST):
+        yield "".join(map(request_line, pixels[start : start + _LINES_A_REQUEST]))
 
 
 def _mean(name: str, label: str, scores: NDArray[np.float64]) -> Metric:
@@ -94,13 +108,12 @@ def _read(prepared: Path, part: str) -> tuple[Pixels, Labels]:
     return pixels, labels
 
 
-def _predict(folder: Path, pixels: Pixels) -> Answers:
-    model = inference.model_fn(str(folder))
+def _predict(model: Network, lines: Sequence[str]) -> Answers:
     found = []
-    for start in range(0, len(pixels), _LINES_A_REQUEST):
-        body = "".join(map(request_line, pixels[start : start + _LINES_A_REQUEST]))
-        predictions = inference.predict_fn(inference.input_fn(body, inference.JSON_LINES), model)
-        answer, _ = inference.output_fn(predictions, inference.JSON_LINES)
+    for start in range(0, len(lines), _LINES_A_REQUEST):
+        body = "".join(lines[start : start + _LINES_A_REQUEST])
+        predictions = inference.predict_fn(inference.input_fn(body, JSON_LINES), model)
+        answer, _ = inference.output_fn(predictions, JSON_LINES)
         found += [json.loads(line) for line in answer.splitlines()]
     return Answers(
         np.array([answer["label"] for answer in found]), np.array([answer["probability"] for answer in found])

@@ -40,7 +40,7 @@ def main(path: str) -> list[list[Any]]:
     def send(number: int) -> list[Any]:
         request = Request("POST", path, HEADERS, urlencode(entries(number)), False, "127.0.0.1", "race")
         answer = review.respond(request)
-        heading = re.search("<h1>(.*?)</h1>", answer.page)
+        heading = re.search("<h1>(.*?)</h1>", str(answer.body))
         return [answer.status, heading[1] if heading else ""]
 
     with patch.object(deciding, "decide_by_link", decide_together), ThreadPoolExecutor(PEOPLE) as people:

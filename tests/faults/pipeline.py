@@ -1,10 +1,12 @@
 """The deployed pipeline as a test sees it: faults to inject, files to upload."""
 
+import io
 import json
 import os
 import signal
 import threading
 import urllib.request
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -17,6 +19,7 @@ from botocore.config import Config
 from local.cli.endpoint import Endpoint
 from local.embedded.access import ROOT_ACCESS_KEY, pages
 from local.embedded.faults import ONLOOKER
+from packing import to_zip
 from tests.conftest import ROOT, eventually, eventually_none
 from tests.faults.run import RUN_SECONDS, Run
 from tests.faults.tally import Mail, Tally
@@ -334,7 +337,7 @@ class Pipeline:
     def instead_of(self, step: str, content: str) -> Iterator[None]:
         """While entered, the jobs of this step, `preprocess` or `evaluate`, run this."""
         instead = f"import sys\nif sys.argv[1] == {step!r}:\n    exec({content!r})\n    sys.exit()\n"
-        with self._changed("run.py", lambda original: instead + original):
+        with self._changed("__main__.py", lambda original: instead + original):
             yield
 
     @contextmanager
@@ -350,11 +353,11 @@ class Pipeline:
 
     @contextmanager
     def _changed(self, path: str, change: Callable[[str], str]) -> Iterator[None]:
-        """While entered, this file of the published code is another."""
-        (key,) = [key for key in self.objects("code/") if key.split("/", 2)[2] == path]
+        """While entered, this file of the processing jobs' program is another."""
+        (key,) = [key for key in self.objects("code/") if key.endswith("/code.zip")]
         s3, place = self.client("s3"), {"Bucket": self.stack["BucketName"], "Key": key}
-        original = s3.get_object(**place)["Body"].read().decode()
-        s3.put_object(**place, Body=change(original))
+        original = s3.get_object(**place)["Body"].read()
+        s3.put_object(**place, Body=_replaced(original, path, change))
         try:
             yield
         finally:
@@ -422,6 +425,13 @@ def _change(fields: dict[str, Any], changes: dict[str, Any]) -> None:
         else:
             assert name in fields, name
             fields[name] = value
+
+
+def _replaced(archive: bytes, path: str, change: Callable[[str], str]) -> bytes:
+    """The zip file with one file changed."""
+    with zipfile.ZipFile(io.BytesIO(archive)) as packed:
+        files = {name: packed.read(name) for name in packed.namelist()}
+    return to_zip(files | {path: change(files[path].decode()).encode()})
 
 
 def _does_something(rule: dict[str, Any]) -> bool:

@@ -22,6 +22,10 @@ from tests.pytorch import PYTORCH, ROOT, why_left_out
 from tests.unit.workloads.folders import EXAMPLES, PROCESSING, Folder, folders
 
 from common.evaluation import Evaluation  # isort: skip
+from packing import pack  # isort: skip
+from wheels import collect  # isort: skip
+from workload_files import read_workloads  # isort: skip
+from common.smoke_test import compare_answers  # isort: skip
 
 DIGEST, COUNTS = "sha256:", {"uploaded", "labelled", "unlabelled", "train", "validation", "test", "batch"}
 SERVING = ("-m", "local.sagemaker.engines.serving")
@@ -78,7 +82,7 @@ class Journey:
         )  # fmt: skip
 
     def step(self, step: str, *options: object) -> None:
-        done = self.run(self.folder / "code" / "run.py", step, self.workload.name, *options)
+        done = self.run(self.folder / "code" / "code.zip", step, self.workload.name, *options)
         assert done.returncode == 0, done.stderr
 
     def read(self, path: str) -> Any:
@@ -103,19 +107,37 @@ class Journey:
         return responses
 
 
+def publish_to(folder: Path, workload: Folder) -> None:
+    """Put the workload's packed code into `code/`, and unpack what training jobs get of it into `scripts/`."""
+    source = folder / "source"
+    source.mkdir()
+    shutil.copy(PROCESSING / "run.py", source)
+    for package in (PROCESSING / "common", workload.path):
+        shutil.copytree(package, source / package.name)
+    collect.main("this", folder / "layer" / "published_wheels")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder / "layer")
+        patch.delitem(sys.modules, "published_wheels", raising=False)
+        packed = pack(source, read_workloads(source, {"MseThreshold": "46.0"}))
+    for name, content in packed.items():
+        path = folder / "code" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    with tarfile.open(folder / "code" / "sourcedir.tar.gz") as tar:
+        tar.extractall(folder / "scripts", filter="data")
+    shutil.rmtree(source)
+
+
 def sha256(path: Path) -> str:
     return DIGEST + hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @pytest.fixture(scope="module", params=WORKLOADS, ids=lambda folder: folder.name)
 def journey(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Journey:
-    """The workload's folder beside `common` and nothing else, and what its jobs made of a sample."""
+    """The workload published with `common` and nothing else, and what its jobs made of a sample."""
     workload: Folder = request.param
     folder = tmp_path_factory.mktemp(workload.name)
-    (folder / "code").mkdir()
-    shutil.copy(PROCESSING / "run.py", folder / "code")
-    for package in (PROCESSING / "common", workload.path):
-        shutil.copytree(package, folder / "code" / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+    publish_to(folder, workload)
     journey = Journey(workload, folder)
     upload = folder / f"upload{workload.settings['upload']['suffixes'][0]}"
     SAMPLES[workload.name](upload)
@@ -125,6 +147,8 @@ def journey(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     train(journey)
     options = ["--model", folder / "trained.tar.gz", "--prepared", folder / "prepared"]
     options += ["--prepared-digest", (folder / "prepared-digest").read_text(), "--output", folder / "output"]
+    if workload.settings["evaluation"].get("wheels"):
+        options += ["--wheels", folder / "code" / "wheels"]
     journey.step("evaluate", *options, "--exit-message", folder / "evaluation-digest")
     with tarfile.open(folder / "output" / "model.tar.gz") as tar:
         tar.extractall(folder / "model", filter="data")
@@ -147,7 +171,7 @@ def train(journey: Journey) -> None:
         }
         arguments = [part for name, value in settings.items() for part in (f"--{name}", value)]
         done = journey.run(
-            journey.folder / "code" / program,
+            journey.folder / "scripts" / program,
             *arguments,
             SM_MODEL_DIR=str(trained),
             SM_NUM_GPUS="0",
@@ -197,19 +221,42 @@ def test_the_evaluation_is_one_that_pages_and_mails_can_read(journey: Journey) -
     assert written.keys() & {"regression_metrics", "multiclass_classification_metrics"}
     # What the page is ready to read, and what the state machine can carry of it.
     assert (journey.folder / "output/evaluation.json").stat().st_size < 1 << 20
-    assert len(json.dumps({name: value for name, value in written.items() if name != "figures"})) < 64 << 10
+    assert len(json.dumps(evaluation.summary())) < 64 << 10
 
 
-def test_lines_are_predicted_until_one_is_no_record(journey: Journey) -> None:
-    settings = journey.workload.settings
+def test_lines_are_predicted_as_the_evaluation_says_until_one_is_no_record(journey: Journey) -> None:
+    settings, rows = journey.workload.settings, journey.read("prepared/summary.json")["rows"]
     batch = (journey.folder / "prepared" / "batch" / settings["batch"]["file"]).read_bytes()
-    responses = journey.serve(settings["model"]["content_type"], batch=batch, blank=b"\n")
+    expected = Evaluation.from_json(journey.read("output/evaluation.json")).smoke_test
+    assert expected
+    assert (expected.content_type, expected.accept) == (
+        settings["model"]["content_type"],
+        settings["model"]["accept"],
+    )
+    assert expected.rows == min(20, rows["test"])
+    responses = journey.serve(
+        settings["model"]["content_type"], a_test=expected.request.encode(), batch=batch, blank=b"\n"
+    )
+    compare_answers(expected.answer, (responses / "a_test").read_text(), expected.tolerance)
     answers = (responses / "batch").read_text().splitlines()
-    assert len(answers) == len(batch.splitlines()) == journey.read("prepared/summary.json")["rows"]["batch"]
+    assert len(answers) == len(batch.splitlines()) == rows["batch"]
     refused = json.loads((responses / "refused.json").read_text())
     assert (refused["request"], refused["status"]) == ("blank", 400)
     assert refused["body"].startswith("record 1")
     assert "Traceback" not in refused["body"]
+
+
+def test_a_model_is_there_as_onnx_if_its_workload_says_so(journey: Journey) -> None:
+    evaluation = Evaluation.from_json(journey.read("output/evaluation.json"))
+    path = journey.folder / "output" / "model.onnx"
+    assert path.is_file() == ("onnx" in journey.workload.settings)
+    if path.is_file():
+        assert evaluation.onnx
+        assert evaluation.onnx.rows == evaluation.rows["test"]
+        assert evaluation.onnx.largest_difference <= evaluation.onnx.tolerance
+        assert evaluation.digests["onnx"] == sha256(path)
+    else:
+        assert (evaluation.onnx, evaluation.digests.get("onnx")) == (None, None)
 
 
 def test_a_body_of_another_type_is_a_415_that_says_what_to_send(journey: Journey) -> None:

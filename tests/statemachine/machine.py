@@ -211,8 +211,8 @@ class FakeTasks:
     calls: list[TaskCall] = field(default_factory=list)
 
     def answer(self, answers: Mapping[str, Answer]) -> None:
-        """Reset, and use these answers instead of those of a successful run."""
-        self.answers, self.calls = {**GOOD_DAY, **answers}, []
+        """Reset, and use these answers."""
+        self.answers, self.calls = answers, []
 
     def call(self, call: TaskCall) -> Any:
         self.calls.append(call)
@@ -273,22 +273,26 @@ def run(
     name: str = EXECUTION_NAME,
 ) -> Ending:
     """Run the pipeline with these answers instead of the successful ones."""
-    TASKS.answer(answers or {})
+    TASKS.answer({**GOOD_DAY, **(answers or {})})
     definition = rendered({**SUBSTITUTIONS, **(substitutions or {})})
-    record = seams.run_execution(definition, name, json.dumps(event or upload_event()), ROLE)
-    return Ending.of(record)
+    return execute(definition, name, event or upload_event())
+
+
+def execute(definition: str, name: str, event: Mapping[str, Any]) -> Ending:
+    """Run an execution of a definition to its end."""
+    return Ending.of(seams.run_execution(definition, name, json.dumps(event), ROLE))
 
 
 def redrive(
     answers: Mapping[str, Answer] | None = None, *, count: int = 1, name: str = EXECUTION_NAME
 ) -> Ending:
     """Redrive the last execution of `run`, with these answers instead of the successful ones."""
-    TASKS.answer(answers or {})
+    TASKS.answer({**GOOD_DAY, **(answers or {})})
     return Ending.of(
         seams.redrive_execution(f"arn:aws:states:us-east-1:000000000000:execution:pipeline:{name}", count)
     )
 
 
-def rendered(substitutions: Mapping[str, str]) -> str:
-    """The definition as CloudFormation passes it to Step Functions; every substitution must be known."""
-    return re.sub(r"\$\{(\w+)\}", lambda found: substitutions[found.group(1)], DEFINITION)
+def rendered(substitutions: Mapping[str, str], definition: str = DEFINITION) -> str:
+    """A definition as CloudFormation passes it to Step Functions; every substitution must be known."""
+    return re.sub(r"\$\{(\w+)\}", lambda found: substitutions[found.group(1)], definition)

@@ -71,8 +71,10 @@ def test_both_processing_jobs_run_the_workloads_step(name: str) -> None:
     suffix = WORKLOADS[name]["upload"]["suffixes"][0]
     for state, step in (("Preprocess", "preprocess"), ("Evaluate", "evaluate")):
         job = ending.arguments(state)["AppSpecification"]
-        assert job["ContainerEntrypoint"] == ["python3", "/opt/ml/processing/input/code/run.py"]
+        assert job["ContainerEntrypoint"] == ["python3", "/opt/ml/processing/input/code/code.zip"]
         assert job["ContainerArguments"][:2] == [step, name]
+        code = ending.arguments(state)["ProcessingInputs"][0]
+        assert code["S3Input"]["S3Uri"] == f"{CODE_URI}code.zip"
     preprocess = ending.arguments("Preprocess")["AppSpecification"]["ContainerArguments"]
     assert preprocess[2:4] == ["--upload", f"/opt/ml/processing/input/upload/upload{suffix}"]
 
@@ -108,8 +110,8 @@ def test_a_script_gets_its_program_a_channel_with_its_code_and_metric_definition
     ending = a_run_of("auto_mpg", SCRIPT_MODE)
     given = training_job(ending)["StaticHyperParameters"]
     assert given["sagemaker_program"] == "auto_mpg/train.py"
-    assert given["sagemaker_submit_directory"] == "/opt/ml/input/data/code"
-    assert channels(ending)["code"]["DataSource"]["S3DataSource"]["S3Uri"] == CODE_URI
+    assert given["sagemaker_submit_directory"] == "/opt/ml/input/data/code/sourcedir.tar.gz"
+    assert channels(ending)["code"]["DataSource"]["S3DataSource"]["S3Uri"] == f"{CODE_URI}sourcedir.tar.gz"
     algorithm = training_job(ending)["AlgorithmSpecification"]
     assert algorithm["TrainingImage"] == SUBSTITUTIONS["PyTorchTrainingImageUri"]
     assert algorithm["MetricDefinitions"] == [{"Name": "validation:score", "Regex": "score=([0-9.]+)"}]
@@ -209,6 +211,28 @@ def test_the_model_is_served_and_offered_as_the_workload_says() -> None:
         ["application/y"],
     )
     assert ending.output["predictions_uri"].endswith("/predictions/rows.jsonl.out")
+
+
+@pytest.mark.parametrize("wheels", [[], None])
+def test_only_a_workload_that_names_wheels_gets_them(wheels: list[str] | None) -> None:
+    with_them = a_run_of("auto_mpg").arguments("Evaluate")
+    assert with_them["ProcessingInputs"][-1]["S3Input"]["S3Uri"] == f"{CODE_URI}wheels/"
+    assert with_them["AppSpecification"]["ContainerArguments"][-2:] == [
+        "--wheels",
+        with_them["ProcessingInputs"][-1]["S3Input"]["LocalPath"],
+    ]
+    without = a_run_of("auto_mpg", workload(evaluation={"wheels": wheels})).arguments("Evaluate")
+    assert "wheels" not in [given["InputName"] for given in without["ProcessingInputs"]]
+    assert "--wheels" not in without["AppSpecification"]["ContainerArguments"]
+
+
+def test_a_package_carries_the_digest_of_its_onnx_if_it_has_one() -> None:
+    answer = kept(46)
+    answer["Payload"]["digests"] = {**answer["Payload"]["digests"], "onnx": "sha256:77"}
+    metadata = run({"Keep model": answer}).arguments("Register model")["CustomerMetadataProperties"]
+    assert metadata["onnx_digest"] == "sha256:77"
+    without = run({"Keep model": kept(46)}).arguments("Register model")["CustomerMetadataProperties"]
+    assert "onnx_digest" not in without
 
 
 def test_a_package_carries_its_workload_and_the_value_of_its_gate() -> None:

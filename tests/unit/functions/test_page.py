@@ -227,6 +227,13 @@ def test_warnings_are_notices_above_everything_else(details: Any) -> None:
     assert page.index("label 3 is rare: 4 rows") < page.index("<dl")
 
 
+def test_the_page_says_what_approving_changes_before_the_figures(details: Any) -> None:
+    page = pages.open_page(approval(), Entry())
+    model = "No clear difference from the approved version 1 on the same 60 test rows: Mean squared error is"
+    assert 0 < page.index(model) < page.index("Approving it releases no endpoint") < page.index("<dl")
+    assert model not in pages.expired_page(approval())
+
+
 def test_without_a_champion_the_page_says_so(details: Any) -> None:
     page = pages.open_page(with_evaluation(champion=None), Entry())
     assert "No model of this workload is approved yet." in page

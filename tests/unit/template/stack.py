@@ -13,6 +13,7 @@ from audit.transformed import REGION, TEMPLATE, transformed, written
 
 ROOT = Path(__file__).parents[3]
 STACK = "mpg-test"
+NESTED = "AWS::CloudFormation::Stack"
 ACCOUNT = "111122223333"
 EMAILS = {"ApproverEmail": "approver@example.com", "NotificationEmail": "team@example.com"}
 KEY = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -34,16 +35,27 @@ def stack(key: str = "") -> dict[str, dict[str, Any]]:
     evaluator = Evaluator(resources, {**EMAILS, "KmsKeyArn": key})
     found = {name: evaluator.evaluate(resource) for name, resource in resources.items()}
     for resource in list(found.values()):
-        if resource["Type"] == "AWS::CloudFormation::Stack":
-            found |= _nested(**resource["Properties"])
+        if resource["Type"] == NESTED:
+            child = _nested(**resource["Properties"])
+            found |= {
+                name: child.evaluate(each) for name, each in child.resources.items() if child.exists(each)
+            }
     return found
 
 
-def _nested(TemplateURL: str, Parameters: dict[str, Any]) -> dict[str, dict[str, Any]]:  # noqa: N803 - as in the template
-    child = template(ROOT / TemplateURL)
-    assert Parameters.keys() == child["Parameters"].keys()
-    evaluator = Evaluator(child["Resources"], Parameters, child)
-    return {name: evaluator.evaluate(resource) for name, resource in child["Resources"].items()}
+def _nested(TemplateURL: str, Parameters: dict[str, Any]) -> "Evaluator":  # noqa: N803 - as in the template
+    path = ROOT / TemplateURL
+    source = template(path)
+    assert Parameters.keys() == source["Parameters"].keys()
+    return Evaluator(_resources_of(path), Parameters, source)
+
+
+@cache
+def _resources_of(path: Path) -> dict[str, Any]:
+    resources: dict[str, Any] = (transformed(path) if "Transform" in template(path) else template(path))[
+        "Resources"
+    ]
+    return resources
 
 
 def properties(logical_id: str, key: str = "") -> dict[str, Any]:
@@ -80,10 +92,21 @@ class Evaluator:
         parameters: Mapping[str, str] = EMAILS,
         source: Mapping[str, Any] | None = None,
     ) -> None:
-        self._resources = resources
+        self.resources = resources
         self._template = source or template()
         defaults = {name: entry.get("Default") for name, entry in self._template["Parameters"].items()}
         self._parameters = {**defaults, **parameters}
+
+    @property
+    def outputs(self) -> Mapping[str, Any]:
+        """The template's outputs, as written."""
+        outputs: Mapping[str, Any] = self._template["Outputs"]
+        return outputs
+
+    def exists(self, resource: Mapping[str, Any]) -> bool:
+        """Whether the resource's condition holds, if it has one."""
+        condition = resource.get("Condition")
+        return condition is None or bool(self.evaluate(self._template["Conditions"][condition]))
 
     def evaluate(self, value: Any) -> Any:
         """The value with every function in it evaluated; AWS::NoValue removes its key or item."""
@@ -149,11 +172,11 @@ class Evaluator:
             "AWS::SNS::Topic",
             "AWS::IAM::ManagedPolicy",
         }
-        kind = self._resources[name]["Type"]
+        kind = self.resources[name]["Type"]
         return self._attribute(name, "Arn") if kind in arn_is_its_ref else self._physical_id(name)
 
     def _physical_id(self, logical_id: str) -> str:
-        resource = self._resources[logical_id]
+        resource = self.resources[logical_id]
         named = resource.get("Properties", {}).get("LogGroupName")
         if named:
             return str(self.evaluate(named))
@@ -161,7 +184,10 @@ class Evaluator:
             return f"{STACK}-{logical_id.lower()}-x1"
         return physical_id(logical_id)
 
-    def _attribute(self, logical_id: str, attribute: str) -> str:
+    def _attribute(self, logical_id: str, attribute: str) -> Any:
+        if self.resources[logical_id]["Type"] == NESTED:
+            child = _nested(**self.evaluate(self.resources[logical_id]["Properties"]))
+            return child.evaluate(child.outputs[attribute.removeprefix("Outputs.")]["Value"])
         own = self._physical_id(logical_id)
         arns = {
             "AWS::S3::Bucket": f"arn:aws:s3:::{own}",
@@ -174,10 +200,14 @@ class Evaluator:
             "AWS::CloudWatch::Alarm": aws_arn("cloudwatch", f"alarm:{own}"),
             "AWS::SNS::Topic": aws_arn("sns", own),
             "AWS::Events::Rule": aws_arn("events", f"rule/{own}"),
-            "AWS::StepFunctions::StateMachine": aws_arn("states", f"stateMachine:{STACK}"),
         }
+        if self.resources[logical_id]["Type"] == "AWS::StepFunctions::StateMachine":
+            return aws_arn(
+                "states",
+                f"stateMachine:{self.evaluate(self.resources[logical_id]['Properties']['StateMachineName'])}",
+            )
         if attribute == "Arn":
-            return arns[self._resources[logical_id]["Type"]]
+            return arns[self.resources[logical_id]["Type"]]
         if attribute == "QueueName":
             return own
         return {"FunctionUrl": "https://x.lambda-url.aws/", "CodePrefix": "code/0123/", "Version": "1"}[

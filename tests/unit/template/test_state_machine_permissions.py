@@ -94,11 +94,11 @@ NEEDED_ALWAYS = [
 ]  # fmt: skip
 
 # What each job reads and writes.
-CODE = "code/0123/some_workload/preprocess.py"
+CODE, SCRIPTS = "code/0123/code.zip", "code/0123/sourcedir.tar.gz"
 READ = {
     "PreprocessingRole": [CODE, f"runs/{RUN}/input/upload.csv"],
     "TrainingRole": [
-        CODE,
+        SCRIPTS,
         f"runs/{RUN}/checkpoints/0-0/epoch-1",
         *(
             f"runs/{RUN}/prepared/{name}/{name}.{kind}"
@@ -108,6 +108,7 @@ READ = {
     ],
     "EvaluationRole": [
         CODE,
+        "code/0123/wheels/onnx-1-cp312-any.whl",
         f"runs/{RUN}/prepared/summary.json",
         f"runs/{RUN}/prepared/test/test.csv",
         f"runs/{RUN}/tuning/{RUN}-0-0-001-89abcdef/output/model.tar.gz",
@@ -125,7 +126,9 @@ WRITTEN = {
         f"runs/{RUN}/tuning/{RUN}-0-0-001-89abcdef/output/model.tar.gz",
         f"runs/{RUN}/checkpoints/0-0/epoch-1",
     ],
-    "EvaluationRole": [f"runs/{RUN}/evaluation/{name}" for name in ("evaluation.json", "model.tar.gz")],
+    "EvaluationRole": [
+        f"runs/{RUN}/evaluation/{name}" for name in ("evaluation.json", "model.tar.gz", "model.onnx")
+    ],
     "ModelRole": [f"runs/{RUN}/predictions/batch.csv.out"],
 }
 EVERY_FILE = {
@@ -186,7 +189,7 @@ def test_the_role_allows_only_what_a_task_needs() -> None:
 
 def test_only_what_is_registered_can_be_read() -> None:
     policy = iam.statements("StateMachineRole")
-    for key in ("incoming/cars.csv", f"runs/{RUN}/prepared/train/train.csv", "code/0123/preprocess.py"):
+    for key in ("incoming/cars.csv", f"runs/{RUN}/prepared/train/train.csv", "code/0123/code.zip"):
         assert not iam.allows(policy, "s3:GetObject", f"{BUCKET}/{key}")
     assert not iam.allows(policy, "ecr:BatchGetImage", XGBOOST_REPOSITORY.replace("xgboost", "other"))
 
@@ -244,9 +247,10 @@ def test_a_job_reads_and_writes_its_own_files_and_no_others(
     role: str, action: str, needed: dict[str, list[str]]
 ) -> None:
     policy = iam.statements(role)
-    own = {key.rpartition("/")[0] for key in needed[role]}
+    # The code's folder also has what other jobs read.
+    folders = {key.rpartition("/")[0] for key in needed[role] if not key.startswith("code/")}
     for key in EVERY_FILE:
-        expected = any(key.startswith(f"{folder}/") for folder in own)
+        expected = key in needed[role] or any(key.startswith(f"{folder}/") for folder in folders)
         assert iam.allows(policy, action, f"{BUCKET}/{key}") == expected, key
 
 
@@ -267,17 +271,18 @@ def test_jobs_write_metrics_to_sagemakers_namespaces(namespace: str, role: str) 
 
 
 @pytest.mark.parametrize("role", iam.ROLES_OF_JOBS)
-@pytest.mark.parametrize("key", ["incoming/cars.csv", "code/0123/preprocess.py"])
+@pytest.mark.parametrize("key", ["incoming/cars.csv", "code/0123/code.zip"])
 def test_jobs_cannot_start_runs_or_change_the_scripts(key: str, role: str) -> None:
     assert not iam.allows(iam.statements(role), "s3:PutObject", f"{BUCKET}/{key}")
 
 
 def test_every_role_is_assumed_by_the_one_service_that_uses_it() -> None:
     services = {role: trust["Principal"] for role in iam.roles() for trust in trusts(role)}
-    assert services["StateMachineRole"] == {"Service": "states.amazonaws.com"}
-    assert all(services[role] == {"Service": "sagemaker.amazonaws.com"} for role in iam.ROLES_OF_JOBS)
-    assert services["UploadRuleRole"] == {"Service": "events.amazonaws.com"}
-    of_functions = services.keys() - {"StateMachineRole", "UploadRuleRole", *iam.ROLES_OF_JOBS}
+    machines, rules = {"StateMachineRole", "ReleaseStateMachineRole"}, {"UploadRuleRole", "ReleaseRuleRole"}
+    assert all(services[role] == {"Service": "states.amazonaws.com"} for role in machines)
+    assert all(services[role] == {"Service": "sagemaker.amazonaws.com"} for role in iam.ROLES_OF_SAGEMAKER)
+    assert all(services[role] == {"Service": "events.amazonaws.com"} for role in rules)
+    of_functions = services.keys() - machines - rules - {*iam.ROLES_OF_SAGEMAKER}
     assert all(services[role] == {"Service": "lambda.amazonaws.com"} for role in of_functions)
 
 

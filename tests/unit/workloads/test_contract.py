@@ -62,6 +62,8 @@ def test_its_name_is_free(folder: Folder) -> None:
         "run",
         "publish",
         "workload_files",
+        "workload_form",
+        "packing",
     }
 
 
@@ -77,6 +79,14 @@ def test_its_modules_offer_what_the_jobs_and_functions_call(folder: Folder, modu
         elif isinstance(parameters, int):
             assert found is not None
             assert len(found) == parameters
+
+
+@each_workload
+def test_its_rows_can_be_read_with_the_libraries_of_its_preparation(folder: Folder) -> None:
+    if (folder.path / "rows.py").exists():
+        assert definitions(folder.path / "rows.py")["rows"] == ["path", "name"]
+        image = folder.settings["preprocessing"]["image"]
+        assert imported(folder, "rows") - sys.stdlib_module_names <= LIBRARIES[image]
 
 
 @each_workload

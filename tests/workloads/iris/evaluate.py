@@ -6,8 +6,11 @@ import csv
 from collections import Counter
 from pathlib import Path
 
+from xgboost import Booster
+
 from common.bundle import read_files
 from common.evaluation import Baseline, Matrix, Measurement, Metric
+from common.smoke_test import smoke_test
 from iris import inference
 from iris.inference import BOOSTER, MODEL_FILES
 from iris.upload import MEASURES, SPECIES
@@ -26,7 +29,8 @@ def measure(folder: Path, prepared: Path) -> Measurement:
         labels, rows = zip(
             *((SPECIES[int(label)], ",".join(row)) for label, *row in csv.reader(stream)), strict=True
         )
-    predicted = _predict(folder, rows)
+    model = inference.model_fn(str(folder))
+    predicted = _predict(model, rows)
     counts = [
         [sum(pair == (actual, guess) for pair in zip(labels, predicted, strict=True)) for guess in SPECIES]
         for actual in SPECIES
@@ -56,10 +60,12 @@ def measure(folder: Path, prepared: Path) -> Measurement:
             )
         ],
         batch_columns=[*MEASURES, "predicted species", "probability"],
+        smoke_test=smoke_test(inference, model, rows, "text/csv", "text/csv"),
+        gate_values=[float(actual == guess) for actual, guess in zip(labels, predicted, strict=True)],
     )
 
 
-def _predict(folder: Path, rows: tuple[str, ...]) -> list[str]:
+def _predict(model: Booster, rows: tuple[str, ...]) -> list[str]:
     sizes = inference.input_fn("\n".join(rows), "text/csv")
-    body, _ = inference.output_fn(inference.predict_fn(sizes, inference.model_fn(str(folder))), "text/csv")
+    body, _ = inference.output_fn(inference.predict_fn(sizes, model), "text/csv")
     return [line.partition(",")[0] for line in body.splitlines()]

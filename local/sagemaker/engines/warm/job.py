@@ -5,8 +5,10 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
+import functools
 import io
 import os
+import pkgutil
 import re
 import runpy
 import signal
@@ -15,6 +17,7 @@ import tempfile
 import threading
 import traceback
 import types
+import zipimport
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -117,6 +120,8 @@ def run_module(name: str, arguments: list[str], hidden_modules: list[str]) -> in
 
 
 def run_script(script: str, arguments: list[str], hidden_modules: list[str]) -> int:
+    if pkgutil.get_importer(script):
+        return run_packed(script, arguments, hidden_modules)
     try:
         source = Path(script).read_bytes()
     except OSError as error:
@@ -129,6 +134,18 @@ def run_script(script: str, arguments: list[str], hidden_modules: list[str]) -> 
     main.__file__ = str(Path(script).absolute())
     sys.modules["__main__"] = main
     return exit_code_of(lambda: exec(compile(source, script, "exec", dont_inherit=True), vars(main)))  # noqa: S102 - a job is code
+
+
+def run_packed(script: str, arguments: list[str], hidden_modules: list[str]) -> int:
+    """Run the ``__main__`` of a zip file or folder with the function with which Python does."""
+    hide(hidden_modules)
+    sys.argv = [script, *arguments]
+    set_path(script)
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    # zipimport compiles a module to find it, and again to run it.
+    compile_once = functools.cache(zipimport._compile_source)  # type: ignore[attr-defined]
+    zipimport._compile_source = compile_once  # type: ignore[attr-defined]
+    return exit_code_of(lambda: runpy._run_module_as_main("__main__", alter_argv=False))  # type: ignore[attr-defined]
 
 
 def set_path(first: str) -> None:

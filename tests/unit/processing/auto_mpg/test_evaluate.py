@@ -2,6 +2,7 @@ import csv
 import hashlib
 import json
 import math
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,8 @@ import pytest
 import xgboost
 from numpy.typing import NDArray
 
-from auto_mpg.evaluate import MODEL_FILES, POINTS_SHOWN, measure_predictions
+from auto_mpg import onnx_inference
+from auto_mpg.evaluate import MODEL_FILES, POINTS_SHOWN, measure_predictions, requests
 from common.evaluating import main
 from common.evaluation import Evaluation
 from common.workload import find_workload
@@ -143,6 +145,15 @@ def test_the_evaluation_is_read_again_and_passes_the_gate(evaluated: Path) -> No
     assert len(found.figures) == 2
 
 
+def test_the_first_test_rows_are_kept_with_the_answers(evaluated: Path) -> None:
+    found = Evaluation.from_json(evaluation(evaluated)).smoke_test
+    assert found
+    assert found.rows == len(found.request.splitlines()) == 20
+    assert [float(line) for line in found.answer.splitlines()] == [
+        guess for _, guess in points(evaluation(evaluated))[:20]
+    ]
+
+
 def test_rows_are_counted_and_without_a_champion_there_is_none(evaluated: Path) -> None:
     result = evaluation(evaluated)
     assert result["rows"]["train"] == 278
@@ -158,6 +169,49 @@ def test_the_evaluation_has_digests_and_the_exit_message_is_its_own(
     assert digests["trained_model"] == sha256(trained)
     assert digests["model"] == sha256(evaluated / "out" / "model.tar.gz")
     assert (evaluated / "message").read_text() == sha256(evaluated / "out" / "evaluation.json")
+
+
+def test_the_model_is_there_as_onnx_too_and_predicts_the_same(evaluated: Path, prepared: Path) -> None:
+    result = evaluation(evaluated)
+    path = evaluated / "out" / "model.onnx"
+    rows = json.loads((prepared / "summary.json").read_text())["rows"]["test"]
+    assert result["onnx"] == {
+        "rows": rows,
+        "largest_difference": 0.0,
+        "tolerance": 1e-6,
+        "bytes": path.stat().st_size,
+    }
+    assert result["digests"]["onnx"] == sha256(path)
+
+
+def shift_numbers(feed: Any) -> Any:
+    def shifted(request: bytes, content_type: str) -> Any:
+        tensors = feed(request, content_type)
+        return {**tensors, "numbers": tensors["numbers"] + 1}
+
+    return shifted
+
+
+def test_an_onnx_model_that_predicts_something_else_ends_the_job(
+    trained: Path, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_inference, "feed", shift_numbers(onnx_inference.feed))
+    assert evaluate(tmp_path, trained, prepared) == 1
+    message = (tmp_path / "message").read_text()
+    assert re.fullmatch(
+        r"model\.onnx does not predict what the model predicts: line \d+: [\d.]+ instead of [\d.]+; more than 1e-06 apart",
+        message,
+    )
+    assert not (tmp_path / "out" / "evaluation.json").exists()
+
+
+def test_the_test_rows_are_compared_in_requests_that_fit_into_memory(
+    trained: Path, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auto_mpg.evaluate._LINES_A_REQUEST", 7)
+    assert evaluate(tmp_path, trained, prepared) == 0
+    assert len(list(requests(prepared))) == math.ceil(evaluation(tmp_path)["onnx"]["rows"] / 7)
+    assert "".join(requests(prepared)).count("\n") == evaluation(tmp_path)["onnx"]["rows"]
 
 
 def test_the_bundle_serves_by_itself(evaluated: Path, prepared: Path, tmp_path: Path) -> None:
@@ -203,7 +257,8 @@ def test_the_champion_is_measured_on_the_same_rows(
     code = evaluate(tmp_path, trained, prepared, "--champion", champion, "--champion-arn", ARN)
     assert code == 0
     mse = value(evaluation(tmp_path), "mse")
-    assert evaluation(tmp_path)["champion"] == {"model_package_arn": ARN, "value": mse}
+    equal = {"difference": 0, "low": 0, "high": 0, "level": 0.95, "rows": 60, "resamples": 2000}
+    assert evaluation(tmp_path)["champion"] == {"model_package_arn": ARN, "value": mse, "comparison": equal}
 
 
 def test_the_code_of_a_champion_is_not_run(

@@ -9,12 +9,31 @@ import numpy as np
 import pytest
 import xgboost
 
-from auto_mpg import inference
+from auto_mpg import inference, onnx_inference
 from auto_mpg.inference import MODEL_FILES, Model, input_fn, model_fn, output_fn, predict_fn
-from common.serving import FILES_DIGEST, UnusableModel, files_digest
+from common.serving import FILES_DIGEST, BadRequest, UnsupportedContentType, UnusableModel, files_digest
 from tests.unit.processing.conftest import SCRIPTS
 
+Reader = Callable[[bytes, str], object]
+
 ROW = "8,307,130,3504,12,70,1,chevrolet chevelle malibu"
+# Bodies that are no cars, and how the refusal begins.
+HOSTILE = [
+    (
+        "8,307,130,3504,12,70",
+        "record 1: has 6 fields; expected 8: cylinders,displacement,horsepower,weight,acceleration,"
+        "model_year,origin,car_name (the name may be left out)",
+    ),
+    (f"{ROW}\n18,{ROW}\n", "record 2: has 9 fields; expected 8: cyl"),
+    (f"{ROW}\n\n{ROW}", "record 2: is empty; expected 8: cyl"),
+    ("", "record 1: is empty; expected 8: cyl"),
+    ("cylinders,displacement,horsepower,weight,acceleration,model_year,origin", "record 1: cylinders is"),
+    (ROW.replace("3504", "heavy"), 'record 1: weight is "heavy"; expected a number'),
+    (ROW.replace("3504", "nan"), 'record 1: weight is "nan"; expected a number'),
+    (ROW.replace("3504", ""), "record 1: weight is missing; expected a number"),
+    (f'{ROW}\n8,307,130,3504,12,70,1,"a\nb"', "record 2: unexpected end of data"),
+    (f"{ROW}\r{ROW}", "record 1: new-line character seen"),
+]
 
 
 @pytest.fixture
@@ -108,35 +127,25 @@ def test_an_unsupported_accept_type_is_refused() -> None:
         output_fn(np.array([17.25], np.float32), "image/png")
 
 
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        (
-            "8,307,130,3504,12,70",
-            "record 1: has 6 fields; expected 8: cylinders,displacement,horsepower,weight,acceleration,"
-            "model_year,origin,car_name (the name may be left out)",
-        ),
-        (f"{ROW}\n18,{ROW}\n", "record 2: has 9 fields; expected 8: cyl"),
-        (f"{ROW}\n\n{ROW}", "record 2: is empty; expected 8: cyl"),
-        ("", "record 1: is empty; expected 8: cyl"),
-        ("cylinders,displacement,horsepower,weight,acceleration,model_year,origin", "record 1: cylinders is"),
-        (ROW.replace("3504", "heavy"), 'record 1: weight is "heavy"; expected a number'),
-        (ROW.replace("3504", "nan"), 'record 1: weight is "nan"; expected a number'),
-        (ROW.replace("3504", ""), "record 1: weight is missing; expected a number"),
-        (f'{ROW}\n8,307,130,3504,12,70,1,"a\nb"', "record 2: unexpected end of data"),
-        (f"{ROW}\r{ROW}", "record 1: new-line character seen"),
-    ],
-)
-def test_a_record_that_is_no_car_is_named(body: str, message: str) -> None:
-    with pytest.raises(ValueError, match=r"^record") as refused:
-        input_fn(body, "text/csv")
+@pytest.mark.parametrize("read", [input_fn, onnx_inference.feed])
+@pytest.mark.parametrize(("body", "message"), HOSTILE)
+def test_a_record_that_is_no_car_is_named(read: Reader, body: str, message: str) -> None:
+    with pytest.raises(BadRequest, match=r"^record") as refused:
+        read(body.encode(), "text/csv")
     assert str(refused.value).startswith(message)
 
 
+@pytest.mark.parametrize("read", [input_fn, onnx_inference.feed])
+def test_a_body_that_is_no_utf_8_is_refused(read: Reader) -> None:
+    with pytest.raises(BadRequest, match="the body is not encoded in UTF-8"):
+        read(ROW.encode("utf-16"), "text/csv")
+
+
+@pytest.mark.parametrize("read", [input_fn, onnx_inference.feed])
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain", ""])
-def test_only_csv_is_understood(content_type: str) -> None:
-    with pytest.raises(ValueError, match="is not supported; send text/csv"):
-        input_fn(ROW, content_type)
+def test_only_csv_is_understood(read: Reader, content_type: str) -> None:
+    with pytest.raises(UnsupportedContentType, match="is not supported; send text/csv"):
+        read(ROW.encode(), content_type)
 
 
 def test_the_content_type_may_name_a_character_set() -> None:
@@ -235,11 +244,19 @@ def test_the_preprocessor_survives_json_to_the_last_digit(prepared: Path) -> Non
 
 def test_serving_needs_neither_pandas_nor_scikit_learn(tmp_path: Path) -> None:
     """Imports are most of the time that a small endpoint takes to start."""
-    code = (
-        f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); sys.modules['pandas'] = sys.modules['sklearn'] = None;"
-        "import auto_mpg.inference"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=120)
+    assert imports_without("auto_mpg.inference", "pandas", "sklearn", cwd=tmp_path)
+
+
+def test_answering_with_onnx_needs_only_numpy(tmp_path: Path) -> None:
+    others = ("pandas", "sklearn", "scipy", "xgboost", "onnx", "onnxruntime")
+    assert imports_without("auto_mpg.onnx_inference", *others, cwd=tmp_path)
+
+
+def imports_without(module: str, *missing: str, cwd: Path) -> bool:
+    """Whether a new interpreter imports the module if these are not installed."""
+    hidden = f"sys.modules.update(dict.fromkeys({missing!r}))"
+    code = f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); {hidden}; import {module}"
+    return subprocess.run([sys.executable, "-c", code], cwd=cwd, timeout=120, check=False).returncode == 0
 
 
 def test_the_functions_are_those_that_the_container_looks_for() -> None:

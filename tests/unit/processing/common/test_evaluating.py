@@ -4,13 +4,15 @@ import json
 import subprocess
 import sys
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from common import bootstrap
 from common.evaluating import main
-from common.evaluation import Baseline, Evaluation, Gate, Metric
+from common.evaluation import Baseline, Comparison, Evaluation, Gate, Metric, SmokeTest
 from common.workload import Workload
 from tests.unit.processing.conftest import pack, sha256
 
@@ -60,6 +62,7 @@ def test_the_evaluation_is_what_the_workload_measured_and_the_exit_message_its_d
     assert found.warnings == ("these are few numbers", "a guess")
     assert found.batch_columns == ("number", "guess")
     assert len(found.figures) == 1
+    assert found.smoke_test == SmokeTest("text/csv", "text/csv", 1, "16\n", "15.0\n", 1e-6)
 
 
 def test_sagemakers_layout_is_beside_the_evaluation(job: Job) -> None:
@@ -67,11 +70,13 @@ def test_sagemakers_layout_is_beside_the_evaluation(job: Job) -> None:
     assert job.content["regression_metrics"] == {"mae": {"value": 1.0}}
 
 
-def test_the_log_has_the_evaluation_without_its_figures(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_log_has_the_evaluation_without_its_long_parts(
+    job: Job, capsys: pytest.CaptureFixture[str]
+) -> None:
     job.run()
     logged = json.loads(capsys.readouterr().out)
     assert logged["metrics"] == job.content["metrics"]
-    assert "figures" not in logged
+    assert not logged.keys() & {"figures", "smoke_test"}
 
 
 def test_the_evaluation_has_the_digests_of_its_files(job: Job, tmp_path: Path) -> None:
@@ -171,7 +176,30 @@ def test_the_champion_is_measured_on_the_same_rows_by_the_gates_metric(
     champion.write_bytes(pack(("mean.txt", b"20"), ("code/inference.py", b"raise SystemExit('run')")))
     more = ["--champion-digest", sha256(champion)] if digest else []
     assert job.run("--champion", champion, "--champion-arn", ARN, *more) == 0
-    assert job.content["champion"] == {"model_package_arn": ARN, "value": 4.0}
+    assert job.content["champion"] == {"model_package_arn": ARN, "value": 4.0, "comparison": None}
+
+
+def test_the_champion_is_compared_row_by_row(
+    job: Job, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "FEWEST_ROWS", 1)
+    champion = tmp_path / "champion.tar.gz"
+    champion.write_bytes(pack(("mean.txt", b"20")))
+    assert job.run("--champion", champion, "--champion-arn", ARN) == 0
+    found = Evaluation.from_json(job.content).champion
+    assert found
+    assert found.comparison == Comparison(-3.0, -3.0, -3.0, 0.95, 1, 2000)
+
+
+@pytest.mark.parametrize("values", [[], [3.0]])
+def test_values_of_another_metric_than_the_gates_are_refused(
+    values: list[float], job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = job.workload.module("evaluate")
+    measure = steps.measure
+    monkeypatch.setattr(steps, "measure", lambda *given: replace(measure(*given), gate_values=values))
+    assert job.run() == 1
+    assert job.message == "guess/evaluate.py: the mean of gate_values is not miss, 1"
 
 
 @pytest.mark.parametrize(

@@ -104,6 +104,7 @@ def test_a_champion_is_measured_on_the_same_images(folder: Path) -> None:
     assert evaluation["champion"] == {
         "model_package_arn": "arn:champion",
         "value": evaluation["metrics"][0]["value"],  # type: ignore[index]
+        "comparison": None,
     }
     (folder / "damaged").write_bytes(archive.read_bytes()[:50_000])
     evaluation = evaluate(folder, "third", "--champion", folder / "damaged", "--champion-arn", "arn:champion")

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image, PngImagePlugin
 
 from digits.pictures import LARGEST_PNG, BadPicture, Pixels, decode, encode
-from tests.unit.processing.digits.pytorch.helpers import png
+from tests.unit.processing.digits.pytorch.helpers import Rows, png
 
 DIGITS = arrays(np.uint8, (28, 28))
 ONE = np.arange(784, dtype=np.uint8).reshape(28, 28)
@@ -36,6 +36,14 @@ def header(
     first = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
     last = chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + first + more + last
+
+
+def with_flag(place: int) -> bytes:
+    """A PNG file whose header has a 1 at this place."""
+    fields = bytearray(struct.pack(">IIBBBBB", 28, 28, 8, 0, 0, 0, 0))
+    fields[place] = 1
+    content = header(28, 28, data=bytes(29 * 28))
+    return content[:8] + chunk(b"IHDR", bytes(fields)) + content[33:]
 
 
 TEXT_BOMB = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(8 << 20)))
@@ -73,8 +81,18 @@ def test_what_other_programs_encode_is_decoded(pixels: Pixels) -> None:
         (header(28, 28, colour=3), "is palette, 8 bit a channel; expected grey, 8 bit"),
         (header(28, 28, colour=9), "is an unknown kind, 8 bit a channel; expected grey, 8 bit"),
         (png(ONE)[:-40], "cannot be decoded; it is damaged"),
+        (png(ONE)[:-1], "cannot be decoded; it is damaged"),
         (header(28, 28), "cannot be decoded; it is damaged"),
-        (header(28, 28, data=bytes(29 * 28), more=TEXT_BOMB), "cannot be decoded; it is damaged"),
+        (header(28, 28, data=bytes(29 * 28 - 1)), "cannot be decoded; it is damaged"),
+        (header(28, 28, data=bytes(29 * 28 + 1)), "cannot be decoded; it is damaged"),
+        (header(28, 28, data=bytes(64 << 20)), f"has {len(header(28, 28, data=bytes(64 << 20))):,} bytes; at most 16,384 are read"),
+        (header(28, 28, data=bytes(8 << 20)), "cannot be decoded; it is damaged"),
+        (header(28, 28, data=bytes([5, *bytes(28)] * 28)), "cannot be decoded; it is damaged"),
+        (header(28, 28, data=bytes(29 * 28), more=chunk(b"PLTX", b"")), "cannot be decoded; it is damaged"),
+        (header(28, 28, data=bytes(29 * 28), more=header(28, 28)[8:33]), "cannot be decoded; it is damaged"),
+        (with_flag(10), "cannot be decoded; it is damaged"),
+        (with_flag(11), "cannot be decoded; it is damaged"),
+        (with_flag(12), "is interlaced; save it without interlacing"),
         (png(ONE) + bytes(LARGEST_PNG), f"has {len(png(ONE)) + LARGEST_PNG:,} bytes; at most 16,384 are read"),
     ],
 )  # fmt: skip
@@ -86,8 +104,29 @@ def test_any_other_picture_is_refused(content: bytes, message: str) -> None:
 def test_a_huge_picture_in_a_few_bytes_is_refused_before_it_is_decoded(
     side: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("decoded"))
+    monkeypatch.setattr(zlib, "decompressobj", lambda *_: pytest.fail("decoded"))
     assert refusal(header(side, side, data=bytes(10**6))).startswith(f"is {side:,} x {side:,} pixels")
+
+
+@given(arrays(np.uint8, (28, 29)))
+def test_every_filter_is_undone_as_pillow_undoes_it(lines: Pixels) -> None:
+    lines[:, 0] %= 5
+    content = header(28, 28, data=lines.tobytes())
+    with Image.open(io.BytesIO(content)) as picture:
+        assert np.array_equal(decode(content), np.asarray(picture))
+
+
+def test_only_the_pixels_of_a_picture_are_decompressed() -> None:
+    assert not decode(header(28, 28, data=bytes(29 * 28), more=TEXT_BOMB)).any()
+
+
+def test_the_data_may_be_in_several_chunks(sample: Rows) -> None:
+    content, _ = sample[0]
+    end = content.index(b"IDAT") - 4
+    length = struct.unpack_from(">I", content, end)[0]
+    data = content[end + 8 : end + 8 + length]
+    split = b"".join(chunk(b"IDAT", data[start : start + 7]) for start in range(0, length, 7))
+    assert np.array_equal(decode(content[:end] + split + chunk(b"IEND", b"")), decode(content))
 
 
 def test_a_second_header_of_another_size_does_not_get_past_the_check() -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from common.bundle import read_files
 from common.evaluation import Bars, Baseline, Measurement, Metric
+from common.smoke_test import smoke_test
 
 from . import inference
 from .inference import MODEL_FILES
@@ -26,4 +27,6 @@ def measure(folder: Path, prepared: Path) -> Measurement:
         figures=[Bars("Numbers", "", [("test", float(number))])],
         batch_columns=["number", "guess"],
         warnings=["a guess"],
+        smoke_test=smoke_test(inference, mean, [number], "text/csv", "text/csv"),
+        gate_values=[miss],
     )

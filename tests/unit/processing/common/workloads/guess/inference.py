@@ -15,10 +15,10 @@ def model_fn(model_dir: str) -> float:
         raise UnusableModel("mean.txt is no number") from None
 
 
-def input_fn(body: bytes, content_type: str) -> list[str]:
+def input_fn(body: str | bytes, content_type: str) -> list[str]:
     if not body:
         raise BadRequest("record 1: is empty")
-    return body.decode().splitlines()
+    return (body.decode() if isinstance(body, bytes) else body).splitlines()
 
 
 def predict_fn(records: list[str], model: float) -> list[float]:

@@ -168,7 +168,7 @@ def test_slow_storage_only_takes_longer(pipeline: Pipeline) -> None:
         ("s3:PutObject", "/evaluation.json", "Evaluate", "Artifact upload failed"),
         ("s3:PutObject", "/predictions/", "Batch transform", "Artifact upload failed"),
         ("s3:ListObjectsV2", "prefix=code/", "Preprocess", "No S3 objects found"),
-        ("s3:GetObject", "/run.py", "Preprocess", "Data download failed"),
+        ("s3:GetObject", "/code.zip", "Preprocess", "Data download failed"),
         ("s3:GetObject", "/input/upload.csv", "Preprocess", "Data download failed"),
         ("s3:GetObject", "/tuning/", "Evaluate", "Data download failed"),
     ],
