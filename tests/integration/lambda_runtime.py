@@ -16,6 +16,8 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
+from samcli.yamlhelper import yaml_parse
+
 from tests.conftest import eventually, free_port
 
 _MACHINES = {"x86_64": "x86_64", "aarch64": "arm64"}
@@ -32,12 +34,23 @@ class Build:
 
     def find_function(self, module: str) -> tuple[Path, str]:
         """Folder and handler of the function of this name in `functions/handlers/`."""
-        for resource in self._template["Resources"].values():
-            properties = resource["Properties"]
-            handler = f"handlers.{module}.handler"
-            if resource["Type"] == "AWS::Serverless::Function" and properties["Handler"] == handler:
-                return (self.folder / str(properties["CodeUri"])).resolve(), str(properties["Handler"])
+        handler = f"handlers.{module}.handler"
+        for folder, template in self._templates():
+            for resource in template["Resources"].values():
+                if (
+                    resource["Type"] == "AWS::Serverless::Function"
+                    and resource["Properties"]["Handler"] == handler
+                ):
+                    return (folder / str(resource["Properties"]["CodeUri"])).resolve(), handler
         raise LookupError(module)
+
+    def _templates(self) -> Iterator[tuple[Path, Any]]:
+        """The built template and those nested in it, each with its folder."""
+        yield self.folder, self._template
+        for resource in self._template["Resources"].values():
+            if resource["Type"] == "AWS::CloudFormation::Stack":
+                path = self.folder / resource["Properties"]["TemplateURL"]
+                yield path.parent, yaml_parse(path.read_text(encoding="utf-8"))
 
     @property
     def layers(self) -> list[Path]:

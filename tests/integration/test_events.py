@@ -560,7 +560,14 @@ def _resources(aws: Aws) -> Json:
     topics = tuple(str(sns.create_topic(Name=f"{name}-{kind}")["TopicArn"]) for kind in ("ask", "tell"))
     for topic in topics:
         sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="someone@example.com")
-    return {"bucket": name, "table": name, "group": name, "topics": topics, "machine": _machine(aws, name), "releases": _machine(aws, f"{name}-release")}
+    return {
+        "bucket": name,
+        "table": name,
+        "group": name,
+        "topics": topics,
+        "machine": _machine(aws, name),
+        "releases": _machine(aws, f"{name}-release"),
+    }
 
 
 def _machine(aws: Aws, name: str) -> str:
