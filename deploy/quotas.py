@@ -20,6 +20,7 @@ _UNRESERVED_MINIMUM = 100
 # The state machine's three Lambdas, the page and the two event handlers, with some headroom.
 _CONCURRENT_LAMBDAS = 10
 _SERVERLESS_CONCURRENCY = "L-96300102"
+_RESERVATIONS = ("ReviewReservedConcurrency", "CatalogueReservedConcurrency")
 # The limits that a workload may set to its own tuning.
 _TRIALS = ("max_trials", "max_parallel_trials")
 
@@ -62,8 +63,8 @@ def needs(parameters: Mapping[str, str], workloads: Iterable[Mapping[str, Any]])
     Concurrent runs need a multiple.
     """
     spot = "spot training" if parameters["UseSpot"] == "true" else "training"
-    reserved = parameters["ReviewReservedConcurrency"]
-    lambdas = int(reserved) + _UNRESERVED_MINIMUM if reserved else _CONCURRENT_LAMBDAS
+    reserved = sum(int(parameters[name] or 0) for name in _RESERVATIONS)
+    lambdas = reserved + _UNRESERVED_MINIMUM if reserved else _CONCURRENT_LAMBDAS
     needed: dict[str, int] = {}
     workloads = list(workloads)
     for workload in workloads:

@@ -7,24 +7,56 @@ import io
 import json
 import zipfile
 from collections.abc import Iterable, Mapping
+from importlib import resources
 from pathlib import Path
 
 from common.bundle import write_tar_gz
 from common.workload import FILE
-from workload_files import Settings
+from workload_files import BadWorkload, Settings
 
 # The program of processing jobs, and the archive that the toolkits unpack for training jobs in script mode.
 PROGRAM, SOURCES = "code.zip", "sourcedir.tar.gz"
+# A package in the function's layer, which processing/wheels/Makefile makes.
+_WHEELS = "published_wheels"
 _SUFFIXES = {".py", ".json"}
 # The earliest time that a zip file can store.
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
 
 def pack(folder: Path, workloads: Mapping[str, Settings]) -> dict[str, bytes]:
-    """The files to publish, by path: the packed code, and the settings that the state machine reads."""
+    """The files to publish, by path: the packed code, the settings that the state machine reads, and wheels.
+
+    Raises BadWorkload if a workload needs a wheel that is missing.
+    """
     settings = {f"{name}/{FILE}": json.dumps(found, indent=2).encode() for name, found in workloads.items()}
     code = read_code(folder, workloads) | settings
-    return {PROGRAM: to_zip(code), SOURCES: to_tar_gz(code), **settings}
+    return {PROGRAM: to_zip(code), SOURCES: to_tar_gz(code), **settings, **read_wheels(workloads)}
+
+
+def read_wheels(workloads: Mapping[str, Settings]) -> dict[str, bytes]:
+    """The wheels of the layer by the path to publish them, if a workload names any. Raises BadWorkload."""
+    named = {name: settings["evaluation"]["wheels"] for name, settings in workloads.items()}
+    if not any(named.values()):
+        return {}
+    found = _wheels()
+    # A wheel's name begins with its library's, with "_" for "-".
+    libraries = {name.partition("-")[0].replace("_", "-").lower() for name in found}
+    for name, wanted in named.items():
+        if missing := [library for library in wanted if library not in libraries]:
+            raise BadWorkload(
+                f"{name}/{FILE}: evaluation.wheels: there is no wheel of {' or '.join(missing)}; add it to "
+                "the group wheels in pyproject.toml and call `make lock`. There are: "
+                f"{', '.join(sorted(libraries)) or 'none'}"
+            )
+    return {f"wheels/{name}": content for name, content in found.items()}
+
+
+def _wheels() -> dict[str, bytes]:
+    try:
+        layer = resources.files(_WHEELS)
+    except ModuleNotFoundError:
+        return {}
+    return {file.name: file.read_bytes() for file in layer.iterdir() if file.name.endswith(".whl")}
 
 
 def read_code(folder: Path, packages: Iterable[str]) -> dict[str, bytes]:

@@ -1,8 +1,8 @@
 """The Lambda of a CloudFormation custom resource: publishes the workloads in its own package.
 
-It packs their code, copies it to the bucket, from which the jobs fetch it, and creates a model package group
-for each workload. The folder's name is the hash of its content, and nothing in it is ever changed or
-deleted: a run keeps the code with which it began.
+It packs their code, copies it to the bucket, from which the jobs fetch it, with the libraries that their
+images lack, and creates a model package group for each workload. The folder's name is the hash of its
+content, and nothing in it is ever changed or deleted: a run keeps the code with which it began.
 """
 
 import hashlib
@@ -25,7 +25,12 @@ PHYSICAL_ID = "processing-code"
 # `deploy.destroy` finds the groups of a stack by it.
 STACK_TAG = "stack"
 _FOLDER = Path(__file__).parent
-_CONTENT_TYPES = {".zip": "application/zip", ".gz": "application/gzip", ".json": "application/json"}
+_CONTENT_TYPES = {
+    ".zip": "application/zip",
+    ".gz": "application/gzip",
+    ".json": "application/json",
+    ".whl": "application/zip",
+}
 _LONGEST_REASON = 1000
 _LONGEST_GROUP_NAME = 63
 

@@ -18,6 +18,7 @@ from workload_form import find_problem
 
 SCHEMA = Path(__file__).parent / "common" / "workload.schema.json"
 MODULES = ("upload", "preprocess", "evaluate", "inference")
+ONNX_MODULES = ("export", "onnx_inference")
 # In SageMaker's names, "_" becomes "-", and a name must not end with "-".
 _NAME = re.compile(r"[a-z](?:_?[a-z0-9])*")
 _LONGEST_NAME = 31
@@ -43,6 +44,7 @@ def read_workload(file: Path, parameters: Mapping[str, str]) -> Settings:
         settings = _checked(_parsed(file))
         _check_folder(file.parent)
         _check_training(settings, file.parent)
+        _check_onnx(settings, file.parent)
         _check_form(settings)
         return settings | {"gate": _gate(settings["gate"], parameters)}
     except BadWorkload as problem:
@@ -115,6 +117,16 @@ def _check_program(program: str, folder: Path) -> None:
         )
     if not (folder.parent / program).is_file():
         raise BadWorkload(f"training.program: there is no file {program}")
+
+
+def _check_onnx(settings: Settings, folder: Path) -> None:
+    if "onnx" not in settings:
+        return
+    missing = [f"{name}.py" for name in ONNX_MODULES if not (folder / f"{name}.py").is_file()]
+    if missing:
+        raise BadWorkload(f"onnx: beside it there is no {' and no '.join(missing)}")
+    if "onnxruntime" not in settings["evaluation"]["wheels"]:
+        raise BadWorkload("onnx: the evaluation checks it with onnxruntime; add that to evaluation.wheels")
 
 
 def _names(ranges: Mapping[str, Iterable[Mapping[str, str]]]) -> list[str]:

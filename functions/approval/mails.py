@@ -4,13 +4,14 @@ from datetime import datetime
 
 from approval.request import Approval, Decision
 from model.change import endpoint_change
+from model.live import find_live
 from shared.mails import Mail, render
 
 
 def request_mail(approval: Approval, link: str) -> Mail:
     """The request to the approvers. Only this mail contains the link."""
     report = approval.report
-    endpoint = endpoint_change(report.evaluation, approval.package_arn)
+    endpoint = endpoint_change(report.evaluation)
     return render("approval/request", approval=approval, report=report, endpoint=endpoint, link=link)
 
 
@@ -32,7 +33,8 @@ def too_late_mail(approval: Approval) -> Mail:
 
 def change_mail(approval: Approval, before: Decision, now: Decision) -> Mail:
     """Reports the package's new decision and the one that earlier mails reported."""
-    return render("approval/changed", approval=approval, before=before, now=now)
+    live = find_live(str(approval.facts.get("workload") or ""))
+    return render("approval/changed", approval=approval, before=before, now=now, live=live)
 
 
 def time_left(seconds: float) -> str:

@@ -15,7 +15,7 @@ from model.artifacts import ArtifactRefused, copy
 from shared.aws import client, error_code
 from shared.text import number
 
-EVALUATION, MODEL = "evaluation.json", "model.tar.gz"
+EVALUATION, MODEL, ONNX = "evaluation.json", "model.tar.gz", "model.onnx"
 LARGEST_EVALUATION = 1_000_000
 
 
@@ -27,11 +27,14 @@ def key_of(run_id: str, name: str) -> str:
 def keep(run_id: str, evaluation_digest: str) -> Evaluation:
     """Copy the evaluation and the model of a run to models/<run id>/; returns the evaluation.
 
-    The evaluation must have the digest, and contains the model's. Raises ArtifactRefused.
+    The evaluation must have the digest, and contains the model's and, if there is one, that of the model as
+    ONNX. Raises ArtifactRefused.
     """
     _keep(run_id, EVALUATION, "application/json", evaluation_digest)
     evaluation = Evaluation.from_json(json.loads(_read(key_of(run_id, EVALUATION))))
     _keep(run_id, MODEL, "application/gzip", evaluation.digests.get("model", "none"))
+    if digest := evaluation.digests.get("onnx"):
+        _keep(run_id, ONNX, "application/octet-stream", digest)
     return evaluation
 
 

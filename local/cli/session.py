@@ -102,8 +102,10 @@ class Session:
     def _start_build(self, build: Build) -> subprocess.Popen[bytes]:
         with self.interrupts.held():
             self._unfinished.append(build)
+            # Jobs run on this interpreter here, and not on that of the containers.
+            environment = {**self._environment(NOWHERE), "WHEELS_PYTHON": sys.executable}
             return self.children.start(
-                build.command(), env=self._environment(NOWHERE), cwd=ROOT, log=self.work / "sam-build.log"
+                build.command(), env=environment, cwd=ROOT, log=self.work / "sam-build.log"
             )
 
     def _start_embedded(self, wanted: int | None) -> Endpoint:

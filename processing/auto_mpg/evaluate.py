@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,9 +21,10 @@ from common.evaluation import Baseline, Figure, Measurement, Metric, Scatter
 from common.serving import UnusableModel
 from common.smoke_test import smoke_test
 
-__all__ = ["MODEL_FILES", "assemble", "measure"]
+__all__ = ["MODEL_FILES", "assemble", "measure", "requests"]
 
 POINTS_SHOWN = 200
+_LINES_A_REQUEST = 10_000
 
 Numbers = NDArray[np.float64]
 
@@ -41,6 +43,14 @@ def measure(folder: Path, prepared: Path) -> Measurement:
     measured = measure_predictions(labels, _predict(model, raw), _mean_label(prepared))
     sample = smoke_test(inference, model, raw.splitlines(), "text/csv", "text/csv")
     return replace(measured, smoke_test=sample)
+
+
+def requests(prepared: Path) -> Iterator[str]:
+    """The test rows as callers of the model send them, in requests that fit into memory."""
+    _, raw = _read_test_rows(prepared / "test" / "test.csv")
+    lines = raw.splitlines(keepends=True)
+    for start in range(0, len(lines), _LINES_A_REQUEST):
+        yield "".join(lines[start : start + _LINES_A_REQUEST])
 
 
 def measure_predictions(labels: Numbers, predicted: Numbers, mean_label: float) -> Measurement:

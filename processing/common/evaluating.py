@@ -22,11 +22,13 @@ from typing import Any
 from common import bootstrap, evaluation, job
 from common.bundle import BadArchive, add_code, read_files, write_archive
 from common.digests import ChangedFile, check_prepared, file_digest
-from common.evaluation import Comparison, Evaluation, Measurement
+from common.evaluation import Comparison, Evaluation, Measurement, OnnxCheck
+from common.onnx_check import OnnxDiffers, export_and_check
 from common.serving import UnusableModel, files_digest
+from common.wheels import importable
 from common.workload import Workload
 
-EVALUATION, BUNDLE = "evaluation.json", "model.tar.gz"
+EVALUATION, BUNDLE, ONNX = "evaluation.json", "model.tar.gz", "model.onnx"
 
 
 class BadModel(Exception):
@@ -58,13 +60,14 @@ def evaluate(
     summary = check_prepared(prepared, prepared_digest)
     steps = workload.module("evaluate")
     output.mkdir(parents=True, exist_ok=True)
-    measured, model_files = _bundle_and_measure(workload, model, prepared, output / BUNDLE)
+    measured, model_files, onnx = _bundle_and_measure(workload, model, prepared, output)
     compared, problem = _compare(champion, measured, steps, prepared, workload.gate.metric)
     digests = {
         "upload": summary["upload_digest"],
         "trained_model": file_digest(model),
         "model": file_digest(output / BUNDLE),
         "model_files": model_files,
+        **({"onnx": file_digest(output / ONNX)} if onnx else {}),
     }
     found = Evaluation(
         workload=workload.name,
@@ -79,6 +82,7 @@ def evaluate(
         batch_columns=measured.batch_columns,
         digests=digests,
         figures=measured.figures,
+        onnx=onnx,
         smoke_test=measured.smoke_test,
     )
     print(json.dumps(found.summary()))
@@ -86,9 +90,12 @@ def evaluate(
 
 
 def _bundle_and_measure(
-    workload: Workload, model: Path, prepared: Path, bundle: Path
-) -> tuple[Measurement, str]:
-    """Write the bundle; returns what was measured and the digest of the bundle's files."""
+    workload: Workload, model: Path, prepared: Path, output: Path
+) -> tuple[Measurement, str, OnnxCheck | None]:
+    """Write the bundle and the ONNX model, if the workload has one.
+
+    Returns what was measured, the digest of the bundle's files, and how the ONNX model compares.
+    """
     steps = workload.module("evaluate")
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -96,11 +103,14 @@ def _bundle_and_measure(
             add_code(Path(folder), workload.name)
             measured: Measurement = steps.measure(Path(folder), prepared)
             model_files = files_digest(Path(folder), steps.MODEL_FILES)
+            onnx = export_and_check(workload, Path(folder), prepared, output / ONNX)
         except (BadArchive, UnusableModel) as error:
             raise BadModel(f"the trained model cannot be evaluated: {error}") from error
-        write_archive(bundle, Path(folder))
+        except OnnxDiffers as error:
+            raise BadModel(str(error)) from error
+        write_archive(output / BUNDLE, Path(folder))
     _check_gate(measured, workload)
-    return measured, model_files
+    return measured, model_files, onnx
 
 
 def _check_gate(measured: Measurement, workload: Workload) -> None:
@@ -159,6 +169,7 @@ def main(workload: Workload, arguments: Sequence[str]) -> int:
         "--output", type=Path, required=True, help="folder for the bundle and evaluation.json"
     )
     parser.add_argument("--exit-message", type=Path, required=True, help="file for a digest or a failure")
+    parser.add_argument("--wheels", type=Path, help="folder of wheels that the image lacks")
     parser.add_argument("--champion", type=Path, help="bundle of the newest approved model package")
     parser.add_argument("--champion-arn", help="its ARN")
     parser.add_argument("--champion-digest", help="digest of the bundle, as the package says")
@@ -167,4 +178,5 @@ def main(workload: Workload, arguments: Sequence[str]) -> int:
         parser.error("--champion and --champion-arn belong together")
     champion = Champion(args.champion, args.champion_arn, args.champion_digest) if args.champion else None
     work = partial(evaluate, workload, args.model, args.prepared, args.prepared_digest, args.output, champion)
-    return job.run(work, args.exit_message, known=(BadModel, ChangedFile))
+    with importable(args.wheels):
+        return job.run(work, args.exit_message, known=(BadModel, ChangedFile))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from digits.model import Network
 from digits.pictures import Pixels, encode, request_line
 from digits.requests import JSON_LINES
 
-__all__ = ["MODEL_FILES", "assemble", "measure"]
+__all__ = ["MODEL_FILES", "assemble", "measure", "requests"]
 
 LARGEST_DIFFERENCE = 1e-5
 MISTAKES_SHOWN = 12
@@ -72,6 +72,13 @@ def measure(folder: Path, prepared: Path) -> Measurement:
         smoke_test=smoke_test(inference, model, lines, JSON_LINES, JSON_LINES, LARGEST_DIFFERENCE),
         gate_values=(actual == predicted).astype(float).tolist(),
     )
+
+
+def requests(prepared: Path) -> Iterator[str]:
+    """The test images as callers of the model send them, in requests that fit into memory."""
+    pixels, _ = _read(prepared, "test")
+    for start in range(0, len(pixels), _LINES_A_REQUEST):
+        yield "".join(map(request_line, pixels[start : start + _LINES_A_REQUEST]))
 
 
 def _mean(name: str, label: str, scores: NDArray[np.float64]) -> Metric:

@@ -16,8 +16,6 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
-from samcli.yamlhelper import yaml_parse
-
 from tests.conftest import eventually, free_port
 
 _MACHINES = {"x86_64": "x86_64", "aarch64": "arm64"}
@@ -33,24 +31,17 @@ class Build:
         self._template = json.loads((folder / "template.json").read_text(encoding="utf-8"))
 
     def find_function(self, module: str) -> tuple[Path, str]:
-        """Folder and handler of the function of this name in `functions/handlers/`."""
-        handler = f"handlers.{module}.handler"
-        for folder, template in self._templates():
-            for resource in template["Resources"].values():
-                if (
-                    resource["Type"] == "AWS::Serverless::Function"
-                    and resource["Properties"]["Handler"] == handler
-                ):
-                    return (folder / str(resource["Properties"]["CodeUri"])).resolve(), handler
-        raise LookupError(module)
-
-    def _templates(self) -> Iterator[tuple[Path, Any]]:
-        """The built template and those nested in it, each with its folder."""
-        yield self.folder, self._template
+        """Folder and handler of the function of this name in `functions/handlers/`, of which all share a package."""
         for resource in self._template["Resources"].values():
-            if resource["Type"] == "AWS::CloudFormation::Stack":
-                path = self.folder / resource["Properties"]["TemplateURL"]
-                yield path.parent, yaml_parse(path.read_text(encoding="utf-8"))
+            properties = resource["Properties"]
+            if resource["Type"] == "AWS::Serverless::Function" and properties["Handler"].startswith(
+                "handlers."
+            ):
+                # The package lies beside the folder of which it was made.
+                folder = (self.folder / str(properties["CodeUri"])).with_suffix("")
+                if (folder / "handlers" / f"{module}.py").is_file():
+                    return folder, f"handlers.{module}.handler"
+        raise LookupError(module)
 
     @property
     def layers(self) -> list[Path]:

@@ -30,6 +30,7 @@ ROLE = "arn:aws:iam::000000000000:role/test"
 FUNCTIONS = (
     "check_upload", "keep_model", "request_approval", "review", "resume_pipeline", "notify", "stop_jobs", "sweep",
     "check_release", "smoke_test", "report_release",
+    "list_models", "download_model", "catalogue", "issue_catalogue_link",
 )  # fmt: skip
 SKLEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 EVENTS = sorted((ROOT / "events").glob("*.json"))
@@ -150,12 +151,14 @@ class Stage:
                 TableName=self.table, Item=cast(Any, {**stored, "version": {"N": "7"}})
             )
 
-    def register(self, evaluation_digest: str) -> str:
-        """A new model package that waits for approval."""
+    def register(
+        self, evaluation_digest: str, group: str = "", status: str = "PendingManualApproval", **told: str
+    ) -> str:
+        """A new model package, which by default waits for approval."""
         made = self.aws.client("sagemaker").create_model_package(
-            ModelPackageGroupName=self.group,
-            ModelApprovalStatus="PendingManualApproval",
-            CustomerMetadataProperties={"evaluation_digest": evaluation_digest},
+            ModelPackageGroupName=group or self.group,
+            ModelApprovalStatus=status,
+            CustomerMetadataProperties={"evaluation_digest": evaluation_digest, **told},
             InferenceSpecification={
                 "Containers": [
                     {"Image": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"}
@@ -254,7 +257,7 @@ def ask(stage: Stage, event: str = "request_approval-first-model") -> Asked:
 def test_there_is_a_test_for_every_event_and_an_event_for_every_function() -> None:
     tested = set(
         re.findall(
-            r'"((?:check|keep|report|request|review|resume|notify|smoke|stop|sweep)[\w]*-[\w-]+)"',
+            r'"((?:catalogue|check|download|issue|keep|list|report|request|review|resume|notify|smoke|stop|sweep)[\w]*-[\w-]+)"',
             Path(__file__).read_text(),
         )
     )
@@ -498,6 +501,38 @@ def test_the_end_of_a_release_is_reported_once(stage: Stage, event: str, subject
     assert [mail["subject"] for mail in stage.mails()[before:]] == [subject]
 
 
+def test_approved_models_are_listed_and_downloaded_and_no_others(stage: Stage) -> None:
+    group, run = f"{stage.group}-p--flowers", "mpg-20260301-0930-0123abcd"
+    stage.aws.client("sagemaker").create_model_package_group(ModelPackageGroupName=group)
+    told = {"run_id": run, "model_digest": digest(b"a model")}
+    evaluation = stage.keep(run, champion=False)
+    approved = stage.register(evaluation, group, "Approved", **told)
+    for _ in range(2):
+        stage.register(evaluation, group, "Rejected", **told)
+    for event in ("list_models-invoked", "list_models-by-url"):
+        answer = stage.invoke(event)
+        listed = json.loads(answer["body"]) if "body" in answer else answer
+        [model] = listed["models"]
+        assert (model["package_arn"], model["version"], model["problem"]) == (approved, 1, None)
+        assert model["title"] == EVALUATION["title"]
+    found = stage.invoke("download_model-native")
+    with urllib.request.urlopen(found["url"], timeout=10) as answer:
+        assert digest(answer.read()) == found["digest"] == model["formats"]["native"]["digest"]
+    assert stage.invoke("download_model-not-approved") == {"error": "Version 2 of flowers is not approved."}
+
+
+def test_a_link_opens_the_catalogue_until_it_is_revoked(stage: Stage) -> None:
+    assert stage.invoke("catalogue-unknown-link")["statusCode"] == 404
+    assert stage.invoke("catalogue-post")["statusCode"] == 405
+    issued = stage.invoke("issue_catalogue_link-issue")
+    event = json.loads((ROOT / "events" / "catalogue-list.json").read_text(encoding="utf-8"))
+    link = {event["rawPath"].split("/")[2]: issued["url"].split("/")[-2]}
+    answer = stage.invoke("catalogue-list", link)
+    assert (answer["statusCode"], json.loads(answer["body"])["expires_at"]) == (200, issued["expires_at"])
+    assert stage.invoke("issue_catalogue_link-revoke-all") == {"revoked": 1}
+    assert stage.invoke("catalogue-list", link)["statusCode"] == 410
+
+
 def test_the_sweep_reconciles_events_that_never_arrived(stage: Stage, asked: Asked) -> None:
     stage.aws.client("sagemaker").update_model_package(
         ModelPackageArn=asked.package_arn, ModelApprovalStatus="Approved"
@@ -611,9 +646,13 @@ def _environment(made: Json) -> dict[str, str]:
         "MAX_CHECKED_BYTES": "1000000",
         "KMS_KEY_ARN": "",
         "REMINDER_HOURS": "24",
+        "MODEL_PACKAGE_GROUP_PREFIX": f"{made['group']}-p-",
+        "CODE_PREFIX": "code/0123/",
+        "REQUESTS_PER_MINUTE": "120",
+        "LINK_DAYS": "7",
+        "CATALOGUE_URL": "https://abcdefghijklmnopqrstuvwxyz012345.lambda-url.us-east-1.on.aws/",
         "STATE_MACHINE_ARN": made["machine"],
         "RELEASE_MACHINE_ARN": made["releases"],
-        "MODEL_PACKAGE_GROUP_PREFIX": made["group"],
         "POWERTOOLS_SERVICE_NAME": "mpg-pipeline",
         "POWERTOOLS_METRICS_NAMESPACE": "MpgPipeline",
         "POWERTOOLS_LOG_LEVEL": "INFO",

@@ -23,6 +23,7 @@ from tests.unit.workloads.folders import EXAMPLES, PROCESSING, Folder, folders
 
 from common.evaluation import Evaluation  # isort: skip
 from packing import pack  # isort: skip
+from wheels import collect  # isort: skip
 from workload_files import read_workloads  # isort: skip
 from common.smoke_test import compare_answers  # isort: skip
 
@@ -113,7 +114,12 @@ def publish_to(folder: Path, workload: Folder) -> None:
     shutil.copy(PROCESSING / "run.py", source)
     for package in (PROCESSING / "common", workload.path):
         shutil.copytree(package, source / package.name)
-    for name, content in pack(source, read_workloads(source, {"MseThreshold": "46.0"})).items():
+    collect.main("this", folder / "layer" / "published_wheels")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder / "layer")
+        patch.delitem(sys.modules, "published_wheels", raising=False)
+        packed = pack(source, read_workloads(source, {"MseThreshold": "46.0"}))
+    for name, content in packed.items():
         path = folder / "code" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
@@ -141,6 +147,8 @@ def journey(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     train(journey)
     options = ["--model", folder / "trained.tar.gz", "--prepared", folder / "prepared"]
     options += ["--prepared-digest", (folder / "prepared-digest").read_text(), "--output", folder / "output"]
+    if workload.settings["evaluation"].get("wheels"):
+        options += ["--wheels", folder / "code" / "wheels"]
     journey.step("evaluate", *options, "--exit-message", folder / "evaluation-digest")
     with tarfile.open(folder / "output" / "model.tar.gz") as tar:
         tar.extractall(folder / "model", filter="data")
@@ -236,6 +244,19 @@ def test_lines_are_predicted_as_the_evaluation_says_until_one_is_no_record(journ
     assert (refused["request"], refused["status"]) == ("blank", 400)
     assert refused["body"].startswith("record 1")
     assert "Traceback" not in refused["body"]
+
+
+def test_a_model_is_there_as_onnx_if_its_workload_says_so(journey: Journey) -> None:
+    evaluation = Evaluation.from_json(journey.read("output/evaluation.json"))
+    path = journey.folder / "output" / "model.onnx"
+    assert path.is_file() == ("onnx" in journey.workload.settings)
+    if path.is_file():
+        assert evaluation.onnx
+        assert evaluation.onnx.rows == evaluation.rows["test"]
+        assert evaluation.onnx.largest_difference <= evaluation.onnx.tolerance
+        assert evaluation.digests["onnx"] == sha256(path)
+    else:
+        assert (evaluation.onnx, evaluation.digests.get("onnx")) == (None, None)
 
 
 def test_a_body_of_another_type_is_a_415_that_says_what_to_send(journey: Journey) -> None:

@@ -53,5 +53,6 @@ def test_a_champion_is_compared_by_the_digest_that_its_package_carries() -> None
 def test_a_champion_that_was_registered_by_hand_carries_none() -> None:
     containers = {"Containers": [{"ModelDataUrl": "s3://bucket/by-hand/model.tar.gz"}]}
     by_hand = {"ModelPackageArn": CHAMPION, "InferenceSpecification": containers}
-    arguments = run({**CHAMPION_FOUND, "Read champion": by_hand}).arguments("Evaluate")["AppSpecification"]
-    assert arguments["ContainerArguments"][-2:] == ["--champion-arn", CHAMPION]
+    request = run({**CHAMPION_FOUND, "Read champion": by_hand}).arguments("Evaluate")
+    assert option(request, "--champion-arn") == CHAMPION
+    assert "--champion-digest" not in request["AppSpecification"]["ContainerArguments"]

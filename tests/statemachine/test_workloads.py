@@ -213,6 +213,28 @@ def test_the_model_is_served_and_offered_as_the_workload_says() -> None:
     assert ending.output["predictions_uri"].endswith("/predictions/rows.jsonl.out")
 
 
+@pytest.mark.parametrize("wheels", [[], None])
+def test_only_a_workload_that_names_wheels_gets_them(wheels: list[str] | None) -> None:
+    with_them = a_run_of("auto_mpg").arguments("Evaluate")
+    assert with_them["ProcessingInputs"][-1]["S3Input"]["S3Uri"] == f"{CODE_URI}wheels/"
+    assert with_them["AppSpecification"]["ContainerArguments"][-2:] == [
+        "--wheels",
+        with_them["ProcessingInputs"][-1]["S3Input"]["LocalPath"],
+    ]
+    without = a_run_of("auto_mpg", workload(evaluation={"wheels": wheels})).arguments("Evaluate")
+    assert "wheels" not in [given["InputName"] for given in without["ProcessingInputs"]]
+    assert "--wheels" not in without["AppSpecification"]["ContainerArguments"]
+
+
+def test_a_package_carries_the_digest_of_its_onnx_if_it_has_one() -> None:
+    answer = kept(46)
+    answer["Payload"]["digests"] = {**answer["Payload"]["digests"], "onnx": "sha256:77"}
+    metadata = run({"Keep model": answer}).arguments("Register model")["CustomerMetadataProperties"]
+    assert metadata["onnx_digest"] == "sha256:77"
+    without = run({"Keep model": kept(46)}).arguments("Register model")["CustomerMetadataProperties"]
+    assert "onnx_digest" not in without
+
+
 def test_a_package_carries_its_workload_and_the_value_of_its_gate() -> None:
     metadata = a_run_of("auto_mpg").arguments("Register model")["CustomerMetadataProperties"]
     assert metadata["workload"] == "auto_mpg"

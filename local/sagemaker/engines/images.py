@@ -15,10 +15,10 @@ _URI = re.compile(
     r"/(?P<repository>[a-z0-9._/-]+):(?P<tag>[\w.-]+)"
 )
 _CPU = r"(-cpu)?(-py3)?"
-# Installed here, but in none of AWS's images: this project, its emulator and its tools.
+# Installed here, but in none of AWS's images: this project, its emulator and its tools, and ONNX.
 _NOT_IN_ANY_IMAGE = frozenset(
     {"hypothesis", "local", "ministack", "moto", "mypy", "playwright", "pytest", "samcli", "samtranslator"}
-)
+) | {"flatbuffers", "ml_dtypes", "onnx", "onnxruntime"}
 _ENGINES = "local.sagemaker.engines"
 
 

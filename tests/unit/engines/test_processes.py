@@ -218,6 +218,23 @@ for name in ("xgboost", "xgboost.core", "local.sagemaker.engines.images"):
     ]
 
 
+def test_a_hidden_module_that_the_job_brings_itself_is_imported(runner: Runner, tmp_path: Path) -> None:
+    (tmp_path / "brought" / "onnx").mkdir(parents=True)
+    (tmp_path / "brought" / "onnx" / "__init__.py").touch()
+    (tmp_path / "brought" / "onnx" / "helper.py").write_text("VALUE = 7")
+    script = f"""
+import importlib.util, sys
+print(importlib.util.find_spec("onnx"))
+sys.path.insert(0, {str(tmp_path / "brought")!r})
+from onnx.helper import VALUE
+print(VALUE, importlib.util.find_spec("onnxruntime"))
+"""
+    run = runner.start(script, hidden_modules=frozenset({"onnx", "onnxruntime"}))
+
+    assert run.wait() == OK
+    assert run.lines == ["None", "7 None"]
+
+
 def test_a_stopped_job_may_print_before_it_ends(runner: Runner) -> None:
     started = threading.Event()
     script = """

@@ -17,14 +17,14 @@ from tests.evaluation import DRAWN
 from tests.evaluation import EVALUATION as SAMPLE
 from tests.unit.functions.conftest import BUCKET, World
 
-MODEL = b"a model"
+MODEL, ONNX = b"a model", b"the same as ONNX"
 
 
 def digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-SUMMARY = {**SAMPLE, "digests": {"model": digest(MODEL)}}
+SUMMARY = {**SAMPLE, "digests": {"model": digest(MODEL), "onnx": digest(ONNX)}}
 EVALUATION = json.dumps({**SUMMARY, **DRAWN}).encode()
 READ = Evaluation.from_json(json.loads(EVALUATION))
 
@@ -37,15 +37,30 @@ def evaluated(world: World) -> World:
     """The bucket after an evaluation."""
     world.put("runs/mpg-1/evaluation/evaluation.json", EVALUATION)
     world.put("runs/mpg-1/evaluation/model.tar.gz", MODEL)
+    world.put("runs/mpg-1/evaluation/model.onnx", ONNX)
     return world
 
 
 def test_model_and_evaluation_are_kept_as_they_were(evaluated: World) -> None:
     assert keep("mpg-1", digest(EVALUATION)) == READ
-    for name, content in {"evaluation.json": EVALUATION, "model.tar.gz": MODEL}.items():
+    for name, content in {
+        "evaluation.json": EVALUATION,
+        "model.tar.gz": MODEL,
+        "model.onnx": ONNX,
+    }.items():
         kept = evaluated.s3.get_object(Bucket=BUCKET, Key=f"models/mpg-1/{name}", ChecksumMode="ENABLED")
         assert kept["Body"].read() == content
         assert base64.b64decode(kept["ChecksumSHA256"]) == hashlib.sha256(content).digest()
+
+
+def test_a_model_without_onnx_is_kept_without(evaluated: World) -> None:
+    evaluation = json.dumps({**SUMMARY, "digests": {"model": digest(MODEL)}}).encode()
+    evaluated.put("runs/mpg-1/evaluation/evaluation.json", evaluation)
+    keep("mpg-1", digest(evaluation))
+    found = evaluated.s3.list_objects_v2(Bucket=BUCKET, Prefix="models/")["Contents"]
+    assert [entry["Key"] for entry in found] == [
+        f"models/mpg-1/{n}" for n in ("evaluation.json", "model.tar.gz")
+    ]
 
 
 def test_the_state_machine_gets_the_evaluation_without_figures(evaluated: World, context: Any) -> None:
@@ -66,7 +81,7 @@ def test_nothing_is_kept_unless_an_execution_waits_for_it(
     assert "Contents" not in evaluated.s3.list_objects_v2(Bucket=BUCKET, Prefix="models/")
 
 
-@pytest.mark.parametrize("name", ["evaluation.json", "model.tar.gz"])
+@pytest.mark.parametrize("name", ["evaluation.json", "model.tar.gz", "model.onnx"])
 def test_a_changed_file_is_refused_by_name(evaluated: World, name: str) -> None:
     evaluated.put(f"runs/mpg-1/evaluation/{name}", b"something else")
     with pytest.raises(
@@ -83,7 +98,7 @@ def test_a_changed_evaluation_cannot_vouch_for_a_changed_model(evaluated: World)
         keep("mpg-1", digest(EVALUATION))
 
 
-@pytest.mark.parametrize("name", ["evaluation.json", "model.tar.gz"])
+@pytest.mark.parametrize("name", ["evaluation.json", "model.tar.gz", "model.onnx"])
 def test_a_missing_file_is_refused_by_name(evaluated: World, name: str) -> None:
     evaluated.s3.delete_object(Bucket=BUCKET, Key=f"runs/mpg-1/evaluation/{name}")
     with pytest.raises(ArtifactRefused, match=f"^runs/mpg-1/evaluation/{name} is missing"):

@@ -80,8 +80,11 @@ def _conditions(statement: Mapping[str, Any]) -> Iterator[tuple[str, str, list[s
 
 def _holds(operator: str, key: str, values: list[str], context: Mapping[str, str]) -> bool:
     given = context.get(key)
+    # Without the key, a condition about all of its values holds.
+    every_value = operator.startswith("ForAllValues:")
     if given is None:
-        return False
+        return every_value
+    operator = operator.removeprefix("ForAllValues:")
     match operator:
         case "StringEquals" | "Bool":
             return given in values

@@ -37,6 +37,21 @@ STOPS_OF_JOBS = {
     ("sagemaker:StopHyperParameterTuningJob", TUNING_JOB),
     ("sagemaker:StopTransformJob", aws_arn("sagemaker", f"transform-job/{RUN}-predict-0-2")),
 }
+FINDING_MODELS = {
+    ("sagemaker:ListModelPackageGroups", "*"),
+    ("sagemaker:DescribeModelPackage", PACKAGE),
+    ("s3:ListBucket", BUCKET),
+    *(
+        ("s3:GetObject", f"{BUCKET}/models/{RUN}/{name}")
+        for name in ("evaluation.json", "model.onnx", "model.tar.gz")
+    ),
+}
+LISTING_MODELS = {
+    ("sagemaker:ListModelPackages", GROUP),
+    ("sagemaker:ListModelPackages", PACKAGE),
+    ("dynamodb:BatchGetItem", TABLE),
+    ("s3:GetObject", f"{BUCKET}/code/0123/some_workload/workload.json"),
+}
 
 CALLS = {
     "CheckUpload": {
@@ -53,6 +68,7 @@ CALLS = {
         ("s3:GetObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
         ("s3:PutObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
         ("s3:PutObject", f"{BUCKET}/models/{RUN}/model.tar.gz"),
+        ("s3:PutObject", f"{BUCKET}/models/{RUN}/model.onnx"),
     },
     "RequestApproval": {
         ("dynamodb:GetItem", TABLE),
@@ -148,6 +164,19 @@ CALLS = {
         ("sns:Publish", READERS),
         ("sqs:SendMessage", aws_arn("sqs", "mpg-test-ReleaseDeadLetters-X1")),
     },
+    "ListModels": {*FINDING_MODELS, *LISTING_MODELS},
+    "DownloadModel": FINDING_MODELS,
+    "Catalogue": {
+        *FINDING_MODELS,
+        *LISTING_MODELS,
+        ("dynamodb:GetItem", TABLE),
+        ("dynamodb:UpdateItem", TABLE),
+    },
+    "IssueCatalogueLink": {
+        ("dynamodb:PutItem", TABLE),
+        ("dynamodb:UpdateItem", TABLE),
+        ("dynamodb:Scan", TABLE),
+    },
     "PublishCode": {
         ("s3:PutObject", f"{BUCKET}/code/0123/code.zip"),
         ("s3:PutObject", f"{BUCKET}/code/0123/some_workload/workload.json"),
@@ -207,10 +236,21 @@ def test_jobs_of_others_cannot_be_stopped(role: str) -> None:
 
 
 def test_only_checked_files_are_copied_to_models_and_no_job_can_change_them() -> None:
-    for name in ("model.tar.gz", "evaluation.json"):
+    for name in ("model.tar.gz", "model.onnx", "evaluation.json"):
         kept = f"{BUCKET}/models/{RUN}/{name}"
         writers = {role for role in iam.roles() if iam.allows(iam.statements(role), "s3:PutObject", kept)}
         assert writers == {"KeepModelRole"}
+
+
+@pytest.mark.parametrize("key", ["package#arn", "live#iris", "told#x", "upload#x", "link#x"])
+def test_the_catalogues_functions_write_no_record_of_others(key: str) -> None:
+    of_key = {"dynamodb:LeadingKeys": key}
+    for role in ("ListModelsRole", "DownloadModelRole", "CatalogueRole", "IssueCatalogueLinkRole"):
+        for action in ("PutItem", "UpdateItem", "DeleteItem"):
+            assert not iam.allows(iam.statements(role), f"dynamodb:{action}", TABLE, of_key)
+    assert not iam.allows(
+        iam.statements("CatalogueRole"), "dynamodb:UpdateItem", TABLE, {"dynamodb:LeadingKeys": "catalogue#x"}
+    )
 
 
 def test_the_page_cannot_resume_an_execution() -> None:
@@ -222,6 +262,13 @@ def test_packages_of_other_groups_are_out_of_reach() -> None:
     assert not iam.allows(iam.statements("ReviewRole"), "sagemaker:UpdateModelPackage", elsewhere)
 
 
+CATALOGUE_NOT_REACHED = {
+    "dynamodb:PutItem",
+    "dynamodb:Scan",
+    "dynamodb:UpdateItem",
+    "s3:PutObject",
+    "sagemaker:UpdateModelPackage",
+}
 # Calls in modules that a handler shares with another one, which it never reaches.
 NOT_REACHED = {
     # Always of a version, which has a separate action.
@@ -230,6 +277,10 @@ NOT_REACHED = {
     "Review": {"dynamodb:PutItem", "dynamodb:Scan", "s3:PutObject"},
     "ResumePipeline": {"sagemaker:UpdateModelPackage", "dynamodb:Scan"},
     "Notify": {"states:ListExecutions"},
+    "ListModels": CATALOGUE_NOT_REACHED | {"dynamodb:GetItem"},
+    "DownloadModel": CATALOGUE_NOT_REACHED | {"dynamodb:GetItem", "sagemaker:ListModelPackages"},
+    "Catalogue": CATALOGUE_NOT_REACHED - {"dynamodb:UpdateItem"},
+    "IssueCatalogueLink": {"dynamodb:GetItem"},
     "StopJobs": {"states:ListExecutions"},
     "Sweep": {"s3:PutObject"},
     "CheckRelease": {"s3:PutObject"},

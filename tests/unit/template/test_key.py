@@ -35,7 +35,7 @@ ASKED_OF_KMS = {
     "sqs:SendMessage": {"kms:GenerateDataKey", "kms:Decrypt"},
     **{
         f"dynamodb:{name}": {"kms:Decrypt"}
-        for name in ("GetItem", "PutItem", "UpdateItem", "DeleteItem", "Scan", "Query")
+        for name in ("BatchGetItem", "GetItem", "PutItem", "UpdateItem", "DeleteItem", "Scan", "Query")
     },
 }
 # Neither reads nor writes encrypted data.

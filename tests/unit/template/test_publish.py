@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import sys
 import tarfile
 import urllib.request
 import zipfile
@@ -15,6 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
+import packing
 import publish
 from common.workload import find_workloads
 from tests.unit.template.stack import ROOT, properties
@@ -36,6 +38,7 @@ EVENT: dict[str, Any] = {
 }
 WORKLOADS = find_workloads()
 SETTINGS = {f"{name}/workload.json" for name in WORKLOADS}
+WHEELS = ("onnx-1.2-cp312-cp312-any.whl", "onnxruntime-3-cp312-cp312-any.whl")
 GROUPS = {f"{STACK}-{name.replace('_', '-')}" for name in WORKLOADS}
 
 
@@ -91,6 +94,18 @@ def s3() -> Iterator[Any]:
         yield client
 
 
+@pytest.fixture(autouse=True)
+def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package of the layer."""
+    folder = tmp_path / "layer" / "published_wheels"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").touch()
+    for name in WHEELS:
+        (folder / name).write_text(name)
+    monkeypatch.syspath_prepend(folder.parent)
+    monkeypatch.delitem(sys.modules, folder.name, raising=False)
+
+
 @pytest.fixture
 def processing(tmp_path: Path) -> Path:
     """A copy of processing/ to change."""
@@ -142,6 +157,14 @@ def change(processing: Path, workload: str, place: str, **values: Any) -> Path:
     return path
 
 
+def remove(processing: Path, workload: str, place: str) -> None:
+    """Remove an object of a workload.json."""
+    path = processing / workload / "workload.json"
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    settings.pop(place, None)
+    path.write_text(json.dumps(settings), encoding="utf-8")
+
+
 def test_creating_publishes_what_jobs_need_and_answers_where_it_is(
     s3: Any, answers: list[dict[str, Any]]
 ) -> None:
@@ -149,7 +172,36 @@ def test_creating_publishes_what_jobs_need_and_answers_where_it_is(
     [answer] = answers
     prefix = answer["Data"]["CodePrefix"]
     published = {key.removeprefix(prefix) for key in keys(s3)}
-    assert published == {"code.zip", "sourcedir.tar.gz", *SETTINGS}
+    assert published == {"code.zip", "sourcedir.tar.gz", *SETTINGS, *(f"wheels/{name}" for name in WHEELS)}
+    assert body(s3, f"{prefix}wheels/{WHEELS[0]}") == WHEELS[0].encode()
+
+
+def test_without_a_workload_that_names_them_no_wheels_are_published(s3: Any, processing: Path) -> None:
+    for name in WORKLOADS:
+        change(processing, name, "evaluation", wheels=[])
+        remove(processing, name, "onnx")
+    publish.publish(EVENT, processing)
+    assert not [key for key in keys(s3) if key.endswith(".whl")]
+
+
+@pytest.mark.parametrize(
+    ("name", "there"), [("another", "onnx, onnxruntime"), ("onnx-runtime", "onnx, onnxruntime")]
+)
+def test_a_library_without_a_wheel_is_named(
+    s3: Any, processing: Path, answers: list[dict[str, Any]], name: str, there: str
+) -> None:
+    change(processing, "auto_mpg", "evaluation", wheels=["onnx", "onnxruntime", name])
+    with pytest.raises(
+        BadWorkload,
+        match=f"auto_mpg/workload.json: evaluation.wheels: there is no wheel of {name}; .* are: {there}",
+    ):
+        publish.publish(EVENT, processing)
+
+
+def test_a_layer_that_is_missing_is_reported(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packing, "_WHEELS", "there_is_no_such_package")
+    with pytest.raises(BadWorkload, match=r"no wheel of onnx or onnxruntime; .* There are: none"):
+        publish.publish(EVENT)
 
 
 def test_the_program_and_the_archive_hold_the_same_code_as_this_folder(s3: Any) -> None:
@@ -302,6 +354,9 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("tuning", {"objective": {"Type": "Least", "MetricName": "a"}}, r"tuning\.objective\.Type must be one of .*"),
     ("upload", {"suffixes": []}, r"upload\.suffixes must contain at least 1 items.*"),
     ("upload", {"suffixes": ["csv"]}, r"upload\.suffixes\[0\] must match pattern .*"),
+    ("evaluation", {"wheels": ["onnx"]}, r"onnx: the evaluation checks it with onnxruntime; add that to evaluation\.wheels"),
+    ("evaluation", {"wheels": "onnx"}, r"evaluation\.wheels must be array.*"),
+    ("onnx", {"tolerance": 1}, r"onnx\.tolerance must be smaller than or equal to 0\.01.*"),
     ("gate", {"at_least": 1}, r"gate must be valid exactly by one definition .* exactly one of at_most and at_least\."),
     ("gate", {"parameter": "Other"}, r"gate\.parameter: the deployment hands over no parameter Other; it hands over: MseThreshold"),
     ("batch", {"max_payload_mb": 0}, r"batch\.max_payload_mb must be bigger than or equal to 1.*"),
@@ -333,6 +388,14 @@ def test_a_folder_whose_name_aws_would_not_take_is_refused(processing: Path, nam
 def test_a_workload_without_one_of_its_modules_is_refused(processing: Path) -> None:
     (processing / "auto_mpg" / "evaluate.py").unlink()
     with pytest.raises(BadWorkload, match=r"^auto_mpg/workload\.json: beside it there is no evaluate\.py$"):
+        publish.publish(EVENT, processing)
+
+
+def test_a_workload_with_onnx_needs_the_modules_that_make_and_serve_it(processing: Path) -> None:
+    (processing / "auto_mpg" / "export.py").unlink()
+    with pytest.raises(
+        BadWorkload, match=r"^auto_mpg/workload\.json: onnx: beside it there is no export\.py$"
+    ):
         publish.publish(EVENT, processing)
 
 

@@ -108,6 +108,7 @@ READ = {
     ],
     "EvaluationRole": [
         CODE,
+        "code/0123/wheels/onnx-1-cp312-any.whl",
         f"runs/{RUN}/prepared/summary.json",
         f"runs/{RUN}/prepared/test/test.csv",
         f"runs/{RUN}/tuning/{RUN}-0-0-001-89abcdef/output/model.tar.gz",
@@ -125,7 +126,9 @@ WRITTEN = {
         f"runs/{RUN}/tuning/{RUN}-0-0-001-89abcdef/output/model.tar.gz",
         f"runs/{RUN}/checkpoints/0-0/epoch-1",
     ],
-    "EvaluationRole": [f"runs/{RUN}/evaluation/{name}" for name in ("evaluation.json", "model.tar.gz")],
+    "EvaluationRole": [
+        f"runs/{RUN}/evaluation/{name}" for name in ("evaluation.json", "model.tar.gz", "model.onnx")
+    ],
     "ModelRole": [f"runs/{RUN}/predictions/batch.csv.out"],
 }
 EVERY_FILE = {

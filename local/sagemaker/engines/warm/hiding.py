@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
 
 class HidingFinder:
-    """Wraps an import finder, but does not find the hidden modules and their submodules."""
+    """Wraps an import finder, but does not find the hidden modules, and so not their submodules.
 
-    def __init__(self, finder: Any, names: frozenset[str]) -> None:
+    A job may bring them itself: only folders in `searched`, the import path before the job began, are passed
+    over.
+    """
+
+    def __init__(self, finder: Any, names: frozenset[str], searched: frozenset[str]) -> None:
         self._finder = finder
         self._names = names
+        self._searched = searched
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if is_below(fullname, self._names):
-            return None
+        if path is None and fullname in self._names:
+            if self._finder is not PathFinder:
+                return None
+            path = [entry for entry in sys.path if entry not in self._searched]
         spec: ModuleSpec | None = self._finder.find_spec(fullname, path, target)
         return spec
 
@@ -37,4 +44,5 @@ def hide(names: Iterable[str]) -> None:
     hidden = frozenset(names)
     for loaded in [name for name in sys.modules if is_below(name, hidden)]:
         del sys.modules[loaded]
-    sys.meta_path[:] = [HidingFinder(finder, hidden) for finder in sys.meta_path]
+    searched = frozenset(sys.path)
+    sys.meta_path[:] = [HidingFinder(finder, hidden, searched) for finder in sys.meta_path]

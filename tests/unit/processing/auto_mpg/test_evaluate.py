@@ -2,6 +2,7 @@ import csv
 import hashlib
 import json
 import math
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,8 @@ import pytest
 import xgboost
 from numpy.typing import NDArray
 
-from auto_mpg.evaluate import MODEL_FILES, POINTS_SHOWN, measure_predictions
+from auto_mpg import onnx_inference
+from auto_mpg.evaluate import MODEL_FILES, POINTS_SHOWN, measure_predictions, requests
 from common.evaluating import main
 from common.evaluation import Evaluation
 from common.workload import find_workload
@@ -167,6 +169,49 @@ def test_the_evaluation_has_digests_and_the_exit_message_is_its_own(
     assert digests["trained_model"] == sha256(trained)
     assert digests["model"] == sha256(evaluated / "out" / "model.tar.gz")
     assert (evaluated / "message").read_text() == sha256(evaluated / "out" / "evaluation.json")
+
+
+def test_the_model_is_there_as_onnx_too_and_predicts_the_same(evaluated: Path, prepared: Path) -> None:
+    result = evaluation(evaluated)
+    path = evaluated / "out" / "model.onnx"
+    rows = json.loads((prepared / "summary.json").read_text())["rows"]["test"]
+    assert result["onnx"] == {
+        "rows": rows,
+        "largest_difference": 0.0,
+        "tolerance": 1e-6,
+        "bytes": path.stat().st_size,
+    }
+    assert result["digests"]["onnx"] == sha256(path)
+
+
+def shift_numbers(feed: Any) -> Any:
+    def shifted(request: bytes, content_type: str) -> Any:
+        tensors = feed(request, content_type)
+        return {**tensors, "numbers": tensors["numbers"] + 1}
+
+    return shifted
+
+
+def test_an_onnx_model_that_predicts_something_else_ends_the_job(
+    trained: Path, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_inference, "feed", shift_numbers(onnx_inference.feed))
+    assert evaluate(tmp_path, trained, prepared) == 1
+    message = (tmp_path / "message").read_text()
+    assert re.fullmatch(
+        r"model\.onnx does not predict what the model predicts: line \d+: [\d.]+ instead of [\d.]+; more than 1e-06 apart",
+        message,
+    )
+    assert not (tmp_path / "out" / "evaluation.json").exists()
+
+
+def test_the_test_rows_are_compared_in_requests_that_fit_into_memory(
+    trained: Path, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auto_mpg.evaluate._LINES_A_REQUEST", 7)
+    assert evaluate(tmp_path, trained, prepared) == 0
+    assert len(list(requests(prepared))) == math.ceil(evaluation(tmp_path)["onnx"]["rows"] / 7)
+    assert "".join(requests(prepared)).count("\n") == evaluation(tmp_path)["onnx"]["rows"]
 
 
 def test_the_bundle_serves_by_itself(evaluated: Path, prepared: Path, tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""Libraries that come with the code, as wheels."""
+
+import importlib
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from common.wheels import importable
+
+
+@pytest.fixture
+def wheels(tmp_path: Path) -> Path:
+    """A folder with one wheel, whose modules are named like one of this interpreter and like none."""
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    with zipfile.ZipFile(folder / "only_here-1.0-py3-none-any.whl", "w") as archive:
+        archive.writestr("only_here/__init__.py", "VALUE = 7\n")
+        archive.writestr("only_here/test/data.bin", "x")
+        archive.writestr("only_here/tests/data.bin", "x")
+        archive.writestr("only_here/contest/data.bin", "x")
+        archive.writestr("only_here/capi/libonnxruntime.so.1.30.0", "x")
+        archive.writestr("iniconfig/__init__.py", "VALUE = 'of the wheel'\n")
+    (folder / "notes.txt").write_text("no wheel")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> None:
+    for name in ("only_here", "iniconfig"):
+        sys.modules.pop(name, None)
+    importlib.invalidate_caches()
+
+
+def test_modules_of_wheels_come_before_those_of_the_image(wheels: Path) -> None:
+    before = list(sys.path)
+    with importable(wheels):
+        assert importlib.import_module("only_here").VALUE == 7
+        assert importlib.import_module("iniconfig").VALUE == "of the wheel"
+    assert sys.path == before
+
+
+def test_what_no_job_imports_is_not_unpacked(wheels: Path) -> None:
+    with importable(wheels):
+        unpacked = Path(importlib.import_module("only_here").__file__ or "").parent
+        files = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if path.is_file()}
+    assert {file for file in files if "__pycache__" not in file} == {"__init__.py", "contest/data.bin"}
+
+
+def test_without_a_folder_nothing_changes() -> None:
+    before = list(sys.path)
+    with importable(None):
+        assert sys.path == before
+    with pytest.raises(ModuleNotFoundError):
+        importlib.import_module("only_here")
