@@ -18,6 +18,7 @@ from deploy.settings import Settings
 _UNRESERVED_MINIMUM = 100
 # The state machine's three Lambdas, the page and the two event handlers, with some headroom.
 _CONCURRENT_LAMBDAS = 10
+_RESERVATIONS = ("ReviewReservedConcurrency", "CatalogueReservedConcurrency")
 # The limits that a workload may set to its own tuning.
 _TRIALS = ("max_trials", "max_parallel_trials")
 
@@ -58,8 +59,8 @@ def needs(parameters: Mapping[str, str], workloads: Iterable[Mapping[str, Any]])
     Concurrent runs need a multiple.
     """
     spot = "spot training" if parameters["UseSpot"] == "true" else "training"
-    reserved = parameters["ReviewReservedConcurrency"]
-    lambdas = int(reserved) + _UNRESERVED_MINIMUM if reserved else _CONCURRENT_LAMBDAS
+    reserved = sum(int(parameters[name] or 0) for name in _RESERVATIONS)
+    lambdas = reserved + _UNRESERVED_MINIMUM if reserved else _CONCURRENT_LAMBDAS
     needed: dict[str, int] = {}
     for workload in workloads:
         for name, instances in _instances(workload, parameters, spot):

@@ -31,7 +31,11 @@ def give_build(state: Path) -> None:
     build = shared_build()
     # A built template names files of the project relative to where it lies.
     (state.parent / "statemachine").symlink_to(ROOT / "statemachine")
-    shutil.copytree(build.folder, state / "build" / build.folder.name)
+    shutil.copytree(build.folder, state / "build" / build.folder.name, ignore=_packed)
+
+
+def _packed(folder: str, names: list[str]) -> set[str]:
+    return {name for name in names if f"{name}.zip" in names}
 
 
 def _make(build: Build) -> None:

@@ -10,7 +10,7 @@ from shared.mails import Mail, render
 def request_mail(approval: Approval, link: str) -> Mail:
     """The request to the approvers. Only this mail contains the link."""
     report = approval.report
-    endpoint = endpoint_change(report.evaluation, approval.package_arn)
+    endpoint = endpoint_change(report.evaluation)
     return render("approval/request", approval=approval, report=report, endpoint=endpoint, link=link)
 
 

@@ -173,7 +173,9 @@ function matrix(figure) {
     const total = counts.reduce((sum, count) => sum + count, 0) || 1;
     const cells = counts.map((count, column) => {
       const tenths = Math.max(0, Math.min(10, Math.ceil((10 * count) / total)));
-      return h("td", { class: `${row === column ? "right" : "wrong"} t${tenths}` }, String(count));
+      const cell = h("td", { class: count === 0 ? "none" : row === column ? "right" : "wrong" }, String(count));
+      cell.style.setProperty("--tenths", String(tenths));
+      return cell;
     });
     return h("tr", {}, h("th", { scope: "row" }, labels[row]), ...cells);
   });

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from common.evaluation import Comparison, Evaluation, Metric
-from shared.aws import table
+from model.live import find_live
 from shared.text import number, one_line
 
 FIRST = "It would be the first approved model of this workload."
@@ -35,16 +35,14 @@ def model_change(evaluation: Evaluation) -> Change:
     return _with_interval(approved, metric, champion.comparison)
 
 
-def endpoint_change(evaluation: Evaluation, package_arn: str) -> str:
-    """What approving the package does to the workload's endpoint."""
+def endpoint_change(evaluation: Evaluation) -> str:
+    """What approving the model does to the workload's endpoint."""
     if os.environ.get("ENDPOINT_TYPE", "none") == "none":
         return NO_ENDPOINT
-    key = {"pk": f"live#{evaluation.workload}"}
-    live = table(os.environ["TABLE_NAME"]).get_item(Key=key, ConsistentRead=True).get("Item")
-    if not live:
+    live = find_live(evaluation.workload)
+    if live is None:
         return "Approving it releases it as the first live model of this workload."
-    name = one_line(str(live["endpoint_name"]), 80)
-    return f"Approving it replaces {_version(str(live['package_arn']))} on the endpoint {name}."
+    return f"Approving it replaces version {live.version} on the endpoint {one_line(live.endpoint_name, 80)}."
 
 
 def _with_interval(approved: str, metric: Metric, found: Comparison) -> Change:

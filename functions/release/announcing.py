@@ -10,7 +10,6 @@ from release.calling import how_to_call
 from release.ending import ReleaseEnd
 from release.recovering import recover
 from shared import once
-from shared.aws import client
 from shared.mails import Mail, render, send
 from shared.telemetry import count, logger, measure
 
@@ -46,13 +45,12 @@ def ending_mail(end: ReleaseEnd) -> Mail | None:
 
 def _live_mail(end: ReleaseEnd, record: ReleaseRecord, live: LiveModel) -> Mail:
     evaluation = _evaluation(live)
-    region = client("sns").meta.region_name
     return render(
         "release/live",
         end=end,
         live=live,
         title=evaluation.title or record.workload,
-        calls=how_to_call(live, evaluation.smoke_test, region),
+        calls=how_to_call(live, evaluation.smoke_test, region=live.package_arn.split(":")[3]),
     )
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from common.evaluation import SmokeTest
 from model.live import LiveModel
+from shared.text import defang
 
-# A longer row would fill the mail, and a shell refuses it in the end.
+# A longer row would fill the mail.
 _LONGEST_ROW = 300
 
 
@@ -25,7 +26,7 @@ def how_to_call(live: LiveModel, test: SmokeTest | None, region: str) -> Calls |
     if test is None:
         return None
     row = (test.request.splitlines() or [""])[0]
-    sends_file = len(row) > _LONGEST_ROW or not row
+    sends_file = not (0 < len(row) <= _LONGEST_ROW and row.isprintable() and defang(row) == row)
     return Calls(
         _shell(live, test, region, row, sends_file), _python(live, test, region, row, sends_file), sends_file
     )

@@ -1,13 +1,11 @@
 """Sends the evaluation's rows to an endpoint: only that proves that the right model is behind it."""
 
 import time
-from dataclasses import asdict
 
 from botocore.exceptions import ClientError
 
 from common.evaluation import SmokeTest
 from model.kept import read_registered
-from model.live import SmokeTestResult
 from release.comparing import SmokeTestFailed, largest_difference
 from shared.aws import client, error_code
 from shared.telemetry import Answer, logger
@@ -29,7 +27,7 @@ def try_endpoint(endpoint_name: str, run_id: str, evaluation_digest: str) -> Ans
     difference = max(largest_difference(test.answer, answer, test.tolerance) for answer, _ in answers)
     milliseconds = round(min(seconds for _, seconds in answers) * 1000, 1)
     logger.info("smoke test passed", endpoint=endpoint_name, rows=test.rows, milliseconds=milliseconds)
-    return asdict(SmokeTestResult(test.rows, difference, milliseconds))
+    return {"rows": test.rows, "largest_difference": difference, "milliseconds": milliseconds}
 
 
 def _ask(endpoint_name: str, test: SmokeTest) -> tuple[str, float]:

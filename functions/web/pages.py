@@ -26,7 +26,7 @@ def message_page(title: str, text: str, tone: Tone = "warn") -> str:
 def open_page(approval: Approval, entry: Entry) -> str:
     """The page on which to decide."""
     limits = {"reviewer_limit": REVIEWER_LIMIT, "comment_limit": COMMENT_LIMIT}
-    endpoint = endpoint_change(approval.report.evaluation, approval.package_arn)
+    endpoint = endpoint_change(approval.report.evaluation)
     return render("open.html", entry=entry, endpoint=endpoint, **limits, **_model(approval))
 
 

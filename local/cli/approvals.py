@@ -8,9 +8,8 @@ from typing import Any
 from common.evaluation import Evaluation
 from deploy.problems import Trouble
 from local.cli import deploy
-from local.cli.down import NOTE
-from local.cli.endpoint import Endpoint, connected, endpoint_of
-from local.cli.instance import read_running
+from local.cli.endpoint import Endpoint, connected
+from local.cli.running import running
 from local.cli.screen import Screen, printable
 from local.cli.up import show_trouble
 from shared.text import defang
@@ -38,10 +37,7 @@ def show(*, as_json: bool) -> int:
     """Print every request of the running `mpg up`, oldest first. Returns the exit code."""
     screen = Screen.on(stderr=as_json)
     try:
-        note = read_running(NOTE)
-        endpoint = endpoint_of(note) if note else None
-        if endpoint is None:
-            raise Trouble("No mpg up is running for this checkout", "Start one with `mpg up`.")
+        endpoint = running()
         with connected(endpoint):
             requests = [read_request(record, time.time()) for record in _records(endpoint)]
     except Trouble as trouble:

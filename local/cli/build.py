@@ -1,7 +1,6 @@
 """`sam build`, skipped while none of its inputs has changed."""
 
 import hashlib
-import json
 import os
 import shutil
 import sys
@@ -12,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from deploy.problems import Trouble
+from local.cli.packages import pack
 from local.cli.project import ROOT, STATE_FOLDER
 
 BUILDS = STATE_FOLDER / "build"
@@ -89,8 +89,8 @@ class Build:
         ]
 
     def finish(self) -> None:
-        """Move the finished build to its final place and remove old builds."""
-        _write_as_json(self._partial / "app" / "template.yaml")
+        """Pack the finished build, move it to its final place and remove old builds."""
+        pack(self._partial / "app" / "template.yaml")
         # This fails if another command has put the same build there in the meantime.
         with suppress(OSError):
             self._partial.rename(self.folder)
@@ -106,17 +106,6 @@ class Build:
     def discard(self) -> None:
         """Remove the files of an unfinished build."""
         shutil.rmtree(self._partial, ignore_errors=True)
-
-
-def _write_as_json(template: Path) -> None:
-    """Write the template beside itself as JSON.
-
-    `sam deploy` reads it seven times, which takes two seconds where it is YAML.
-    """
-    from samcli.yamlhelper import yaml_parse
-
-    parsed = yaml_parse(template.read_text(encoding="utf-8"))
-    template.with_suffix(".json").write_text(json.dumps(parsed), encoding="utf-8")
 
 
 def _remove_if_old(path: Path) -> None:

@@ -15,6 +15,8 @@ from local.cli.interrupts import Interrupts
 from local.cli.project import ROOT
 
 UPDATE_SECONDS = 60.0
+# The parameter that says where an approved model answers, and its value for nowhere.
+ENDPOINT_TYPE, NO_ENDPOINT = "EndpointType", "none"
 
 
 def command(template: Path, parameters: Mapping[str, str]) -> list[str]:
@@ -57,7 +59,7 @@ def quiet_sam(app_folder: Path) -> dict[str, str]:
     return {
         "__SAM_CLI_APP_DIR": str(app_folder),
         "SAM_CLI_TELEMETRY": "0",
-        "SAM_CLI_POLL_DELAY": "0.5",
+        "SAM_CLI_POLL_DELAY": "0.2",
     }
 
 
@@ -85,15 +87,14 @@ def _stack(endpoint: Endpoint) -> dict[str, Any]:
 
 @contextmanager
 def own_parameters(
-    endpoint: Endpoint, wanted: Mapping[str, float], interrupts: Interrupts
+    endpoint: Endpoint, wanted: Mapping[str, str], interrupts: Interrupts
 ) -> Iterator[dict[str, str]]:
     """While entered, the deployed stack has these parameters; gives those that come back afterwards."""
     now = parameters(endpoint) if wanted else {}
     before = {name: now[name] for name in wanted}
     try:
         for name, value in wanted.items():
-            if value != float(before[name]):
-                set_parameter(endpoint, name, f"{value:g}")
+            set_parameter(endpoint, name, value)
         yield before
     finally:
         with interrupts.held():

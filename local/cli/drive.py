@@ -3,14 +3,18 @@
 import getpass
 import re
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
+from common.workload import Workload
 from deploy.problems import Trouble
 from local.cli import browser, deploy
+from local.cli.answer import show_answer
 from local.cli.endpoint import Endpoint, Mail
 from local.cli.history import Ended
 from local.cli.outcome import Result, exit_message
 from local.cli.predictions import show_predictions
+from local.cli.release import follow, show, wait_for_release
 from local.cli.report import show_end, show_mail, show_model
 from local.cli.screen import Screen
 from local.cli.upload import find_execution, upload
@@ -58,6 +62,9 @@ class Drive:
             show_model(self._screen, self._result, watch.tuned)
             end = self._ask(watch, found, decision) if isinstance(found, Mail) else found
             self._finish(watch, end, _topic(stack["NotificationTopicArn"]))
+            if self._result.outcome == "approved":
+                self._release(watch, workload, stack, parameters)
+            show_end(self._screen, self._result)
         finally:
             self._result.mails = [{"subject": mail.subject, "text": mail.text} for mail in watch.mails()]
 
@@ -106,10 +113,31 @@ class Drive:
             if self._result.outcome not in ("already_processed", "over_limit"):
                 self._show_notification(watch, topic)
         show_predictions(self._screen, self._endpoint, self._result)
-        show_end(self._screen, self._result)
 
-    def _show_notification(self, watch: Watch, topic: str) -> None:
-        mail = watch.wait_for_mail(topic)
+    def _release(
+        self, watch: Watch, workload: Workload, stack: Mapping[str, str], parameters: Mapping[str, str]
+    ) -> None:
+        """Follow the release that the approval started, and ask the endpoint about one row."""
+        arn, table = self._result.model_package_arn, stack["TableName"]
+        if arn is None:
+            return
+        if parameters[deploy.ENDPOINT_TYPE] == deploy.NO_ENDPOINT:
+            if self._stays:
+                # The parameter may change after the run; the release must have read it before.
+                wait_for_release(self._endpoint, table, arn)
+            return
+        self._screen.heading("Release")
+        release = follow(self._endpoint, self._screen, table, workload.name, arn)
+        self._result.take_release(release)
+        show(self._screen, release)
+        if execution_arn := release.record.execution_arn:
+            watch.take_release(execution_arn)
+            self._show_notification(watch, _topic(stack["NotificationTopicArn"]), execution_arn)
+        if release.succeeded and release.live:
+            show_answer(self._screen, self._endpoint, release.live, workload)
+
+    def _show_notification(self, watch: Watch, topic: str, naming: str = "") -> None:
+        mail = watch.wait_for_mail(topic, naming)
         if mail is None:
             self._screen.failure("No mail reported how it ended.")
         else:

@@ -12,7 +12,7 @@ from local.cli.project import SAMPLE
 EXIT_CODES = """\
 Exit code 0: the pipeline handled the file as it should (approved, rejected, pending, expired,
 already processed). 1: the file was refused, or the model is worse than the threshold. 2: the pipeline itself
-failed, or the command line is wrong (for example, no such file). 128 + signal: interrupted."""
+or the release failed, or the command line is wrong (for example, no such file). 128 + signal: interrupted."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -50,6 +50,53 @@ def approvals(as_json: bool) -> None:
     sys.exit(show(as_json=as_json))
 
 
+@cli.command()
+@click.option("--workload", metavar="NAME", help="Only the models of this workload.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+def models(workload: str | None, as_json: bool) -> None:
+    """List the approved models of the running `mpg up`, newest first."""
+    from local.cli.catalogue import show_models
+
+    sys.exit(show_models(workload, as_json=as_json))
+
+
+@cli.command()
+@click.argument("version", type=click.IntRange(min=1))
+@click.option("--workload", metavar="NAME", help="The model's workload.  [default: the stack's]")
+@click.option(
+    "--format",
+    "of",
+    type=click.Choice(["native", "onnx"]),
+    default="native",
+    show_default=True,
+    help="The bundle that SageMaker serves, or one file for ONNX Runtime.",
+)
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path),
+    help="File or folder to write to.  [default: the model's own name, here]",
+)
+def download(version: int, workload: str | None, of: str, to: Path | None) -> None:
+    """Download an approved model and verify its digest."""
+    from local.cli.catalogue import download as fetch
+
+    sys.exit(fetch(version, workload, of, to))
+
+
+@cli.command()
+@click.option(
+    "--days", type=click.IntRange(1, 365), help="Days that the link is valid.  [default: as deployed]"
+)
+@click.option("--revoke", metavar="LINK|all", help="Close this link, or all, instead of issuing one.")
+def catalogue(days: int | None, revoke: str | None) -> None:
+    """Issue a link to the page with the approved models, for people without an AWS account."""
+    from local.cli.catalogue import issue_link, revoke_links
+
+    if days is not None and revoke is not None:
+        raise click.UsageError("--days is for a new link, --revoke for one that is there: give one of them.")
+    sys.exit(issue_link(days) if revoke is None else revoke_links(revoke))
+
+
 @cli.command(epilog=EXIT_CODES)
 @click.argument(
     "file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path), default=SAMPLE
@@ -71,15 +118,18 @@ def approvals(as_json: bool) -> None:
     type=click.FloatRange(min=0),
     help="Limit of the gate for this run, where a stack parameter sets it.  [default: as deployed]",
 )
+@click.option("--no-release", is_flag=True, help="Release no endpoint, whatever EndpointType is deployed.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object as the last line, the rest to stderr."
 )
-def run(file: Path, workload: str | None, decision: str, threshold: float | None, as_json: bool) -> None:
+def run(
+    file: Path, workload: str | None, decision: str, threshold: float | None, no_release: bool, as_json: bool
+) -> None:
     """Send a file (default: the sample) through the pipeline and follow it.
 
     Uses the `mpg up` of this checkout, or starts an embedded AWS for the duration of the run.
     """
-    from local.cli.run import run_file
+    from local.cli.run import Order, run_file
     from local.cli.workloads import WrongWorkload, check_choice
 
     try:
@@ -87,7 +137,38 @@ def run(file: Path, workload: str | None, decision: str, threshold: float | None
     except WrongWorkload as wrong:
         raise click.UsageError(str(wrong)) from None
     with Interrupts() as interrupts:
-        sys.exit(run_file(interrupts, file, workload, decision, threshold, as_json=as_json))
+        order = Order(file, workload, decision, threshold, releases=not no_release)
+        sys.exit(run_file(interrupts, order, as_json=as_json))
+
+
+@cli.command()
+@click.argument("workload")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path))
+def predict(workload: str, file: Path) -> None:
+    """Send the rows of a file to a workload's endpoint in the running `mpg up`; print an answer a line."""
+    from local.cli.predict import predict_file
+
+    with Interrupts():
+        sys.exit(predict_file(workload, file))
+
+
+@cli.command()
+@click.argument("workload", required=False)
+@click.option(
+    "--to",
+    "version",
+    type=click.IntRange(1),
+    help="An approved version.  [default: the one that was live before]",
+)
+def rollback(workload: str | None, version: int | None) -> None:
+    """Release an earlier approved version to a workload's endpoint in the running `mpg up`.
+
+    Without WORKLOAD, it is the default workload.
+    """
+    from local.cli.rollback import roll_back
+
+    with Interrupts():
+        sys.exit(roll_back(workload, version))
 
 
 for command in COMMANDS:

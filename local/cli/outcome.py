@@ -9,6 +9,7 @@ from common.evaluation import Evaluation
 from common.uploads import REFUSED
 from common.workload import Workload
 from local.cli.history import Ended
+from local.cli.release import Release
 
 Outcome = Literal[
     "approved",
@@ -33,6 +34,8 @@ _GOOD_ENDS: dict[str, Outcome] = {
     "expired": "expired",
     "already_processed": "already_processed",
 }
+# A release that a newer approval overtook is none that failed.
+_GOOD_RELEASES = ("live", "superseded")
 
 
 @dataclass
@@ -57,6 +60,8 @@ class Result:
     predictions_uri: str | None = None
     mails: list[dict[str, str]] = field(default_factory=list)
     """Subject and text of each mail about this run, in the order sent."""
+    endpoint: dict[str, Any] | None = None
+    """Where the approved model answers; None if no endpoint was to be released."""
     seconds: dict[str, float] = field(default_factory=dict)
     """By state, and `total`: from the upload to the approval mail, or to the end if nobody was asked."""
 
@@ -83,7 +88,9 @@ class Result:
 
     @property
     def exit_code(self) -> int:
-        """0: the pipeline worked as it should; 1: file, model or run was refused; 2: it failed."""
+        """0: all worked as it should; 1: file, model or run was refused; 2: pipeline or release failed."""
+        if self.endpoint and self.endpoint["status"] not in _GOOD_RELEASES:
+            return 2
         return {"refused": 1, "over_limit": 1, "below_threshold": 1, "failed": 2}.get(self.outcome, 0)
 
     def take_workload(self, workload: Workload, parameters: Mapping[str, str]) -> None:
@@ -93,6 +100,12 @@ class Result:
         own = parameters.get(given.pop("parameter", ""))
         limits = {name: float(own or value) for name, value in given.items() if name != "metric"}
         self.gate = {"metric": given["metric"], **limits, "passed": None}
+
+    def take_release(self, release: Release) -> None:
+        """Note how the approved model's release ended."""
+        self.endpoint = release.as_json()
+        if self.exit_code:
+            self.error, self.cause = "ReleaseFailed", release.record.reason
 
     def take_evaluation(self, evaluation: Evaluation) -> None:
         """Note the figures of an evaluation."""

@@ -5,10 +5,12 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.problems import Trouble
 from local.cli import deploy
+from local.cli.deploy import ENDPOINT_TYPE, NO_ENDPOINT
 from local.cli.down import NOTE
 from local.cli.drive import Drive
 from local.cli.endpoint import Endpoint, connected, endpoint_of
@@ -23,22 +25,28 @@ from local.cli.workloads import WrongWorkload, choose
 READY_SECONDS = 120.0
 
 
-def run_file(
-    interrupts: Interrupts,
-    file: Path,
-    workload: str | None,
-    decision: str,
-    threshold: float | None,
-    *,
-    as_json: bool,
-) -> int:
+@dataclass(frozen=True)
+class Order:
+    """What was asked for: a file, the workload if one was named, the decision, another limit of the gate.
+
+    Unless it `releases`, no endpoint is created or changed.
+    """
+
+    file: Path
+    workload: str | None
+    decision: str
+    threshold: float | None
+    releases: bool = True
+
+
+def run_file(interrupts: Interrupts, order: Order, *, as_json: bool) -> int:
     """Run the file, show everything, print the JSON object if requested. Returns the exit code."""
     screen = Screen.on(stderr=as_json)
     result = Result()
     try:
-        gate = _gate_parameter(file, workload, threshold)
-        with deployed(interrupts, screen, gate) as (endpoint, stays):
-            Drive(endpoint, result, screen, stays=stays).run(file, workload, decision)
+        with deployed(interrupts, screen, _parameters(order)) as (endpoint, stays):
+            drive = Drive(endpoint, result, screen, stays=stays)
+            drive.run(order.file, order.workload, order.decision)
     except Trouble as trouble:
         _note_failure(result, trouble.what)
         show_trouble(screen, trouble)
@@ -63,20 +71,21 @@ def _note_failure(result: Result, cause: str) -> None:
     result.outcome, result.error, result.cause = "failed", "RunFailed", cause
 
 
-def _gate_parameter(file: Path, workload: str | None, threshold: float | None) -> dict[str, float]:
-    """The stack parameter that sets the gate's limit, if another one was asked for."""
-    if threshold is None:
-        return {}
+def _parameters(order: Order) -> dict[str, str]:
+    """The stack parameters for this run: the one that sets the gate's limit, and no endpoint."""
+    own = {} if order.releases else {ENDPOINT_TYPE: NO_ENDPOINT}
+    if order.threshold is None:
+        return own
     try:
-        gate = choose(file, workload, default="").settings["gate"]
+        gate = choose(order.file, order.workload, default="").settings["gate"]
     except WrongWorkload as wrong:
         raise Trouble(str(wrong)) from None
-    return {gate["parameter"]: threshold}
+    return {gate["parameter"]: f"{order.threshold:g}", **own}
 
 
 @contextmanager
 def deployed(
-    interrupts: Interrupts, screen: Screen, parameters: Mapping[str, float]
+    interrupts: Interrupts, screen: Screen, parameters: Mapping[str, str]
 ) -> Iterator[tuple[Endpoint, bool]]:
     """The running `mpg up`, or an embedded AWS for the duration; with it, whether it stays afterwards.
 
@@ -92,7 +101,7 @@ def deployed(
     screen.line(f"Using the mpg up at {running.url}")
     with connected(running), deploy.own_parameters(running, parameters, interrupts) as before:
         for name, value in parameters.items():
-            screen.line(f"{name} is {value:g} for this run, and {float(before[name]):g} again afterwards")
+            screen.line(f"{name} is {value} for this run, and {before[name]} again afterwards")
         yield running, True
 
 

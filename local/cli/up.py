@@ -44,7 +44,7 @@ def stay(interrupts: Interrupts, port: int | None) -> int:
 
 
 def start(
-    started: Session, screen: Screen, port: int | None, parameters: Mapping[str, float] | None = None
+    started: Session, screen: Screen, port: int | None, parameters: Mapping[str, str] | None = None
 ) -> Endpoint:
     """Start the embedded AWS and deploy to it, showing how long each takes. Raises Trouble."""
     with screen.live():
@@ -54,7 +54,7 @@ def start(
         screen.done("Start the embedded AWS", time.monotonic() - began, f"{endpoint.url}, application built")
         began = time.monotonic()
         screen.doing("Deploy with the SAM CLI", "template.yaml as it is")
-        started.deploy(endpoint, **{name: f"{value:g}" for name, value in (parameters or {}).items()})
+        started.deploy(endpoint, **(parameters or {}))
         screen.done("Deploy with the SAM CLI", time.monotonic() - began, f"stack {STACK}")
     return endpoint
 

@@ -60,16 +60,21 @@ class Watch:
                     return end
                 self._give_up_after(since, SILENCE_SECONDS)
 
-    def wait_for_mail(self, topic: str) -> Mail | None:
-        """The newest mail about this run on a topic, or None if none arrives in time."""
+    def take_release(self, execution_arn: str) -> None:
+        """From now on, mails about this release are mails about the run, too."""
+        self._marks.add(execution_arn)
+
+    def wait_for_mail(self, topic: str, naming: str = "") -> Mail | None:
+        """The newest mail about this run on a topic that names this, or None if none arrives in time."""
         deadline = time.monotonic() + MAIL_SECONDS
-        while not (mail := self.newest_mail(topic)) and time.monotonic() < deadline:
+        while not (mail := self.newest_mail(topic, naming)) and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
         return mail
 
-    def newest_mail(self, topic: str) -> Mail | None:
-        """The newest mail about this run on a topic so far."""
-        return next((mail for mail in reversed(self.mails()) if mail.topic == topic), None)
+    def newest_mail(self, topic: str, naming: str = "") -> Mail | None:
+        """The newest mail about this run on a topic so far that names this."""
+        found = (mail for mail in reversed(self.mails()) if mail.topic == topic and naming in mail.text)
+        return next(found, None)
 
     def mails(self) -> list[Mail]:
         """Every mail about this run, oldest first: those that name the run or its execution."""

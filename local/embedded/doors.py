@@ -14,6 +14,7 @@ from local.embedded.asgi import Application, answer_text
 
 _HERE = re.compile(r"(127\.0\.0\.1|([a-z0-9_-]+\.)*localhost)", re.IGNORECASE)
 _FUNCTION_URL = re.compile(r"[a-z0-9-]+\.lambda-url\.", re.IGNORECASE)
+_PAGE_OF_FUNCTION_URL = r"http://[a-z0-9]{{32}}\.lambda-url\.[a-z0-9-]+\.localhost:{port}"
 _EMULATORS = re.compile(r"/(_ministack|_localstack|_aws|_alb)(/|$)|/health$")
 # Where a custom resource's function answers CloudFormation. On AWS, too, anyone who knows the address may.
 _CUSTOM_RESOURCE = "/_ministack/cfn-response/"
@@ -53,6 +54,8 @@ def _foreign(scope: Any, port: int) -> str:
         return f"The embedded AWS does not answer under other names. Use http://127.0.0.1:{port}."
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
     way_out = "The embedded AWS does not answer pages of other sites. Open the address that `mpg up` printed."
+    if _loads_by_link(scope, headers, port):
+        return ""
     if headers.get("origin", f"http://{hosts[0]}") != f"http://{hosts[0]}":
         return f"This request comes from {headers['origin']}. {way_out}"
     site = headers.get("sec-fetch-site", "none")
@@ -61,11 +64,25 @@ def _foreign(scope: Any, port: int) -> str:
     return ""
 
 
+def _loads_by_link(scope: Any, headers: Mapping[str, str], port: int) -> bool:
+    """Whether the page of a Function URL loads an object by a presigned link.
+
+    The link is the credential. What the page may read of the answer, the bucket's CORS rules say.
+    """
+    page = re.fullmatch(_PAGE_OF_FUNCTION_URL.format(port=port), headers.get("origin", ""))
+    mode = headers.get("sec-fetch-mode", "cors")
+    return page is not None and mode == "cors" and scope["method"] in ("GET", "HEAD") and _is_presigned(scope)
+
+
+def _is_presigned(scope: Any) -> bool:
+    return b"X-Amz-Signature=" in scope.get("query_string", b"") and not scope["path"].startswith("/_mpg/")
+
+
 def _opens_link(scope: Any, host: str, headers: Mapping[str, str]) -> bool:
-    """Whether a person follows a link, for example in a mail, to the pages or to a Function URL."""
+    """Whether a person follows a link: to the pages, to a Function URL, as in a mail, or to an object."""
     navigates = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
-    linked = scope["path"].startswith("/_mpg/") or _FUNCTION_URL.match(host) is not None
-    return scope["method"] == "GET" and navigates == ("navigate", "document") and linked
+    linked = scope["path"].startswith("/_mpg/") or _FUNCTION_URL.match(host) or _is_presigned(scope)
+    return bool(scope["method"] == "GET" and navigates == ("navigate", "document") and linked)
 
 
 def answers_cloudformation(scope: Mapping[str, Any]) -> bool:

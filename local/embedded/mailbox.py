@@ -29,6 +29,11 @@ class Mail:
     text: str
 
 
+def on_this_machine(text: str, port: int) -> str:
+    """The text with its links to Function URLs pointing at this port of this machine."""
+    return _FUNCTION_URL.sub(rf"http://\1.lambda-url.\2.localhost:{port}/", text)
+
+
 class Mailbox:
     """Keeps mails, oldest first, and points their links to Function URLs at `port` of this machine."""
 
@@ -48,7 +53,7 @@ class Mailbox:
                     to=to,
                     topic=topic_arn.rsplit(":", 1)[-1],
                     subject=subject or _DEFAULT_SUBJECT,
-                    text=_FUNCTION_URL.sub(rf"http://\1.lambda-url.\2.localhost:{self._port}/", text),
+                    text=on_this_machine(text, self._port),
                 )
             )
 

@@ -123,8 +123,8 @@ class Autoscaling:
         if instance_type.startswith("ml.t"):
             raise invalid(
                 f"You cannot register a variant with {instance_type} instance type as a scalable target. "
-                "This is because the burstable performance of these instances can lead to unpredictable behavior "
-                "with Auto Scaling."
+                "This is because the burstable performance of these instances can lead to unpredictable "
+                "behavior with Auto Scaling."
             )
 
     def _deregister(self, request: Json) -> Json:

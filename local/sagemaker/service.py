@@ -125,6 +125,10 @@ class SageMaker:
         """
         return self._endpoints.invoke(endpoint_name, invocation)
 
+    def refuse_missing_endpoint(self, endpoint_name: str) -> None:
+        """Raise the `ServiceError` that every invocation of a missing endpoint gets."""
+        self._endpoints.find(endpoint_name)
+
     def notes(self) -> list[str]:
         """What a person should know of the jobs so far that AWS would not say, oldest first."""
         return self._backend.notes.texts()

@@ -7,7 +7,7 @@ The quick check after the upload and the preprocessing job share them. Standard 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -56,7 +56,7 @@ def _valid_cars(stream: BinaryIO, name: str, whole: bool) -> Iterator[Car]:
         columns = find_columns(header) if header else []
         for row in rows:
             try:
-                yield _car_of_row(row, columns)
+                yield car_of_row(row, columns)
             except BadCar as bad:
                 problems.add(f"line {row.line}", *bad.problems)
     except Unreadable as unreadable:
@@ -65,7 +65,7 @@ def _valid_cars(stream: BinaryIO, name: str, whole: bool) -> Iterator[Car]:
     problems.refuse_any()
 
 
-def find_columns(header: Row) -> list[str | None]:
+def find_columns(header: Row, needed: Sequence[str] = COLUMNS) -> list[str | None]:
     """The column of each field of a row; None for fields to ignore. Raises Unreadable."""
     columns = [_column_of(field) for field in header.fields]
     for column in COLUMNS:
@@ -78,7 +78,7 @@ def find_columns(header: Row) -> list[str | None]:
             raise Unreadable(
                 f"the columns {' and '.join(same[:3])} mean the same, {column}; keep one of them", header.line
             )
-    if missing := [column for column in COLUMNS if column not in columns]:
+    if missing := [column for column in needed if column not in columns]:
         raise Unreadable(_explain_missing(header.fields, missing), header.line)
     return columns
 
@@ -98,7 +98,8 @@ def _explain_missing(header: list[str], missing: list[str]) -> str:
     return f"the columns {', '.join(missing)} are missing; add them"
 
 
-def _car_of_row(row: Row, columns: list[str | None]) -> Car:
+def car_of_row(row: Row, columns: Sequence[str | None]) -> Car:
+    """The car of a row whose fields have these columns. Raises BadCar."""
     if len(row.fields) != len(columns):
         raise BadCar([f"has {len(row.fields)} fields; expected {len(columns)}"])
     return read_car({column: text for column, text in zip(columns, row.fields, strict=True) if column})

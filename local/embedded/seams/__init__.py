@@ -1,6 +1,7 @@
 """The only folder that uses ministack's private names, to add the services that it lacks."""
 
 from local.embedded.seams.branches import install_branches
+from local.embedded.seams.browsers import install_cors
 from local.embedded.seams.credentials import install_function_urls, is_public, secret_of, unauthenticated
 from local.embedded.seams.deliveries import (
     install_error_types,
@@ -13,6 +14,7 @@ from local.embedded.seams.executions import executions, install_machine, redrive
 from local.embedded.seams.handovers import install_handovers
 from local.embedded.seams.journey import offer_task
 from local.embedded.seams.keys import install_keys, role_may_grant
+from local.embedded.seams.leading_keys import install_leading_keys
 from local.embedded.seams.log_filters import install_log_filters
 from local.embedded.seams.missing import install_missing, object_exists
 from local.embedded.seams.names import MINISTACK_VERSION, SEAMS, check, configure, settings
@@ -43,6 +45,7 @@ __all__ = [
     "functions_running",
     "install_branches",
     "install_copy_checksums",
+    "install_cors",
     "install_definition_checks",
     "install_encryption",
     "install_error_types",
@@ -51,6 +54,7 @@ __all__ = [
     "install_handovers",
     "install_iam",
     "install_keys",
+    "install_leading_keys",
     "install_log_filters",
     "install_machine",
     "install_mailbox",

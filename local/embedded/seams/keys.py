@@ -30,7 +30,7 @@ _NEEDED = {
     "sns:Publish": (_GENERATE, _DECRYPT),
     "sqs:SendMessage": (_GENERATE, _DECRYPT),
     "sqs:ReceiveMessage": (_DECRYPT,),
-    **{f"dynamodb:{verb}Item": (_DECRYPT,) for verb in ("Get", "Put", "Update", "Delete")},
+    **{f"dynamodb:{verb}Item": (_DECRYPT,) for verb in ("Get", "BatchGet", "Put", "Update", "Delete")},
     "dynamodb:Query": (_DECRYPT,),
     "dynamodb:Scan": (_DECRYPT,),
 }

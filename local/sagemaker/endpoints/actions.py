@@ -114,11 +114,15 @@ class Endpoints:
 
     def invoke(self, name: str, call: Invocation) -> tuple[Answer, str]:
         """InvokeEndpoint: the container's answer and the variant's name. Blocks; raises `ServiceError`."""
+        return self.find(name).invoke(call)
+
+    def find(self, name: str) -> Live:
+        """The endpoint that an invocation names. Raises `ServiceError`."""
         live = self._live.get(name.lower())
-        # The case of a name is ignored in all actions but this one.
+        # The case of a name is ignored in all other actions.
         if live is None or live.record.name != name:
             raise not_found(name, self._store.account_id)
-        return live.invoke(call)
+        return live
 
     def begin_close(self) -> None:
         """Start and restart nothing from now on; returns at once. Idempotent."""

@@ -298,7 +298,7 @@ def test_errors_are_the_exceptions_of_the_client(bench: Bench, trained: Json) ->
     with pytest.raises(ClientError, match="Member must satisfy regular expression pattern"):
         bench.sagemaker.describe_training_job(TrainingJobName="not_a_name")
     with pytest.raises(ClientError, match="UnknownOperationException"):
-        bench.sagemaker.list_endpoints()
+        bench.sagemaker.list_notebook_instances()
 
 
 @pytest.mark.parametrize("call", ["invoke_endpoint", "invoke_endpoint_async"])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.cli import approvals
+from local.cli import approvals, running
 from local.cli.approvals import FIELDS, HEADER, read_request, row
 from local.cli.endpoint import Endpoint
 from local.cli.instance import Note
@@ -64,8 +64,8 @@ class Table:
 def table(monkeypatch: pytest.MonkeyPatch) -> Table:
     """A running `mpg up` with two requests, the newer one first."""
     table = Table(PENDING, REJECTED)
-    monkeypatch.setattr(approvals, "read_running", lambda _: Note(1, 4566, "", ""))
-    monkeypatch.setattr(approvals, "endpoint_of", lambda _: Endpoint(4566, "secret"))
+    monkeypatch.setattr(running, "read_running", lambda _: Note(1, 4566, "", ""))
+    monkeypatch.setattr(running, "endpoint_of", lambda _: Endpoint(4566, "secret"))
     monkeypatch.setattr("local.cli.deploy.outputs", lambda _: {"TableName": "the-table"})
     monkeypatch.setattr(Endpoint, "client", lambda *_: table)
     return table
@@ -140,6 +140,6 @@ def test_before_anybody_was_asked_it_says_so(table: Table, capsys: pytest.Captur
 def test_without_mpg_up_it_says_how_to_start_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], note: Note | None
 ) -> None:
-    monkeypatch.setattr(approvals, "read_running", lambda _: note)
+    monkeypatch.setattr(running, "read_running", lambda _: note)
     assert approvals.show(as_json=False) == 2
     assert "mpg up" in capsys.readouterr().out

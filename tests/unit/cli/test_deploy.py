@@ -76,7 +76,7 @@ def test_the_sam_cli_finds_that_it_looked_for_a_new_version_just_now(tmp_path: P
     assert notes["telemetryEnabled"] is False
 
 
-def own_limit(value: float) -> AbstractContextManager[dict[str, str]]:
+def own_limit(value: str) -> AbstractContextManager[dict[str, str]]:
     return deploy.own_parameters(Endpoint(1, "secret"), {"MseThreshold": value}, Interrupts())
 
 
@@ -88,26 +88,26 @@ def test_no_parameter_of_ones_own_asks_nothing_of_the_stack(stack: FakeStack) ->
 
 
 def test_an_own_threshold_is_set_and_restored(stack: FakeStack) -> None:
-    with own_limit(1.0) as before:
+    with own_limit("1") as before:
         assert before == {"MseThreshold": "46.0"}
         assert stack.values["MseThreshold"] == "1"
     assert stack.values["MseThreshold"] == "46.0"
 
 
 def test_the_previous_threshold_is_restored_when_the_run_fails(stack: FakeStack) -> None:
-    with pytest.raises(ZeroDivisionError), own_limit(1.0):
+    with pytest.raises(ZeroDivisionError), own_limit("1"):
         raise ZeroDivisionError
     assert stack.values["MseThreshold"] == "46.0"
 
 
 def test_the_previous_threshold_is_restored_when_the_change_is_interrupted(stack: FakeStack) -> None:
-    with pytest.raises(KeyboardInterrupt), own_limit(1.0):
+    with pytest.raises(KeyboardInterrupt), own_limit("1"):
         stack.be_busy_and_interrupt()
     assert stack.values["MseThreshold"] == "46.0"
 
 
 def test_the_same_threshold_changes_nothing(stack: FakeStack) -> None:
-    with own_limit(46.0):
+    with own_limit("46.0"):
         pass
     assert stack.history == []
 
@@ -116,6 +116,6 @@ def test_a_threshold_that_is_not_accepted_is_reported(stack: FakeStack) -> None:
     stack.refuses = "1"
     with (
         pytest.raises(Trouble, match="UPDATE_ROLLBACK_COMPLETE"),
-        own_limit(1.0),
+        own_limit("1"),
     ):
         pass

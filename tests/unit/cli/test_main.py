@@ -103,7 +103,7 @@ def drive(monkeypatch: pytest.MonkeyPatch) -> type[FakeDrive]:
 
 
 def run_file(*, as_json: bool, decision: str = "approve") -> int:
-    return run.run_file(Interrupts(), Path("cars.csv"), None, decision, None, as_json=as_json)
+    return run.run_file(Interrupts(), run.Order(Path("cars.csv"), None, decision, None), as_json=as_json)
 
 
 def test_json_is_one_object_on_the_only_line_of_stdout(

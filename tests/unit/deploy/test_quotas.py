@@ -21,6 +21,7 @@ PARAMETERS = {
     "MaxParallelTrials": "3",
     "UseSpot": "false",
     "ReviewReservedConcurrency": "",
+    "CatalogueReservedConcurrency": "",
 }
 # Workloads, as far as quotas depend on them
 PLAIN: dict[str, Any] = {"preprocessing": {}, "training": {}, "tuning": {}, "evaluation": {}, "batch": {}}
@@ -144,6 +145,8 @@ def test_a_reservation_needs_more_concurrency_than_a_new_account_has() -> None:
     assert lacking(Account(ENOUGH), ReviewReservedConcurrency="5") == ["Concurrent executions"]
     enough = Account({**ENOUGH, "Concurrent executions": 105.0})
     assert lacking(enough, ReviewReservedConcurrency="5") == []
+    both = {"ReviewReservedConcurrency": "5", "CatalogueReservedConcurrency": "1"}
+    assert lacking(enough, **both) == ["Concurrent executions"]
 
 
 def test_aws_default_counts_where_the_account_has_no_value_of_its_own() -> None:

@@ -13,7 +13,11 @@ FOLLOWED = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-f
 
 
 def answer(
-    path: str = "/", headers: dict[str, str] | None = None, method: str = "GET", host: str = "127.0.0.1:4566"
+    path: str = "/",
+    headers: dict[str, str] | None = None,
+    method: str = "GET",
+    host: str = "127.0.0.1:4566",
+    query: str = "",
 ) -> tuple[int, str]:
     """The status of the response, and the path that the application saw."""
     seen: list[str] = []
@@ -32,6 +36,7 @@ def answer(
         "type": "http",
         "method": method,
         "path": path,
+        "query_string": query.encode(),
         "headers": [(name.encode(), value.encode()) for name, value in given],
     }
     _run(within, scope, send)
@@ -113,6 +118,33 @@ def test_a_frame_or_a_script_may_not(change: dict[str, str]) -> None:
     assert answer(PAGES, FOLLOWED | change) == (403, "")
     assert answer("/review/x", FOLLOWED | change, host=FUNCTION_URL) == (403, "")
     assert answer("/review/x", FOLLOWED, "POST", host=FUNCTION_URL) == (403, "")
+
+
+LOADS = {"origin": f"http://{FUNCTION_URL}", "sec-fetch-site": "cross-site", "sec-fetch-mode": "cors"}
+PRESIGNED = "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Signature=0123"
+
+
+def test_the_page_of_a_function_url_may_load_an_object_by_a_presigned_link() -> None:
+    for method in ("GET", "HEAD"):
+        assert answer("/bucket/key", LOADS, method, query=PRESIGNED) == (200, "/bucket/key")
+    assert answer("/bucket/key", FOLLOWED, query=PRESIGNED) == (200, "/bucket/key")
+
+
+@pytest.mark.parametrize(
+    ("change", "method", "query"),
+    [
+        ({"origin": "https://evil.example"}, "GET", PRESIGNED),
+        ({"origin": f"http://{FUNCTION_URL}0"}, "GET", PRESIGNED),
+        ({"origin": f"http://evil.{FUNCTION_URL}"}, "GET", PRESIGNED),
+        ({"sec-fetch-mode": "no-cors"}, "GET", PRESIGNED),
+        ({}, "PUT", PRESIGNED),
+        ({}, "OPTIONS", PRESIGNED),
+        ({}, "GET", ""),
+    ],
+)
+def test_a_page_may_load_nothing_else(change: dict[str, str], method: str, query: str) -> None:
+    assert answer("/bucket/key", LOADS | change, method, query=query) == (403, "")
+    assert answer(PAGES, LOADS | change, method, query=query) == (403, "")
 
 
 def test_the_pages_are_open_only_below_their_address() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +57,7 @@ class Runner:
         timeout: float | None = None,
         memory_bytes: int | None = None,
         stdin: bool = False,
+        connection: socket.socket | None = None,
         on_line: Callable[[str], None] | None = None,
     ) -> Run:
         lines: list[str] = []
@@ -66,7 +68,12 @@ class Runner:
                 on_line(line)
 
         process = self.workers.spawn(
-            command, on_line=keep, timeout=timeout, memory_bytes=memory_bytes, stdin=stdin
+            command,
+            on_line=keep,
+            timeout=timeout,
+            memory_bytes=memory_bytes,
+            stdin=stdin,
+            connection=connection,
         )
         run = Run(process, lines)
         self.runs.append(run)

@@ -48,12 +48,19 @@ def folder(tmp_path: Path) -> Path:
 
 
 def run(
-    workers: WarmWorkers, folder: Path, script: str, *arguments: str, network: bool = True
+    workers: WarmWorkers,
+    folder: Path,
+    script: str,
+    *arguments: str,
+    network: bool = True,
+    confined: bool = False,
 ) -> tuple[Exit, list[str]]:
     (folder / "ml/script.py").write_text(script)
     lines: list[str] = []
     argv = ("python3", "/opt/ml/script.py", *arguments)
-    command = Command(argv, {"DATA": "/opt/ml/data"}, Path("/opt/ml"), folder=folder, network=network)
+    command = Command(
+        argv, {"DATA": "/opt/ml/data"}, Path("/opt/ml"), folder=folder, network=network, confined=confined
+    )
     return workers.spawn(command, on_line=lines.append).wait(), lines
 
 
@@ -202,3 +209,29 @@ def test_a_machine_that_refuses_namespaces_is_detected_with_the_reason(
     monkeypatch.setattr(namespace, "unshare", refuse)
 
     assert "unshare: Operation not permitted" in namespace.why_not()
+
+
+@with_namespaces
+def test_a_confined_job_is_not_root_and_writes_only_to_tmp(workers: WarmWorkers, folder: Path) -> None:
+    script = """
+import os, pathlib, subprocess
+def writable(folder):
+    try:
+        (pathlib.Path(folder) / "written").write_text("x")
+    except OSError:
+        return False
+    return True
+places = ("/tmp", "/opt/ml", "/opt/ml/model", "/root", "/dev/shm", "/etc", "/opt", %r)
+print(os.getuid(), os.getgid(), [place for place in places if writable(place)])
+print(pathlib.Path("/opt/ml/model/weights").read_text())
+try:
+    os.setuid(0)
+except OSError:
+    print("no root")
+print(subprocess.run(["mount", "-o", "remount,rw", "/opt/ml"], capture_output=True).returncode != 0)
+"""
+    (folder / "ml/model").mkdir()
+    (folder / "ml/model/weights").write_text("7")
+    done, lines = run(workers, folder, script % str(folder), confined=True)
+
+    assert (done, lines) == (OK, ["993 993 ['/tmp']", "7", "no root", "True"])

@@ -57,16 +57,20 @@ def test_the_models_sentence_says_better_worse_or_no_clear_difference(
 
 
 def test_without_endpoints_the_sentence_says_so(world: World) -> None:
-    assert endpoint_change(READ, ARN) == "Approving it releases no endpoint: EndpointType is none."
+    assert endpoint_change(READ) == "Approving it releases no endpoint: EndpointType is none."
 
 
 def test_the_endpoints_sentence_names_the_version_that_is_replaced(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ENDPOINT_TYPE", "serverless")
-    assert endpoint_change(READ, ARN) == "Approving it releases it as the first live model of this workload."
-    live = {"pk": "live#auto_mpg", "package_arn": ARN, "endpoint_name": "mpg-pipeline-auto-mpg"}
-    world.table.put_item(Item=live)
-    assert (
-        endpoint_change(READ, ARN) == "Approving it replaces version 6 on the endpoint mpg-pipeline-auto-mpg."
-    )
+    assert endpoint_change(READ) == "Approving it releases it as the first live model of this workload."
+    texts = ("endpoint_type", "since", "execution_arn")
+    names = {
+        "workload": "auto_mpg",
+        "package_arn": ARN,
+        "endpoint_name": "mpg-pipeline-auto-mpg",
+        "version": 6,
+    }
+    world.table.put_item(Item={"pk": "live#auto_mpg", **dict.fromkeys(texts, "x"), **names})
+    assert endpoint_change(READ) == "Approving it replaces version 6 on the endpoint mpg-pipeline-auto-mpg."

@@ -16,9 +16,10 @@ ARROWS = {
     "model": {"shared"},
     "approval": {"model", "shared"},
     "runs": {"model", "shared"},
+    "release": {"model", "runs", "shared"},
     "catalogue": {"approval", "model", "shared"},
     "web": {"approval", "catalogue", "model", "shared"},
-    "handlers": {"approval", "catalogue", "model", "runs", "shared", "web"},
+    "handlers": {"approval", "catalogue", "model", "release", "runs", "shared", "web"},
 }
 MODULES = sorted(path for path in FUNCTIONS.rglob("*.py") if path.name != "__init__.py")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.unit.template.stack import ROOT
 
 FUNCTIONS, LAYER = ROOT / "functions", ROOT / "processing"
-_SERVICES = {"stepfunctions": "states"}
+_SERVICES = {"stepfunctions": "states", "sagemaker-runtime": "sagemaker"}
 
 
 @cache
@@ -63,8 +63,9 @@ def calls(handler: str) -> set[str]:
 
 
 def _action(service: str, operation: str) -> str:
-    # These have no actions of their own: CopyObject reads the source and puts the target, HeadObject reads.
-    names = {"copy_object": "put_object", "head_object": "get_object"}
+    # These have no actions of their own: CopyObject reads the source and puts the target, HeadObject reads, and so
+    # does whoever has a presigned URL.
+    names = {"copy_object": "put_object", "head_object": "get_object", "generate_presigned_url": "get_object"}
     name = names.get(operation, operation).title().replace("_", "")
     return f"{_SERVICES.get(service, service)}:{name}"
 

@@ -7,6 +7,8 @@ from typing import Any
 from tests.unit.template.stack import aws_arn, of_type, physical_id, properties
 
 ROLES_OF_JOBS = ("PreprocessingRole", "TrainingRole", "EvaluationRole", "ModelRole")
+# SageMaker acts as these.
+ROLES_OF_SAGEMAKER = (*ROLES_OF_JOBS, "ServingRole")
 
 
 def statements(role: str, key: str = "") -> list[dict[str, Any]]:
@@ -78,12 +80,15 @@ def _conditions(statement: Mapping[str, Any]) -> Iterator[tuple[str, str, list[s
 
 def _holds(operator: str, key: str, values: list[str], context: Mapping[str, str]) -> bool:
     given = context.get(key)
+    # Without the key, a condition about all of its values holds.
+    every_value = operator.startswith("ForAllValues:")
     if given is None:
-        return False
+        return every_value
+    operator = operator.removeprefix("ForAllValues:")
     match operator:
         case "StringEquals" | "Bool":
             return given in values
-        case "StringLike" | "ArnEquals" | "ArnLike":
+        case "StringLike" | "ArnEquals" | "ArnLike" | "ForAllValues:StringLike":
             return any(matches(value, given) for value in values)
     raise NotImplementedError(operator)
 

@@ -200,8 +200,12 @@ class Evaluator:
             "AWS::CloudWatch::Alarm": aws_arn("cloudwatch", f"alarm:{own}"),
             "AWS::SNS::Topic": aws_arn("sns", own),
             "AWS::Events::Rule": aws_arn("events", f"rule/{own}"),
-            "AWS::StepFunctions::StateMachine": aws_arn("states", f"stateMachine:{STACK}"),
         }
+        if self.resources[logical_id]["Type"] == "AWS::StepFunctions::StateMachine":
+            return aws_arn(
+                "states",
+                f"stateMachine:{self.evaluate(self.resources[logical_id]['Properties']['StateMachineName'])}",
+            )
         if attribute == "Arn":
             return arns[self.resources[logical_id]["Type"]]
         if attribute == "QueueName":

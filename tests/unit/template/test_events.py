@@ -217,7 +217,13 @@ def invoke_config(function: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("function", "tries"),
-    [("NotifyFunction", 3), ("ResumePipelineFunction", 3), ("StopJobsFunction", 3), ("SweepFunction", 1)],
+    [
+        ("NotifyFunction", 3),
+        ("ResumePipelineFunction", 3),
+        ("StopJobsFunction", 3),
+        ("ReportReleaseFunction", 3),
+        ("SweepFunction", 1),
+    ],
 )
 def test_an_event_on_which_a_function_keeps_failing_is_kept(function: str, tries: int) -> None:
     config = invoke_config(function)
@@ -233,7 +239,13 @@ def test_every_function_that_events_call_keeps_events_on_which_it_fails() -> Non
         for name in of_type("AWS::Lambda::Function")
         if aws_arn("lambda", f"function:mpg-test-{name}-X1") in called
     }
-    assert functions == {"NotifyFunction", "ResumePipelineFunction", "StopJobsFunction", "SweepFunction"}
+    assert functions == {
+        "NotifyFunction",
+        "ResumePipelineFunction",
+        "StopJobsFunction",
+        "SweepFunction",
+        "ReportReleaseFunction",
+    }
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,37 @@ TUNING_JOB = aws_arn("sagemaker", f"hyper-parameter-tuning-job/{RUN}-0")
 LISTS_OF_JOBS = {
     (f"sagemaker:List{kind}s", "*") for kind in ("ProcessingJob", "HyperParameterTuningJob", "TransformJob")
 }
+RELEASES = aws_arn("states", f"stateMachine:{STACK}-release")
+RELEASE = aws_arn("states", f"execution:{STACK}-release:0b1c_2d3e")
+ENDPOINT = aws_arn("sagemaker", f"endpoint/{STACK}-some-workload")
+# How the sweep and the function that reports the end of a release set an endpoint back.
+SETTING_BACK = {
+    ("states:DescribeExecution", RELEASE),
+    ("states:StartExecution", RELEASES),
+    ("sagemaker:DescribeEndpoint", ENDPOINT),
+    ("sagemaker:DeleteEndpoint", ENDPOINT),
+    ("s3:ListBucket", BUCKET),
+    ("s3:GetObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
+}
 STOPS_OF_JOBS = {
     ("sagemaker:StopProcessingJob", aws_arn("sagemaker", f"processing-job/{RUN}-evaluate-1-0")),
     ("sagemaker:StopHyperParameterTuningJob", TUNING_JOB),
     ("sagemaker:StopTransformJob", aws_arn("sagemaker", f"transform-job/{RUN}-predict-0-2")),
+}
+FINDING_MODELS = {
+    ("sagemaker:ListModelPackageGroups", "*"),
+    ("sagemaker:DescribeModelPackage", PACKAGE),
+    ("s3:ListBucket", BUCKET),
+    *(
+        ("s3:GetObject", f"{BUCKET}/models/{RUN}/{name}")
+        for name in ("evaluation.json", "model.onnx", "model.tar.gz")
+    ),
+}
+LISTING_MODELS = {
+    ("sagemaker:ListModelPackages", GROUP),
+    ("sagemaker:ListModelPackages", PACKAGE),
+    ("dynamodb:BatchGetItem", TABLE),
+    ("s3:GetObject", f"{BUCKET}/code/0123/some_workload/workload.json"),
 }
 
 CALLS = {
@@ -106,6 +133,10 @@ CALLS = {
         ("sagemaker:DescribeProcessingJob", PROCESSING_JOB),
         ("sagemaker:ListTrainingJobsForHyperParameterTuningJob", TUNING_JOB),
         ("states:ListExecutions", MACHINE),
+        ("states:ListExecutions", RELEASES),
+        *SETTING_BACK,
+        ("sagemaker:ListModelPackages", PACKAGE),
+        ("sagemaker:ListModelPackages", GROUP),
         ("states:SendTaskSuccess", MACHINE),
         ("states:DescribeExecution", EXECUTION),
         *LISTS_OF_JOBS,
@@ -113,6 +144,38 @@ CALLS = {
         ("sns:Publish", APPROVERS),
         ("sns:Publish", READERS),
         ("sqs:SendMessage", DEAD_LETTERS),
+    },
+    "CheckRelease": {
+        ("s3:ListBucket", BUCKET),
+        ("s3:GetObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
+        ("s3:GetObject", f"{BUCKET}/models/{RUN}/model.tar.gz"),
+    },
+    "SmokeTest": {
+        ("s3:ListBucket", BUCKET),
+        ("s3:GetObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
+        ("sagemaker:InvokeEndpoint", ENDPOINT),
+    },
+    "ReportRelease": {
+        ("dynamodb:GetItem", TABLE),
+        ("dynamodb:PutItem", TABLE),
+        ("dynamodb:UpdateItem", TABLE),
+        ("dynamodb:DeleteItem", TABLE),
+        *SETTING_BACK,
+        ("sns:Publish", READERS),
+        ("sqs:SendMessage", aws_arn("sqs", "mpg-test-ReleaseDeadLetters-X1")),
+    },
+    "ListModels": {*FINDING_MODELS, *LISTING_MODELS},
+    "DownloadModel": FINDING_MODELS,
+    "Catalogue": {
+        *FINDING_MODELS,
+        *LISTING_MODELS,
+        ("dynamodb:GetItem", TABLE),
+        ("dynamodb:UpdateItem", TABLE),
+    },
+    "IssueCatalogueLink": {
+        ("dynamodb:PutItem", TABLE),
+        ("dynamodb:UpdateItem", TABLE),
+        ("dynamodb:Scan", TABLE),
     },
     "PublishCode": {
         ("s3:PutObject", f"{BUCKET}/code/0123/code.zip"),
@@ -179,6 +242,17 @@ def test_only_checked_files_are_copied_to_models_and_no_job_can_change_them() ->
         assert writers == {"KeepModelRole"}
 
 
+@pytest.mark.parametrize("key", ["package#arn", "live#iris", "told#x", "upload#x", "link#x"])
+def test_the_catalogues_functions_write_no_record_of_others(key: str) -> None:
+    of_key = {"dynamodb:LeadingKeys": key}
+    for role in ("ListModelsRole", "DownloadModelRole", "CatalogueRole", "IssueCatalogueLinkRole"):
+        for action in ("PutItem", "UpdateItem", "DeleteItem"):
+            assert not iam.allows(iam.statements(role), f"dynamodb:{action}", TABLE, of_key)
+    assert not iam.allows(
+        iam.statements("CatalogueRole"), "dynamodb:UpdateItem", TABLE, {"dynamodb:LeadingKeys": "catalogue#x"}
+    )
+
+
 def test_the_page_cannot_resume_an_execution() -> None:
     assert not any(action.startswith("states:") for action in iam.actions("ReviewRole"))
 
@@ -188,6 +262,13 @@ def test_packages_of_other_groups_are_out_of_reach() -> None:
     assert not iam.allows(iam.statements("ReviewRole"), "sagemaker:UpdateModelPackage", elsewhere)
 
 
+CATALOGUE_NOT_REACHED = {
+    "dynamodb:PutItem",
+    "dynamodb:Scan",
+    "dynamodb:UpdateItem",
+    "s3:PutObject",
+    "sagemaker:UpdateModelPackage",
+}
 # Calls in modules that a handler shares with another one, which it never reaches.
 NOT_REACHED = {
     # Always of a version, which has a separate action.
@@ -196,7 +277,15 @@ NOT_REACHED = {
     "Review": {"dynamodb:PutItem", "dynamodb:Scan", "s3:PutObject"},
     "ResumePipeline": {"sagemaker:UpdateModelPackage", "dynamodb:Scan"},
     "Notify": {"states:ListExecutions"},
+    "ListModels": CATALOGUE_NOT_REACHED | {"dynamodb:GetItem"},
+    "DownloadModel": CATALOGUE_NOT_REACHED | {"dynamodb:GetItem", "sagemaker:ListModelPackages"},
+    "Catalogue": CATALOGUE_NOT_REACHED - {"dynamodb:UpdateItem"},
+    "IssueCatalogueLink": {"dynamodb:GetItem"},
     "StopJobs": {"states:ListExecutions"},
+    "Sweep": {"s3:PutObject"},
+    "CheckRelease": {"s3:PutObject"},
+    "SmokeTest": {"s3:PutObject"},
+    "ReportRelease": {"states:ListExecutions", "s3:PutObject"},
 }
 
 

@@ -4,14 +4,17 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from audit.transformed import transformed
+from audit.transformed import TEMPLATE, transformed
 from common.workload import find_workloads
 from tests.unit.template import code
 from tests.unit.template.stack import EMAILS, ROOT, Evaluator, of_type, properties, template
 
+RELEASE = ROOT / "stacks" / "release.yaml"
+CATALOGUE = ROOT / "stacks" / "catalogue.yaml"
 FUNCTIONS = sorted(of_type("AWS::Lambda::Function"))
 HANDLERS = sorted(set(FUNCTIONS) - {"PublishCodeFunction"})
 
@@ -50,8 +53,11 @@ def test_a_handler_is_in_the_package(name: str) -> None:
 
 
 def test_handlers_share_one_package_so_that_sam_builds_it_once() -> None:
-    written = template()["Resources"]
-    assert template()["Globals"]["Function"]["CodeUri"] == "functions/"
+    sources = {TEMPLATE: "functions/", RELEASE: "../functions/", CATALOGUE: "../functions/"}
+    written: dict[str, Any] = {}
+    for path, source in sources.items():
+        written |= template(path)["Resources"]
+        assert template(path)["Globals"]["Function"]["CodeUri"] == source
     assert all("CodeUri" not in written[name]["Properties"] for name in HANDLERS)
 
 
@@ -84,20 +90,30 @@ def seconds_of_a_hanging_call(name: str, attempts: int = 0) -> int:
     return attempts * int(given.get("CALL_TIMEOUT_SECONDS", 10)) + (1 << attempts - 1) - 1
 
 
-def test_the_page_is_public_in_both_ways_that_lambda_requires() -> None:
+PAGES = {"mpg-test-ReviewFunction-X1", "mpg-test-CatalogueFunction-X1"}
+FOR_CALLERS_WITH_IAM = {"mpg-test-ListModelsFunction-X1", "mpg-test-DownloadModelFunction-X1"}
+
+
+def test_the_pages_are_public_in_both_ways_that_lambda_requires() -> None:
     permissions = [p for p in of_type("AWS::Lambda::Permission").values() if p["Principal"] == "*"]
     assert {p["Action"] for p in permissions} == {"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"}
     by_url_only = [
         p.get("FunctionUrlAuthType") == "NONE" or p.get("InvokedViaFunctionUrl") for p in permissions
     ]
-    assert by_url_only == [True, True]
-    assert {p["FunctionName"] for p in permissions} == {"mpg-test-ReviewFunction-X1"}
+    assert by_url_only == [True] * 4
+    assert {p["FunctionName"] for p in permissions} == PAGES
 
 
-def test_only_the_page_has_a_url() -> None:
-    assert [url["TargetFunctionArn"] for url in of_type("AWS::Lambda::Url").values()] == [
-        "mpg-test-ReviewFunction-X1"
-    ]
+def test_only_the_pages_and_the_catalogues_functions_have_a_url() -> None:
+    urls = {url["TargetFunctionArn"]: url["AuthType"] for url in of_type("AWS::Lambda::Url").values()}
+    assert urls == dict.fromkeys(PAGES, "NONE") | dict.fromkeys(FOR_CALLERS_WITH_IAM, "AWS_IAM")
+
+
+def test_nobody_invokes_a_function_with_a_url_but_by_it_or_with_iam() -> None:
+    allowed = {
+        p["FunctionName"] for p in of_type("AWS::Lambda::Permission").values() if p["Principal"] == "*"
+    }
+    assert allowed == PAGES
 
 
 def test_no_concurrency_is_reserved_by_default() -> None:
@@ -108,6 +124,14 @@ def test_the_page_is_capped_on_request() -> None:
     evaluator = Evaluator(transformed()["Resources"], {**EMAILS, "ReviewReservedConcurrency": "5"})
     page = evaluator.evaluate(transformed()["Resources"]["ReviewFunction"])
     assert page["Properties"]["ReservedConcurrentExecutions"] == "5"
+
+
+def test_the_catalogue_is_capped_on_request() -> None:
+    path = ROOT / "stacks" / "catalogue.yaml"
+    resources = transformed(path)["Resources"]
+    evaluator = Evaluator(resources, {"CatalogueReservedConcurrency": "5"}, template(path))
+    reserved = resources["CatalogueFunction"]["Properties"]["ReservedConcurrentExecutions"]
+    assert evaluator.evaluate(reserved) == "5"
 
 
 @pytest.fixture(scope="module")

@@ -9,14 +9,20 @@ import struct
 from typing import Any
 
 _LENGTHS = struct.Struct("!IQ")
+# To copy a small body is faster than to send it separately.
+_COPIED = 1 << 16
 Frame = tuple[dict[str, Any], bytes]
 
 
 def send(connection: socket.socket, head: dict[str, Any], body: bytes = b"") -> None:
     """Send one frame. Raises OSError if the other side is gone."""
     encoded = json.dumps(head).encode()
-    connection.sendall(_LENGTHS.pack(len(encoded), len(body)) + encoded)
-    connection.sendall(body)
+    head_and_lengths = _LENGTHS.pack(len(encoded), len(body)) + encoded
+    if len(body) < _COPIED:
+        connection.sendall(head_and_lengths + body)
+    else:
+        connection.sendall(head_and_lengths)
+        connection.sendall(body)
 
 
 def receive(connection: socket.socket) -> Frame | None:
