@@ -48,7 +48,9 @@ _LONGEST_FIRST = (
     "tests/integration/test_",
 )
 # A deployment takes as long as many tests: each of these has one for all its files,
-_ONE_WORKER = ("tests/integration/iam/", "tests/e2e/", "tests/faults/trials/", "tests/faults/")
+_ONE_WORKER = (
+    "tests/integration/iam/", "tests/e2e/", "tests/faults/trials/", "tests/faults/", "tests/web/"
+)  # fmt: skip
 # but for those that do without.
 _BY_ITSELF = (
     "tests/e2e/test_interrupts.py",
