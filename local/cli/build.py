@@ -77,6 +77,11 @@ class Build:
     def is_there(self) -> bool:
         return self.template.is_file()
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables of `sam build` for this machine: jobs import the published wheels under our interpreter."""
+        return {"WHEELS_PYTHON": sys.executable}
+
     def command(self, root: Path = ROOT) -> list[str]:
         """The `sam build` that fills the folder beside the final place.
 

@@ -103,7 +103,7 @@ class Session:
         with self.interrupts.held():
             self._unfinished.append(build)
             # Jobs run on this interpreter here, and not on that of the containers.
-            environment = {**self._environment(NOWHERE), "WHEELS_PYTHON": sys.executable}
+            environment = self._environment(NOWHERE) | build.environment
             return self.children.start(
                 build.command(), env=environment, cwd=ROOT, log=self.work / "sam-build.log"
             )

@@ -50,7 +50,7 @@ def live(used: Pipeline) -> Live:
 
 def _do_everything(pipeline: Pipeline) -> None:
     approved = pipeline.upload()
-    assert approved.ends().outcome == "pending"
+    assert approved.ends().outcome == "pending", approved.ends()
     assert approved.approve_by_mail() == 200
     assert approved.is_over().outcome == "approved"
     approved.reported()
