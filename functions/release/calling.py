@@ -28,36 +28,28 @@ def how_to_call(live: LiveModel, test: SmokeTest | None, region: str) -> Calls |
     row = (test.request.splitlines() or [""])[0]
     sends_file = not (0 < len(row) <= _LONGEST_ROW and row.isprintable() and defang(row) == row)
     if live.endpoint_type == "function":
-        return function_calls(live, test, region, None if sends_file else row)
+        return _function_calls(live, test, region, None if sends_file else row)
     return Calls(
         _shell(live, test, region, row, sends_file), _python(live, test, region, row, sends_file), sends_file
     )
 
 
-def function_calls(live: LiveModel, test: SmokeTest, region: str, row: str | None) -> Calls:
+def _function_calls(live: LiveModel, test: SmokeTest, region: str, row: str | None) -> Calls:
     """The calls of a function; None stands for rows that are in a file."""
-    request = {"content_type": test.content_type, "accept": test.accept}
+    request = json.dumps({"content_type": test.content_type, "accept": test.accept})
+    invoke = f"aws lambda invoke --region {region} --function-name {live.endpoint_name}"
     if row is None:
-        fields = json.dumps(request)
-        payload = (
-            f'"$(python3 -c \'import json; print(json.dumps({fields} | {{"body": open("rows").read()}}))\')"'
-        )
-        python = f'{fields} | {{"body": open("rows").read()}}'
-    else:
-        payload = shlex.quote(json.dumps(request | {"body": row}))
-        python = json.dumps(request | {"body": row})
-    return Calls(
-        _function_shell(live, region, payload), _function_python(live, region, python), sends_file=row is None
-    )
-
-
-def _function_shell(live: LiveModel, region: str, payload: str) -> str:
-    options = [
-        f"aws lambda invoke --region {region} --function-name {live.endpoint_name}",
-        "--cli-binary-format raw-in-base64-out",
-        f"--payload {payload} /dev/stdout",
-    ]
-    return " \\\n  ".join(options)
+        python = f'{request} | {{"body": open("rows").read()}}'
+        write = f"import json; print(json.dumps({python}))"
+        lines = [
+            f"python3 -c {shlex.quote(write)} >request.json",
+            f"{invoke} \\\n  --payload fileb://request.json /dev/stdout",
+        ]
+        return Calls("\n".join(lines), _function_python(live, region, python), sends_file=True)
+    python = json.dumps(json.loads(request) | {"body": row})
+    options = ["--cli-binary-format raw-in-base64-out", f"--payload {shlex.quote(python)} /dev/stdout"]
+    shell = " \\\n  ".join([invoke, *options])
+    return Calls(shell, _function_python(live, region, python), sends_file=False)
 
 
 def _function_python(live: LiveModel, region: str, request: str) -> str:

@@ -2,8 +2,8 @@
 
 import os
 
-from model.artifacts import ArtifactRefused, stored_digest
 from common.evaluation import Evaluation
+from model.artifacts import ArtifactRefused, stored_digest
 from model.kept import MODEL, ONNX, key_of, read_registered
 from shared.telemetry import Answer
 
