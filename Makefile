@@ -1,6 +1,6 @@
 # `make run` is the way in. Each target sets up what it needs; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test quick lint pytorch audit audit-lock fuzz bench lock deploy preflight destroy clean
+.PHONY: help setup run up test quick lint lint-page pytorch audit audit-lock fuzz bench lock deploy preflight destroy clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # The environment of samconfig.toml that deploy and destroy are about.
@@ -12,6 +12,7 @@ WORKERS ?= 4
 # What looks for security mistakes needs other versions than the project, so an environment of its own.
 AUDIT := .audit
 AUDIT_SYNCED := $(AUDIT)/synced
+PAGE_SYNCED := tests/web/node_modules/.synced
 # A file that it cannot read is a failure, and it sends nothing, whatever key it finds in the environment.
 CHECKOV := CKV_PARSE_ERROR_FAIL=true BC_API_KEY= $(AUDIT)/bin/checkov --config-file audit/checkov.yaml
 LOCKS := requirements.lock requirements-audit.lock requirements-uv.lock requirements-pytorch.lock functions/requirements.txt processing/requirements.txt processing/wheels/requirements.txt \
@@ -37,7 +38,7 @@ up: $(SYNCED) ## Start the embedded AWS with the pipeline deployed, until Ctrl-C
 test: $(SYNCED) ## Check style and types, run all tests, the quick ones first
 	@$(BIN)/python -m tests.pytorch
 	@$(MAKE) --no-print-directory --jobs=2 lint quick
-	@$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder tests/integration tests/e2e tests/faults
+	@$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder tests/integration tests/e2e tests/faults tests/web
 
 # They never wait, so more workers than cores would only import everything once more each.
 quick: $(SYNCED)
@@ -48,6 +49,12 @@ lint: $(SYNCED) ## Check style, types and the template
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/cfn-lint
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory lint-page; \
+		else echo "no npm here, so the types of the catalogue's page are not checked"; fi
+
+# The page itself needs no Node.js; what checks it does.
+lint-page: $(PAGE_SYNCED)
+	@cd tests/web && npm run --silent check
 
 audit: lint $(AUDIT_SYNCED) ## Look for security mistakes in template, code, workflows and locks
 	@$(AUDIT)/bin/zizmor --offline --quiet .github/workflows
@@ -96,7 +103,7 @@ destroy: $(SYNCED) ## Delete the deployment from your AWS account, with all its 
 
 clean: ## Remove .venv, builds and caches
 	@if [ -x $(BIN)/mpg ]; then $(BIN)/mpg down; fi
-	rm -rf .venv .audit .mpg .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf .venv .audit tests/web/node_modules .mpg .aws-sam .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Written last, so that an interrupted setup starts over. Sync removes what is not locked, the project itself included.
@@ -115,4 +122,8 @@ $(AUDIT_SYNCED): requirements-audit.lock | $(SYNCED)
 	@echo "Setting up .audit (once, and whenever requirements-audit.lock changes)"
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(AUDIT)
 	@$(BIN)/uv pip sync --quiet --require-hashes --python $(AUDIT)/bin/python requirements-audit.lock
+	@touch $@
+
+$(PAGE_SYNCED): tests/web/package-lock.json
+	@cd tests/web && npm ci --silent
 	@touch $@

@@ -111,7 +111,7 @@ function showStanding(isCopy = known?.isCopy) {
   standing.className = isCopy ? "offline" : "";
   standing.textContent = isCopy
     ? `Offline: the list of ${when(known.time)}`
-    : `Up to date: ${when(known.time)}${worksOffline ? ", works offline" : ""}`;
+    : `Up to date${worksOffline ? ", works offline" : ""}`;
 }
 
 /**

@@ -1,7 +1,7 @@
 // Two versions of a model side by side.
 
 import { details } from "./api.js";
-import { h, number, when } from "./dom.js";
+import { day, h, number } from "./dom.js";
 import { address, badges } from "./listing.js";
 import { trouble } from "./model.js";
 import { drawFigure } from "./plots.js";
@@ -37,7 +37,7 @@ function metrics(left, right) {
     return h(
       "tr",
       {},
-      h("th", { scope: "row" }, metric?.label ?? name, metric?.unit ? h("small", {}, ` ${metric.unit}`) : ""),
+      h("th", { scope: "row" }, metric?.label ?? name, metric?.unit ? h("small", {}, `, ${metric.unit}`) : ""),
       cell(one, other),
       cell(other, one),
     );
@@ -48,7 +48,7 @@ function metrics(left, right) {
       { scope: "col" },
       h("a", { href: address(model) }, `Version ${model.version}`),
       badges(model),
-      h("small", {}, `approved ${when(model.approved_at)}`),
+      h("small", {}, `approved ${day(model.approved_at)}`),
     ),
   );
   return h(

@@ -75,15 +75,21 @@ export function fixed(value, decimals) {
   return value.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
 }
 
+const DAYS = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium" });
 const TIMES = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
 
 /**
  * A time in the reader's own time zone.
- * @param {string | number | Date | null} time
+ * @param {string | null} time
  */
-export function when(time) {
+export function when(time, format = TIMES) {
   const read = new Date(time ?? Number.NaN);
-  return Number.isNaN(read.getTime()) ? "an unknown time" : TIMES.format(read);
+  return Number.isNaN(read.getTime()) ? "an unknown time" : format.format(read);
+}
+
+/** @param {string | null} time */
+export function day(time) {
+  return when(time, DAYS);
 }
 
 /** @param {number} count */

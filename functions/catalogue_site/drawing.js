@@ -95,7 +95,7 @@ function buttons(pad, fail) {
     { class: "buttons" },
     h("button", { type: "button", click: () => pad.undo() }, "Undo"),
     h("button", { type: "button", click: () => pad.clear() }, "Clear"),
-    h("label", { class: "button" }, "Open a picture", file),
+    h("label", { class: "button" }, "Open image", file),
   );
 }
 

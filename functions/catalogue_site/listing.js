@@ -1,6 +1,6 @@
 // The first page: the approved models of each workload.
 
-import { h, notice, number, when } from "./dom.js";
+import { day, h, notice, number, when } from "./dom.js";
 
 /**
  * All workloads, each with its live or newest version first.
@@ -39,7 +39,7 @@ export function badges(model) {
  */
 export function tiles(model, most = Number.POSITIVE_INFINITY) {
   const shown = model.metrics.slice(0, most).map((metric) => {
-    const limit = metric.name === model.gate.metric ? limitOf(model) : null;
+    const limit = metric.name === model.gate?.metric ? limitOf(model) : null;
     return h(
       "div",
       {},
@@ -60,8 +60,17 @@ export function tiles(model, most = Number.POSITIVE_INFINITY) {
  * @param {Model} model
  */
 export function limitOf({ gate }) {
-  if (typeof gate.at_least === "number") return `at least ${number(gate.at_least)}`;
-  return typeof gate.at_most === "number" ? `at most ${number(gate.at_most)}` : null;
+  if (typeof gate?.at_least === "number") return `at least ${number(gate.at_least)}`;
+  return typeof gate?.at_most === "number" ? `at most ${number(gate.at_most)}` : null;
+}
+
+/**
+ * Who approved a model and when, and since when it is live.
+ * @param {Model} model
+ */
+export function history({ approved_by, approved_at, live, live_since }) {
+  const approved = `Approved${approved_by ? ` by ${approved_by}` : ""}${approved_at ? ` on ${when(approved_at)}` : ""}`;
+  return `${approved}, ${live ? `live since ${when(live_since)}` : "not live"}`;
 }
 
 /** @param {Model} model */
@@ -115,7 +124,6 @@ function versions(models, selected, text) {
 function workloadSection(models) {
   const first = models.find((model) => model.live) ?? models[0];
   if (!first) return null;
-  const state = first.live ? `live since ${when(first.live_since)}` : "not live";
   return h(
     "section",
     { class: "workload" },
@@ -125,7 +133,8 @@ function workloadSection(models) {
       "div",
       { class: "card" },
       h("h3", {}, h("a", { href: address(first) }, `Version ${first.version}`), badges(first)),
-      h("p", { class: "soft" }, `Approved by ${first.approved_by} on ${when(first.approved_at)}, ${state}`),
+      h("p", { class: "soft" }, history(first)),
+      first.problem && notice("warn", first.problem),
       tiles(first, 3),
       h(
         "a",
@@ -144,15 +153,15 @@ function workloadSection(models) {
  * @param {string} title
  */
 function table(models, title) {
-  const gate = models[0]?.metrics.find((metric) => metric.name === models[0]?.gate.metric);
+  const gate = models[0]?.metrics.find((metric) => metric.name === models[0]?.gate?.metric);
   const rows = models.map((model) => {
     const value = model.metrics.find((metric) => metric.name === gate?.name)?.value ?? Number.NaN;
     return h(
       "tr",
       {},
       h("td", {}, h("a", { href: address(model) }, `Version ${model.version}`), badges(model)),
-      h("td", {}, when(model.approved_at)),
-      h("td", {}, model.approved_by),
+      h("td", {}, day(model.approved_at)),
+      h("td", {}, model.approved_by ?? "-"),
       h("td", { class: "number" }, number(value)),
     );
   });
@@ -162,7 +171,7 @@ function table(models, title) {
     { class: "scroll", tabindex: 0, role: "region", "aria-label": `Versions: ${title}` },
     h(
       "table",
-      {},
+      { class: "versions" },
       h("thead", {}, h("tr", {}, ...head, h("th", { scope: "col", class: "number" }, gate?.label ?? ""))),
       h("tbody", {}, ...rows),
     ),

@@ -4,7 +4,7 @@ import { details, link, Problem } from "./api.js";
 import { bytes, h, notice, when } from "./dom.js";
 import { drawingForm } from "./drawing.js";
 import { fieldsForm } from "./fields.js";
-import { badges, compareForm, limitOf, tiles } from "./listing.js";
+import { badges, compareForm, history, limitOf, tiles } from "./listing.js";
 import { comparison, drawFigure } from "./plots.js";
 import { openModel } from "./predictor.js";
 import { open } from "./store.js";
@@ -19,7 +19,6 @@ const predictors = new Map();
 export function modelPage(model, models) {
   const trial = h("section", { class: "trial", "aria-label": "Try it" });
   const measured = h("section", { class: "measured" });
-  const state = model.live ? `live since ${when(model.live_since)}` : "not live";
   showTrial(model, trial);
   showMeasured(model, measured);
   return h(
@@ -27,15 +26,12 @@ export function modelPage(model, models) {
     {},
     h("p", { class: "over" }, model.title),
     h("h1", {}, `Version ${model.version}`, badges(model)),
-    h(
-      "p",
-      { class: "soft" },
-      `${model.description}. Approved by ${model.approved_by} on ${when(model.approved_at)}, ${state}.`,
-    ),
+    h("p", { class: "soft" }, `${[model.description, history(model)].filter(Boolean).join(". ")}.`),
+    model.problem && notice("warn", model.problem),
     trial,
     measured,
-    files(model),
     compareForm(models, model),
+    files(model),
   );
 }
 
@@ -120,13 +116,13 @@ async function showMeasured(model, place) {
  * @param {Evaluation} evaluation
  */
 function compared(model, evaluation) {
-  const metric = model.metrics.find(({ name }) => name === model.gate.metric);
+  const metric = model.metrics.find(({ name }) => name === model.gate?.metric);
   if (!metric) return [];
   /** @type {[string, number][]} */
   const rows = [[`version ${model.version}`, metric.value]];
   if (evaluation.champion) rows.push(["approved before", evaluation.champion.value]);
   if (evaluation.baseline) rows.push([evaluation.baseline.label, evaluation.baseline.value]);
-  const [words, value] = [limitOf(model), model.gate.at_least ?? model.gate.at_most];
+  const [words, value] = [limitOf(model), model.gate?.at_least ?? model.gate?.at_most];
   const better = metric.better === "higher" ? "longer" : "shorter";
   return [
     h("h3", {}, "How it compares"),

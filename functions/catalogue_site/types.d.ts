@@ -6,19 +6,19 @@ interface StoredFile { digest: string; bytes: number }
 
 interface Model {
   workload: string; title: string; description: string; version: number;
-  approved_at: string; approved_by: string; live: boolean; live_since: string | null;
-  metrics: Metric[]; gate: Gate;
-  formats: { native: StoredFile; onnx: StoredFile | null };
+  approved_at: string | null; approved_by: string | null; live: boolean; live_since: string | null;
+  metrics: Metric[]; gate: Gate | null;
+  formats: { native: StoredFile | null; onnx: StoredFile | null };
   form: FieldsForm | DrawingForm | null;
+  /** What is wrong with its files, as a sentence. */
+  problem?: string | null;
 }
 interface Listing { generated_at: string; expires_at: string; next: string | null; models: Model[] }
 interface DownloadLink extends StoredFile { url: string; filename: string }
 
 interface Evaluation {
-  metrics?: Metric[]; gate?: Gate; figures?: Figure[]; warnings?: string[];
+  figures?: Figure[]; warnings?: string[];
   baseline?: { label: string; value: number } | null; champion?: { value: number } | null;
-  rows?: Record<string, number>;
-  onnx?: { rows: number; largest_difference: number } | null;
 }
 interface ModelDetails extends Model { evaluation: Evaluation }
 

@@ -5,13 +5,19 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from local.cli.deploy import set_parameter
+from local.cli.deploy import ENDPOINT_TYPE, NO_ENDPOINT, set_parameter
+from tests.e2e.catalogue import Catalogue
 from tests.e2e.chromium import ARGUMENTS, find_chromium
 from tests.e2e.up import TRIALS, Asked, Up, ask, running
+from tests.e2e.visitor import approve
 from tests.pytorch import left_out
 
 CHROMIUM = find_chromium()
-NEED_CHROMIUM = ["test_approval_in_chromium.py", "test_web_pages_in_chromium.py"]
+NEED_CHROMIUM = [
+    "test_approval_in_chromium.py",
+    "test_catalogue_in_chromium.py",
+    "test_web_pages_in_chromium.py",
+]
 collect_ignore = [*([] if CHROMIUM else NEED_CHROMIUM), *left_out(__file__)]
 
 
@@ -34,10 +40,22 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
-    """`mpg up`, once for all tests of a session, with few trials: most tests only need a model."""
+    """`mpg up`, once for all tests of a session, with few trials and no endpoints: most only need a model."""
     with running(tmp_path_factory.mktemp("up")) as started:
         set_parameter(started.endpoint, "MaxTrials", TRIALS)
+        set_parameter(started.endpoint, ENDPOINT_TYPE, NO_ENDPOINT)
         yield started
+
+
+@pytest.fixture(scope="session")
+def catalogue(up: Up) -> Catalogue:
+    """A model that was approved, and a link to the catalogue from the command line."""
+    approved = ask(up)
+    assert approve(approved.link).status == 303
+    assert approved.end()["outcome"] == "approved"
+    done = up.place.call("catalogue")
+    assert done.returncode == 0, done.stdout
+    return Catalogue(up, approved, done.stdout.splitlines()[0])
 
 
 @pytest.fixture

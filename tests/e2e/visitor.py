@@ -35,7 +35,8 @@ def send(
     parts = urlsplit(url)
     connection = http.client.HTTPConnection("127.0.0.1", parts.port, timeout=60)
     try:
-        connection.request(method, parts.path or "/", body, {"Host": parts.netloc, **(headers or {})})
+        path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        connection.request(method, path, body, {"Host": parts.netloc, **(headers or {})})
         answer = connection.getresponse()
         received = {name.lower(): value for name, value in answer.getheaders()}
         return Answer(url, answer.status, received, answer.read().decode())

@@ -173,7 +173,7 @@ def test_a_picture_is_drawn_by_keys_or_opened(page: Page, catalogue: Catalogue) 
     # A dark bar on light paper.
     png = page.evaluate("""() => { const c = document.createElement("canvas"); c.width = 60; c.height = 40; const x = c.getContext("2d");
         x.fillStyle = "#eee"; x.fillRect(0, 0, 60, 40); x.fillStyle = "#225"; x.fillRect(5, 18, 50, 6); return c.toDataURL().split(",")[1]; }""")
-    files = page.get_by_label("Open a picture")
+    files = page.get_by_label("Open image")
     files.set_input_files({"name": "bar.png", "mimeType": "image/png", "buffer": base64.b64decode(png)})
     expect(page.locator(".result strong")).to_have_text("bar")
     assert seen(page)[0, 0, 0] == 0
@@ -190,7 +190,7 @@ def test_a_drawing_is_fitted_and_centred_by_its_mass(page: Page, catalogue: Cata
     picture = np.array(page.evaluate(CENTRE, [drawn.ravel().tolist(), 280, 280, form])).reshape(28, 28)
     rows, columns = np.nonzero(picture)
     # 140 x 70 becomes 20 x 10.
-    assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (20, 10)
+    assert (int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1) == (20, 10)
     centre = [(picture.sum(axis) * (np.arange(28) + 0.5)).sum() / picture.sum() for axis in (1, 0)]
     assert np.abs(np.array(centre) - 14).max() <= 0.5
     assert picture.sum() == pytest.approx(drawn.sum() / 49, rel=1e-4)
@@ -226,6 +226,24 @@ def test_what_a_model_says_is_never_markup(page: Page, catalogue: Catalogue) -> 
     expect(page.locator("main")).to_contain_text(evil)
     expect(page.locator("figcaption")).to_have_text(evil)
     assert page.locator("main b, main img").count() == 0
+
+
+def test_a_model_whose_files_and_records_are_lost_is_still_shown(page: Page, catalogue: Catalogue) -> None:
+    lost: dict[str, Any] = {
+        "approved_at": None,
+        "approved_by": None,
+        "gate": None,
+        "metrics": [],
+        "problem": "Its model was deleted.",
+    }
+    catalogue.models[0] = {**catalogue.models[0], **lost, "formats": {"native": None, "onnx": None}}
+    catalogue.evaluations["auto_mpg", 7] = {}
+    page.goto(catalogue.link + "#/auto_mpg/7")
+    expect(page.locator("main")).to_contain_text("Approved, not live.")
+    expect(page.locator("main")).to_contain_text("Its model was deleted.")
+    expect(page.locator(".trial")).to_contain_text("This version has no file that runs in a browser.")
+    page.goto(catalogue.link + "#/")
+    expect(page.get_by_role("row", name="Version 7")).to_be_visible()
 
 
 @pytest.mark.parametrize("name", PAGES)

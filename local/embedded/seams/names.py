@@ -98,6 +98,19 @@ SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
     ),
     ("services.cloudformation.provisioners", "_nested_stack_lookup_name", ("physical_id_or_arn",)),
     (
+        "services.cloudformation.provisioners",
+        "_update_resource",
+        (
+            "resource_type",
+            "physical_id",
+            "old_props",
+            "new_props",
+            "stack_name",
+            "logical_id",
+            "old_attrs",
+        ),
+    ),
+    (
         "services.cloudformation.stacks",
         "_add_event",
         ("stack_id", "stack_name", "logical_id", "resource_type", "status", "reason", "physical_id"),

@@ -82,6 +82,14 @@ def test_its_modules_offer_what_the_jobs_and_functions_call(folder: Folder, modu
 
 
 @each_workload
+def test_its_rows_can_be_read_with_the_libraries_of_its_preparation(folder: Folder) -> None:
+    if (folder.path / "rows.py").exists():
+        assert definitions(folder.path / "rows.py")["rows"] == ["path", "name"]
+        image = folder.settings["preprocessing"]["image"]
+        assert imported(folder, "rows") - sys.stdlib_module_names <= LIBRARIES[image]
+
+
+@each_workload
 def test_the_check_of_an_upload_needs_only_the_standard_library(folder: Folder) -> None:
     paths = f"import sys; sys.path[:0] = [{str(PROCESSING)!r}, {str(folder.path.parent)!r}]"
     # -I -S: neither this project nor any installed package can be imported.
