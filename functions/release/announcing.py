@@ -2,6 +2,8 @@
 
 import os
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from common.evaluation import Evaluation
 from model.artifacts import ArtifactRefused
 from model.kept import read_registered
@@ -11,7 +13,7 @@ from release.ending import ReleaseEnd
 from release.recovering import recover
 from shared import once
 from shared.mails import Mail, render, send
-from shared.telemetry import count, logger, measure
+from shared.telemetry import count, describe_error, logger, measure
 
 _METRICS = {"live": "ReleaseLive", "failed": "ReleaseFailed", "stopped": "ReleaseFailed"}
 
@@ -58,8 +60,8 @@ def _evaluation(live: LiveModel) -> Evaluation:
     """The evaluation that lies beside the model; an empty one if it cannot be read."""
     try:
         return read_registered(live.run_id, live.evaluation_digest)
-    except ArtifactRefused:
-        logger.warning("evaluation not readable for the mail", workload=live.workload)
+    except (ArtifactRefused, ClientError, BotoCoreError) as error:
+        logger.warning("evaluation not readable", workload=live.workload, **describe_error(error))
         return Evaluation()
 
 

@@ -104,24 +104,30 @@ def own_parameters(
 
 def set_parameter(endpoint: Endpoint, name: str, value: str) -> None:
     """Update one of the stack's parameters and wait for the update. Raises Trouble if it fails."""
+    set_parameters(endpoint, {name: value})
+
+
+def set_parameters(endpoint: Endpoint, wanted: Mapping[str, str]) -> None:
+    """The same for several parameters in one update."""
     status = _settled(endpoint)
     now = parameters(endpoint)
-    if now[name] == value:
+    if wanted.items() <= now.items():
         return
     endpoint.client("cloudformation").update_stack(
         StackName=STACK,
         UsePreviousTemplate=True,
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
         Parameters=[
-            {"ParameterKey": each, "ParameterValue": value}
-            if each == name
+            {"ParameterKey": each, "ParameterValue": wanted[each]}
+            if each in wanted
             else {"ParameterKey": each, "UsePreviousValue": True}
             for each in now
         ],
     )
     status = _settled(endpoint)
     if status != "UPDATE_COMPLETE":
-        raise Trouble(f"{name}={value} was not accepted: the stack is in {status}", "See the stack's events.")
+        asked = ", ".join(f"{name}={value}" for name, value in wanted.items())
+        raise Trouble(f"{asked} was not accepted: the stack is in {status}", "See the stack's events.")
 
 
 def _settled(endpoint: Endpoint) -> str:

@@ -590,7 +590,7 @@ def _resources(aws: Aws) -> Json:
     )
     aws.client("sagemaker").create_model_package_group(ModelPackageGroupName=name)
     for settings in (ROOT / "processing").glob("*/workload.json"):
-        group = f"{name}-{settings.parent.name.replace('_', '-')}"
+        group = f"{name}-p--{settings.parent.name.replace('_', '-')}"
         aws.client("sagemaker").create_model_package_group(ModelPackageGroupName=group)
     topics = tuple(str(sns.create_topic(Name=f"{name}-{kind}")["TopicArn"]) for kind in ("ask", "tell"))
     for topic in topics:
@@ -653,6 +653,7 @@ def _environment(made: Json) -> dict[str, str]:
         "CATALOGUE_URL": "https://abcdefghijklmnopqrstuvwxyz012345.lambda-url.us-east-1.on.aws/",
         "STATE_MACHINE_ARN": made["machine"],
         "RELEASE_MACHINE_ARN": made["releases"],
+        "ENDPOINT_TYPE": "serverless",
         "POWERTOOLS_SERVICE_NAME": "mpg-pipeline",
         "POWERTOOLS_METRICS_NAMESPACE": "MpgPipeline",
         "POWERTOOLS_LOG_LEVEL": "INFO",

@@ -21,6 +21,7 @@ from tests.faults.tally import Tally
 from tests.integration.iam.key import ON_CALL, deliver_into_the_queue, make_key, sound_alarm
 from tests.integration.iam.live import Live
 from tests.integration.iam.policies import Asked
+from tests.integration.iam.releasing import release_everything
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +31,13 @@ def used() -> Iterator[Pipeline]:
     with pytest.MonkeyPatch.context() as environment, session(Interrupts()) as started:
         environment.setenv("SFN_WAIT_SCALE", WAIT_SCALE)
         aws = started.start_aws(free_port())
-        started.deploy(aws, KmsKeyArn=make_key(aws.client("kms")), AlarmEmail=ON_CALL, MaxTrials=TRIALS)
+        started.deploy(
+            aws,
+            KmsKeyArn=make_key(aws.client("kms")),
+            AlarmEmail=ON_CALL,
+            MaxTrials=TRIALS,
+            EndpointType="none",
+        )
         pipeline = Pipeline(aws, started.work, Tally())
         _do_everything(pipeline)
         yield pipeline
@@ -65,6 +72,7 @@ def _do_everything(pipeline: Pipeline) -> None:
     _without_events(pipeline)
     _with_broken_mail(pipeline, approved)
     _use_catalogue(pipeline, approved)
+    release_everything(pipeline, approved.packages()[0])
     # The workloads are published again, to groups that are there.
     set_parameter(pipeline.endpoint, "MseThreshold", "45")
 

@@ -16,10 +16,22 @@ from tests.faults.pipeline import Pipeline
 from tests.integration.iam.policies import LEADING_KEYS, Asked, managed_policies
 
 ACCOUNT = "arn:aws:iam::000000000000"
-_SERVICES = {"states": "stepfunctions", "iam": "sagemaker", "ecr": "sagemaker"}
+_SERVICES = {
+    "application-autoscaling": "application-autoscaling",
+    "states": "stepfunctions",
+    "iam": "sagemaker",
+    "ecr": "sagemaker",
+}
+_KEY = {"pk": {"S": "live#"}}
 _TYPES = {"SupportedContentTypes": ["text/csv"], "SupportedResponseMIMETypes": ["text/csv"]}
 # The services' error codes for a denied call.
 _REFUSALS = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
+
+_TARGET = {
+    "ServiceNamespace": "sagemaker",
+    "ResourceId": "endpoint/mpg-local-live/variant/live",
+    "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+}
 
 Parameters = dict[str, Any]
 
@@ -66,6 +78,9 @@ _REQUESTS: Mapping[str, Callable[[str], Parameters]] = {
     "dynamodb:Scan": lambda arn: {"TableName": _last(arn), "Limit": 1},
     "ecr:BatchGetImage": lambda arn: _registered(arn),
     "ecr:DescribeImages": lambda arn: _registered(arn),
+    "application-autoscaling:DeregisterScalableTarget": lambda arn: _TARGET,
+    "application-autoscaling:PutScalingPolicy": lambda arn: _TARGET | {"PolicyName": "live"},
+    "application-autoscaling:RegisterScalableTarget": lambda arn: _TARGET,
     "iam:PassRole": lambda arn: {"ProcessingJobName": "mpg-live", "RoleArn": arn},
     "lambda:InvokeFunction": lambda arn: {"FunctionName": arn, "InvocationType": "DryRun"},
     "logs:CreateLogGroup": _log_group,

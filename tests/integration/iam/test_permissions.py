@@ -21,7 +21,7 @@ from tests.integration.iam.policies import (
     statements,
     unseen,
 )
-from tests.unit.template.iam import ROLES_OF_JOBS
+from tests.unit.template.iam import ROLES_OF_SAGEMAKER
 
 
 def _unseen_in(role: str, sid: str) -> set[str]:
@@ -32,9 +32,10 @@ def _unseen_in(role: str, sid: str) -> set[str]:
 
 def _group_of(role: str) -> str:
     """The table's name for all roles of this kind."""
-    if role in ROLES_OF_JOBS:
+    if role in ROLES_OF_SAGEMAKER:
         return JOBS
-    return "" if role in ("StateMachineRole", "UploadRuleRole") else FUNCTIONS
+    of_their_own = ("StateMachineRole", "ReleaseStateMachineRole", "UploadRuleRole", "ReleaseRuleRole")
+    return "" if role in of_their_own else FUNCTIONS
 
 
 def _questions_to(used: Pipeline, asked: list[Asked], role: str) -> list[Asked]:
@@ -94,7 +95,8 @@ def test_every_line_of_the_table_is_about_an_existing_statement() -> None:
     ("role", "service"),
     [
         ("StateMachineRole", "states.amazonaws.com"),
-        *((role, "sagemaker.amazonaws.com") for role in ROLES_OF_JOBS),
+        ("ReleaseStateMachineRole", "states.amazonaws.com"),
+        *((role, "sagemaker.amazonaws.com") for role in ROLES_OF_SAGEMAKER),
         ("UploadRuleRole", "events.amazonaws.com"),
         ("CheckUploadRole", "lambda.amazonaws.com"),
         ("ReviewRole", "lambda.amazonaws.com"),

@@ -177,6 +177,7 @@ def _environment(world: World) -> dict[str, str]:
         "STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:000000000000:stateMachine:mpg-pipeline",
         "RELEASE_MACHINE_ARN": f"arn:aws:states:{REGION}:000000000000:stateMachine:mpg-pipeline-release",
         "MODEL_PACKAGE_GROUP_PREFIX": "mpg-pipeline-",
+        "ENDPOINT_TYPE": "serverless",
         "MAX_CHECKED_BYTES": "1000000",
         "KMS_KEY_ARN": "",
         "POWERTOOLS_SERVICE_NAME": "mpg-pipeline",

@@ -333,6 +333,15 @@ def test_the_sweep_starts_no_release_of_a_model_approved_long_ago(world: World, 
     assert requested(world) == []
 
 
+def test_the_sweep_starts_nothing_while_releases_are_off(
+    world: World, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENDPOINT_TYPE", "none")
+    approve_now(world)
+    sweep.handler(event("sweep-scheduled"), context)
+    assert requested(world) == []
+
+
 def test_the_sweep_reports_a_release_whose_event_was_lost_once(world: World, context: Any) -> None:
     record(world, "failed")
     told = event("report_release-failed")["detail"]

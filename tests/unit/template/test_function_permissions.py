@@ -29,7 +29,6 @@ SETTING_BACK = {
     ("states:StartExecution", RELEASES),
     ("sagemaker:DescribeEndpoint", ENDPOINT),
     ("sagemaker:DeleteEndpoint", ENDPOINT),
-    ("s3:ListBucket", BUCKET),
     ("s3:GetObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
 }
 STOPS_OF_JOBS = {
@@ -151,7 +150,6 @@ CALLS = {
         ("s3:GetObject", f"{BUCKET}/models/{RUN}/model.tar.gz"),
     },
     "SmokeTest": {
-        ("s3:ListBucket", BUCKET),
         ("s3:GetObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
         ("sagemaker:InvokeEndpoint", ENDPOINT),
     },

@@ -1,0 +1,99 @@
+"""Everything that releases can do, once, for the list of policy questions."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from local.cli.deploy import set_parameters
+from tests.conftest import eventually
+from tests.faults.pipeline import Pipeline
+from tests.faults.releases import Releases
+
+ON_INSTANCES = {
+    "EndpointType": "instance",
+    "EndpointMaxInstanceCount": "2",
+    "EndpointDataCapturePercent": "100",
+}
+_ENDED = "ReportReleaseFunctionReleaseEnded"
+
+
+def release_everything(pipeline: Pipeline, package: str) -> None:
+    """Release, fail, stop, wait, sweep, scale, and lose the mail. Begins with nothing live, ends with something."""
+    set_parameters(pipeline.endpoint, ON_INSTANCES)
+    releases = Releases(pipeline)
+    pipeline.fault(
+        "lambda:Invoke", containing="SmokeTest", error="InvalidParameterValueException", times=None
+    )
+    assert _asked(releases, package)["status"] == "failed"
+    pipeline.heal()
+    _stopped(releases, package)
+    with pipeline.withheld(_ENDED):
+        _stopped(releases, package)
+        pipeline.sweep()
+    with pipeline.withheld(_ENDED):
+        # The sweep mails what is live.
+        releases.start(package, "request")
+        eventually(lambda: releases.record(package)["status"] == "live", 120)
+        pipeline.sweep()
+    assert releases.answer()
+    _stopped(releases, package)
+    eventually(lambda: releases.record(package)["status"] == "live", 120)
+    _two_at_once(releases, package)
+    set_parameters(pipeline.endpoint, {"EndpointInstanceType": "ml.m5.xlarge"})
+    assert _asked(releases, package)["status"] == "live"
+    with pipeline.withheld("ReleaseRule"):
+        missed = releases.register(package)
+        releases.approve(missed)
+        pipeline.sweep()
+    assert releases.ended(missed)["status"] == "live"
+    with _no_mail(pipeline):
+        # There is no such model, and nobody can be told.
+        lost = releases.register(package, run_id="mpg-20260101-0000-ffffffff")
+        releases.approve(lost)
+        eventually(lambda: pipeline.messages("ReleaseDeadLetters"), 180)
+
+
+def _asked(releases: Releases, package: str) -> dict[str, str]:
+    """Ask for a release and wait for its end; returns its record."""
+    execution = releases.start(package, "request")
+    eventually(lambda: releases.record(package).get("execution_arn") == execution, 60)
+    return releases.ended(package)
+
+
+def _stopped(releases: Releases, package: str) -> None:
+    """A release that is stopped before its smoke test."""
+    pipeline = releases.pipeline
+    with pipeline.held("lambda:Invoke", containing="SmokeTest"):
+        execution = releases.start(package, "request")
+        pipeline.until_met()
+        pipeline.client("stepfunctions").stop_execution(executionArn=execution)
+
+
+def _two_at_once(releases: Releases, package: str) -> None:
+    """One release waits for the other."""
+    pipeline = releases.pipeline
+    first, second = releases.register(package), releases.register(package)
+    with pipeline.held("lambda:Invoke", containing="SmokeTest"):
+        releases.approve(first)
+        pipeline.until_met()
+        releases.approve(second)
+        eventually(lambda: releases.record(second).get("execution_arn"), 60)
+        waiting = releases.record(second)["execution_arn"]
+        history = pipeline.client("stepfunctions").get_execution_history
+        eventually(
+            lambda: any(
+                event.get("stateEnteredEventDetails", {}).get("name") == "Wait for other release"
+                for event in history(executionArn=waiting)["events"]
+            ),
+            60,
+        )
+    assert releases.ended(second)["status"] == "live"
+
+
+@contextmanager
+def _no_mail(pipeline: Pipeline) -> Iterator[None]:
+    """While entered, SNS is down."""
+    pipeline.fault("sns:Publish", error="InternalError", times=None)
+    try:
+        yield
+    finally:
+        pipeline.heal()
