@@ -79,7 +79,7 @@ class Build:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables of `sam build` for this machine: jobs import the published wheels under our interpreter."""
+        """Variables of `sam build` for this machine, where jobs import the wheels under our interpreter."""
         return {"WHEELS_PYTHON": sys.executable}
 
     def command(self, root: Path = ROOT) -> list[str]:
