@@ -77,11 +77,6 @@ class Build:
     def is_there(self) -> bool:
         return self.template.is_file()
 
-    @property
-    def environment(self) -> dict[str, str]:
-        """Variables of `sam build` for this machine, where jobs import the wheels under our interpreter."""
-        return {"WHEELS_PYTHON": sys.executable}
-
     def command(self, root: Path = ROOT) -> list[str]:
         """The `sam build` that fills the folder beside the final place.
 
@@ -92,6 +87,11 @@ class Build:
             *("sam", "build", "--config-env", "local", "--template-file", str(root / "template.yaml")),
             *("--build-dir", str(self._partial / "app")),
         ]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables of that command: jobs run on this interpreter here, not on that of the containers."""
+        return {"WHEELS_PYTHON": sys.executable}
 
     def finish(self) -> None:
         """Pack the finished build, move it to its final place and remove old builds."""

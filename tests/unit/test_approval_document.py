@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 def test_every_test_that_the_document_names_exists(name: str) -> None:
     named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / name).read_text()))
     tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
-    assert len(named) >= 20
+    assert len(named) > 15
     assert {name for name in named if f"def {name}(" not in tests} == set()
 
 
