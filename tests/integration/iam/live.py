@@ -22,7 +22,6 @@ _SERVICES = {
     "iam": "sagemaker",
     "ecr": "sagemaker",
 }
-_KEY = {"pk": {"S": "live#"}}
 _TYPES = {"SupportedContentTypes": ["text/csv"], "SupportedResponseMIMETypes": ["text/csv"]}
 # The services' error codes for a denied call.
 _REFUSALS = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
