@@ -72,6 +72,7 @@ def test_a_link_expires_without_a_network_too(page: Page, catalogue: Catalogue) 
     catalogue.state = "unreachable"
     page.clock.fast_forward("10:00")
     page.evaluate(COME_BACK)
+    expect(page.get_by_role("heading", level=1)).to_have_text("This link no longer works")
     expect(page.get_by_role("alert")).to_contain_text("This link has expired or was revoked")
 
 
