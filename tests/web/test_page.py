@@ -229,7 +229,7 @@ def test_what_a_model_says_is_never_markup(page: Page, catalogue: Catalogue) -> 
 
 
 def test_a_model_whose_files_and_records_are_lost_is_still_shown(page: Page, catalogue: Catalogue) -> None:
-    lost = {
+    lost: dict[str, Any] = {
         "approved_at": None,
         "approved_by": None,
         "gate": None,
