@@ -43,16 +43,21 @@ def pytest_configure() -> None:
 # What takes longest starts first, so that no worker is left with it while the others have nothing to do.
 _LONGEST_FIRST = (
     "tests/integration/iam/",
-    "tests/e2e/test_approval",
-    "tests/e2e/test_run",
-    "tests/faults/",
     "tests/e2e/",
+    "tests/faults/",
     "tests/integration/test_",
 )
 # A deployment takes as long as many tests: each of these has one for all its files,
-_ONE_WORKER = ("tests/integration/iam/", "tests/e2e/", "tests/web/")
+_ONE_WORKER = (
+    "tests/integration/iam/", "tests/e2e/", "tests/faults/trials/", "tests/faults/", "tests/web/"
+)  # fmt: skip
 # but for those that do without.
-_BY_ITSELF = ("tests/e2e/test_interrupts.py", "tests/e2e/test_web_pages_in_chromium.py")
+_BY_ITSELF = (
+    "tests/e2e/test_interrupts.py",
+    "tests/e2e/test_new_workload.py",
+    "tests/e2e/test_web_pages_in_chromium.py",
+    "tests/faults/test_killed.py",
+)
 
 
 class FilePerWorker(LoadFileScheduling):  # type: ignore[misc]

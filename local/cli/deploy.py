@@ -59,7 +59,7 @@ def quiet_sam(app_folder: Path) -> dict[str, str]:
     return {
         "__SAM_CLI_APP_DIR": str(app_folder),
         "SAM_CLI_TELEMETRY": "0",
-        "SAM_CLI_POLL_DELAY": "0.5",
+        "SAM_CLI_POLL_DELAY": "0.2",
     }
 
 

@@ -14,6 +14,7 @@ import socket
 import struct
 import sys
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,6 +22,8 @@ HEADER = struct.Struct("!I")
 STREAMS = 3
 # What Lambda's runtime has; what a function brings along it imports itself, in its own version.
 PRELOAD = ("boto3", "boto3.dynamodb.conditions", "boto3.s3.inject", "botocore.config", "botocore.exceptions")
+# Reading what botocore knows of a service takes most of the time in which its first client is made.
+SERVICES = ("dynamodb", "s3", "sagemaker", "sns", "stepfunctions")
 
 
 def main(control_fd: int) -> None:
@@ -32,12 +35,28 @@ def main(control_fd: int) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps them
     for name in PRELOAD:
         importlib.import_module(name)
+    read_models(SERVICES)
     # A collection in a fork would write to every object's header, and so copy the memory that is shared.
     gc.collect()
     gc.freeze()
     with socket.socket(fileno=control_fd) as control:
         while (request := _receive(control)) is not None:
             control.sendall(HEADER.pack(_fork(control, *request)))
+
+
+def read_models(services: Sequence[str]) -> None:
+    """Give boto3 a default session that has read these services' models, and nothing of the environment."""
+    import boto3
+    from botocore.session import Session
+
+    used, fresh = Session(), Session()
+    clients = boto3.Session(botocore_session=used)
+    for service in services:
+        client: Any = clients.client
+        # Credentials are part of the environment, which each function has of its own.
+        client(service, region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106
+    fresh.register_component("data_loader", used.get_component("data_loader"))
+    boto3.setup_default_session(botocore_session=fresh)
 
 
 def _receive(control: socket.socket) -> tuple[dict[str, Any], list[int]] | None:

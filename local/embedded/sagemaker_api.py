@@ -5,7 +5,6 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Protocol
 
 from local.embedded.iam import (
@@ -16,7 +15,6 @@ from local.embedded.iam import (
     read_for_package,
     volume_keys,
 )
-from local.embedded.sagemaker_runtime import Endpoints, Response, Runtime
 from local.sagemaker import ServiceError
 
 logger = logging.getLogger(__name__)
@@ -27,10 +25,11 @@ _NO_DEREGISTER = (
     "to deregister the scalable target."
 )
 
+Response = tuple[int, dict[str, str], bytes]
 Handler = Callable[[str, str, Mapping[str, str], bytes, Mapping[str, Any]], Awaitable[Response]]
 
 
-class Service(Endpoints, Protocol):
+class Service(Protocol):
     """The part of the local SageMaker that answers requests."""
 
     def call(self, action: str, request: dict[str, Any]) -> dict[str, Any]: ...
@@ -68,13 +67,10 @@ class Permissions:
 
 def sagemaker_handler(service: Service, permissions: Permissions) -> Handler:
     """An HTTP handler (method, path, headers, body, query) -> (status, headers, body)."""
-    runtime = Runtime(service, permissions.resource)
 
     async def handle(
         method: str, path: str, headers: Mapping[str, str], body: bytes, query: Mapping[str, Any]
     ) -> Response:
-        if path.strip("/"):
-            return await runtime.answer(method, path, headers, body, partial(permissions.refusal, headers))
         action = headers.get("x-amz-target", "").removeprefix("SageMaker.")
         if refused := _refused(service, action, headers, body, permissions):
             return 400, _headers(), _error(*refused)

@@ -1,4 +1,7 @@
-"""The REST calls under SageMaker's signing name, besides its JSON API, each with its own path."""
+"""The REST calls under SageMaker's signing name, besides its JSON API, each with its own path.
+
+They do not pass through the emulator, which would take longer than a model.
+"""
 
 import asyncio
 import json
@@ -10,10 +13,12 @@ from functools import partial
 from typing import Any, Protocol
 from urllib.parse import unquote
 
+from local.embedded.asgi import Application, answer, read_body
 from local.sagemaker import Answer, Invocation, ServiceError
 
 logger = logging.getLogger(__name__)
 
+_SIGNED_FOR_SAGEMAKER = re.compile(r"Credential=[^,]*/sagemaker/aws4_request")
 _INVOCATIONS = re.compile(r"/endpoints/([^/]+)/(invocations|async-invocations|invocations-response-stream)")
 _ACTIONS = {
     "invocations": "InvokeEndpoint",
@@ -45,27 +50,28 @@ class Endpoints(Protocol):
 class Runtime:
     """Answers the REST calls."""
 
-    def __init__(self, endpoints: Endpoints, resource_of: Callable[[str, Mapping[str, Any]], str]) -> None:
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        resource_of: Callable[[str, Mapping[str, Any]], str],
+        refusal: Callable[[Mapping[str, str], str, str], str | None],
+    ) -> None:
         self._endpoints = endpoints
         # The resource of an action and its request.
         self._resource_of = resource_of
+        # Why the caller with these headers may not perform an action on a resource.
+        self._refusal = refusal
         self._threads = ThreadPoolExecutor(_THREADS, "invocations")
 
-    async def answer(
-        self,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        body: bytes,
-        refusal: Callable[[str, str], str | None],
-    ) -> Response:
-        """The response to a call. `refusal` says why the caller may not perform an action on a resource."""
+    async def answer(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
+        """The response to a call, whose signature was verified."""
         found = _INVOCATIONS.fullmatch(path)
         if not found or method != "POST":
             unknown = f"{method} {path} is not served by the local SageMaker."
             return _error(ServiceError("UnknownOperationException", unknown, 404))
         name, action = unquote(found[1]), _ACTIONS[found[2]]
-        if reason := refusal(f"sagemaker:{action}", self._resource_of(action, {"EndpointName": name})):
+        resource = self._resource_of(action, {"EndpointName": name})
+        if reason := self._refusal(headers, f"sagemaker:{action}", resource):
             return _error(ServiceError("AccessDeniedException", reason, 403))
         try:
             self._endpoints.refuse_missing_endpoint(name)
@@ -91,6 +97,24 @@ class Runtime:
         passed = ("Content-Type", _CUSTOM)
         kept = {header: given[header.lower()] for header in passed if header.lower() in given}
         return 200, {**kept, "x-Amzn-Invoked-Production-Variant": variant}, answer.body
+
+
+def with_runtime(aws: Application, runtime: Runtime) -> Application:
+    """`aws`, and the REST calls that are signed for SageMaker."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        headers = _headers(scope) if scope["type"] == "http" and scope["path"] != "/" else {}
+        if _SIGNED_FOR_SAGEMAKER.search(headers.get("authorization", "")):
+            body = await read_body(receive)
+            await answer(send, *await runtime.answer(scope["method"], scope["path"], headers, body))
+        else:
+            await aws(scope, receive, send)
+
+    return application
+
+
+def _headers(scope: Mapping[str, Any]) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
 
 
 def _invocation(headers: Mapping[str, str], body: bytes) -> Invocation:

@@ -25,6 +25,7 @@ from local.embedded.integrations import AwsIntegrations
 from local.embedded.mailbox import Mailbox
 from local.embedded.page import render
 from local.embedded.sagemaker_api import Permissions, sagemaker_handler
+from local.embedded.sagemaker_runtime import Runtime, with_runtime
 from local.embedded.traces import answer_xray
 from local.sagemaker import SageMaker
 
@@ -86,6 +87,7 @@ def build(
         is_scaled=sagemaker.autoscaling.has_targets,
     )
     seams.install_service("sagemaker", "SageMaker.", sagemaker_handler(sagemaker, permissions))
+    runtime = Runtime(sagemaker, resource, seams.refusal)
     scaling = autoscaling_handler(sagemaker.autoscaling, seams.refusal, REGION, ACCOUNT_ID)
     seams.install_service("application-autoscaling", TARGET_PREFIX, scaling)
     seams.install_resource_type("AWS::SageMaker::ModelPackageGroup", model_package_group_handlers(sagemaker))
@@ -97,7 +99,9 @@ def build(
     seams.install_cors()
     seams.install_leading_keys()
     seams.install_log_filters()
+    seams.install_alarm_dimensions()
     seams.install_stack_rules()
+    seams.install_function_versions()
     seams.install_nested_stacks()
     seams.install_service("xray", "AWSXRay.", answer_xray)
     seams.install_error_types()
@@ -109,7 +113,9 @@ def build(
     seams.install_definition_checks()
     seams.install_state_tests(integrations)
     application = with_faults(
-        with_pages(seams.application(), mailbox, questions, sagemaker.notes), limits, sagemaker.reclaim
+        with_pages(with_runtime(seams.application(), runtime), mailbox, questions, sagemaker.notes),
+        limits,
+        sagemaker.reclaim,
     )
     if enforce_iam:
         application = with_signatures(application, seams.secret_of, seams.is_public, seams.unauthenticated)

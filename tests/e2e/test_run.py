@@ -8,16 +8,19 @@ from typing import Any
 
 import pytest
 
-from local.cli.deploy import set_parameter
+from local.cli.deploy import ENDPOINT_TYPE, NO_ENDPOINT, set_parameter
+from tests.conftest import eventually
 from tests.e2e.mpg import listens
 from tests.e2e.up import SAMPLE, TRIALS, Up
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _all_trials(up: Up) -> Iterator[None]:
-    """As many trials as without parameters."""
+def _as_deployed(up: Up) -> Iterator[None]:
+    """As many trials as without parameters, and an endpoint."""
     set_parameter(up.endpoint, "MaxTrials", "10")
+    set_parameter(up.endpoint, ENDPOINT_TYPE, "serverless")
     yield
+    set_parameter(up.endpoint, ENDPOINT_TYPE, NO_ENDPOINT)
     set_parameter(up.endpoint, "MaxTrials", TRIALS)
 
 
@@ -58,8 +61,27 @@ def test_an_approval_is_set_on_the_model_package(up: Up, approved: dict[str, Any
     assert package["ModelApprovalStatus"] == "Approved"
 
 
-def test_the_mails_of_a_run_are_the_request_and_the_result(approved: dict[str, Any]) -> None:
-    question, ending = approved["mails"]
+def test_an_approved_model_is_released_and_answers_every_row_of_a_file(
+    up: Up, approved: dict[str, Any]
+) -> None:
+    endpoint = approved["endpoint"]
+    assert (endpoint["name"], endpoint["status"]) == ("mpg-local-auto-mpg", "live")
+    assert endpoint["version"] == approved["model_package_arn"]
+    assert 0 < endpoint["seconds"] < 60
+    assert endpoint["smoke_test"] == {"rows": 20, "largest_difference": 0.0}
+    # The file has a header and labels, which no request has.
+    done = up.place.call("predict", "auto_mpg", str(SAMPLE))
+    assert (done.returncode, done.stderr) == (0, "")
+    answers = [float(line) for line in done.stdout.splitlines()]
+    assert len(answers) == 398
+    assert all(5 < answer < 60 for answer in answers)
+
+
+def test_the_mails_of_a_run_are_the_request_the_result_and_the_release(approved: dict[str, Any]) -> None:
+    question, ending, release = approved["mails"]
+    assert "Approving it releases it as the first live model of this workload." in question["text"]
+    assert re.match(r"Version \d+ is live", release["subject"])
+    assert "mpg-local-auto-mpg" in release["text"]
     assert question["subject"].startswith("Approve or reject")
     assert re.search(r"^http://\S+\.localhost:\d+/review/\S+$", question["text"], re.MULTILINE)
     assert ending["subject"].startswith("Approved")
@@ -118,7 +140,11 @@ def test_a_bad_file_is_refused_with_its_name_and_the_reason(
     assert said in mail["text"]
 
 
-def test_without_a_terminal_the_output_is_plain_lines_in_the_order_of_events(up: Up) -> None:
+def test_the_next_approved_model_replaces_the_live_one_until_it_is_rolled_back(
+    up: Up, approved: dict[str, Any]
+) -> None:
+    """Also: without a terminal, the output is plain lines in the order of events."""
+    first = approved["model_package_arn"].rpartition("/")[2]
     done = up.place.call("run", str(SAMPLE), "--decision", "approve")
     assert (done.returncode, done.stderr) == (0, "")
     assert "\x1b" not in done.stdout
@@ -128,10 +154,20 @@ def test_without_a_terminal_the_output_is_plain_lines_in_the_order_of_events(up:
         "trial  1",
         "Tune",
         "Mail to approver@",
+        "on the same 60 test",
+        f"Approving it replaces version {first} on the endpoint mpg-local-auto-mpg.",
         "Decision: approve",
         "Mail to team@",
+        "Released: version",
+        "Mail to team@",
+        "asked about one row",
         "Approved.",
     ]
-    places = [done.stdout.index(text) for text in order]
-    assert places == sorted(places)
+    place = 0
+    for text in order:
+        place = done.stdout.index(text, place) + len(text)
     assert len(re.findall(r"^ +trial ", done.stdout, re.MULTILINE)) == 10
+    back = up.place.call("rollback")
+    assert (back.returncode, back.stderr) == (0, "")
+    assert f"Released: version {first} on endpoint mpg-local-auto-mpg" in back.stdout
+    eventually(lambda: len(up.mails("NotificationTopic", f"Version {first} is live")) == 2)

@@ -17,8 +17,8 @@ from local.cli.endpoint import STACK, Endpoint, Mail
 from tests.conftest import eventually, free_port
 from tests.e2e.mpg import ROOT, Place, listens, wait_for
 
-# Enough to choose among; each trial more is a tenth of a second in every test.
-TRIALS = "3"
+# Most tests only need a model; each trial more would be a third of a run's CPU time.
+TRIALS = "1"
 SAMPLE = ROOT / "data" / "auto-mpg.csv"
 NOTHING: dict[str, list[str]] = {"processes": [], "temporary files": [], "unfinished state": []}
 _LINK = re.compile(r"^http://\S+/review/([A-Za-z0-9_-]{43})$", re.MULTILINE)

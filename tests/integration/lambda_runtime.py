@@ -31,13 +31,16 @@ class Build:
         self._template = json.loads((folder / "template.json").read_text(encoding="utf-8"))
 
     def find_function(self, module: str) -> tuple[Path, str]:
-        """Folder and handler of the function of this name in `functions/handlers/`."""
+        """Folder and handler of the function of this name in `functions/handlers/`, of which all share a package."""
         for resource in self._template["Resources"].values():
             properties = resource["Properties"]
-            handler = f"handlers.{module}.handler"
-            if resource["Type"] == "AWS::Serverless::Function" and properties["Handler"] == handler:
+            if resource["Type"] == "AWS::Serverless::Function" and properties["Handler"].startswith(
+                "handlers."
+            ):
                 # The package lies beside the folder of which it was made.
-                return (self.folder / str(properties["CodeUri"])).with_suffix(""), str(properties["Handler"])
+                folder = (self.folder / str(properties["CodeUri"])).with_suffix("")
+                if (folder / "handlers" / f"{module}.py").is_file():
+                    return folder, f"handlers.{module}.handler"
         raise LookupError(module)
 
     @property

@@ -29,6 +29,8 @@ Json = dict[str, Any]
 ROLE = "arn:aws:iam::000000000000:role/test"
 FUNCTIONS = (
     "check_upload", "keep_model", "request_approval", "review", "resume_pipeline", "notify", "stop_jobs", "sweep",
+    "check_release", "smoke_test", "report_release",
+    "list_models", "download_model", "catalogue", "issue_catalogue_link",
 )  # fmt: skip
 SKLEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
 EVENTS = sorted((ROOT / "events").glob("*.json"))
@@ -56,6 +58,7 @@ class Stage:
     table: str
     group: str
     machine: str
+    releases: str
     topics: tuple[str, str]
     runtimes: Callable[[str], Runtime]
 
@@ -134,12 +137,28 @@ class Stage:
         arn = made["stateMachineArn"]
         return str(states.start_execution(stateMachineArn=arn, input=execution_input)["executionArn"])
 
-    def register(self, evaluation_digest: str) -> str:
-        """A new model package that waits for approval."""
+    def release(self, execution_arn: str, *, live: bool) -> None:
+        """Store what the state machine records about a release."""
+        package = "arn:aws:sagemaker:us-east-1:000000000000:model-package/mpg-pipeline--auto-mpg/7"
+        texts = {"workload": "auto_mpg", "package_arn": package, "execution_arn": execution_arn}
+        items = [{"pk": f"release#{package}", "status": "started", **texts}]
+        if live:
+            endpoint = {"endpoint_type": "serverless", "endpoint_name": "mpg-pipeline-auto-mpg"}
+            items.append({"pk": "live#auto_mpg", "since": "2026-03-01T09:46:00Z", **texts, **endpoint})
+        for item in items:
+            stored = {name: {"S": text} for name, text in item.items()}
+            self.aws.client("dynamodb").put_item(
+                TableName=self.table, Item=cast(Any, {**stored, "version": {"N": "7"}})
+            )
+
+    def register(
+        self, evaluation_digest: str, group: str = "", status: str = "PendingManualApproval", **told: str
+    ) -> str:
+        """A new model package, which by default waits for approval."""
         made = self.aws.client("sagemaker").create_model_package(
-            ModelPackageGroupName=self.group,
-            ModelApprovalStatus="PendingManualApproval",
-            CustomerMetadataProperties={"evaluation_digest": evaluation_digest},
+            ModelPackageGroupName=group or self.group,
+            ModelApprovalStatus=status,
+            CustomerMetadataProperties={"evaluation_digest": evaluation_digest, **told},
             InferenceSpecification={
                 "Containers": [
                     {"Image": "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"}
@@ -238,7 +257,7 @@ def ask(stage: Stage, event: str = "request_approval-first-model") -> Asked:
 def test_there_is_a_test_for_every_event_and_an_event_for_every_function() -> None:
     tested = set(
         re.findall(
-            r'"((?:check|keep|request|review|resume|notify|stop|sweep)[\w]*-[\w-]+)"',
+            r'"((?:catalogue|check|download|issue|keep|list|report|request|review|resume|notify|smoke|stop|sweep)[\w]*-[\w-]+)"',
             Path(__file__).read_text(),
         )
     )
@@ -445,6 +464,75 @@ def test_a_job_of_an_unsuccessful_run_is_stopped(stage: Stage, event: str) -> No
     )
 
 
+def evaluated(stage: Stage, event: str) -> dict[str, str]:
+    """Keep the run's model; returns the change that makes an event name its evaluation."""
+    given = json.loads((ROOT / "events" / f"{event}.json").read_text(encoding="utf-8"))
+    return {given["evaluation_digest"]: stage.keep(given["run_id"], champion=False)}
+
+
+def test_a_model_that_is_the_approved_one_may_be_released(stage: Stage) -> None:
+    changes = evaluated(stage, "check_release-approved")
+    answer = stage.invoke("check_release-approved", changes)
+    assert (answer["has_smoke_test"], len(answer["warnings"])) == (False, 1)
+    assert stage.invoke("check_release-approved")["errorType"] == "ArtifactRefused"
+
+
+def test_without_rows_an_endpoint_passes_no_smoke_test(stage: Stage) -> None:
+    changes = evaluated(stage, "smoke_test-released")
+    assert stage.invoke("smoke_test-released", changes)["errorType"] == "SmokeTestFailed"
+
+
+@pytest.mark.parametrize(
+    ("event", "subject"),
+    [
+        ("report_release-live", "Version 7 is live: auto_mpg"),
+        ("report_release-superseded", "Version 7 was not released: auto_mpg"),
+        ("report_release-failed", "Version 7 was not released: auto_mpg"),
+        ("report_release-stopped", "Version 7 was not released: auto_mpg"),
+    ],
+)
+def test_the_end_of_a_release_is_reported_once(stage: Stage, event: str, subject: str) -> None:
+    execution = stage.end(event)
+    (arn,) = execution.values()
+    stage.release(arn, live=event.endswith("live"))
+    before = len(stage.mails())
+    assert stage.invoke(event, execution) == {"mailed": True}
+    assert stage.invoke(event, execution) == {"mailed": False}
+    assert [mail["subject"] for mail in stage.mails()[before:]] == [subject]
+
+
+def test_approved_models_are_listed_and_downloaded_and_no_others(stage: Stage) -> None:
+    group, run = f"{stage.group}-p--flowers", "mpg-20260301-0930-0123abcd"
+    stage.aws.client("sagemaker").create_model_package_group(ModelPackageGroupName=group)
+    told = {"run_id": run, "model_digest": digest(b"a model")}
+    evaluation = stage.keep(run, champion=False)
+    approved = stage.register(evaluation, group, "Approved", **told)
+    for _ in range(2):
+        stage.register(evaluation, group, "Rejected", **told)
+    for event in ("list_models-invoked", "list_models-by-url"):
+        answer = stage.invoke(event)
+        listed = json.loads(answer["body"]) if "body" in answer else answer
+        [model] = listed["models"]
+        assert (model["package_arn"], model["version"], model["problem"]) == (approved, 1, None)
+        assert model["title"] == EVALUATION["title"]
+    found = stage.invoke("download_model-native")
+    with urllib.request.urlopen(found["url"], timeout=10) as answer:
+        assert digest(answer.read()) == found["digest"] == model["formats"]["native"]["digest"]
+    assert stage.invoke("download_model-not-approved") == {"error": "Version 2 of flowers is not approved."}
+
+
+def test_a_link_opens_the_catalogue_until_it_is_revoked(stage: Stage) -> None:
+    assert stage.invoke("catalogue-unknown-link")["statusCode"] == 404
+    assert stage.invoke("catalogue-post")["statusCode"] == 405
+    issued = stage.invoke("issue_catalogue_link-issue")
+    event = json.loads((ROOT / "events" / "catalogue-list.json").read_text(encoding="utf-8"))
+    link = {event["rawPath"].split("/")[2]: issued["url"].split("/")[-2]}
+    answer = stage.invoke("catalogue-list", link)
+    assert (answer["statusCode"], json.loads(answer["body"])["expires_at"]) == (200, issued["expires_at"])
+    assert stage.invoke("issue_catalogue_link-revoke-all") == {"revoked": 1}
+    assert stage.invoke("catalogue-list", link)["statusCode"] == 410
+
+
 def test_the_sweep_reconciles_events_that_never_arrived(stage: Stage, asked: Asked) -> None:
     stage.aws.client("sagemaker").update_model_package(
         ModelPackageArn=asked.package_arn, ModelApprovalStatus="Approved"
@@ -501,10 +589,20 @@ def _resources(aws: Aws) -> Json:
         BillingMode="PAY_PER_REQUEST",
     )
     aws.client("sagemaker").create_model_package_group(ModelPackageGroupName=name)
+    for settings in (ROOT / "processing").glob("*/workload.json"):
+        group = f"{name}-{settings.parent.name.replace('_', '-')}"
+        aws.client("sagemaker").create_model_package_group(ModelPackageGroupName=group)
     topics = tuple(str(sns.create_topic(Name=f"{name}-{kind}")["TopicArn"]) for kind in ("ask", "tell"))
     for topic in topics:
         sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="someone@example.com")
-    return {"bucket": name, "table": name, "group": name, "topics": topics, "machine": _machine(aws, name)}
+    return {
+        "bucket": name,
+        "table": name,
+        "group": name,
+        "topics": topics,
+        "machine": _machine(aws, name),
+        "releases": _machine(aws, f"{name}-release"),
+    }
 
 
 def _machine(aws: Aws, name: str) -> str:
@@ -548,7 +646,13 @@ def _environment(made: Json) -> dict[str, str]:
         "MAX_CHECKED_BYTES": "1000000",
         "KMS_KEY_ARN": "",
         "REMINDER_HOURS": "24",
+        "MODEL_PACKAGE_GROUP_PREFIX": f"{made['group']}-p-",
+        "CODE_PREFIX": "code/0123/",
+        "REQUESTS_PER_MINUTE": "120",
+        "LINK_DAYS": "7",
+        "CATALOGUE_URL": "https://abcdefghijklmnopqrstuvwxyz012345.lambda-url.us-east-1.on.aws/",
         "STATE_MACHINE_ARN": made["machine"],
+        "RELEASE_MACHINE_ARN": made["releases"],
         "POWERTOOLS_SERVICE_NAME": "mpg-pipeline",
         "POWERTOOLS_METRICS_NAMESPACE": "MpgPipeline",
         "POWERTOOLS_LOG_LEVEL": "INFO",

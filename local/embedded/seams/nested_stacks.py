@@ -15,12 +15,15 @@ Handler = Callable[..., Any]
 
 
 def install_nested_stacks() -> None:
-    """Transform nested templates, remove what a failed creation made, and let a deletion fail or retain."""
+    """Transform nested templates, keep the attributes of what an update leaves as it is, remove what a failed
+    creation made, and let a deletion fail or retain."""
     from ministack.services.cloudformation import provisioners
 
     # Called with each template of a nested stack, between its reading and its use.
     check = provisioners._check_nested_stack_capabilities
     provisioners._check_nested_stack_capabilities = _then_transform(check)
+    # Nested stacks call it by this name, others by a name of their own, with the attributes.
+    provisioners._update_resource = _with_attributes(provisioners._update_resource)
     handlers = provisioners._RESOURCE_HANDLERS[NESTED]
     handlers["create"] = _undone_when_it_fails(handlers["create"])
     handlers["delete"] = _delete
@@ -39,6 +42,20 @@ def _then_transform(check: Callable[..., None]) -> Callable[..., None]:
             template.update(transformed)
 
     return check_and_transform
+
+
+def _with_attributes(update: Handler) -> Handler:
+    """The emulator forgets the attributes of a nested stack's resources that an update does not change."""
+
+    def update_resource(
+        kind: str, physical_id: str, old: Json, new: Json, stack_name: str, logical_id: str | None = None
+    ) -> Any:
+        from ministack.services.cloudformation import _stacks
+
+        known = _stacks[stack_name]["_resources"].get(logical_id, {}).get("Attributes")
+        return update(kind, physical_id, old, new, stack_name, logical_id, known)
+
+    return update_resource
 
 
 def _undone_when_it_fails(create: Handler) -> Handler:

@@ -73,7 +73,7 @@ class Live:
             raise not_found(self.record.name, self.account_id)
         fleet = traffic[0][0]
         if len(traffic) > 1:
-            fleet = random.choices([each for each, _ in traffic], [share for _, share in traffic])[0]  # noqa: S311
+            fleet = random.choices([each for each, _ in traffic], [share for _, share in traffic])[0]  # noqa: S311 - no secret
         variant = fleet.choose(name)
         if variant is None:
             raise ServiceError("ValidationError", f"Variant {name} not found for Request")

@@ -135,6 +135,18 @@ def test_an_update_changes_adds_and_removes_what_is_in_it(family: Family) -> Non
     assert family.child == before
 
 
+def test_an_update_knows_the_attributes_of_what_it_leaves_as_it_is(family: Family) -> None:
+    queue = {"Type": "AWS::SQS::Queue"}
+    named = {**topic(family, "one"), "DependsOn": "Queue"}
+    named["Properties"] = {**named["Properties"], "DisplayName": {"Fn::Sub": "${Label} ${Queue.QueueName}"}}
+    family.create(family.template(child(Queue=queue, Topic=named)))
+    [before] = family.topics().values()
+    assert family.update(family.template(child(Queue=queue, Topic=named))) == "UPDATE_COMPLETE", (
+        family.reasons()
+    )
+    assert family.topics() == {"one": before.replace("first", "second")}
+
+
 def test_a_nested_stack_goes_with_its_parent_but_for_what_it_retains(family: Family) -> None:
     kept = topic(family, "kept", DeletionPolicy="Retain")
     family.create(family.template(child(Topic=topic(family, "one"), Kept=kept)))

@@ -1,5 +1,6 @@
 """Processes of functions, forked from a warm interpreter: what the emulator may expect of them."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.embedded.function_processes import SUPPORTED, FunctionProcess, FunctionProcesses, WarmSubprocess
+from local.embedded.function_zygote import SERVICES
 
 if not SUPPORTED:
     pytest.skip("this system cannot watch a process that is nobody's child", allow_module_level=True)
@@ -97,6 +99,35 @@ def test_after_the_warm_interpreter_was_killed_another_one_takes_over(script: Pa
     zygote.wait(10)
     functions.start(str(script), folder, {"COLOUR": "red"}).stdin.close()
     assert functions._zygote is not zygote
+
+
+CLIENT = """
+import boto3, json
+client = boto3.client("s3")
+credentials = client._request_signer._credentials
+read = boto3.DEFAULT_SESSION._session.get_component("data_loader")._cache
+models = sorted({key[1] for key in read if len(key) > 2 and key[2] == "service-2"})
+said = [client.meta.region_name, client.meta.endpoint_url, credentials.access_key, credentials.token, models]
+print(json.dumps(said))
+"""
+
+
+def test_the_sdk_has_read_its_models_and_nothing_of_the_environment(
+    functions: FunctionProcesses, tmp_path: Path
+) -> None:
+    path = tmp_path / "client.py"
+    path.write_text(CLIENT)
+    for name, region in (("one", "eu-west-1"), ("two", "eu-west-2")):
+        own = {
+            "AWS_ACCESS_KEY_ID": name,
+            "AWS_SECRET_ACCESS_KEY": "secret",
+            "AWS_SESSION_TOKEN": f"token of {name}",
+            "AWS_DEFAULT_REGION": region,
+            "AWS_ENDPOINT_URL": f"http://{name}",
+        }
+        process = functions.start(str(path), str(tmp_path), own)
+        said = json.loads(process.stdout.readline() or process.stderr.read())
+        assert said == [region, f"http://{name}", name, f"token of {name}", sorted(SERVICES)]
 
 
 def test_functions_do_not_see_each_others_streams(functions: FunctionProcesses, script: Path) -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from local.embedded.iam import also_needed, sagemaker_resource
 from local.embedded.sagemaker_api import Permissions, sagemaker_handler
-from local.sagemaker import Answer, Invocation
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
 REPOSITORY = "arn:aws:ecr:us-east-1:683313688378:repository/sagemaker-xgboost"
@@ -36,11 +35,6 @@ class Caller:
     def call(self, action: str, request: dict[str, Any]) -> dict[str, Any]:
         self.made.append(action)
         return {}
-
-    def invoke(self, endpoint_name: str, invocation: Invocation) -> tuple[Answer, str]:
-        raise AssertionError("nothing here is an invocation")
-
-    def refuse_missing_endpoint(self, endpoint_name: str) -> None: ...
 
     def send(self, action: str, request: Mapping[str, Any]) -> dict[str, Any]:
         permissions = Permissions(

@@ -4,11 +4,12 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
 from local.embedded.iam import sagemaker_resource
-from local.embedded.sagemaker_runtime import Response, Runtime
+from local.embedded.sagemaker_runtime import Response, Runtime, with_runtime
 from local.sagemaker import Answer, Invocation, ServiceError
 
 ENDPOINT = "arn:aws:sagemaker:eu-west-1:111122223333:endpoint/my-cars"
@@ -35,14 +36,14 @@ class Bench:
             raise ServiceError("ValidationError", "not found")
 
     def send(self, path: str, headers: Mapping[str, str] = {}, body: bytes = b"1,2") -> Response:
-        def refuse(action: str, resource: str) -> str | None:
+        def refuse(headers: Mapping[str, str], action: str, resource: str) -> str | None:
             self.asked.append((action, resource))
             return self.refusal
 
         def resource(action: str, request: object) -> str:
             return sagemaker_resource(action, request, "eu-west-1", "111122223333")  # type: ignore[arg-type]
 
-        return asyncio.run(Runtime(self, resource).answer("POST", path, headers, body, refuse))
+        return asyncio.run(Runtime(self, resource, refuse).answer("POST", path, headers, body))
 
     def refused(self, path: str, headers: Mapping[str, str] = {}) -> tuple[int, str, str]:
         status, answered, body = self.send(path, headers)
@@ -127,3 +128,51 @@ def test_a_caller_without_permission_does_not_learn_whether_an_endpoint_exists()
 def test_an_unsupported_call_is_reported_as_such(path: str) -> None:
     message = f"POST {path} is not served by the local SageMaker."
     assert Bench().refused(path) == (404, "UnknownOperationException", message)
+
+
+def reached(service: str, path: str) -> bool:
+    """Whether a call signed for a service passes by the emulator and reaches the endpoint."""
+    bench = Bench()
+    sent: list[dict[str, Any]] = []
+
+    async def aws(scope: Any, receive: Any, send: Any) -> None:
+        sent.append({"type": "emulator"})
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"1,2"}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "headers": [
+            (b"authorization", f"AWS4-HMAC-SHA256 Credential=a/b/c/{service}/aws4_request, x".encode())
+        ],
+    }
+    runtime = Runtime(bench, lambda *_: ENDPOINT, lambda *_: None)
+
+    async def call() -> None:
+        await with_runtime(aws, runtime)(scope, receive, send)
+
+    asyncio.run(call())
+    if sent[0]["type"] == "emulator":
+        return False
+    assert (sent[0]["status"], sent[1]["body"]) == (200, b"1,2")
+    assert (b"content-length", b"3") in sent[0]["headers"]
+    return True
+
+
+@pytest.mark.parametrize(
+    ("service", "path", "reaches"),
+    [
+        ("sagemaker", "/endpoints/My-Cars/invocations", True),
+        # A bucket may have that name, too; and the JSON API has the path /.
+        ("s3", "/endpoints/My-Cars/invocations", False),
+        ("sagemaker", "/", False),
+    ],
+)
+def test_only_rest_calls_of_sagemaker_pass_by_the_emulator(service: str, path: str, reaches: bool) -> None:
+    assert reached(service, path) == reaches

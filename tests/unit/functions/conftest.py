@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "processing")]
 
 from shared import aws, telemetry  # noqa: E402
-from tests.unit.functions.fakes import FakeSageMaker, FakeStepFunctions  # noqa: E402
+from tests.unit.functions.fakes import FakeEndpoints, FakeSageMaker, FakeStepFunctions  # noqa: E402
 
 REGION = "us-east-1"
 BUCKET = "mpg-pipeline-bucket"
@@ -35,6 +35,7 @@ class World:
     """The services that the Lambdas call."""
 
     sagemaker: FakeSageMaker
+    endpoints: FakeEndpoints
     stepfunctions: FakeStepFunctions
     s3: Any
     sns: Any
@@ -126,7 +127,11 @@ class _FakedBoto3:
         self._world = world
 
     def client(self, service: str, **options: Any) -> Any:
-        fakes = {"sagemaker": self._world.sagemaker, "stepfunctions": self._world.stepfunctions}
+        fakes = {
+            "sagemaker": self._world.sagemaker,
+            "sagemaker-runtime": self._world.endpoints,
+            "stepfunctions": self._world.stepfunctions,
+        }
         return fakes.get(service) or _client(service, options["config"].signature_version)
 
     def resource(self, service: str, **options: Any) -> Any:
@@ -157,7 +162,7 @@ def _make_world() -> World:
     topics = [sns.create_topic(Name=name)["TopicArn"] for name in ("approval", "notification")]
     for topic in topics:
         sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="someone@example.com")
-    return World(FakeSageMaker(), FakeStepFunctions(), s3, sns, table, topics[0], topics[1])
+    return World(FakeSageMaker(), FakeEndpoints(), FakeStepFunctions(), s3, sns, table, topics[0], topics[1])
 
 
 def _environment(world: World) -> dict[str, str]:
@@ -170,6 +175,8 @@ def _environment(world: World) -> dict[str, str]:
         "APPROVAL_TIMEOUT_SECONDS": "604800",
         "REMINDER_HOURS": "24",
         "STATE_MACHINE_ARN": f"arn:aws:states:{REGION}:000000000000:stateMachine:mpg-pipeline",
+        "RELEASE_MACHINE_ARN": f"arn:aws:states:{REGION}:000000000000:stateMachine:mpg-pipeline-release",
+        "MODEL_PACKAGE_GROUP_PREFIX": "mpg-pipeline-",
         "MAX_CHECKED_BYTES": "1000000",
         "KMS_KEY_ARN": "",
         "POWERTOOLS_SERVICE_NAME": "mpg-pipeline",

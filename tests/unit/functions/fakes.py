@@ -1,5 +1,6 @@
 """Fakes for what moto only pretends to do (task tokens) and for what cannot fail in moto (the registry)."""
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -66,11 +67,23 @@ class FakeStepFunctions:
 
     def get_paginator(self, operation: str) -> "Pages":
         assert operation == "list_executions"
-        return Pages(lambda request: {"executions": self._newest_first()})
+        return Pages(lambda request: {"executions": self._newest_first(**request)})
 
-    def _newest_first(self) -> list[Call]:
+    def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> Call:  # noqa: A002, N803
+        arn = f"{stateMachineArn.replace(':stateMachine:', ':execution:')}:{name}"
+        if arn in self.executions:
+            raise service_error("ExecutionAlreadyExists", "StartExecution")
+        self.executions[arn] = {**_execution(arn, "RUNNING"), "input": input}
+        return {"executionArn": arn}
+
+    def _newest_first(self, *, stateMachineArn: str) -> list[Call]:  # noqa: N803
         listed = ("executionArn", "status", "startDate", "stopDate", "redriveCount")
-        found = [{k: v for k, v in e.items() if k in listed} for e in self.executions.values()]
+        is_release = stateMachineArn.endswith("-release")
+        found = [
+            {k: v for k, v in e.items() if k in listed}
+            for e in self.executions.values()
+            if ("-release:" in e["executionArn"]) == is_release
+        ]
         return sorted(found, key=lambda e: e["startDate"], reverse=True)
 
     def describe_execution(self, *, executionArn: str) -> Call:  # noqa: N803
@@ -103,6 +116,21 @@ class FilteredPages(Pages):
         yield from ({name: page} for page in [[], *([item] for item in items)])
 
 
+class FakeEndpoints:
+    """Endpoints that answer each request by a function of its body."""
+
+    def __init__(self) -> None:
+        self.answer: Callable[[str], str] = lambda body: body
+        self.requests: list[Call] = []
+        self.broken: ClientError | None = None
+
+    def invoke_endpoint(self, **request: Any) -> Call:
+        self.requests.append(request)
+        if self.broken:
+            raise self.broken
+        return {"Body": io.BytesIO(self.answer(request["Body"].decode()).encode())}
+
+
 class FakeSageMaker:
     """Model packages with an approval status, and jobs. `broken` names the error that every call answers."""
 
@@ -116,6 +144,7 @@ class FakeSageMaker:
         # A processing job's end in its description.
         self.last_words: Call = {}
         self.jobs: dict[str, str] = {}  # name -> status
+        self.endpoints: dict[str, Call] = {}
 
     def register(self, arn: str, status: str = "PendingManualApproval", **metadata: str) -> None:
         self.packages[arn] = {
@@ -166,7 +195,7 @@ class FakeSageMaker:
         found = [
             {**package, "ModelPackageVersion": int(arn.rpartition("/")[2])}
             for arn, package in self.packages.items()
-            if arn.split("/")[1] == request["ModelPackageGroupName"]
+            if arn.split("/")[1:2] == [request["ModelPackageGroupName"]]
             and package["ModelApprovalStatus"] == request["ModelApprovalStatus"]
             # As the SDK sends it: in whole seconds.
             and package["CreationTime"]
@@ -196,6 +225,15 @@ class FakeSageMaker:
         if _kind_of(name) != kind or self.jobs.get(name) not in ("InProgress", "Stopping"):
             raise service_error("ValidationException", f"Stop{kind}")
         self.jobs[name] = "Stopping"
+        return {}
+
+    def describe_endpoint(self, *, EndpointName: str) -> Call:  # noqa: N803
+        if EndpointName not in self.endpoints:
+            raise service_error("ValidationException", "DescribeEndpoint", "Could not find endpoint")
+        return self.endpoints[EndpointName]
+
+    def delete_endpoint(self, *, EndpointName: str) -> Call:  # noqa: N803
+        del self.endpoints[EndpointName]
         return {}
 
     def describe_processing_job(self, *, ProcessingJobName: str) -> Call:  # noqa: N803

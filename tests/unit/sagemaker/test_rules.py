@@ -208,7 +208,7 @@ def action_of(request: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     ("action", "message"),
     [
-        ("CreateEndpoint", "CreateEndpoint is not served by the local SageMaker."),
+        ("CreateNotebookInstance", "CreateNotebookInstance is not served by the local SageMaker."),
         ("CreateWonders", "CreateWonders is no action of SageMaker."),
     ],
 )

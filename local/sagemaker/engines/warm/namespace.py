@@ -92,7 +92,7 @@ def confine() -> None:
     """Leave this process only /tmp to write to, and the name and the rights of another user than root."""
     change_mounts(Path("/"), read_only=True)
     # Its own /tmp; and /proc, where the next lines and nobody without rights can change anything.
-    for place in ("/tmp", "/proc"):  # noqa: S108
+    for place in ("/tmp", "/proc"):  # noqa: S108 - the job's own
         change_mounts(Path(place), read_only=False, below=False)
     user, group = os.geteuid(), os.getegid()
     call("unshare", CLONE_NEWUSER)
