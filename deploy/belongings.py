@@ -41,10 +41,12 @@ class Belongings:
     stack_id: str | None
     status: str = ""
     resources: int = 0
-    upload_rule: str | None = None
-    state_machine: str | None = None
+    rules: tuple[str, ...] = ()
+    state_machines: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     retained: Retained = field(default_factory=Retained)
+    endpoints: tuple[str, ...] = ()
+    """The endpoints that the stack may have."""
 
     @property
     def anything(self) -> bool:
@@ -57,33 +59,40 @@ def find_belongings(clients: Clients, stack_name: str) -> Belongings:
     stack = _live_stack(cloudformation, stack_name)
     if stack is None:
         left_behind = _left_behind(cloudformation, stack_name)
-        return Belongings(None, retained=_existing(clients, left_behind, stack_name))
+        retained = _existing(clients, left_behind, stack_name)
+        return Belongings(None, retained=retained, endpoints=endpoint_names(stack_name, retained.groups))
     stack_id = str(stack["StackId"])
     resources = [
         resource
         for resource in _resources(cloudformation, stack_id)
         if resource["ResourceStatus"] != "DELETE_COMPLETE" and resource.get("PhysicalResourceId")
     ]
-    by_logical_id = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
+
+    def of_type(kind: str) -> tuple[str, ...]:
+        return tuple(found["PhysicalResourceId"] for found in resources if found["ResourceType"] == kind)
+
     return Belongings(
         stack_id,
         str(stack["StackStatus"]),
         len(resources),
-        upload_rule=by_logical_id.get("UploadRule"),
-        state_machine=by_logical_id.get("PipelineStateMachine"),
-        roles=tuple(
-            resource["PhysicalResourceId"]
-            for resource in resources
-            if resource["ResourceType"] == "AWS::IAM::Role"
-        ),
-        retained=_existing(clients, resources, stack_name),
+        rules=of_type("AWS::Events::Rule"),
+        state_machines=of_type("AWS::StepFunctions::StateMachine"),
+        roles=of_type("AWS::IAM::Role"),
+        retained=(retained := _existing(clients, resources, stack_name)),
+        endpoints=endpoint_names(stack_name, retained.groups),
     )
+
+
+def endpoint_names(stack_name: str, groups: Iterable[str]) -> tuple[str, ...]:
+    """The endpoints that a stack may have: one for each workload, which has a group `<stack>--<workload>`."""
+    prefix = f"{stack_name}--"
+    return tuple(f"{stack_name}-{group.removeprefix(prefix)}" for group in groups if group.startswith(prefix))
 
 
 def missing(error: ClientError) -> bool:
     """Whether a service reports that the requested thing does not exist."""
     answer = error.response["Error"]
-    absent = ("does not exist", "not found", "not exist")
+    absent = ("does not exist", "not found", "not exist", "could not find", "Could not find")
     return answer["Code"] in _MISSING or (
         answer["Code"] == "ValidationException" and any(text in answer.get("Message", "") for text in absent)
     )
@@ -113,8 +122,13 @@ def _left_behind(cloudformation: Any, stack_name: str) -> Iterator[Mapping[str, 
 
 
 def _resources(cloudformation: Any, stack_id: str) -> Iterator[Mapping[str, Any]]:
+    """The resources of a stack and of those nested in it."""
     for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack_id):
-        yield from page["StackResourceSummaries"]
+        for resource in page["StackResourceSummaries"]:
+            yield resource
+            nested = resource["ResourceType"] == "AWS::CloudFormation::Stack"
+            if nested and resource.get("PhysicalResourceId"):
+                yield from _resources(cloudformation, resource["PhysicalResourceId"])
 
 
 def _existing(clients: Clients, resources: Iterable[Mapping[str, Any]], stack_name: str) -> Retained:

@@ -12,6 +12,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from deploy.belongings import Belongings, Clients, find_belongings, missing
+from deploy.endpoints import delete_endpoints, existing
 from deploy.jobs import Pause, delete_models, stop_jobs
 from deploy.problems import Trouble
 
@@ -22,6 +23,8 @@ EMPTYINGS = 5
 def destroy(clients: Clients, belongings: Belongings, *, say: Say = print, pause: Pause = time.sleep) -> None:
     """Delete all of it. Skips what is already gone, so an interrupted attempt can be repeated."""
     stop_work(clients, belongings, say, pause)
+    deleted = delete_endpoints(clients, belongings.endpoints, pause=pause)
+    say(f"endpoints deleted: {deleted}")
     for group in belongings.retained.groups:
         say(f"model packages of {group} deleted: {delete_packages(clients('sagemaker'), group)}")
     if belongings.stack_id:
@@ -38,11 +41,14 @@ def destroy(clients: Clients, belongings: Belongings, *, say: Say = print, pause
 
 
 def stop_work(clients: Clients, belongings: Belongings, say: Say, pause: Pause) -> None:
-    """Keep uploads from starting runs, and stop the active runs and their jobs."""
-    if belongings.upload_rule:
-        _unless_missing(lambda: clients("events").disable_rule(Name=belongings.upload_rule))
-    if belongings.state_machine:
-        executions = running(clients("stepfunctions"), belongings.state_machine)
+    """Keep events from starting anything, and stop the active runs and releases, and the jobs.
+
+    Stopped executions would otherwise be reported, and a stopped release would be set right by another one.
+    """
+    for rule in belongings.rules:
+        _disable(clients("events"), rule)
+    if belongings.state_machines:
+        executions = _all_running(clients, belongings)
         for execution in executions:
             stop_execution(clients("stepfunctions"), execution)
         say(f"executions stopped: {len(executions)}")
@@ -50,6 +56,18 @@ def stop_work(clients: Clients, belongings: Belongings, say: Say, pause: Pause) 
         sagemaker = clients("sagemaker")
         say(f"jobs stopped: {stop_jobs(sagemaker, belongings.roles, pause=pause)}")
         say(f"models deleted: {delete_models(sagemaker, belongings.roles)}")
+
+
+def _disable(events: Any, rule: str) -> None:
+    _unless_missing(lambda: events.disable_rule(Name=rule))
+
+
+def _all_running(clients: Clients, belongings: Belongings) -> list[str]:
+    return [
+        execution
+        for machine in belongings.state_machines
+        for execution in running(clients("stepfunctions"), machine)
+    ]
 
 
 def running(stepfunctions: Any, state_machine: str) -> list[str]:
@@ -179,8 +197,10 @@ def describe(clients: Clients, stack_name: str, belongings: Belongings) -> Itera
     for group in belongings.retained.groups:
         count = len(packages(clients("sagemaker"), group))
         yield f"  the model package group {group}, model packages in it: {count}"
-    if belongings.state_machine:
-        count = len(running(clients("stepfunctions"), belongings.state_machine))
+    for endpoint in existing(clients("sagemaker"), belongings.endpoints):
+        yield f"  the endpoint {endpoint}, which then answers nobody"
+    if belongings.state_machines:
+        count = len(_all_running(clients, belongings))
         yield f"  running executions, with their jobs: {count}"
     yield "It keeps the job logs under /aws/sagemaker/ and the SAM CLI's files in its own bucket."
 

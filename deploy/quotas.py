@@ -5,6 +5,7 @@ ResourceLimitExceeded, after the first upload; raising a quota can take a day. S
 deployment: `mpg quotas`.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from deploy.settings import Settings
 _UNRESERVED_MINIMUM = 100
 # The state machine's three Lambdas, the page and the two event handlers, with some headroom.
 _CONCURRENT_LAMBDAS = 10
+_SERVERLESS_CONCURRENCY = "L-96300102"
 _RESERVATIONS = ("ReviewReservedConcurrency", "CatalogueReservedConcurrency")
 # The limits that a workload may set to its own tuning.
 _TRIALS = ("max_trials", "max_parallel_trials")
@@ -30,6 +32,8 @@ class Need:
     service: str
     name: str
     needed: int
+    code: str = ""
+    """Its code, where AWS documents no name. If the account lists no such quota, nothing is lacking."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ class Finding:
 
     @property
     def lacking(self) -> bool:
-        return self.has < self.need.needed
+        return not (self.need.code and self.quota is None) and self.has < self.need.needed
 
 
 def project_workloads() -> list[Mapping[str, Any]]:
@@ -62,11 +66,13 @@ def needs(parameters: Mapping[str, str], workloads: Iterable[Mapping[str, Any]])
     reserved = sum(int(parameters[name] or 0) for name in _RESERVATIONS)
     lambdas = reserved + _UNRESERVED_MINIMUM if reserved else _CONCURRENT_LAMBDAS
     needed: dict[str, int] = {}
+    workloads = list(workloads)
     for workload in workloads:
         for name, instances in _instances(workload, parameters, spot):
             needed[name] = max(instances, needed.get(name, 0))
     instance_needs = [Need("sagemaker", name, instances) for name, instances in needed.items()]
-    return [*instance_needs, Need("lambda", "Concurrent executions", lambdas)]
+    endpoint_needs = _endpoints(parameters, workloads)
+    return [*instance_needs, *endpoint_needs, Need("lambda", "Concurrent executions", lambdas)]
 
 
 def _instances(
@@ -86,13 +92,35 @@ def _instances(
     yield f"{instance_type('batch', 'TransformInstanceType')} for transform job usage", 1
 
 
+def _endpoints(parameters: Mapping[str, str], workloads: Sequence[Mapping[str, Any]]) -> Iterator[Need]:
+    """The quotas that an endpoint for each of the workloads needs, all in service at the same time."""
+    if parameters["EndpointType"] == "serverless":
+        concurrency = len(workloads) * int(parameters["EndpointMaxConcurrency"])
+        yield Need(
+            "sagemaker", "total concurrency of serverless endpoints", concurrency, _SERVERLESS_CONCURRENCY
+        )
+    if parameters["EndpointType"] == "instance":
+        # An update runs the new instances beside the old ones.
+        instances = 2 * max(
+            int(parameters[name]) for name in ("EndpointInstanceCount", "EndpointMaxInstanceCount")
+        )
+        types = Counter(
+            str(workload.get("endpoint", {}).get("instance_type", parameters["EndpointInstanceType"]))
+            for workload in workloads
+        )
+        for kind, count in types.items():
+            yield Need("sagemaker", f"{kind} for endpoint usage", count * instances)
+
+
 def check(client: Any, wanted: Sequence[Need]) -> list[Finding]:
     """Look each need up. `client` is boto3's `service-quotas`."""
     found = {
-        service: _look_up(client, service, {need.name for need in wanted if need.service == service})
+        service: _look_up(
+            client, service, {need.code or need.name for need in wanted if need.service == service}
+        )
         for service in {need.service for need in wanted}
     }
-    return [Finding(need, found[need.service].get(need.name)) for need in wanted]
+    return [Finding(need, found[need.service].get(need.code or need.name)) for need in wanted]
 
 
 def report(findings: Sequence[Finding], region: str) -> Iterator[str]:
@@ -133,8 +161,8 @@ def _look_up(client: Any, service: str, names: Set[str]) -> dict[str, Mapping[st
             break
         for page in client.get_paginator(operation).paginate(ServiceCode=service):
             for quota in page["Quotas"]:
-                if quota["QuotaName"] in names:
-                    found.setdefault(quota["QuotaName"], quota)
+                for known in names & {quota["QuotaName"], quota["QuotaCode"]}:
+                    found.setdefault(known, quota)
     return found
 
 

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from approval.request import Approval, Decision
 from model.change import endpoint_change
+from model.live import find_live
 from shared.mails import Mail, render
 
 
@@ -32,7 +33,8 @@ def too_late_mail(approval: Approval) -> Mail:
 
 def change_mail(approval: Approval, before: Decision, now: Decision) -> Mail:
     """Reports the package's new decision and the one that earlier mails reported."""
-    return render("approval/changed", approval=approval, before=before, now=now)
+    live = find_live(approval.report.evaluation.workload)
+    return render("approval/changed", approval=approval, before=before, now=now, live=live)
 
 
 def time_left(seconds: float) -> str:

@@ -21,6 +21,11 @@ PARAMETERS = {
     "MaxParallelTrials": "3",
     "UseSpot": "false",
     "ReviewReservedConcurrency": "",
+    "EndpointType": "none",
+    "EndpointMaxConcurrency": "5",
+    "EndpointInstanceType": "ml.m5.large",
+    "EndpointInstanceCount": "1",
+    "EndpointMaxInstanceCount": "3",
     "CatalogueReservedConcurrency": "",
 }
 # Workloads, as far as quotas depend on them
@@ -185,3 +190,24 @@ def test_the_table_says_what_is_needed_what_exists_and_how_to_get_the_rest() -> 
     assert (
         "https://eu-west-3.console.aws.amazon.com/servicequotas/home/services/sagemaker/quotas/L-35" in text
     )
+
+
+def test_every_workload_has_a_share_of_the_concurrency_of_serverless_endpoints() -> None:
+    serverless = {**PARAMETERS, "EndpointType": "serverless"}
+    [need] = [need for need in needs(serverless, [PLAIN, PLAIN]) if need.code]
+    assert need.needed == 10
+    listed = {"QuotaName": "Some name", "QuotaCode": need.code, "Value": 5.0}
+    assert quotas.Finding(need, listed).lacking
+    assert not quotas.Finding(need, {**listed, "Value": 10.0}).lacking
+
+
+def test_a_quota_that_is_known_by_its_code_only_is_not_lacking_where_it_is_not_listed() -> None:
+    [finding] = check(Account({}), [Need("sagemaker", "a name of ours", 10, "L-96300102")])
+    assert not finding.lacking
+
+
+def test_endpoints_on_instances_need_room_for_the_new_ones_beside_the_old() -> None:
+    own = {**PLAIN, "endpoint": {"instance_type": "ml.c5.large"}}
+    found = needs({**PARAMETERS, "EndpointType": "instance"}, [PLAIN, PLAIN, own])
+    endpoints = {need.name: need.needed for need in found if "endpoint" in need.name}
+    assert endpoints == {"ml.m5.large for endpoint usage": 12, "ml.c5.large for endpoint usage": 6}

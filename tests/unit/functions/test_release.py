@@ -2,16 +2,20 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from approval.mails import change_mail
+from approval.request import Decision
 from handlers import check_release, report_release, smoke_test, sweep
 from model.artifacts import ArtifactRefused, copy
 from release.comparing import SmokeTestFailed, largest_difference
 from shared.text import now
 from tests.unit.functions.conftest import BUCKET, World, event
+from tests.unit.functions.requests import ask
 
 END = event("report_release-live")["detail"]
 EXECUTION = END["executionArn"]
@@ -338,3 +342,29 @@ def test_the_sweep_reports_a_release_whose_event_was_lost_once(world: World, con
     assert sweep.handler(event("sweep-scheduled"), context) == {"release end": 1}
     assert report(world, context, "report_release-failed") == {"mailed": False}
     assert len(world.mails()) == 1
+
+
+# A decision that is changed
+
+
+@pytest.mark.parametrize(
+    ("version", "says"),
+    [
+        (7, "The model is still live: version 7"),
+        (6, "Live is another model: version 6"),
+        (None, "The run does nothing"),
+    ],
+)
+def test_the_mail_about_a_changed_decision_says_what_is_live(
+    world: World, version: int | None, says: str
+) -> None:
+    approval = replace(ask(world).record, package_arn=PACKAGE)
+    if version:
+        go_live(world, version=version)
+    before, after = (
+        Decision(v, "Ada", "", "2026-03-02T09:00:00Z", "SageMaker") for v in ("approved", "rejected")
+    )
+    text = change_mail(approval, before, after).text
+    assert says in text
+    assert ("mpg rollback auto_mpg" in text) == (version == 7)
+    assert "A release of the model follows" in change_mail(approval, after, before).text
