@@ -101,6 +101,7 @@ def build(
     seams.install_log_filters()
     seams.install_stack_rules()
     seams.install_function_versions()
+    seams.install_function_permissions()
     seams.install_nested_stacks()
     seams.install_service("xray", "AWSXRay.", answer_xray)
     seams.install_error_types()
