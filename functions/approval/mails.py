@@ -33,7 +33,7 @@ def too_late_mail(approval: Approval) -> Mail:
 
 def change_mail(approval: Approval, before: Decision, now: Decision) -> Mail:
     """Reports the package's new decision and the one that earlier mails reported."""
-    live = find_live(str(approval.facts.get("workload") or ""))
+    live = find_live(approval.report.evaluation.workload)
     return render("approval/changed", approval=approval, before=before, now=now, live=live)
 
 

@@ -99,6 +99,7 @@ def build(
     seams.install_cors()
     seams.install_leading_keys()
     seams.install_log_filters()
+    seams.install_alarm_dimensions()
     seams.install_stack_rules()
     seams.install_function_versions()
     seams.install_function_permissions()

@@ -1,14 +1,11 @@
 """Where EndpointType is function, an approved model answers from a Lambda, and a person sees and calls it as any other."""
 
-import json
-import re
-import shlex
 from collections.abc import Iterator
 
 import pytest
 
 from local.cli.deploy import set_parameter
-from tests.e2e.up import SAMPLE, Up, run_mpg
+from tests.e2e.up import Up
 
 ROW = "8,307,130,3504,12,70,1,chevrolet chevelle malibu"
 

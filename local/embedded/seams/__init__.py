@@ -1,5 +1,6 @@
 """The only folder that uses ministack's private names, to add the services that it lacks."""
 
+from local.embedded.seams.alarms import install_alarm_dimensions
 from local.embedded.seams.branches import install_branches
 from local.embedded.seams.browsers import install_cors
 from local.embedded.seams.credentials import install_function_urls, is_public, secret_of, unauthenticated
@@ -45,6 +46,7 @@ __all__ = [
     "configure",
     "executions",
     "functions_running",
+    "install_alarm_dimensions",
     "install_branches",
     "install_copy_checksums",
     "install_cors",

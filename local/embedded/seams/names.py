@@ -79,6 +79,10 @@ SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
     ("core.lambda_runtime", "subprocess", None),
     ("core.lambda_runtime", "workers_in_use", ()),
     ("core.lambda_runtime", "zipfile", None),
+    ("services.cloudwatch", "_dims_from_list", ("dimensions",)),
+    ("services.cloudwatch", "_dims_key", ("dims",)),
+    ("services.cloudwatch", "_evaluate_alarm", ("alarm",)),
+    ("services.cloudwatch", "_metrics", None),
     ("services.cloudwatch", "_dispatch_alarm_actions", ("alarm", "old_state", "new_state", "reason")),
     (
         "services.cloudwatch",

@@ -30,7 +30,12 @@ def mail(world: World, context: Any) -> Any:
         (
             "notify-approved",
             "Approved: model mpg-20260301-0925-3fa85f64, Mean squared error 8.73 (at most 46)",
-            ["Ada Lovelace approved the model.", "can be deployed", "s3://", "8.73 (at most 46)"],
+            [
+                "Ada Lovelace approved the model.",
+                "release to an endpoint follows",
+                "s3://",
+                "8.73 (at most 46)",
+            ],
         ),
         (
             "notify-rejected",
