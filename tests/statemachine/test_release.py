@@ -196,6 +196,7 @@ def test_the_functions_get_what_they_check() -> None:
     assert ending.arguments("Check artifact")["Payload"]["evaluation_digest"] == EVALUATION_DIGEST
     assert ending.arguments("Smoke test")["Payload"] == {
         "endpoint_name": ENDPOINT,
+        "endpoint_type": "serverless",
         "run_id": RUN_ID,
         "evaluation_digest": EVALUATION_DIGEST,
     }
