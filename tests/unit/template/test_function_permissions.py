@@ -285,7 +285,7 @@ NOT_REACHED = {
     "Sweep": {"s3:PutObject"},
     "CheckRelease": {"s3:PutObject"},
     # Only where a function answers.
-    "SmokeTest": {"s3:PutObject", "lambda:InvokeFunction"},
+    "SmokeTest": {"s3:PutObject", "lambda:Invoke"},
     "ReportRelease": {"states:ListExecutions", "s3:PutObject"},
 }
 
