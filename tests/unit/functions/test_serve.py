@@ -32,7 +32,7 @@ def graph() -> bytes:
         [helper.make_tensor(name, TensorProto.INT64, [1], [at]) for name, at in places.items()],
     )
     model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    return onnx.ModelProto.SerializeToString(model)
+    return bytes(onnx.ModelProto.SerializeToString(model))
 
 
 @pytest.fixture
