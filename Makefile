@@ -15,7 +15,8 @@ AUDIT_SYNCED := $(AUDIT)/synced
 PAGE_SYNCED := tests/web/node_modules/.synced
 # A file that it cannot read is a failure, and it sends nothing, whatever key it finds in the environment.
 CHECKOV := CKV_PARSE_ERROR_FAIL=true BC_API_KEY= $(AUDIT)/bin/checkov --config-file audit/checkov.yaml
-LOCKS := requirements.lock requirements-audit.lock requirements-uv.lock requirements-pytorch.lock functions/requirements.txt processing/requirements.txt processing/wheels/requirements.txt
+LOCKS := requirements.lock requirements-audit.lock requirements-uv.lock requirements-pytorch.lock functions/requirements.txt processing/requirements.txt processing/wheels/requirements.txt \
+	processing/runtime/requirements.txt
 
 COMPILE := $(BIN)/uv pip compile --no-config --universal --generate-hashes --quiet --custom-compile-command "make lock" \
 	$(addprefix --upgrade-package=,$(UPGRADE))
@@ -34,9 +35,11 @@ run: $(SYNCED) ## Send the sample file through the whole pipeline, on this machi
 up: $(SYNCED) ## Start the embedded AWS with the pipeline deployed, until Ctrl-C
 	@$(BIN)/mpg up
 
+# The audit has it among its own.
+test: LINT := $(if $(filter audit lint,$(MAKECMDGOALS)),,lint)
 test: $(SYNCED) ## Check style and types, run all tests, the quick ones first
 	@$(BIN)/python -m tests.pytorch
-	@$(MAKE) --no-print-directory --jobs=2 lint quick
+	@$(MAKE) --no-print-directory --jobs=2 $(LINT) quick
 	@$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder tests/integration tests/e2e tests/faults tests/web
 
 # They never wait, so more workers than cores would only import everything once more each.
@@ -62,7 +65,7 @@ audit: lint $(AUDIT_SYNCED) ## Look for security mistakes in template, code, wor
 		if grep yanked $(AUDIT)/said; then exit 1; fi; done
 	@$(BIN)/python -m audit.transformed >$(AUDIT)/template.json
 	@$(CHECKOV) --framework cloudformation --file $(AUDIT)/template.json
-	@for stack in catalogue jobs observability release; do \
+	@for stack in catalogue jobs observability release serving; do \
 		$(BIN)/python -m audit.transformed stacks/$$stack.yaml >$(AUDIT)/$$stack.json; \
 		$(CHECKOV) --framework cloudformation --file $(AUDIT)/$$stack.json || exit 1; done
 	@$(CHECKOV) --framework secrets --file $$(git ls-files)
@@ -88,6 +91,7 @@ lock: $(SYNCED) ## Resolve the locks anew; UPGRADE=<package> takes its newest re
 	@$(COMPILE) --group uv --output-file requirements-uv.lock
 	@$(COMPILE) --no-deps --group publish --output-file processing/requirements.txt
 	@$(COMPILE) --constraint requirements.lock --no-emit-package numpy --group wheels --output-file processing/wheels/requirements.txt
+	@$(COMPILE) --constraint requirements.lock --no-deps --group serving --output-file processing/runtime/requirements.txt
 	@$(COMPILE) --group pytorch --output-file requirements-pytorch.lock
 
 deploy: $(SYNCED) ## Deploy to your AWS account, after checking its quotas

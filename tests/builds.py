@@ -44,7 +44,7 @@ def _make(build: Build) -> None:
         subprocess.run(
             build.command(),
             cwd=ROOT,
-            env=environment | quiet_sam(BUILDS / ".sam"),
+            env=environment | build.variables | quiet_sam(BUILDS / ".sam"),
             check=True,
             capture_output=True,
             timeout=BUILD_SECONDS,

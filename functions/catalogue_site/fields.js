@@ -4,7 +4,7 @@ import { roundNumbers } from "./axes.js";
 import { fixed, h, say } from "./dom.js";
 import { curve } from "./plots.js";
 
-const CURVE_POINTS = 120;
+const MOST_POINTS = 400;
 
 /**
  * The form and its live prediction.
@@ -74,15 +74,13 @@ export function latest(work, fail) {
 }
 
 /**
- * The rows of the curve: all else stays as it is.
+ * The rows of the curve, one for each step of the slider: all else stays as it is.
  * @param {RangeField} field
  * @returns {(row: Row) => Row[]}
  */
-function curveRows({ name, minimum, maximum }) {
-  const values = Array.from(
-    { length: CURVE_POINTS + 1 },
-    (_, at) => minimum + (at * (maximum - minimum)) / CURVE_POINTS,
-  );
+function curveRows({ name, minimum, maximum, step }) {
+  const count = Math.min(MOST_POINTS, Math.round((maximum - minimum) / step));
+  const values = Array.from({ length: count + 1 }, (_, at) => minimum + (at * (maximum - minimum)) / count);
   return (row) => values.map((value) => ({ ...row, [name]: value }));
 }
 

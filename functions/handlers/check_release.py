@@ -9,6 +9,6 @@ prepare("s3")
 
 @observed
 def handler(event: Event) -> Answer:
-    answer = check_files(str(event["run_id"]), str(event["evaluation_digest"]))
+    answer = check_files(str(event["run_id"]), str(event["evaluation_digest"]), str(event["endpoint_type"]))
     logger.info("files are those that were evaluated", run_id=event["run_id"], **answer)
     return answer

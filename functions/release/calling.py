@@ -27,8 +27,43 @@ def how_to_call(live: LiveModel, test: SmokeTest | None, region: str) -> Calls |
         return None
     row = (test.request.splitlines() or [""])[0]
     sends_file = not (0 < len(row) <= _LONGEST_ROW and row.isprintable() and defang(row) == row)
+    if live.endpoint_type == "function":
+        return _function_calls(live, test, region, None if sends_file else row)
     return Calls(
         _shell(live, test, region, row, sends_file), _python(live, test, region, row, sends_file), sends_file
+    )
+
+
+def _function_calls(live: LiveModel, test: SmokeTest, region: str, row: str | None) -> Calls:
+    """The calls of a function; None stands for rows that are in a file."""
+    request = json.dumps({"content_type": test.content_type, "accept": test.accept})
+    invoke = f"aws lambda invoke --region {region} --function-name {live.endpoint_name}"
+    if row is None:
+        python = f'{request} | {{"body": open("rows").read()}}'
+        write = f"import json; print(json.dumps({python}))"
+        lines = [
+            f"python3 -c {shlex.quote(write)} >request.json",
+            f"{invoke} \\\n  --payload fileb://request.json /dev/stdout",
+        ]
+        return Calls("\n".join(lines), _function_python(live, region, python), sends_file=True)
+    python = json.dumps(json.loads(request) | {"body": row})
+    options = ["--cli-binary-format raw-in-base64-out", f"--payload {shlex.quote(python)} /dev/stdout"]
+    shell = " \\\n  ".join([invoke, *options])
+    return Calls(shell, _function_python(live, region, python), sends_file=False)
+
+
+def _function_python(live: LiveModel, region: str, request: str) -> str:
+    return "\n".join(
+        [
+            "import boto3, json",
+            f'client = boto3.client("lambda", region_name="{region}")',
+            f"request = {request}",
+            "answer = client.invoke(",
+            f'    FunctionName="{live.endpoint_name}",',
+            "    Payload=json.dumps(request),",
+            ")",
+            'print(json.load(answer["Payload"])["body"])',
+        ]
     )
 
 

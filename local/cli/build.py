@@ -88,6 +88,11 @@ class Build:
             *("--build-dir", str(self._partial / "app")),
         ]
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables of that command: jobs run on this interpreter here, not on that of the containers."""
+        return {"WHEELS_PYTHON": sys.executable}
+
     def finish(self) -> None:
         """Pack the finished build, move it to its final place and remove old builds."""
         pack(self._partial / "app" / "template.yaml")

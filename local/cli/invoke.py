@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -48,16 +49,34 @@ def _ask(
 ) -> list[str]:
     from botocore.exceptions import ClientError
 
+    body = "".join(f"{row}\n" for row in batch)
+    ask = _ask_function if live.endpoint_type == "function" else _ask_endpoint
     try:
-        answer = endpoint.client("sagemaker-runtime").invoke_endpoint(
-            EndpointName=live.endpoint_name,
-            ContentType=model["content_type"],
-            Accept=model["accept"],
-            Body="".join(f"{row}\n" for row in batch).encode(),
-        )
-    except ClientError as error:
-        said = error.response.get("OriginalMessage") or error.response["Error"]["Message"]
+        return ask(endpoint, live.endpoint_name, model, body).splitlines()
+    except (ClientError, _Refused) as error:
+        response = getattr(error, "response", {})
+        said = response.get("OriginalMessage") or response.get("Error", {}).get("Message") or str(error)
         rows = f"row {before + 1}" if len(batch) == 1 else f"rows {before + 1} to {before + len(batch)}"
         raise Trouble(f"The endpoint {live.endpoint_name} refused {rows}: {said}") from error
-    lines: list[str] = answer["Body"].read().decode("utf-8", "replace").splitlines()
-    return lines
+
+
+class _Refused(Exception):
+    """The function's own answer to rows that it cannot use."""
+
+
+def _ask_endpoint(endpoint: Endpoint, name: str, model: Mapping[str, Any], body: str) -> str:
+    answer = endpoint.client("sagemaker-runtime").invoke_endpoint(
+        EndpointName=name, ContentType=model["content_type"], Accept=model["accept"], Body=body.encode()
+    )
+    return str(answer["Body"].read().decode("utf-8", "replace"))
+
+
+def _ask_function(endpoint: Endpoint, name: str, model: Mapping[str, Any], body: str) -> str:
+    request = {"content_type": model["content_type"], "accept": model["accept"], "body": body}
+    given = endpoint.client("lambda").invoke(FunctionName=name, Payload=json.dumps(request))
+    answer = json.load(given["Payload"])
+    if "FunctionError" in given:
+        raise _Refused("the model failed; the function's log says why")
+    if answer["status"] != 200:
+        raise _Refused(answer["error"])
+    return str(answer["body"])

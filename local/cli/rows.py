@@ -35,7 +35,7 @@ def read_rows(workload: Workload, file: Path, screen: Screen) -> list[str]:
     if not (ROOT / "processing" / workload.name / f"{MODULE}.py").is_file():
         return _lines_of(file)
     done = subprocess.run(  # noqa: S603 - our own code
-        [_interpreter(workload, screen), "-c", _READ, workload.name, str(file)],
+        [_interpreter(workload, screen), "-c", _READ, workload.name, str(file.resolve())],
         cwd=ROOT / "processing",
         capture_output=True,
         text=True,
@@ -45,7 +45,7 @@ def read_rows(workload: Workload, file: Path, screen: Screen) -> list[str]:
     if done.returncode == REFUSED:
         raise Trouble(done.stderr.strip())
     if done.returncode:
-        raise Trouble(f"{file.name} could not be read", "The output above says why.", done.stderr)
+        raise Trouble(f"{file.name} could not be read", f"Is it a file of {workload.name}?")
     return done.stdout.splitlines()
 
 

@@ -102,8 +102,7 @@ class Session:
     def _start_build(self, build: Build) -> subprocess.Popen[bytes]:
         with self.interrupts.held():
             self._unfinished.append(build)
-            # Jobs run on this interpreter here, and not on that of the containers.
-            environment = {**self._environment(NOWHERE), "WHEELS_PYTHON": sys.executable}
+            environment = {**self._environment(NOWHERE), **build.variables}
             return self.children.start(
                 build.command(), env=environment, cwd=ROOT, log=self.work / "sam-build.log"
             )

@@ -48,7 +48,7 @@ def _columns(found: Iterator[Row]) -> tuple[Sequence[str | None], Iterator[Row]]
     first = next(found, None)
     if first is None:
         raise Unreadable("is empty; send a car a line")
-    if not all(map(looks_like_value, first.fields[: len(CONTENT) - 1])):
+    if not any(map(looks_like_value, first.fields[: len(CONTENT) - 1])):
         return find_columns(first, needed=CONTENT), found
     count = len(first.fields)
     if count not in _LAYOUTS:

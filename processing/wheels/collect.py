@@ -1,17 +1,20 @@
 """Collects the wheels of requirements.txt: `python3 collect.py containers|this FOLDER`.
 
 `containers` are those of SageMaker's images, `this` is the interpreter that runs this script. pip refuses a
-file whose hash is not in the list. The next build takes the wheels from a cache, and so needs no network.
+file whose hash is not in the list. What no job needs is then left out: it is half of the bytes, which every
+deployment and every evaluation would carry. The next build takes the wheels from a cache, without a network.
 Standard library only.
 """
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
+import zipfile
 from pathlib import Path
 
 _HERE = Path(__file__).parent
@@ -24,22 +27,36 @@ _CONTAINERS = [
     "--platform=manylinux2014_x86_64",
 ]
 OPTIONS = {"containers": _CONTAINERS, "this": []}
+# The libraries' own tests, and onnxruntime for C programs.
+_NEEDLESS = re.compile(r"/tests?/|/libonnxruntime\.so")
 _MODULE = '"""The wheels that are published with the workloads\' code."""\n'
 
 
 def cached(target: str, requirements: Path = REQUIREMENTS) -> Path:
     """The folder of the cache with the wheels, which is filled if it does not exist."""
     interpreter = f"{sys.implementation.cache_tag}-{sysconfig.get_platform()}" if target == "this" else target
-    digest = hashlib.sha256(f"{interpreter} {OPTIONS[target]}".encode() + requirements.read_bytes())
+    recipe = f"{interpreter} {OPTIONS[target]} {_NEEDLESS.pattern}".encode()
+    digest = hashlib.sha256(recipe + requirements.read_bytes())
     folder = _cache() / digest.hexdigest()[:16]
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as partial:
-            _download(target, requirements, Path(partial) / "wheels")
+            _download(target, requirements, Path(partial) / "whole")
+            (Path(partial) / "wheels").mkdir()
+            for wheel in sorted((Path(partial) / "whole").iterdir()):
+                leave_out_needless(wheel, Path(partial) / "wheels" / wheel.name)
             # Another build may have been faster.
             if not folder.exists():
                 (Path(partial) / "wheels").rename(folder)
     return folder
+
+
+def leave_out_needless(whole: Path, wheel: Path) -> None:
+    """Write a wheel without what no job needs; the same file always gives the same bytes."""
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(wheel, "w") as archive:
+        for member in source.infolist():
+            if not _NEEDLESS.search(member.filename):
+                archive.writestr(member, source.read(member))
 
 
 def _cache() -> Path:

@@ -1,5 +1,6 @@
 """The only folder that uses ministack's private names, to add the services that it lacks."""
 
+from local.embedded.seams.alarms import install_alarm_dimensions
 from local.embedded.seams.branches import install_branches
 from local.embedded.seams.browsers import install_cors
 from local.embedded.seams.credentials import install_function_urls, is_public, secret_of, unauthenticated
@@ -11,6 +12,7 @@ from local.embedded.seams.deliveries import (
 )
 from local.embedded.seams.encryption import install_encryption
 from local.embedded.seams.executions import executions, install_machine, redrive_execution, run_execution
+from local.embedded.seams.function_versions import install_function_versions
 from local.embedded.seams.handovers import install_handovers
 from local.embedded.seams.journey import offer_task
 from local.embedded.seams.keys import install_keys, role_may_grant
@@ -43,6 +45,7 @@ __all__ = [
     "configure",
     "executions",
     "functions_running",
+    "install_alarm_dimensions",
     "install_branches",
     "install_copy_checksums",
     "install_cors",
@@ -51,6 +54,7 @@ __all__ = [
     "install_error_types",
     "install_execution_names",
     "install_function_urls",
+    "install_function_versions",
     "install_handovers",
     "install_iam",
     "install_keys",

@@ -74,6 +74,10 @@ SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
     ("core.lambda_runtime", "subprocess", None),
     ("core.lambda_runtime", "workers_in_use", ()),
     ("core.lambda_runtime", "zipfile", None),
+    ("services.cloudwatch", "_dims_from_list", ("dimensions",)),
+    ("services.cloudwatch", "_dims_key", ("dims",)),
+    ("services.cloudwatch", "_evaluate_alarm", ("alarm",)),
+    ("services.cloudwatch", "_metrics", None),
     ("services.cloudwatch", "_dispatch_alarm_actions", ("alarm", "old_state", "new_state", "reason")),
     (
         "services.cloudwatch",
@@ -126,6 +130,7 @@ SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
     ("services.kms", "key_policy_for_arn", ("resource_arn",)),
     ("services.lambda_svc", "_execute_function_warm", ("func", "event", "request_id")),
     ("services.lambda_svc", "_functions", None),
+    ("services.lambda_svc", "handle_request", ("method", "path", "headers", "body", "query_params")),
     ("services.lambda_svc", "_publish_layer_version", ("layer_name", "data")),
     ("services.lambda_svc", "_list_layer_versions", ("layer_name", "query_params")),
     ("services.lambda_svc", "_get_layer_version", ("layer_name", "version")),

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -45,7 +46,8 @@ def used() -> Iterator[Pipeline]:
 @pytest.fixture(scope="session")
 def asked(used: Pipeline) -> list[Asked]:
     """Every distinct policy decision."""
-    return [Asked.from_json(entry) for entry in used.permissions()]
+    questions = [Asked.from_json(entry) for entry in used.permissions()]
+    return list({json.dumps(asdict(question), sort_keys=True): question for question in questions}.values())
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +57,7 @@ def live(used: Pipeline) -> Live:
 
 def _do_everything(pipeline: Pipeline) -> None:
     approved = pipeline.upload()
-    assert approved.ends().outcome == "pending"
+    assert approved.ends().outcome == "pending", approved.ends()
     assert approved.approve_by_mail() == 200
     assert approved.is_over().outcome == "approved"
     approved.reported()
@@ -70,8 +72,28 @@ def _do_everything(pipeline: Pipeline) -> None:
     _without_events(pipeline)
     _with_broken_mail(pipeline, approved)
     release_everything(pipeline, approved.packages()[0])
+    _use_catalogue(pipeline, approved)
     # The workloads are published again, to groups that are there.
     set_parameter(pipeline.endpoint, "MseThreshold", "45")
+
+
+def _use_catalogue(pipeline: Pipeline, approved: Run) -> None:
+    """List, download and show a model, also after its file is gone; issue a link, and revoke it in both ways."""
+    (package,) = approved.packages()
+    model = {"workload": "auto_mpg", "version": int(package.rpartition("/")[2])}
+    link = json.loads(pipeline.invoke("IssueCatalogueLinkFunction", {}))["url"]
+    path = "/" + link.split("/", 3)[3]
+    http = {"method": "GET", "sourceIp": "127.0.0.1", "userAgent": "test"}
+    page = {"rawPath": f"{path}models.json", "requestContext": {"http": http}}
+    for problem in (None, f"models/{approved.run_id}/model.tar.gz was deleted"):
+        if problem:
+            pipeline.delete(f"models/{approved.run_id}/model.tar.gz")
+        for function, event in (("ListModelsFunction", {}), ("CatalogueFunction", page)):
+            assert (problem or package) in pipeline.invoke(function, event)
+        assert (problem or "url") in pipeline.invoke("DownloadModelFunction", model)
+    for which, revoked in ((link, 1), ("all", 0)):
+        answer = pipeline.invoke("IssueCatalogueLinkFunction", {"revoke": which})
+        assert json.loads(answer) == {"revoked": revoked}
 
 
 def _stop_and_redrive(pipeline: Pipeline) -> None:

@@ -15,6 +15,7 @@ from tests.unit.template import stack
 DOCUMENT = ROOT / "docs" / "iam.md"
 FUNCTIONS = "every function's role"
 JOBS = "every job's role"
+LEADING_KEYS = "dynamodb:LeadingKeys"
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,12 @@ class Asked:
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> "Asked":
-        return cls(**{name: entry[name] for name in cls.__dataclass_fields__})
+        found = {name: entry[name] for name in cls.__dataclass_fields__}
+        # Of an item's key, policies know only the kind of item: one question stands for all of a kind.
+        keys = {f"{key.partition('#')[0]}#" for key in entry["context"].get(LEADING_KEYS, ())}
+        return cls(
+            **{**found, "context": {**entry["context"], **({LEADING_KEYS: sorted(keys)} if keys else {})}}
+        )
 
     def is_answered(self, statements: list[dict[str, Any]]) -> bool:
         """Whether these statements, of the asking role's policies or of the resource's own one, allow it."""

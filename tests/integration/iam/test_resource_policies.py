@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from ministack.core import iam_evaluator
 
 from tests.conftest import eventually
@@ -159,8 +160,11 @@ def test_an_end_that_eventbridge_may_not_deliver_is_kept_and_reported_by_the_swe
     assert len(run.endings()) == 1
 
 
-def test_anybody_may_call_the_review_page_through_its_url_and_nobody_in_another_way(used: Pipeline) -> None:
-    name = used.stack["ReviewFunction"]
+@pytest.mark.parametrize("function", ["ReviewFunction", "CatalogueFunction"])
+def test_anybody_may_call_a_public_page_through_its_url_and_nobody_in_another_way(
+    used: Pipeline, function: str
+) -> None:
+    name = used.stack[function]
     policy = json.loads(used.client("lambda").get_policy(FunctionName=name)["Policy"])
     arn, url, invoke = policy["Statement"][0]["Resource"], "lambda:InvokeFunctionUrl", "lambda:InvokeFunction"
     assert decision(policy, url, arn, lambda_functionurlauthtype="NONE") == "Allow"
@@ -171,6 +175,14 @@ def test_anybody_may_call_the_review_page_through_its_url_and_nobody_in_another_
         rest = {**policy, "Statement": [each for each in policy["Statement"] if each != statement]}
         keys: dict[str, Any] = {"lambda_functionurlauthtype": "NONE", "lambda_invokedviafunctionurl": "true"}
         assert decision(rest, statement["Action"], arn, **keys) == "ImplicitDeny"
+
+
+@pytest.mark.parametrize(
+    "function", ["ListModelsFunction", "DownloadModelFunction", "IssueCatalogueLinkFunction"]
+)
+def test_nobody_is_let_in_by_a_function_for_callers_with_iam(used: Pipeline, function: str) -> None:
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        used.client("lambda").get_policy(FunctionName=used.stack[function])
 
 
 def dead_letter(pipeline: Pipeline, queue: str, about: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """The container images of every region, compared with the SageMaker SDK's list."""
 
 import re
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -35,11 +36,16 @@ ACCOUNTS: dict[str, dict[str, str]] = template()["Mappings"]["SageMakerImages"]
 
 
 @pytest.fixture(scope="module")
-def image_uris() -> Any:
-    """The SDK's module; importing it takes seconds, which only these tests should pay."""
+def image_uris() -> Iterator[Any]:
+    """The SDK's module; importing it takes seconds, which only these tests should pay.
+
+    It reads botocore's list of all endpoints, which takes most of the time, once and not for every image.
+    """
     from sagemaker.core import image_uris
 
-    return image_uris
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(image_uris.utils, "_botocore_resolver", cache(image_uris.utils._botocore_resolver))
+        yield image_uris
 
 
 def url_suffix(region: str) -> str:

@@ -30,6 +30,11 @@ OFFERED: dict[str, dict[str, Any]] = {
     "evaluate": {"MODEL_FILES": None, "assemble": ["trained", "prepared", "folder"], "measure": ["folder", "prepared"]},
     "inference": {"model_fn": 1, "input_fn": 2, "predict_fn": 2, "output_fn": 2},
 }  # fmt: skip
+ONNX = {
+    "export": ("export", ["folder", "path"]),
+    "onnx_inference": ("feed", ["request", "content_type"]),
+    "evaluate": ("requests", ["prepared"]),
+}
 # The libraries of each image that jobs and models may import, besides the standard one.
 _DATA = {"numpy", "pandas", "scipy", "sklearn", "joblib"}
 LIBRARIES = {
@@ -105,6 +110,19 @@ def test_the_check_of_an_upload_needs_only_the_standard_library(folder: Folder) 
 def test_a_job_imports_only_what_its_image_has(folder: Folder, module: str, job: str) -> None:
     image = folder.settings[job]["image"]
     assert imported(folder, module) - sys.stdlib_module_names <= LIBRARIES[image]
+
+
+@pytest.mark.parametrize(
+    "folder", [each for each in WORKLOADS if "onnx" in each.settings], ids=lambda folder: folder.name
+)
+def test_its_onnx_is_made_with_its_wheels_and_served_with_numpy_alone(folder: Folder) -> None:
+    for module, (name, parameters) in ONNX.items():
+        assert definitions(folder.path / f"{module}.py")[name] == parameters
+    evaluation = folder.settings["evaluation"]
+    available = LIBRARIES[evaluation["image"]] | set(evaluation["wheels"])
+    assert imported(folder, "export") - sys.stdlib_module_names <= available
+    assert imported(folder, "onnx_inference") - sys.stdlib_module_names == {"numpy"}
+    assert definitions(folder.path / "onnx_inference.py")["answer"] == ["outputs", "accept"]
 
 
 @each_workload

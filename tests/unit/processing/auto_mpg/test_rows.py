@@ -44,6 +44,7 @@ def test_the_name_may_be_left_out_and_a_horsepower_may_be_missing(tmp_path: Path
         ("", "cars.csv is empty; send a car a line"),
         ("1,2,3\n", "cars.csv, line 1: has 3 fields; expected cylinders,displacement,"),
         (f"{CHEVELLE}\n8,abc,130,3504,12,70,1,x\n", 'cars.csv, line 2: displacement is "abc"; expected a number'),
+        ("8,abc,130,3504,12,70,1\n", 'cars.csv, line 1: displacement is "abc"; expected a number'),
         ("weight,origin\n3504,1\n", "cars.csv, line 1: the columns cylinders, displacement, horsepower, acceleration"),
         ("<html>", "cars.csv, line 1: "),
     ],

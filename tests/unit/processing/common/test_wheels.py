@@ -17,10 +17,6 @@ def wheels(tmp_path: Path) -> Path:
     folder.mkdir()
     with zipfile.ZipFile(folder / "only_here-1.0-py3-none-any.whl", "w") as archive:
         archive.writestr("only_here/__init__.py", "VALUE = 7\n")
-        archive.writestr("only_here/test/data.bin", "x")
-        archive.writestr("only_here/tests/data.bin", "x")
-        archive.writestr("only_here/contest/data.bin", "x")
-        archive.writestr("only_here/capi/libonnxruntime.so.1.30.0", "x")
         archive.writestr("iniconfig/__init__.py", "VALUE = 'of the wheel'\n")
     (folder / "notes.txt").write_text("no wheel")
     return folder
@@ -39,13 +35,6 @@ def test_modules_of_wheels_come_before_those_of_the_image(wheels: Path) -> None:
         assert importlib.import_module("only_here").VALUE == 7
         assert importlib.import_module("iniconfig").VALUE == "of the wheel"
     assert sys.path == before
-
-
-def test_what_no_job_imports_is_not_unpacked(wheels: Path) -> None:
-    with importable(wheels):
-        unpacked = Path(importlib.import_module("only_here").__file__ or "").parent
-        files = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if path.is_file()}
-    assert {file for file in files if "__pycache__" not in file} == {"__init__.py", "contest/data.bin"}
 
 
 def test_without_a_folder_nothing_changes() -> None:

@@ -1,0 +1,1 @@
+"""Answers with an approved model: its ONNX graph, between the workload's own reading and writing."""
