@@ -45,6 +45,7 @@ SUBSTITUTIONS = {
     "EndpointInvocationsPerInstance": "1000",
     "EndpointDataCapturePercent": "0",
     "EndpointTimeoutSeconds": "3600",
+    "CanarySeconds": "300",
 }
 INSTANCE = {"EndpointType": "instance"}
 TWO_INSTANCES = INSTANCE | {"EndpointInstanceCount": "2", "EndpointMaxInstanceCount": "4"}
@@ -165,7 +166,7 @@ FIRST: Mapping[str, Answer] = {
     "Describe other release": {"Status": "RUNNING"},
     "Remove dead claim": {},
     "Read live model": {},
-    "Check artifact": {"Payload": {"has_smoke_test": True, "warnings": []}},
+    "Check artifact": {"Payload": {"has_smoke_test": True, "onnx_digest": "sha256:7", "warnings": []}},
     "Create model": {"ModelArn": "arn:model"},
     "Create endpoint configuration": {"EndpointConfigArn": "arn:config"},
     "Set error alarm": {},
