@@ -20,12 +20,11 @@ from catalogue.packages import Package, approved, find_approved, metadata
 from common import lenient
 from common.evaluation import Evaluation
 from model.artifacts import ArtifactRefused, StoredFile, stored_file
-from model.kept import MODEL, key_of, read_registered
+from model.kept import MODEL, ONNX, key_of, read_registered
 from shared.aws import client, error_code, read_items
 from shared.telemetry import describe_error, logger
 from shared.text import now, timestamp
 
-ONNX = "model.onnx"
 FILES = {"native": MODEL, "onnx": ONNX}
 _AT_A_TIME = 8
 _UNREADABLE = "Its files cannot be read at the moment."

@@ -64,7 +64,6 @@ class Drive:
             self._finish(watch, end, _topic(stack["NotificationTopicArn"]))
             if self._result.outcome == "approved":
                 self._release(watch, workload, stack, parameters)
-            show_end(self._screen, self._result)
         finally:
             self._result.mails = [{"subject": mail.subject, "text": mail.text} for mail in watch.mails()]
 
@@ -113,6 +112,7 @@ class Drive:
             if self._result.outcome not in ("already_processed", "over_limit"):
                 self._show_notification(watch, topic)
         show_predictions(self._screen, self._endpoint, self._result)
+        show_end(self._screen, self._result)
 
     def _release(
         self, watch: Watch, workload: Workload, stack: Mapping[str, str], parameters: Mapping[str, str]

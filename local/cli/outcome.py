@@ -89,8 +89,8 @@ class Result:
     @property
     def exit_code(self) -> int:
         """0: all worked as it should; 1: file, model or run was refused; 2: pipeline or release failed."""
-        if self.endpoint and self.endpoint["status"] not in _GOOD_RELEASES:
-            return 2
+        if self.outcome == "approved":
+            return 2 if self.error else 0
         return {"refused": 1, "over_limit": 1, "below_threshold": 1, "failed": 2}.get(self.outcome, 0)
 
     def take_workload(self, workload: Workload, parameters: Mapping[str, str]) -> None:
@@ -104,7 +104,7 @@ class Result:
     def take_release(self, release: Release) -> None:
         """Note how the approved model's release ended."""
         self.endpoint = release.as_json()
-        if self.exit_code:
+        if release.record.status not in _GOOD_RELEASES:
             self.error, self.cause = "ReleaseFailed", release.record.reason
 
     def take_evaluation(self, evaluation: Evaluation) -> None:

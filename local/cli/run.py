@@ -68,7 +68,10 @@ def run_file(interrupts: Interrupts, order: Order, *, as_json: bool) -> int:
 
 
 def _note_failure(result: Result, cause: str) -> None:
-    result.outcome, result.error, result.cause = "failed", "RunFailed", cause
+    # What fails after the approval does not undo it.
+    if result.outcome != "approved":
+        result.outcome = "failed"
+    result.error, result.cause = "RunFailed", cause
 
 
 def _parameters(order: Order) -> dict[str, str]:

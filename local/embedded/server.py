@@ -102,6 +102,7 @@ def build(
     seams.install_alarm_dimensions()
     seams.install_stack_rules()
     seams.install_function_versions()
+    seams.install_function_permissions()
     seams.install_nested_stacks()
     seams.install_service("xray", "AWSXRay.", answer_xray)
     seams.install_error_types()

@@ -189,8 +189,8 @@ class Job:
 def python_of(
     image: Image, say: Callable[[str], None], log: Callable[[str], None], check: Callable[[], None]
 ) -> Python | None:
-    """The interpreter with the image's libraries, None for this one; making it may take minutes, and `check`
-    may end that by raising. People hear what `say` gets; `log` gets the details. Raises `JobFailed`."""
+    """The interpreter with the image's libraries, None for this one; `check` may end its installation by
+    raising. People hear what `say` gets; `log` gets the details. Raises `JobFailed`."""
     if image.warning:
         say(image.warning)
     if not image.environment:

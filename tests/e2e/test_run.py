@@ -158,10 +158,10 @@ def test_the_next_approved_model_replaces_the_live_one_until_it_is_rolled_back(
         f"Approving it replaces version {first} on the endpoint mpg-local-auto-mpg.",
         "Decision: approve",
         "Mail to team@",
+        "Approved.",
         "Released: version",
         "Mail to team@",
         "asked about one row",
-        "Approved.",
     ]
     place = 0
     for text in order:

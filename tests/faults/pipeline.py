@@ -41,7 +41,8 @@ class Pipeline:
         self._mails: list[Mail] = []
         self._mails_lock = threading.Lock()
         self._clients: dict[str, Any] = {}
-        self._uploads_of: dict[str, tuple[str, str]] = {}
+        self._executions: dict[str, tuple[str, str]] = {}
+        self._executions_lock = threading.Lock()
 
     @property
     def url(self) -> str:
@@ -291,18 +292,29 @@ class Pipeline:
         return dict(found.get("Item", {}))
 
     def executions_of(self, run: Run) -> list[str]:
-        """The ARNs of all executions that an upload started."""
+        """The ARNs of all executions that an upload started, newest first."""
+        with self._executions_lock:
+            self._executions = self._new_executions() | self._executions
+            return [arn for arn, file in self._executions.items() if file == (run.key, run.version_id)]
+
+    def _new_executions(self) -> dict[str, tuple[str, str]]:
+        """Key and version of what started each execution since the last look, newest first."""
+        found: dict[str, tuple[str, str]] = {}
         pages = (
             self.client("stepfunctions")
             .get_paginator("list_executions")
-            .paginate(stateMachineArn=self.stack["StateMachineArn"])
+            .paginate(stateMachineArn=self.stack["StateMachineArn"], PaginationConfig={"PageSize": 20})
         )
-        arns = [entry["executionArn"] for page in pages for entry in page["executions"]]
-        for arn in arns:
-            if arn not in self._uploads_of:
-                uploaded = json.loads(self.describe(arn)["input"])["detail"]["object"]
-                self._uploads_of[arn] = (uploaded["key"], uploaded["version-id"])
-        return [arn for arn in arns if self._uploads_of[arn] == (run.key, run.version_id)]
+        for page in pages:
+            arns = [entry["executionArn"] for entry in page["executions"]]
+            for arn in arns:
+                if arn not in self._executions:
+                    uploaded = json.loads(self.describe(arn)["input"])["detail"]["object"]
+                    found[arn] = (uploaded["key"], uploaded["version-id"])
+            # All that are older than one of the last look were there as well.
+            if not found.keys() >= set(arns):
+                break
+        return found
 
     def mails(self) -> list[Mail]:
         """Everything in the mailbox, oldest first."""

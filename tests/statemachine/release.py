@@ -166,7 +166,7 @@ FIRST: Mapping[str, Answer] = {
     "Describe other release": {"Status": "RUNNING"},
     "Remove dead claim": {},
     "Read live model": {},
-    "Check artifact": {"Payload": {"has_smoke_test": True, "onnx_digest": "sha256:7", "warnings": []}},
+    "Check artifact": {"Payload": {"has_smoke_test": True, "onnx_digest": "sha256:5", "warnings": []}},
     "Create model": {"ModelArn": "arn:model"},
     "Create endpoint configuration": {"EndpointConfigArn": "arn:config"},
     "Set error alarm": {},

@@ -199,6 +199,7 @@ def test_the_functions_get_what_they_check() -> None:
     assert ending.arguments("Smoke test")["Payload"] == {
         "endpoint_type": "serverless",
         "endpoint_name": ENDPOINT,
+        "endpoint_type": "serverless",
         "run_id": RUN_ID,
         "evaluation_digest": EVALUATION_DIGEST,
     }

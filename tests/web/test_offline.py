@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.conftest import eventually_none
 from tests.web.server import Catalogue
 from tests.web.test_page import open_page, prediction
 
@@ -60,7 +61,7 @@ def test_a_revoked_link_says_so_and_leaves_nothing(page: Page, catalogue: Catalo
     expect(page.get_by_role("heading", level=1)).to_have_text("This link no longer works")
     expect(page.get_by_role("alert")).to_contain_text("This link has expired or was revoked")
     expect(page.locator("#standing")).to_have_text("")
-    page.wait_for_function("caches.keys().then((names) => names.length === 0)")
+    eventually_none(lambda: page.evaluate("caches.keys()"))
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_have_text("This link is no longer valid")
 
@@ -72,6 +73,7 @@ def test_a_link_expires_without_a_network_too(page: Page, catalogue: Catalogue) 
     catalogue.state = "unreachable"
     page.clock.fast_forward("10:00")
     page.evaluate(COME_BACK)
+    expect(page.get_by_role("heading", level=1)).to_have_text("This link no longer works")
     expect(page.get_by_role("alert")).to_contain_text("This link has expired or was revoked")
 
 

@@ -44,6 +44,11 @@ SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
         "extract_resource_arn",
         ("service", "method", "path", "headers", "body", "query_params", "region", "account_id"),
     ),
+    (
+        "core.iam_actions",
+        "extract_iam_action",
+        ("service", "method", "path", "headers", "body", "query_params"),
+    ),
     ("core.iam_actions", "SERVICE_TO_IAM_NAMESPACE", None),
     ("core.iam_actions", "dynamodb_service_context", ("body",)),
     ("core.iam_evaluator", "_gather_role_policies", ("role_name", "account_id")),

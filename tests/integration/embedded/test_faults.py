@@ -1,5 +1,6 @@
 """The harness itself: to a client, a fault looks like the real thing, and it applies exactly as often as it says."""
 
+import contextlib
 import json
 import urllib.error
 import urllib.request
@@ -14,6 +15,13 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from local.embedded.access import ROOT_ACCESS_KEY
 from tests.conftest import Aws
 
+
+def _invoke(runtime: Any) -> None:
+    # There is no endpoint: without a fault, that is the answer.
+    with contextlib.suppress(runtime.exceptions.ValidationError):
+        runtime.invoke_endpoint(EndpointName="none", Body=b"1")
+
+
 CALLS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "s3:PutObject": ("s3", lambda s3: s3.put_object(Bucket="harness", Key="a b+c%é", Body=b"x")),
     "s3:CopyObject": (
@@ -27,6 +35,7 @@ CALLS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "sts:GetCallerIdentity": ("sts", lambda sts: sts.get_caller_identity()),
     "dynamodb:ListTables": ("dynamodb", lambda dynamodb: dynamodb.list_tables()),
     "sagemaker:ListModels": ("sagemaker", lambda sagemaker: sagemaker.list_models()),
+    "sagemaker:InvokeEndpoint": ("sagemaker-runtime", _invoke),
     "states:ListStateMachines": ("stepfunctions", lambda states: states.list_state_machines()),
     "logs:DescribeLogGroups": ("logs", lambda logs: logs.describe_log_groups()),
     "events:ListRules": ("events", lambda events: events.list_rules()),

@@ -15,7 +15,7 @@ from tests.unit.template import stack
 DOCUMENT = ROOT / "docs" / "iam.md"
 FUNCTIONS = "every function's role"
 JOBS = "every job's role"
-LEADING_KEYS = "dynamodb:LeadingKeys"
+LEADING_KEYS = "dynamodb:leadingkeys"
 
 
 @dataclass(frozen=True)

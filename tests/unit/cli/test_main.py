@@ -78,7 +78,7 @@ class FakeDrive:
     fails: BaseException | None = None
 
     def run(self, file: Path, workload: str | None, decision: str) -> None:
-        self.result.outcome = "rejected" if decision == "reject" else "approved"
+        self.result.outcome = {"reject": "rejected", "approve": "approved", "none": "pending"}[decision]
         self.screen.line(f"ran {file.name}")
         if self.fails:
             raise self.fails
@@ -132,13 +132,19 @@ def test_without_json_everything_goes_to_stdout(
         (ZeroDivisionError("a bug"), "a bug"),
     ],
 )
-def test_the_exit_code_and_the_json_object_report_any_failure(
-    drive: type[FakeDrive], capsys: pytest.CaptureFixture[str], error: Exception, words: str
+@pytest.mark.parametrize(("decision", "outcome"), [("none", "failed"), ("approve", "approved")])
+def test_the_exit_code_and_the_json_object_report_any_failure_but_an_approval_stays(
+    drive: type[FakeDrive],
+    capsys: pytest.CaptureFixture[str],
+    error: Exception,
+    words: str,
+    decision: str,
+    outcome: str,
 ) -> None:
     drive.fails = error
-    assert run_file(as_json=True) == 2
+    assert run_file(as_json=True, decision=decision) == 2
     printed = capsys.readouterr()
     result = json.loads(printed.out)
-    assert result["outcome"] == "failed"
+    assert result["outcome"] == outcome
     assert words in result["cause"]
     assert words in printed.err

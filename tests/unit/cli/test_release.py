@@ -83,6 +83,16 @@ class FakeAws(Endpoint):
             raise ClientError(answer, "InvokeEndpoint")  # type: ignore[arg-type]
         return {"Body": io.BytesIO("".join(f"{2 * int(row)}\n" for row in rows).encode())}
 
+    def invoke(self, *, FunctionName: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
+        request = json.loads(Payload)
+        self.requests.append(FunctionName)
+        rows = request["body"].splitlines()
+        if "x" in rows:
+            answer: dict[str, Any] = {"status": 400, "error": "no number"}
+        else:
+            answer = {"status": 200, "body": "".join(f"{2 * int(row)}\n" for row in rows)}
+        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
+
 
 @pytest.fixture
 def aws() -> FakeAws:
@@ -193,6 +203,14 @@ def test_a_row_that_the_endpoint_refuses_is_named_with_its_reason(aws: FakeAws) 
         answers(aws, ["x"])
     with pytest.raises(Trouble, match="refused rows 1001 to 1002: no number"):
         answers(aws, [*["1"] * 1001, "x"])
+
+
+def test_a_function_answers_like_an_endpoint(aws: FakeAws) -> None:
+    aws.put({**LIVE, "endpoint_type": "function", "endpoint_name": "mpg-local-serve:spam"})
+    assert answers(aws, ["1", "2"]) == ["2", "4"]
+    assert aws.requests == ["mpg-local-serve:spam"]
+    with pytest.raises(Trouble, match="The endpoint mpg-local-serve:spam refused row 1: no number"):
+        answers(aws, ["x"])
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ REQUESTS: Mapping[str, Mapping[str, str]] = {
 
 def resource(action: str) -> str:
     name = action.removeprefix("sagemaker:")
-    by_kind = {f"{re.sub('^(Create|Describe|Stop)', '', name)}Name": "mpg-1"}
+    by_kind = {f"{re.sub('^(Create|Delete|Describe|Invoke|Stop|Update)', '', name)}Name": "mpg-1"}
     return sagemaker_resource(name, REQUESTS.get(name, by_kind), "us-east-1", "000000000000")
 
 

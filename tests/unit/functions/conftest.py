@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "processing")]
 
 from shared import aws, telemetry  # noqa: E402
-from tests.unit.functions.fakes import FakeEndpoints, FakeSageMaker, FakeStepFunctions  # noqa: E402
+from tests.unit.functions.fakes import FakeEndpoints, FakeFunctions, FakeSageMaker, FakeStepFunctions  # noqa: E402
 
 REGION = "us-east-1"
 BUCKET = "mpg-pipeline-bucket"
@@ -36,6 +36,7 @@ class World:
 
     sagemaker: FakeSageMaker
     endpoints: FakeEndpoints
+    functions: FakeFunctions
     stepfunctions: FakeStepFunctions
     s3: Any
     sns: Any
@@ -130,6 +131,7 @@ class _FakedBoto3:
         fakes = {
             "sagemaker": self._world.sagemaker,
             "sagemaker-runtime": self._world.endpoints,
+            "lambda": self._world.functions,
             "stepfunctions": self._world.stepfunctions,
         }
         return fakes.get(service) or _client(service, options["config"].signature_version)
@@ -162,7 +164,17 @@ def _make_world() -> World:
     topics = [sns.create_topic(Name=name)["TopicArn"] for name in ("approval", "notification")]
     for topic in topics:
         sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="someone@example.com")
-    return World(FakeSageMaker(), FakeEndpoints(), FakeStepFunctions(), s3, sns, table, topics[0], topics[1])
+    return World(
+        FakeSageMaker(),
+        FakeEndpoints(),
+        FakeFunctions(),
+        FakeStepFunctions(),
+        s3,
+        sns,
+        table,
+        topics[0],
+        topics[1],
+    )
 
 
 def _environment(world: World) -> dict[str, str]:

@@ -131,6 +131,25 @@ class FakeEndpoints:
         return {"Body": io.BytesIO(self.answer(request["Body"].decode()).encode())}
 
 
+class FakeFunctions:
+    """Functions that answer each request by a function of it; an error's text makes them fail."""
+
+    def __init__(self) -> None:
+        self.answer: Callable[[Call], Call] = lambda request: {"status": 200, "body": request["body"]}
+        self.requests: list[Call] = []
+        self.error = ""
+
+    def invoke(self, **request: Any) -> Call:
+        self.requests.append(request)
+        if self.error:
+            return {"FunctionError": "Unhandled", "Payload": _stream({"errorMessage": self.error})}
+        return {"Payload": _stream(self.answer(json.loads(request["Payload"])))}
+
+
+def _stream(content: Call) -> io.BytesIO:
+    return io.BytesIO(json.dumps(content).encode())
+
+
 class FakeSageMaker:
     """Model packages with an approval status, and jobs. `broken` names the error that every call answers."""
 

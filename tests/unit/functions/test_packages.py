@@ -18,8 +18,9 @@ ARROWS = {
     "runs": {"model", "shared"},
     "release": {"model", "runs", "shared"},
     "catalogue": {"approval", "model", "shared"},
+    "serving": {"shared"},
     "web": {"approval", "catalogue", "model", "shared"},
-    "handlers": {"approval", "catalogue", "model", "release", "runs", "shared", "web"},
+    "handlers": {"approval", "catalogue", "model", "release", "runs", "serving", "shared", "web"},
 }
 MODULES = sorted(path for path in FUNCTIONS.rglob("*.py") if path.name != "__init__.py")
 
