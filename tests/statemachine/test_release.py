@@ -185,7 +185,9 @@ def test_a_model_stays_live_although_it_cannot_scale_and_the_mail_gets_a_warning
 
 
 def test_without_rows_there_is_no_smoke_test_and_a_warning() -> None:
-    ending = release({"Check artifact": {"Payload": {"has_smoke_test": False, "warnings": ["none"]}}})
+    ending = release(
+        {"Check artifact": {"Payload": {"has_smoke_test": False, "onnx_digest": "", "warnings": ["none"]}}}
+    )
     assert (ending.output["outcome"], ending.output["warnings"]) == ("live", ["none"])
     assert "Smoke test" not in ending.states
     assert "smoke_test" not in ending.arguments("Mark live")["Item"]
