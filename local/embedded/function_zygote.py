@@ -51,10 +51,11 @@ def read_models(services: Sequence[str]) -> None:
 
     used, fresh = Session(), Session()
     clients = boto3.Session(botocore_session=used)
+    # Credentials are part of the environment, which each function has of its own.
+    nobody = {"aws_access_key_id": "none", "aws_secret_access_key": "none"}
     for service in services:
         client: Any = clients.client
-        # Credentials are part of the environment, which each function has of its own.
-        client(service, region_name="us-east-1", aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106
+        client(service, region_name="us-east-1", **nobody)
     fresh.register_component("data_loader", used.get_component("data_loader"))
     boto3.setup_default_session(botocore_session=fresh)
 

@@ -22,6 +22,7 @@ REQUESTS: Mapping[str, Mapping[str, str]] = {
     "ListModelPackages": {"ModelPackageGroupName": "cars"},
     "ListTags": {"ResourceArn": JOB},
     "ListTrainingJobsForHyperParameterTuningJob": {"HyperParameterTuningJobName": "mpg-1"},
+    "UpdateEndpointWeightsAndCapacities": {"EndpointName": "mpg-1"},
     "UpdateModelPackage": {"ModelPackageArn": PACKAGE},
 }
 

@@ -56,7 +56,8 @@ def test_the_models_sentence_says_better_worse_or_no_clear_difference(
     assert found.words.startswith(words)
 
 
-def test_without_endpoints_the_sentence_says_so(world: World) -> None:
+def test_without_endpoints_the_sentence_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENDPOINT_TYPE", "none")
     assert endpoint_change(READ) == "Approving it releases no endpoint: EndpointType is none."
 
 

@@ -194,7 +194,7 @@ def test_a_version_of_the_function_that_answers_as_the_evaluated_model_passes(
 
 
 def test_a_version_of_the_function_that_answers_otherwise_or_not_fails(world: World, context: Any) -> None:
-    with pytest.raises(SmokeTestFailed, match="Row 1"):
+    with pytest.raises(SmokeTestFailed, match="line 1"):
         try_function(world, context)
     world.functions.answer = lambda request: {"status": 400, "error": "record 1: no"}
     with pytest.raises(SmokeTestFailed, match="record 1: no"):

@@ -71,7 +71,7 @@ def test_the_mail_has_the_facts_first_the_link_alone_and_when_it_expires(world: 
         "60.81",
         "9.10 on the same rows",
         "No clear difference from the approved version 1 on the same 60 test rows: Mean\n",
-        "Approving it releases no endpoint: EndpointType is none.",
+        "Approving it releases it as the first live model of this workload.",
     ):
         assert fact in facts, fact
     assert re.search(r"The link works until 20\d\d-\d\d-\d\d \d\d:\d\d UTC", rest)
