@@ -20,9 +20,9 @@ _DEAD = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED"}
 _BEFORE_LOOKING = "Where do you want to deploy? Press Enter to accept the value in brackets."
 _BEFORE_THE_QUESTIONS = """
 SAM now asks for name, region and parameters. Press Enter to accept the value in brackets, which for name and
-region is your own answer. One question needs a y:
-"ReviewFunction Function Url has no authentication. Is this okay?" Approval mails link to that page.
-Nobody can guess the link, and without it the page shows nothing.
+region is your own answer. Two questions need a y each:
+"ReviewFunction (and CatalogueFunction) Function Url has no authentication. Is this okay?" Approval mails link
+to the one page, links that you issue to the other. Nobody can guess a link, and without one the pages show nothing.
 """
 
 

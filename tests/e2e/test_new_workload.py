@@ -80,5 +80,5 @@ def test_its_package_is_in_a_group_of_its_own(approved: dict[str, Any]) -> None:
 
 
 def test_its_mails_have_its_own_words(approved: dict[str, Any]) -> None:
-    question, _ = approved["mails"]
+    question, _ending, _release = approved["mails"]
     assert "Share of correct species" in question["text"]

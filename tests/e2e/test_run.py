@@ -79,7 +79,11 @@ def test_an_approved_model_is_released_and_answers_every_row_of_a_file(
 
 def test_the_mails_of_a_run_are_the_request_the_result_and_the_release(approved: dict[str, Any]) -> None:
     question, ending, release = approved["mails"]
-    assert "Approving it releases it as the first live model of this workload." in question["text"]
+    # Other tests of this deployment may have released a model before.
+    assert re.search(
+        r"Approving it (releases it as the first live model of this workload|replaces version \d+\s+on the\s+endpoint)",
+        question["text"],
+    )
     assert re.match(r"Version \d+ is live", release["subject"])
     assert "mpg-local-auto-mpg" in release["text"]
     assert question["subject"].startswith("Approve or reject")

@@ -73,7 +73,7 @@ def test_the_job_of_a_stopped_run_is_stopped(pipeline: Pipeline, step: str) -> N
 def test_a_transform_that_takes_too_long_fails_the_run_and_is_stopped(pipeline: Pipeline) -> None:
     with (
         pipeline.definition("Batch transform", TimeoutSeconds=2),
-        pipeline.script("inference.py", SLOW_IN_BATCH, after="import json\n"),
+        pipeline.script("inference.py", SLOW_IN_BATCH, after="from __future__ import annotations\n"),
     ):
         run = pipeline.upload()
         ending = run.ends()

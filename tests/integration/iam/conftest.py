@@ -71,8 +71,9 @@ def _do_everything(pipeline: Pipeline) -> None:
     _fails(pipeline, "/prepared/").reported()
     _without_events(pipeline)
     _with_broken_mail(pipeline, approved)
-    _use_catalogue(pipeline, approved)
     release_everything(pipeline, approved.packages()[0])
+    # Deletes the model's file at the end.
+    _use_catalogue(pipeline, approved)
     # The workloads are published again, to groups that are there.
     set_parameter(pipeline.endpoint, "MseThreshold", "45")
 
