@@ -22,7 +22,8 @@ _BEFORE_THE_QUESTIONS = """
 SAM now asks for name, region and parameters. Press Enter to accept the value in brackets, which for name and
 region is your own answer. Two questions need a y each:
 "ReviewFunction (and CatalogueFunction) Function Url has no authentication. Is this okay?" Approval mails link
-to the one page, links that you issue to the other. Nobody can guess a link, and without one the pages show nothing.
+to the one page, links that you issue to the other. Nobody can guess a link, and without one the pages show
+nothing.
 """
 
 
