@@ -26,6 +26,8 @@ _TYPES = {"SupportedContentTypes": ["text/csv"], "SupportedResponseMIMETypes": [
 # The services' error codes for a denied call.
 _REFUSALS = {"AccessDenied", "AccessDeniedException", "AuthorizationError"}
 
+_SERVING = "ServingRole"
+
 _TARGET = {
     "ServiceNamespace": "sagemaker",
     "ResourceId": "endpoint/mpg-local-live/variant/live",
@@ -56,6 +58,18 @@ def _registered(repository: str) -> Parameters:
     return {"ModelPackageGroupName": "mpg-local--auto-mpg", "InferenceSpecification": specification}
 
 
+def _passed(role: str) -> Parameters:
+    """A processing job with the role, or a model: no role of the pipeline may create both."""
+    if _SERVING in role:
+        return {"ModelName": "mpg-local-live", "ExecutionRoleArn": role}
+    return {"ProcessingJobName": "mpg-live", "RoleArn": role}
+
+
+def _of_endpoint(arn: str) -> Parameters:
+    """Names that nothing has, so that a request that is let in changes nothing."""
+    return {f"{name}Name": "mpg-local-live" for name in ("Endpoint", "EndpointConfig", "Model")}
+
+
 # A request that is let in writes an item without content, which the pipeline would stumble over if it were of these.
 _READ_BY_THE_SWEEP = "package#"
 
@@ -77,10 +91,11 @@ _REQUESTS: Mapping[str, Callable[[str], Parameters]] = {
     "dynamodb:Scan": lambda arn: {"TableName": _last(arn), "Limit": 1},
     "ecr:BatchGetImage": lambda arn: _registered(arn),
     "ecr:DescribeImages": lambda arn: _registered(arn),
+    "cloudwatch:PutMetricAlarm": lambda arn: {"AlarmName": arn.partition(":alarm:")[2]},
     "application-autoscaling:DeregisterScalableTarget": lambda arn: _TARGET,
     "application-autoscaling:PutScalingPolicy": lambda arn: _TARGET | {"PolicyName": "live"},
     "application-autoscaling:RegisterScalableTarget": lambda arn: _TARGET,
-    "iam:PassRole": lambda arn: {"ProcessingJobName": "mpg-live", "RoleArn": arn},
+    "iam:PassRole": lambda arn: _passed(arn),
     "lambda:InvokeFunction": lambda arn: {"FunctionName": arn, "InvocationType": "DryRun"},
     "logs:CreateLogGroup": _log_group,
     "logs:CreateLogStream": lambda arn: _log_group(arn) | {"logStreamName": "live"},
@@ -90,6 +105,20 @@ _REQUESTS: Mapping[str, Callable[[str], Parameters]] = {
     "s3:ListBucket": lambda arn: {"Bucket": _last(arn), "MaxKeys": 1},
     # Not executed: the digest does not match.
     "s3:PutObject": lambda arn: _object(arn) | {"Body": b"live", "ContentMD5": "AAAAAAAAAAAAAAAAAAAAAA=="},
+    **{
+        f"sagemaker:{action}": _of_endpoint
+        for action in (
+            "CreateEndpoint",
+            "CreateEndpointConfig",
+            "DeleteEndpoint",
+            "DeleteEndpointConfig",
+            "DeleteModel",
+            "DescribeEndpoint",
+            "InvokeEndpoint",
+            "UpdateEndpoint",
+            "UpdateEndpointWeightsAndCapacities",
+        )
+    },
     "sagemaker:AddTags": lambda arn: {"ResourceArn": arn, "Tags": []},
     "sagemaker:CreateModelPackage": lambda arn: {"ModelPackageGroupName": arn.split("/")[1]},
     "sagemaker:CreateModelPackageGroup": lambda arn: {"ModelPackageGroupName": arn.split("/")[1]},
@@ -136,8 +165,11 @@ class Live:
 
     def refuses(self, question: Asked) -> bool:
         """Whether the server denies a request with this action on this resource."""
-        method = _METHODS.get(question.action) or xform_name(question.action.partition(":")[2])
-        client = self._client(question.role, question.action.partition(":")[0])
+        service, _, action = question.action.partition(":")
+        method = _METHODS.get(question.action) or xform_name(action)
+        if question.action == "iam:PassRole" and _SERVING in question.resource:
+            method = "create_model"
+        client = self._client(question.role, "sagemaker-runtime" if action == "InvokeEndpoint" else service)
         try:
             getattr(client, method)(**self._parameters(question))
         except ClientError as error:

@@ -74,7 +74,9 @@ def _stopped(releases: Releases, package: str) -> None:
     with pipeline.held("lambda:Invoke", containing="SmokeTest"):
         execution = releases.start(package, "request")
         pipeline.until_met()
-        pipeline.client("stepfunctions").stop_execution(executionArn=execution)
+        states = pipeline.client("stepfunctions")
+        states.stop_execution(executionArn=execution)
+        eventually(lambda: states.describe_execution(executionArn=execution)["status"] == "ABORTED", 30)
 
 
 def _two_at_once(releases: Releases, package: str) -> None:

@@ -27,7 +27,8 @@ def test_every_object_is_under_the_key(used: Pipeline) -> None:
         head = s3.head_object(Bucket=bucket, Key=key)
         assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key_of(used)), key
         kinds.add(key.split("/")[2] if key.startswith("runs/") else key.split("/")[0])
-    assert kinds == {"incoming", "code", "models", "input", "prepared", "tuning", "evaluation", "predictions"}
+    of_runs = {"input", "prepared", "tuning", "evaluation", "predictions"}
+    assert kinds == {"incoming", "code", "models", "captured"} | of_runs
 
 
 def test_an_alarm_under_the_key_reaches_the_person_on_call(used: Pipeline) -> None:
