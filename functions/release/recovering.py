@@ -91,7 +91,10 @@ def _was_its_turn(record: ReleaseRecord) -> bool:
 
 
 def _close(record: ReleaseRecord, status: str, reason: str) -> None:
-    _table().update_item(
+    """Record the end, unless another release of the same model has started meanwhile."""
+    write_if(
+        Attr("execution_arn").eq(record.execution_arn),
+        _table().update_item,
         Key={"pk": f"release#{record.package_arn}"},
         UpdateExpression="SET #status = :status, ended_at = :now, reason = :reason",
         ExpressionAttributeNames={"#status": "status"},

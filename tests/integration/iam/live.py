@@ -65,9 +65,10 @@ def _passed(role: str) -> Parameters:
     return {"ProcessingJobName": "mpg-live", "RoleArn": role}
 
 
-def _of_endpoint(arn: str) -> Parameters:
-    """Names that nothing has, so that a request that is let in changes nothing."""
-    return {f"{name}Name": "mpg-local-live" for name in ("Endpoint", "EndpointConfig", "Model")}
+# Names that nothing has, so that a request that is let in changes nothing.
+_ENDPOINT, _CONFIG, _MODEL = (
+    {f"{name}Name": "mpg-local-live"} for name in ("Endpoint", "EndpointConfig", "Model")
+)
 
 
 # A request that is let in writes an item without content, which the pipeline would stumble over if it were of these.
@@ -105,20 +106,16 @@ _REQUESTS: Mapping[str, Callable[[str], Parameters]] = {
     "s3:ListBucket": lambda arn: {"Bucket": _last(arn), "MaxKeys": 1},
     # Not executed: the digest does not match.
     "s3:PutObject": lambda arn: _object(arn) | {"Body": b"live", "ContentMD5": "AAAAAAAAAAAAAAAAAAAAAA=="},
-    **{
-        f"sagemaker:{action}": _of_endpoint
-        for action in (
-            "CreateEndpoint",
-            "CreateEndpointConfig",
-            "DeleteEndpoint",
-            "DeleteEndpointConfig",
-            "DeleteModel",
-            "DescribeEndpoint",
-            "InvokeEndpoint",
-            "UpdateEndpoint",
-            "UpdateEndpointWeightsAndCapacities",
-        )
-    },
+    "sagemaker:CreateEndpoint": lambda arn: _ENDPOINT | _CONFIG,
+    "sagemaker:CreateEndpointConfig": lambda arn: _CONFIG,
+    "sagemaker:DeleteEndpoint": lambda arn: _ENDPOINT,
+    "sagemaker:DeleteEndpointConfig": lambda arn: _CONFIG,
+    "sagemaker:CreateModel": lambda arn: _MODEL,
+    "sagemaker:DeleteModel": lambda arn: _MODEL,
+    "sagemaker:DescribeEndpoint": lambda arn: _ENDPOINT,
+    "sagemaker:InvokeEndpoint": lambda arn: _ENDPOINT | {"Body": b""},
+    "sagemaker:UpdateEndpoint": lambda arn: _ENDPOINT | _CONFIG,
+    "sagemaker:UpdateEndpointWeightsAndCapacities": lambda arn: _ENDPOINT,
     "sagemaker:AddTags": lambda arn: {"ResourceArn": arn, "Tags": []},
     "sagemaker:CreateModelPackage": lambda arn: {"ModelPackageGroupName": arn.split("/")[1]},
     "sagemaker:CreateModelPackageGroup": lambda arn: {"ModelPackageGroupName": arn.split("/")[1]},

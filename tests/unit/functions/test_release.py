@@ -373,6 +373,20 @@ def test_a_release_that_waited_for_its_turn_changes_nothing(world: World, contex
     assert world.item("releasing#auto_mpg")["execution_arn"] == "another"
 
 
+def test_a_release_of_the_same_model_that_started_meanwhile_keeps_its_record(
+    world: World, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def delete_endpoint(**asked: str) -> dict[str, Any]:
+        world.table.put_item(Item={**world.item(f"release#{PACKAGE}"), "execution_arn": "another"})
+        return {}
+
+    endpoint(world, "new")
+    monkeypatch.setattr(world.sagemaker, "delete_endpoint", delete_endpoint)
+    stop(world, context)
+    kept = world.item(f"release#{PACKAGE}")
+    assert (kept["execution_arn"], kept["status"]) == ("another", "started")
+
+
 # The sweep
 
 
