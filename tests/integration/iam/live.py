@@ -221,7 +221,11 @@ class Live:
             return {"taskToken": self._old_token, "output": "{}"}
         if question.action == "states:StartExecution":
             # Not executed: the name is taken.
-            return {"stateMachineArn": question.resource, "name": self._taken_name, "input": "{}"}
+            return {
+                "stateMachineArn": question.resource,
+                "name": self._taken_name(question.resource),
+                "input": "{}",
+            }
         if question.action == "sqs:SendMessage":
             queue = self._pipeline.client("sqs").get_queue_url(QueueName=_last(question.resource))
             return {"QueueUrl": queue["QueueUrl"], "MessageBody": "live"}
@@ -234,9 +238,7 @@ class Live:
         assert question.resource == "*", question
         return {}
 
-    @cached_property
-    def _taken_name(self) -> str:
-        machine = self._pipeline.stack["StateMachineArn"]
+    def _taken_name(self, machine: str) -> str:
         found = self._pipeline.client("stepfunctions").list_executions(stateMachineArn=machine, maxResults=1)
         return str(found["executions"][0]["name"])
 
