@@ -95,6 +95,7 @@ def build(
     seams.install_warm_functions(folder / "functions")
     seams.install_version_ids()
     seams.install_execution_names()
+    seams.install_asynchronous_events()
     seams.install_copy_checksums()
     seams.install_cors()
     seams.install_leading_keys()

@@ -5,6 +5,7 @@ from local.embedded.seams.branches import install_branches
 from local.embedded.seams.browsers import install_cors
 from local.embedded.seams.credentials import install_function_urls, is_public, secret_of, unauthenticated
 from local.embedded.seams.deliveries import (
+    install_asynchronous_events,
     install_error_types,
     install_execution_names,
     install_mailbox,
@@ -47,6 +48,7 @@ __all__ = [
     "executions",
     "functions_running",
     "install_alarm_dimensions",
+    "install_asynchronous_events",
     "install_branches",
     "install_copy_checksums",
     "install_cors",

@@ -1,6 +1,7 @@
-"""Data that passes between services: versions in S3's events, the names of errors, mails."""
+"""What passes between services: versions in S3's events, events for functions, the names of errors, mails."""
 
 import json
+import logging
 import threading
 import uuid
 from collections.abc import Mapping
@@ -8,6 +9,8 @@ from typing import Any
 
 from local.embedded.mailbox import Mailbox
 from local.embedded.seams.names import ERROR_REPORT
+
+logger = logging.getLogger(__name__)
 
 
 def install_version_ids() -> None:
@@ -42,6 +45,24 @@ def install_execution_names() -> None:
             stepfunctions._start_execution({"stateMachineArn": arn, "input": payload, "name": name})
 
     eventbridge._dispatch_to_stepfunctions = dispatch
+
+
+def install_asynchronous_events() -> None:
+    """Let EventBridge invoke functions asynchronously: Lambda retries, and keeps what a function fails on.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+    """
+    from ministack.services import eventbridge, lambda_svc
+
+    def dispatch(arn: str, payload: str) -> None:
+        function, config, name = lambda_svc._get_func_record_for_ref(arn)
+        if not function or not config:
+            logger.error("EventBridge cannot invoke %s: it does not exist", name)
+            return
+        record = lambda_svc._execution_record_for_config(function, config)
+        lambda_svc.invoke_async_with_retry(record, json.loads(payload))
+
+    eventbridge._dispatch_to_lambda = dispatch
 
 
 def install_error_types() -> None:

@@ -237,14 +237,16 @@ def _with_broken_mail(pipeline: Pipeline, run: Run) -> None:
     pipeline.fault("sns:Publish", error="InternalError", times=None)
     pipeline.fault("dynamodb:Scan", error="InternalServerError", times=None)
     pipeline.invoke("NotifyFunction", _event_of(pipeline, run), asynchronously=True)
-    for function in ("ResumePipelineFunction", "StopJobsFunction", "SweepFunction"):
+    others = ("ResumePipelineFunction", "StopJobsFunction", "SweepFunction")
+    for function in others:
         pipeline.invoke(function, {"detail": "nothing that an event says"}, asynchronously=True)
-    letters: set[str] = set()
+    awaited = {pipeline.stack[function] for function in ("NotifyFunction", *others)}
 
     def all_came() -> bool:
         # A message that is not deleted is redelivered after a while.
-        letters.update(pipeline.messages("EventDeadLetters"))
-        return len(letters) >= 4
+        for letter in map(json.loads, pipeline.messages("EventDeadLetters")):
+            awaited.discard(letter.get("requestContext", {}).get("functionArn", "").rpartition(":")[2])
+        return not awaited
 
     eventually(all_came, 120)
     pipeline.heal()
