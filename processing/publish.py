@@ -47,9 +47,9 @@ def handler(event: Mapping[str, Any], context: object) -> None:
         data = {} if event["RequestType"] == "Delete" else publish(event)
     except (BadWorkload, Unpublishable) as problem:
         _answer(event, "FAILED", reason=str(problem))
-    except Exception as error:
+    except Exception:
         _log.exception("publishing failed")
-        _answer(event, "FAILED", reason=f"{type(error).__name__}: {error}")
+        _answer(event, "FAILED", reason=_look_in_the_log())
     else:
         _answer(event, "SUCCESS", data=data)
 
@@ -134,12 +134,22 @@ def _owner(client: Any, group: str) -> str:
     return str(tags.get(STACK_TAG, ""))
 
 
+def _look_in_the_log() -> str:
+    """What to say of an unexpected error, whose own words are for the log alone."""
+    group = os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME", "of this function")
+    stream = os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME", "the newest")
+    return (
+        f"The workloads could not be published. The log group {group} has the reason (log stream {stream}). "
+        "If a rollback has deleted it, deploy once more with: sam deploy --disable-rollback"
+    )
+
+
 def _answer(
     event: Mapping[str, Any], status: str, data: Mapping[str, str] | None = None, reason: str = ""
 ) -> None:
     answer = {
         "Status": status,
-        "Reason": reason[:_LONGEST_REASON] or "See the function's log",
+        "Reason": reason[:_LONGEST_REASON],
         "PhysicalResourceId": PHYSICAL_ID,
         "StackId": event["StackId"],
         "RequestId": event["RequestId"],

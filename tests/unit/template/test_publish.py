@@ -291,12 +291,21 @@ def test_deleting_leaves_everything_for_active_runs(
     assert set(registry.groups) == GROUPS
 
 
-def test_a_failure_is_reported_at_once_with_its_reason(answers: list[dict[str, Any]]) -> None:
+def test_an_unexpected_failure_is_reported_at_once_with_the_log_that_has_its_reason(
+    answers: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/mpg-publish-code")
+    monkeypatch.setenv("AWS_LAMBDA_LOG_STREAM_NAME", "2026/11/22/[1]abc")
     with mock_aws():  # and no bucket
         publish.handler(EVENT, None)
     [answer] = answers
     assert answer["Status"] == "FAILED"
-    assert "NoSuchBucket" in answer["Reason"]
+    assert (
+        "log group /aws/lambda/mpg-publish-code has the reason (log stream 2026/11/22/[1]abc)"
+        in answer["Reason"]
+    )
+    assert "NoSuchBucket" in caplog.text
+    assert "bucket" not in answer["Reason"]
 
 
 def test_every_workload_gets_a_group_that_says_whose_it_is(s3: Any, registry: ModelRegistry) -> None:
