@@ -1,8 +1,7 @@
 """Approved model packages of this stack's groups, newest first, a page at a time.
 
-SageMaker applies a filter after it has read a page, so that an empty page may be followed by one with an
-approved model; the SDK's paginator goes on. A page's token is the creation time and the ARN of its last
-package. Unlike SageMaker's own token it covers several groups, and never expires.
+A page's token is the creation time and the ARN of its last package. Unlike SageMaker's own token it covers
+several groups, and never expires.
 """
 
 import base64
@@ -20,14 +19,13 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from approval.packages import verdict_of
+from model.approved import approved_in
 from shared.aws import client, error_code
 from shared.refusals import Refused
 
 PAGE = 20
 _WORKLOAD = re.compile(r"[a-z][a-z0-9_]{0,30}")
 _TOKEN = re.compile(r"(\d{1,17}) (arn:[\w:/.-]{1,240})")
-# A group's page of SageMaker.
-_READ_AT_ONCE = 100
 # SageMaker's codes for a package or group that does not exist.
 _MISSING = {"ValidationException", "ResourceNotFound"}
 
@@ -106,22 +104,9 @@ def _in_group(name: str, workload: str, last: tuple[datetime, str] | None) -> It
     """The group's approved packages that are older than the last one seen, newest first."""
     # SageMaker's filter knows only whole seconds.
     older: dict[str, Any] = {"CreationTimeBefore": last[0] + timedelta(seconds=1)} if last else {}
-    pages = (
-        client("sagemaker")
-        .get_paginator("list_model_packages")
-        .paginate(
-            ModelPackageGroupName=name,
-            ModelApprovalStatus="Approved",
-            SortBy="CreationTime",
-            SortOrder="Descending",
-            PaginationConfig={"PageSize": _READ_AT_ONCE},
-            **older,
-        )
-    )
-    listed = (found for page in pages for found in page["ModelPackageSummaryList"])
     packages = (
         Package(found["CreationTime"], found["ModelPackageArn"], workload, int(found["ModelPackageVersion"]))
-        for found in listed
+        for found in approved_in(name, **older)
     )
     # SageMaker does not say in which order it lists those of the same moment.
     for _, same_age in itertools.groupby(packages, key=lambda package: package.created_at):

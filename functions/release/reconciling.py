@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
 from common.workload import find_workloads
+from model.approved import approved_in
 from model.live import find_release
 from release.announcing import announce
 from release.ending import read_end
@@ -45,8 +45,8 @@ def _announce(execution: Execution) -> bool:
 
 
 def _start_missed(group: str, since: datetime) -> bool:
-    arn = _newest_approved(group)
-    if not arn or find_release(arn):
+    newest = next(approved_in(group), None)
+    if newest is None or find_release(arn := str(newest["ModelPackageArn"])):
         return False
     package = client("sagemaker").describe_model_package(ModelPackageName=arn)
     approved_at = package.get("LastModifiedTime") or package["CreationTime"]
@@ -54,19 +54,3 @@ def _start_missed(group: str, since: datetime) -> bool:
         return False
     count("ReleaseMissed")
     return True
-
-
-def _newest_approved(group: str) -> str:
-    pages = (
-        client("sagemaker")
-        .get_paginator("list_model_packages")
-        .paginate(
-            ModelPackageGroupName=group,
-            ModelApprovalStatus="Approved",
-            SortBy="CreationTime",
-            SortOrder="Descending",
-        )
-    )
-    # SageMaker filters each page after reading it, so an early page can be empty.
-    newest: Any = next((found for page in pages for found in page["ModelPackageSummaryList"]), None)
-    return str(newest["ModelPackageArn"]) if newest else ""
