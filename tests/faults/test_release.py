@@ -147,8 +147,9 @@ def test_an_approval_that_no_event_reported_is_released_by_the_sweep(
 def test_a_mail_about_a_release_that_cannot_be_sent_ends_in_the_dead_letter_queue(
     releasing: Releases, pipeline: Pipeline
 ) -> None:
-    fault = {"containing": "NotificationTopic", "error": "AuthorizationError", "status": 403}
-    pipeline.fault("sns:Publish", times=None, **fault)
+    pipeline.fault(
+        "sns:Publish", times=None, containing="NotificationTopic", error="AuthorizationError", status=403
+    )
     execution = releasing.start(releasing.live["package_arn"], "request")
     eventually(
         lambda: any(execution in body for body in pipeline.messages("ReleaseDeadLetters")), RUN_SECONDS
