@@ -78,7 +78,7 @@ def _function(arn: str) -> Parameters:
 
 
 # Not executed: the revision is another one, and there is no such alias or version.
-_REVISION, _ALIAS = {"RevisionId": "live"}, {"Name": "live", "FunctionVersion": "999999"}
+_REVISION, _ALIAS, _VERSION = {"RevisionId": "live"}, {"Name": "live"}, {"FunctionVersion": "999999"}
 
 
 # A request that is let in writes an item without content, which the pipeline would stumble over if it were of these.
@@ -107,7 +107,7 @@ _REQUESTS: Mapping[str, Callable[[str], Parameters]] = {
     "application-autoscaling:PutScalingPolicy": lambda arn: _TARGET | {"PolicyName": "live"},
     "application-autoscaling:RegisterScalableTarget": lambda arn: _TARGET,
     "iam:PassRole": lambda arn: _passed(arn),
-    "lambda:CreateAlias": lambda arn: _function(arn) | _ALIAS,
+    "lambda:CreateAlias": lambda arn: _function(arn) | _ALIAS | _VERSION,
     "lambda:DeleteFunction": _function,
     "lambda:GetAlias": lambda arn: _function(arn) | _ALIAS,
     "lambda:GetFunctionConfiguration": _function,
