@@ -36,7 +36,8 @@ def release_everything(pipeline: Pipeline, package: str) -> None:
     _stopped(releases, package)
     eventually(lambda: releases.record(package)["status"] == "live", 120)
     _two_at_once(releases, package)
-    set_parameters(pipeline.endpoint, {"EndpointInstanceType": "ml.m5.xlarge"})
+    # Two instances, for a canary whose alarms are watched.
+    set_parameters(pipeline.endpoint, {"EndpointInstanceType": "ml.m5.xlarge", "EndpointInstanceCount": "2"})
     assert _asked(releases, package)["status"] == "live"
     with pipeline.withheld("ReleaseRule"):
         missed = releases.register(package)
