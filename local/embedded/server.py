@@ -75,6 +75,7 @@ def build(
         publish=seams.publish_events,
         publish_metrics=seams.publish_metrics,
         quotas=limits,
+        wait_scale=seams.wait_scale(),
     )
     resource = partial(sagemaker_resource, region=REGION, account=ACCOUNT_ID)
     permissions = Permissions(

@@ -43,7 +43,8 @@ class SageMaker:
     entries of PutEvents with the source aws.sagemaker, which EventBridge accepts from no client, and
     `publish_metrics` a namespace of AWS and data of PutMetricData; without them, both are lost. `folder`
     holds the files of running jobs. `quotas` are limits by their names in Service Quotas ("ml.m5.large for
-    training job usage"); a missing name is unlimited.
+    training job usage"); a missing name is unlimited. A deployment waits
+    `wait_scale` of its intervals.
 
     ::
 
@@ -67,6 +68,7 @@ class SageMaker:
         publish: Publish = lambda entries: None,
         publish_metrics: PublishMetrics = lambda namespace, data: None,
         quotas: Mapping[str, int] = {},
+        wait_scale: float = 1.0,
     ) -> None:
         self._store = Store(account_id, region)
         clients = Clients(endpoint_url, region, credentials)
@@ -76,7 +78,9 @@ class SageMaker:
         registry = Registry(self._store, events)
         self._launcher = Launcher(self._backend, registry, quotas)
         self.autoscaling = Autoscaling(self._store)
-        self._endpoints = Endpoints(self._backend, registry, quotas, self.autoscaling, publish_metrics)
+        self._endpoints = Endpoints(
+            self._backend, registry, quotas, self.autoscaling, publish_metrics, wait_scale
+        )
         self._actions = self._all_actions(registry, Tags(self._store))
 
     def start(self) -> None:

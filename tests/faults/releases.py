@@ -3,12 +3,16 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Self
 
+from local.cli.deploy import set_parameter
 from tests.conftest import eventually
 from tests.faults.pipeline import Pipeline
 from tests.faults.run import RUN_SECONDS
 
 ENDPOINT = "mpg-local-auto-mpg"
+# The function, and the workload's alias.
+FUNCTION = {"FunctionName": "mpg-local-serve", "Name": "auto-mpg"}
 ROW = "4,91,68,1970,17.6,82,3,a car"
 KEPT = {"Image", "ModelDataUrl", "Environment"}
 
@@ -25,6 +29,21 @@ class Releases:
         """The item about what is live, without its types."""
         item = self.pipeline.item("live#auto_mpg")
         return {name: str(next(iter(value.values()))) for name, value in item.items()}
+
+    @classmethod
+    @contextmanager
+    def on(cls, pipeline: Pipeline, endpoint_type: str) -> Iterator[Self]:
+        """While entered, releases are on, and a model is live."""
+        set_parameter(pipeline.endpoint, "EndpointType", endpoint_type)
+        found = cls(pipeline)
+        [newest, *_] = pipeline.client("sagemaker").list_model_packages(
+            ModelPackageGroupName="mpg-local--auto-mpg", ModelApprovalStatus="Approved", SortBy="CreationTime"
+        )["ModelPackageSummaryList"]
+        first = found.register(newest["ModelPackageArn"])
+        found.approve(first)
+        assert found.ended(first)["status"] == "live"
+        yield found
+        set_parameter(pipeline.endpoint, "EndpointType", "none")
 
     @property
     def config(self) -> str:
@@ -78,6 +97,16 @@ class Releases:
         [found] = [mail for mail in self.pipeline.mails() if execution_arn in mail.text]
         return f"{found.subject}\n{found.text}"
 
+    def fails(self, package: str) -> str:
+        """Approve a package whose release fails and leaves everything as it was; returns the mail."""
+        with self.stays_as_it_is():
+            self.approve(package)
+            ended = self.ended(package)
+            assert ended["status"] == "failed", ended
+        mail = self.mail(ended["execution_arn"])
+        assert f"Version {self.live['version']} is still live" in mail
+        return mail
+
     @contextmanager
     def stays_as_it_is(self) -> Iterator[None]:
         """What is live, its configuration and its answer are the same afterwards."""
@@ -94,3 +123,21 @@ class Releases:
             input=json.dumps({"detail": detail}),
         )
         return str(started["executionArn"])
+
+
+class FunctionReleases(Releases):
+    """The same where a version of the function answers."""
+
+    @property
+    def config(self) -> str:
+        """The versions that answer, with their weights."""
+        alias = self.pipeline.client("lambda").get_alias(**FUNCTION)
+        return json.dumps([alias["FunctionVersion"], alias.get("RoutingConfig")])
+
+    def answer(self) -> str:
+        """The live version's answer for a row."""
+        request = {"content_type": "text/csv", "body": ROW}
+        answered = self.pipeline.client("lambda").invoke(
+            FunctionName=":".join(FUNCTION.values()), Payload=json.dumps(request)
+        )
+        return str(json.load(answered["Payload"])["body"])

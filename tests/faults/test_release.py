@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from local.cli.deploy import set_parameter
 from tests.conftest import eventually
 from tests.faults.pipeline import Pipeline
 from tests.faults.releases import ENDPOINT, Releases
@@ -17,29 +16,10 @@ BROKEN = {"SAGEMAKER_SERVING_MODULE": "nowhere:main"}
 
 @pytest.fixture(scope="module")
 def releasing(deployed: Pipeline) -> Iterator[Releases]:
-    """Releases are on, and a model is live."""
-    set_parameter(deployed.endpoint, "EndpointType", "serverless")
-    found = Releases(deployed)
-    [newest, *_] = deployed.client("sagemaker").list_model_packages(
-        ModelPackageGroupName="mpg-local--auto-mpg", ModelApprovalStatus="Approved", SortBy="CreationTime"
-    )["ModelPackageSummaryList"]
-    first = found.register(newest["ModelPackageArn"])
-    found.approve(first)
-    assert found.ended(first)["status"] == "live"
-    assert f"--endpoint-name {ENDPOINT}" in found.mail(found.record(first)["execution_arn"])
-    yield found
-    set_parameter(deployed.endpoint, "EndpointType", "none")
-
-
-def fails(releasing: Releases, package: str) -> str:
-    """Approve a package whose release fails and leaves everything as it was; returns the mail."""
-    with releasing.stays_as_it_is():
-        releasing.approve(package)
-        ended = releasing.ended(package)
-        assert ended["status"] == "failed", ended
-    mail = releasing.mail(ended["execution_arn"])
-    assert f"Version {releasing.live['version']} is still live" in mail
-    return mail
+    with Releases.on(deployed, "serverless") as found:
+        first = found.live["execution_arn"]
+        assert f"--endpoint-name {ENDPOINT}" in found.mail(first)
+        yield found
 
 
 @pytest.mark.parametrize("operation", ["CreateModel", "CreateEndpointConfig", "UpdateEndpoint"])
@@ -50,11 +30,11 @@ def test_what_cannot_be_created_leaves_the_endpoint_as_it_was(
     pipeline.fault(
         f"sagemaker:{operation}", containing=ENDPOINT, error="InternalFailure", status=500, times=None
     )
-    assert "was not released" in fails(releasing, package)
+    assert "was not released" in releasing.fails(package)
 
 
 def test_a_model_that_never_comes_into_service_leaves_the_endpoint_as_it_was(releasing: Releases) -> None:
-    assert "was not released" in fails(releasing, releasing.register(releasing.live["package_arn"], BROKEN))
+    assert "was not released" in releasing.fails(releasing.register(releasing.live["package_arn"], BROKEN))
 
 
 def test_a_model_that_answers_otherwise_than_evaluated_is_taken_back(
@@ -63,7 +43,7 @@ def test_a_model_that_answers_otherwise_than_evaluated_is_taken_back(
     run_id, digest = evaluated_otherwise(releasing, pipeline)
     live = releasing.live["package_arn"]
     package = releasing.register(live, run_id=run_id, evaluation_digest=digest)
-    assert "line 1" in fails(releasing, package)
+    assert "line 1" in releasing.fails(package)
 
 
 def evaluated_otherwise(releasing: Releases, pipeline: Pipeline) -> tuple[str, str]:
@@ -148,7 +128,7 @@ def test_a_mail_about_a_release_that_cannot_be_sent_ends_in_the_dead_letter_queu
     releasing: Releases, pipeline: Pipeline
 ) -> None:
     pipeline.fault(
-        "sns:Publish", times=None, containing="NotificationTopic", error="AuthorizationError", status=403
+        "sns:Publish", containing="NotificationTopic", error="AuthorizationError", status=403, times=None
     )
     execution = releasing.start(releasing.live["package_arn"], "request")
     eventually(

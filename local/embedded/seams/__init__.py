@@ -21,7 +21,7 @@ from local.embedded.seams.keys import install_keys, role_may_grant
 from local.embedded.seams.leading_keys import install_leading_keys
 from local.embedded.seams.log_filters import install_log_filters
 from local.embedded.seams.missing import install_missing, object_exists
-from local.embedded.seams.names import MINISTACK_VERSION, SEAMS, check, configure, settings
+from local.embedded.seams.names import MINISTACK_VERSION, SEAMS, check, configure, settings, wait_scale
 from local.embedded.seams.nested_stacks import install_nested_stacks
 from local.embedded.seams.permissions import SagemakerResource, install_iam, refusal
 from local.embedded.seams.roles import role_credentials, role_may
@@ -88,4 +88,5 @@ __all__ = [
     "secret_of",
     "settings",
     "unauthenticated",
+    "wait_scale",
 ]

@@ -235,7 +235,7 @@ def settings(port: int, folder: Path, secret: str, *, enforce_iam: bool = True) 
         "LAMBDA_EXECUTOR": "local",
         # A function must stay warm while a person reads a mail.
         "LAMBDA_WARM_TTL_SECONDS": "86400",
-        # Nothing here takes minutes to recover, so a retry waits a tenth of the time on AWS.
+        # Nothing here takes minutes to recover or to go wrong: a retry, a canary waits a tenth of the time.
         "SFN_WAIT_SCALE": os.environ.get("SFN_WAIT_SCALE", "0.1"),
         "S3_PERSIST": "0",
         # Unwanted services: MQTT on all interfaces, SFTP, and any Docker on this machine.
@@ -249,6 +249,11 @@ def settings(port: int, folder: Path, secret: str, *, enforce_iam: bool = True) 
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
     }
+
+
+def wait_scale() -> float:
+    """The part of a wait that is waited here."""
+    return float(os.environ["SFN_WAIT_SCALE"])
 
 
 def configure(port: int, folder: Path, secret: str, *, enforce_iam: bool = True) -> None:

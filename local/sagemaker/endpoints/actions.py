@@ -29,12 +29,13 @@ class Endpoints:
         quotas: Mapping[str, int],
         autoscaling: Autoscaling,
         publish: PublishMetrics,
+        wait_scale: float = 1.0,
     ) -> None:
         self._backend = backend
         self._store = backend.store
         self._quotas = quotas
         self._autoscaling = autoscaling
-        self._deployments = Deployments(backend, registry)
+        self._deployments = Deployments(backend, registry, wait_scale)
         self._measures = Measures(publish)
         self._captures = Captures(backend.clients, backend.store.region)
         self._live: dict[str, Live] = {}

@@ -29,12 +29,16 @@ _LOOK_SECONDS = 1.0
 
 
 class Deployments:
-    """Changes what endpoints run. Every method but `close` returns at once."""
+    """Changes what endpoints run. Every method but `close` returns at once.
 
-    def __init__(self, backend: Backend, registry: Registry) -> None:
+    A step of a deployment waits `wait_scale` of the time that it asks for.
+    """
+
+    def __init__(self, backend: Backend, registry: Registry, wait_scale: float = 1.0) -> None:
         self._backend = backend
         self._store = backend.store
         self._registry = registry
+        self._wait_scale = wait_scale
         self._threads: set[threading.Thread] = set()
         self._closing = threading.Event()
 
@@ -146,7 +150,7 @@ class Deployments:
             return
         for step in steps_of(deployment, new.instances):
             live.traffic = ((new, 1.0),) if step.share >= 1 else ((old, 1 - step.share), (new, step.share))
-            if problem := self._watch(new.role_arn, alarms, step.seconds, limit):
+            if problem := self._watch(new.role_arn, alarms, self._wait_scale * step.seconds, limit):
                 self._roll_back(live, old, new, problem)
                 return
         self._store.update(live.record, {"LastDeploymentConfig": deployment or None})

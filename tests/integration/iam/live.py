@@ -71,6 +71,16 @@ _ENDPOINT, _CONFIG, _MODEL = (
 )
 
 
+def _function(arn: str) -> Parameters:
+    """A function, by its name, and the version, if the ARN names one, of which there are not so many."""
+    name, _, version = arn.partition(":function:")[2].partition(":")
+    return {"FunctionName": name, **({"Qualifier": "999999"} if version else {})}
+
+
+# Not executed: the revision is another one, and there is no such alias or version.
+_REVISION, _ALIAS, _VERSION = {"RevisionId": "live"}, {"Name": "live"}, {"FunctionVersion": "999999"}
+
+
 # A request that is let in writes an item without content, which the pipeline would stumble over if it were of these.
 _READ_BY_THE_SWEEP = "package#"
 
@@ -97,6 +107,13 @@ _REQUESTS: Mapping[str, Callable[[str], Parameters]] = {
     "application-autoscaling:PutScalingPolicy": lambda arn: _TARGET | {"PolicyName": "live"},
     "application-autoscaling:RegisterScalableTarget": lambda arn: _TARGET,
     "iam:PassRole": lambda arn: _passed(arn),
+    "lambda:CreateAlias": lambda arn: _function(arn) | _ALIAS | _VERSION,
+    "lambda:DeleteFunction": _function,
+    "lambda:GetAlias": lambda arn: _function(arn) | _ALIAS,
+    "lambda:GetFunctionConfiguration": _function,
+    "lambda:PublishVersion": lambda arn: _function(arn) | _REVISION,
+    "lambda:UpdateAlias": lambda arn: _function(arn) | _ALIAS,
+    "lambda:UpdateFunctionConfiguration": lambda arn: _function(arn) | _REVISION,
     "lambda:InvokeFunction": lambda arn: {"FunctionName": arn, "InvocationType": "DryRun"},
     "logs:CreateLogGroup": _log_group,
     "logs:CreateLogStream": lambda arn: _log_group(arn) | {"logStreamName": "live"},

@@ -15,6 +15,8 @@ from tests.unit.template import stack
 DOCUMENT = ROOT / "docs" / "iam.md"
 FUNCTIONS = "every function's role"
 JOBS = "every job's role"
+# With this type of endpoint, the template has every statement that it has with another one, and some more.
+FUNCTION = "function"
 LEADING_KEYS = "dynamodb:leadingkeys"
 
 
@@ -93,8 +95,8 @@ def unseen() -> list[Unseen]:
 def statements() -> dict[str, tuple[str, str]]:
     """Role and Sid of every statement in the template's policies of roles, by a name for it."""
     found = {}
-    for role in stack.of_type("AWS::IAM::Role", stack.KEY):
-        for policy in template_iam.policies(role, stack.KEY):
+    for role in stack.of_type("AWS::IAM::Role", stack.KEY, FUNCTION):
+        for policy in template_iam.policies(role, stack.KEY, FUNCTION):
             for statement in policy["PolicyDocument"]["Statement"]:
                 sid = statement.get("Sid") or policy["PolicyName"]
                 found[f"{role}-{sid}"] = (role, sid)
@@ -135,8 +137,9 @@ def sharing(role: str, sid: str) -> list[str]:
 
     All functions share one statement about the key. It grants nothing where no other statement of a role does.
     """
-    if sid != "UseKey" or "FunctionPolicy" not in template_iam.managed_policies(role):
-        return [role]
-    return sorted(
-        name for name in template_iam.roles() if "FunctionPolicy" in template_iam.managed_policies(name)
-    )
+    functions = [
+        name
+        for name in stack.of_type("AWS::IAM::Role", endpoint_type=FUNCTION)
+        if "FunctionPolicy" in template_iam.managed_policies(name, FUNCTION)
+    ]
+    return functions if sid == "UseKey" and role in functions else [role]

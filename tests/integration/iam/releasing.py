@@ -1,6 +1,6 @@
 """Everything that releases can do, once, for the list of policy questions."""
 
-from local.cli.deploy import set_parameters
+from local.cli.deploy import set_parameter, set_parameters
 from tests.conftest import eventually
 from tests.faults.pipeline import Pipeline
 from tests.faults.releases import Releases
@@ -15,7 +15,7 @@ _LOST = "mpg-20260101-0000-ffffffff"
 
 
 def release_everything(pipeline: Pipeline, package: str) -> None:
-    """Release, fail, stop, wait, sweep, scale, and lose an event. Begins with nothing live, ends with something."""
+    """Release, fail, stop, wait, sweep, scale, and lose an event; then to a function. Begins with nothing live."""
     set_parameters(pipeline.endpoint, ON_INSTANCES)
     releases = Releases(pipeline)
     pipeline.fault(
@@ -36,7 +36,8 @@ def release_everything(pipeline: Pipeline, package: str) -> None:
     _stopped(releases, package)
     eventually(lambda: releases.record(package)["status"] == "live", 120)
     _two_at_once(releases, package)
-    set_parameters(pipeline.endpoint, {"EndpointInstanceType": "ml.m5.xlarge"})
+    # Two instances, for a canary whose alarms are watched.
+    set_parameters(pipeline.endpoint, {"EndpointInstanceType": "ml.m5.xlarge", "EndpointInstanceCount": "2"})
     assert _asked(releases, package)["status"] == "live"
     with pipeline.withheld("ReleaseRule"):
         missed = releases.register(package)
@@ -50,6 +51,16 @@ def release_everything(pipeline: Pipeline, package: str) -> None:
     assert releases.ended(lost)["status"] == "failed"
     pipeline.invoke("ReportReleaseFunction", {"detail": "nothing that an event says"}, asynchronously=True)
     eventually(lambda: pipeline.messages("ReleaseDeadLetters"), 120)
+    _to_a_function(releases, package)
+
+
+def _to_a_function(releases: Releases, package: str) -> None:
+    """An alias, a canary, and the end of a version that is no longer needed."""
+    set_parameter(releases.pipeline.endpoint, "EndpointType", "function")
+    # There is one more nested stack now.
+    del releases.pipeline.stack
+    for _ in range(3):
+        assert _asked(releases, package)["status"] == "live"
 
 
 def _copy_model(releases: Releases, run_id: str) -> None:

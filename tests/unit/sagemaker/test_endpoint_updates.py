@@ -115,6 +115,14 @@ def test_a_canary_takes_the_rest_after_its_time(hosting: Hosting) -> None:
     assert {hosting.ask() for _ in range(20)} == {b"bushes 1"}
 
 
+def test_a_canary_waits_so_much_of_its_time_as_is_asked_for(
+    hosting: Hosting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hosting.sagemaker._endpoints._deployments, "_wait_scale", 0.0)
+    hosting.update("second", DeploymentConfig=canary(3600))
+    assert hosting.settled()["EndpointConfigName"] == "second"
+
+
 @pytest.mark.parametrize(
     ("deployment", "steps"),
     [

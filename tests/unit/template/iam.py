@@ -18,15 +18,15 @@ def statements(role: str, key: str = "") -> list[dict[str, Any]]:
     ]
 
 
-def policies(role: str, key: str = "") -> list[dict[str, Any]]:
+def policies(role: str, key: str = "", endpoint_type: str = "serverless") -> list[dict[str, Any]]:
     """A role's policies: its own inline ones, and the managed ones that it shares with others."""
-    managed = [properties(name, key) for name in managed_policies(role)]
-    return [*properties(role, key).get("Policies", []), *managed]
+    managed = [properties(name, key) for name in managed_policies(role, endpoint_type)]
+    return [*properties(role, key, endpoint_type).get("Policies", []), *managed]
 
 
-def managed_policies(role: str) -> list[str]:
+def managed_policies(role: str, endpoint_type: str = "serverless") -> list[str]:
     """The logical ids of the managed policies that are attached to a role."""
-    attached = properties(role).get("ManagedPolicyArns", [])
+    attached = properties(role, endpoint_type=endpoint_type).get("ManagedPolicyArns", [])
     names = {aws_arn("iam", f"policy/{physical_id(name)}", region=""): name for name in shared_policies()}
     return [names[arn] for arn in attached]
 

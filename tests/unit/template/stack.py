@@ -26,25 +26,29 @@ def template(path: Path = TEMPLATE) -> dict[str, Any]:
 
 
 @cache
-def stack(key: str = "") -> dict[str, dict[str, Any]]:
-    """Every resource after the transform, by logical id, evaluated with the defaults and this KmsKeyArn.
+def stack(key: str = "", endpoint_type: str = "serverless") -> dict[str, dict[str, Any]]:
+    """Every resource after the transform, by logical id, evaluated with the defaults, this KmsKeyArn and this
+    EndpointType.
 
     Those of the nested stacks are among them.
     """
-    resources = transformed()["Resources"]
-    evaluator = Evaluator(resources, {**EMAILS, "KmsKeyArn": key})
-    found = {name: evaluator.evaluate(resource) for name, resource in resources.items()}
+    parameters = {**EMAILS, "KmsKeyArn": key, "EndpointType": endpoint_type}
+    return _with_nested(Evaluator(transformed()["Resources"], parameters))
+
+
+def _with_nested(evaluator: "Evaluator") -> dict[str, dict[str, Any]]:
+    found = {
+        name: evaluator.evaluate(each) for name, each in evaluator.resources.items() if evaluator.exists(each)
+    }
     for resource in list(found.values()):
         if resource["Type"] == NESTED:
-            child = _nested(**resource["Properties"])
-            found |= {
-                name: child.evaluate(each) for name, each in child.resources.items() if child.exists(each)
-            }
+            found |= _with_nested(_nested(**resource["Properties"]))
     return found
 
 
 def _nested(TemplateURL: str, Parameters: dict[str, Any]) -> "Evaluator":  # noqa: N803 - as in the template
-    path = ROOT / TemplateURL
+    # Written relative to the template that names it.
+    path = ROOT / "stacks" / Path(TemplateURL).name
     source = template(path)
     assert Parameters.keys() == source["Parameters"].keys()
     return Evaluator(_resources_of(path), Parameters, source)
@@ -58,17 +62,19 @@ def _resources_of(path: Path) -> dict[str, Any]:
     return resources
 
 
-def properties(logical_id: str, key: str = "") -> dict[str, Any]:
+def properties(logical_id: str, key: str = "", endpoint_type: str = "serverless") -> dict[str, Any]:
     """A resource's evaluated properties."""
-    found: dict[str, Any] = stack(key)[logical_id]["Properties"]
+    found: dict[str, Any] = stack(key, endpoint_type)[logical_id]["Properties"]
     return found
 
 
-def of_type(resource_type: str, key: str = "") -> dict[str, dict[str, Any]]:
+def of_type(
+    resource_type: str, key: str = "", endpoint_type: str = "serverless"
+) -> dict[str, dict[str, Any]]:
     """The evaluated properties of every resource of a type, by logical id."""
     return {
         name: resource.get("Properties", {})
-        for name, resource in stack(key).items()
+        for name, resource in stack(key, endpoint_type).items()
         if resource["Type"] == resource_type
     }
 
