@@ -89,7 +89,9 @@ def test_every_retry_has_jitter_and_a_maximum_wait(place: tuple[str, str]) -> No
     ("name", "task"), [(n, t) for (_, n), t in TASKS.items() if t["Resource"].endswith(".sync")]
 )
 def test_a_task_waits_longer_than_its_job_may_run(name: str, task: dict[str, Any]) -> None:
-    [limit] = re.findall(r"\$min\(\[.*, (\d+)\]\)", STATES["", "Claim upload"]["Assign"]["jobSeconds"])
+    [limit] = re.findall(
+        r"\$min\(\[.*, (\d+)\]\)", STATES["pipeline", "Claim upload"]["Assign"]["jobSeconds"]
+    )
     assert task["TimeoutSeconds"] > int(limit)
 
 
