@@ -8,7 +8,7 @@ from ministack.services import s3
 from local.embedded.seams.copies import LARGEST_COPY, install_copies
 
 GIB = 1024**3
-COPIED = (200, {}, b"<CopyObjectResult></CopyObjectResult>")
+COPIED: Any = (200, {}, b"<CopyObjectResult></CopyObjectResult>")
 
 
 @pytest.fixture(autouse=True)
