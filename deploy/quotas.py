@@ -85,11 +85,14 @@ def _instances(
 
     limits = [int(parameters[name]) for name in ("MaxTrials", "MaxParallelTrials")]
     limits += [workload["tuning"][name] for name in _TRIALS if name in workload["tuning"]]
+    processing, training, transform = (
+        int(parameters[f"{kind}InstanceCount"]) for kind in ("Processing", "Training", "Transform")
+    )
     # These two run one after the other.
     for step in ("preprocessing", "evaluation"):
-        yield f"{instance_type(step, 'ProcessingInstanceType')} for processing job usage", 1
-    yield f"{instance_type('training', 'TrainingInstanceType')} for {spot} job usage", min(limits)
-    yield f"{instance_type('batch', 'TransformInstanceType')} for transform job usage", 1
+        yield f"{instance_type(step, 'ProcessingInstanceType')} for processing job usage", processing
+    yield f"{instance_type('training', 'TrainingInstanceType')} for {spot} job usage", min(limits) * training
+    yield f"{instance_type('batch', 'TransformInstanceType')} for transform job usage", transform
 
 
 def _endpoints(parameters: Mapping[str, str], workloads: Sequence[Mapping[str, Any]]) -> Iterator[Need]:

@@ -4,16 +4,17 @@ from collections import Counter
 
 import boto3
 
-from deploy.preflight import making, reading, serving
+from deploy.preflight import hosts, making, reading, serving
 from deploy.preflight.checks import Account, Check, Seen, Verdict
 from deploy.preflight.own_stack import NAME, own_stack
 from deploy.problems import Trouble
 from deploy.settings import image_accounts
 
-MAKING = (*making.CHECKS, *serving.CHECKS)
+MAKING = (*making.CHECKS, *serving.CHECKS, *hosts.CHECKS)
 _COSTS = f"""
-The other checks create a stack, {NAME}, and remove it afterwards. They run one processing and
-one transform job, each for some minutes on an ml.m5.large: about 0.03 USD in all, and a quarter of an hour.
+The other checks create a stack, {NAME}, and remove it afterwards. They run two processing
+jobs, the second on two instances, and a transform job, each for some minutes on ml.m5.large: about 0.05 USD in
+all, and some 20 minutes.
 """
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
 
+from common.digests import WHOLE
 from shared.aws import client, error_code
 from shared.telemetry import PublicError
 
@@ -42,7 +43,7 @@ def copy(source: Mapping[str, str], bucket: str, key: str, content_type: str, **
         MetadataDirective="REPLACE",
         TaggingDirective="REPLACE",
     )
-    return _digest(answer["CopyObjectResult"]["ChecksumSHA256"])
+    return whole_digest(answer["CopyObjectResult"]["ChecksumSHA256"])
 
 
 def stored_digest(bucket: str, key: str) -> str:
@@ -61,9 +62,10 @@ def stored_file(bucket: str, key: str) -> StoredFile | None:
         raise
     checksum = answer.get("ChecksumSHA256", "")
     # With a dash, it is the checksum of the parts' checksums.
-    digest = _digest(checksum) if checksum and "-" not in checksum else ""
+    digest = whole_digest(checksum) if checksum and "-" not in checksum else ""
     return StoredFile(digest, int(answer["ContentLength"]))
 
 
-def _digest(checksum: str) -> str:
-    return f"sha256:{base64.b64decode(checksum).hex()}"
+def whole_digest(checksum: str) -> str:
+    """S3's checksum of an object, as the digest of a file."""
+    return f"{WHOLE}{base64.b64decode(checksum).hex()}"

@@ -13,19 +13,14 @@ from botocore.exceptions import ClientError
 
 from common.uploads import BadUpload, Counts
 from common.workload import Workload, find_workloads
-from model.artifacts import copy
+from runs.upload_copies import copy_upload
 from runs.workload_choice import LONGEST_NAME, choose
 from shared.aws import client
 from shared.object_errors import explain
 from shared.telemetry import Answer, PublicError
 from shared.text import number, one_line
 
-# A processing job may hold all rows in memory, which for a CSV file of the shortest rows takes thirty times
-# its size; an ml.m5.large has 8 GiB.
-LARGEST_BYTES = 128 * 1024**2
 HEAD_BYTES = 1024 * 1024
-# S3 may take a minute to answer while it copies the largest file.
-COPY_SECONDS = 90
 
 
 class UploadRefused(PublicError):
@@ -81,14 +76,12 @@ def check(upload: Upload, whole_up_to: int) -> Answer:
 
 def _check(upload: Upload, whole_up_to: int) -> Answer:
     choice = choose(upload.key, find_workloads(), upload.default_workload)
-    if upload.size > LARGEST_BYTES:
-        raise BadUpload(_too_large(upload))
+    if upload.size > choice.workload.max_bytes:
+        raise BadUpload(_too_large(upload, choice.workload.max_bytes))
     whole = upload.size <= whole_up_to
     counts = _check_content(upload, choice.workload, whole)
     kept_as = f"runs/{upload.run_id}/input/upload{choice.suffix}"
-    digest = copy(
-        upload.address, upload.bucket, kept_as, "application/octet-stream", read_timeout=COPY_SECONDS
-    )
+    digest = copy_upload(upload.address, upload.size, upload.bucket, kept_as)
     return {
         "workload": choice.workload.name,
         "suffix": choice.suffix,
@@ -109,8 +102,8 @@ def _check_content(upload: Upload, workload: Workload, whole: bool) -> Counts:
     return counts
 
 
-def _too_large(upload: Upload) -> str:
+def _too_large(upload: Upload, limit: int) -> str:
     return (
-        f"{upload.name}: the file has {number(upload.size)} bytes; at most {number(LARGEST_BYTES)} "
-        "(128 MiB) can be used. Upload it in smaller files; each starts a run of its own."
+        f"{upload.name}: the file has {number(upload.size)} bytes; at most {number(limit)} can be used. "
+        "Upload it in smaller files; each starts a run of its own."
     )

@@ -1,12 +1,21 @@
 """What a person sees: lines that stay and, on a terminal, one moving line for the current step."""
 
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -101,6 +110,21 @@ class Screen:
                 self._live.stop()
                 self._live = None
 
+    @contextmanager
+    def progress(self, name: str, size: int) -> Iterator[Callable[[int], None]]:
+        """While entered, a bar that grows with each number of bytes; without a terminal, a line every tenth.
+
+        Any thread may call the function.
+        """
+        if not self.is_terminal:
+            yield _Tenths(self, name, size).advance
+            return
+        columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+        text = TextColumn("{task.description}", markup=False)
+        with Progress(text, *columns, console=self._console, transient=True) as bar:
+            task = bar.add_task(f"  {printable(name)}", total=size)
+            yield lambda done: bar.advance(task, done)
+
     def doing(self, name: str, note: str = "") -> None:
         """Begin a step, or change the note on the current one."""
         if not self._current or self._current.name != name:
@@ -140,6 +164,22 @@ class Screen:
         if self._fancy:
             return Text("✓", style="green") if ok else Text("✗", style="red")
         return Text("ok  " if ok else "FAIL")
+
+
+class _Tenths:
+    """Prints a line whenever another tenth is done."""
+
+    def __init__(self, screen: Screen, name: str, size: int) -> None:
+        self._screen, self._name, self._size = screen, name, size
+        self._done, self._lock = 0, threading.Lock()
+
+    def advance(self, done: int) -> None:
+        with self._lock:
+            before, self._done = self._done, self._done + done
+            tenth = 10 * self._done // self._size
+            if tenth > 10 * before // self._size:
+                megabytes = f"{self._done / 1e6:,.0f} of {self._size / 1e6:,.0f} MB"
+                self._screen.line(f"  {self._name}: {megabytes}, {10 * tenth} %")
 
 
 def _columns(name: str, seconds: float | None, note: str) -> Text:

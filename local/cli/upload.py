@@ -2,6 +2,8 @@
 
 import json
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,13 @@ from deploy.problems import Trouble
 from local.cli.endpoint import Endpoint
 
 FIND_SECONDS = 30.0
+# A larger file is uploaded in parts, several at a time.
+LARGEST_PUT = 64 * 1024**2
+_PART_BYTES = 16 * 1024**2
+_PARTS_AT_A_TIME = 4
+
+# Name and size of a file -> while entered, a function to call with each number of bytes that are uploaded.
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
 
 
 @dataclass(frozen=True)
@@ -23,12 +32,41 @@ class Upload:
     """When the upload began, in epoch seconds."""
 
 
-def upload(endpoint: Endpoint, file: Path, bucket: str, key: str) -> Upload:
+def upload(endpoint: Endpoint, file: Path, bucket: str, key: str, progress: Progress) -> Upload:
     """Upload a file; the same key again makes a new version, which is a new run."""
-    body = file.read_bytes()
+    client, size = endpoint.client("s3"), file.stat().st_size
     began = time.time()
-    answer = endpoint.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
-    return Upload(bucket, key, answer["VersionId"], began)
+    if size <= LARGEST_PUT:
+        version = client.put_object(Bucket=bucket, Key=key, Body=file.read_bytes())["VersionId"]
+    else:
+        with progress(file.name, size) as uploaded:
+            version = _upload_parts(client, file, bucket, key, uploaded)
+    return Upload(bucket, key, version, began)
+
+
+def _upload_parts(client: Any, file: Path, bucket: str, key: str, uploaded: Callable[[int], None]) -> str:
+    """The version that the upload made."""
+    from boto3.s3.transfer import TransferConfig
+
+    answers: list[Any] = []
+
+    # upload_file does not return S3's answer.
+    def keep(parsed: Any, **_: Any) -> None:
+        answers.append(parsed)
+
+    config = TransferConfig(
+        multipart_threshold=LARGEST_PUT,
+        multipart_chunksize=_PART_BYTES,
+        max_concurrency=_PARTS_AT_A_TIME,
+        preferred_transfer_client="classic",
+    )
+    event = "after-call.s3.CompleteMultipartUpload"
+    client.meta.events.register(event, keep)
+    try:
+        client.upload_file(str(file), bucket, key, Callback=uploaded, Config=config)
+    finally:
+        client.meta.events.unregister(event, keep)
+    return str(answers[-1]["VersionId"])
 
 
 def find_execution(endpoint: Endpoint, found: Upload, table: str, state_machine_arn: str) -> str:

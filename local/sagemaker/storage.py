@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import threading
@@ -10,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from boto3.exceptions import Boto3Error
+from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local.sagemaker.errors import JobFailed
@@ -20,6 +23,14 @@ _NOTHING_FOUND = (
     'ClientError: No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that '
     "the bucket exists in the selected region ({region}), that objects exist under that S3 prefix, and that "
     'the role "{role}" has "s3:ListBucket" permissions on bucket "{bucket}".'
+)
+# A larger file is uploaded in parts, which need little memory here and in S3.
+LARGEST_PUT = 64 * 1024**2
+_IN_PARTS = TransferConfig(
+    multipart_threshold=LARGEST_PUT,
+    multipart_chunksize=16 * 1024**2,
+    max_concurrency=2,
+    preferred_transfer_client="classic",
 )
 
 
@@ -210,8 +221,11 @@ class Storage:
         bucket, key = split_uri(uri)
         under = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
         try:
-            self._s3.put_object(Bucket=bucket, Key=key, Body=content, **under)
-        except (ClientError, BotoCoreError) as error:
+            if isinstance(content, bytes) or os.fstat(content.fileno()).st_size <= LARGEST_PUT:
+                self._s3.put_object(Bucket=bucket, Key=key, Body=content, **under)
+            else:
+                self._s3.upload_fileobj(content, bucket, key, ExtraArgs=under, Config=_IN_PARTS)
+        except (ClientError, BotoCoreError, Boto3Error) as error:
             raise JobFailed(f"ClientError: Artifact upload failed: {uri}: {error}") from error
 
     def upload_folder(self, folder: Path, uri: str, kms_key: str | None = None) -> None:

@@ -1,4 +1,8 @@
-"""SHA-256 digests of files, written as `sha256:<hex>`.
+"""SHA-256 digests of files, written as `sha256:<hex>`; of a large upload as `sha256-64mib:<hex>`.
+
+The latter is the SHA-256 of the SHA-256 digests of the file's parts of 64 MiB. S3 computes it while it copies
+the parts, and a job computes it on all its cores. S3 calls it a composite checksum:
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
 
 One step passes its files to the next in a bucket. It passes their digest outside of the bucket, in its job's
 exit message and the next job's arguments, so that the next step detects files that were changed or added.
@@ -9,12 +13,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from common.text import printable
 
+WHOLE, IN_PARTS = "sha256:", "sha256-64mib:"
+PART_BYTES = 64 * 1024**2
 _CHUNK = 1 << 20
 
 
@@ -28,7 +37,27 @@ def file_digest(path: Path) -> str:
     with path.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
             digest.update(chunk)
-    return f"sha256:{digest.hexdigest()}"
+    return f"{WHOLE}{digest.hexdigest()}"
+
+
+def parts_digest(path: Path) -> str:
+    """The digest of the digests of a file's parts."""
+    starts = range(0, path.stat().st_size, PART_BYTES)
+    # hashlib releases the interpreter's lock.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        digests = pool.map(partial(_part_digest, path), starts)
+        return f"{IN_PARTS}{hashlib.sha256(b''.join(digests)).hexdigest()}"
+
+
+def _part_digest(path: Path, start: int) -> bytes:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        stream.seek(start)
+        left = PART_BYTES
+        while chunk := stream.read(min(left, _CHUNK)):
+            digest.update(chunk)
+            left -= len(chunk)
+    return digest.digest()
 
 
 def folder_digest(folder: Path, names: Iterable[str]) -> str:
@@ -38,10 +67,14 @@ def folder_digest(folder: Path, names: Iterable[str]) -> str:
 
 
 def check(path: Path, expected: str, name: str) -> None:
-    """Raise ChangedFile unless the file exists and has the digest; the message calls the file `name`."""
+    """Raise ChangedFile unless the file exists and has the digest, of either form.
+
+    The message calls the file `name`.
+    """
     if not path.is_file():
         raise ChangedFile(f"{name} is missing, though an earlier step wrote it; upload the file again")
-    if (found := file_digest(path)) != expected:
+    digest = parts_digest if expected.startswith(IN_PARTS) else file_digest
+    if (found := digest(path)) != expected:
         raise ChangedFile(
             f"{name} was changed after it was written: its digest is {found}, not {expected[:80]}. "
             "Find out who changed it, then upload the file again"

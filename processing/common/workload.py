@@ -19,6 +19,9 @@ from typing import Any
 from common.evaluation import Gate
 
 FILE = "workload.json"
+# Of an upload, unless the workload says otherwise. A job that holds all rows in memory takes thirty times the
+# size of a CSV file of the shortest rows, and an ml.m5.large has 8 GiB.
+MAX_BYTES = 128 * 1024**2
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,30}")
 
 
@@ -51,6 +54,11 @@ class Workload:
     def suffixes(self) -> list[str]:
         """The suffixes of the files that it accepts, such as `.csv`."""
         return list(self.settings["upload"]["suffixes"])
+
+    @property
+    def max_bytes(self) -> int:
+        """The size of the largest file that it accepts."""
+        return int(self.settings["upload"].get("max_bytes", MAX_BYTES))
 
     @property
     def gate(self) -> Gate:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from deploy.preflight import making, reading, serving
+from deploy.preflight import hosts, making, reading, serving
 from tests.conftest import ROOT, Aws
 
 NAME = "mpg-preflight"
@@ -39,7 +39,7 @@ def said(aws: Aws) -> str:
 
 
 def test_every_assumption_is_checked(said: str) -> None:
-    checks = (*reading.CHECKS, *making.CHECKS, *serving.CHECKS)
+    checks = (*reading.CHECKS, *making.CHECKS, *serving.CHECKS, *hosts.CHECKS)
     assert list(verdicts(said)) == [check.assumption for check in checks]
     assert said.count("    seen: ") == said.count("    by hand: ") == len(checks)
 

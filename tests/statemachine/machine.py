@@ -45,6 +45,10 @@ SUBSTITUTIONS = {
     "ProcessingInstanceType": "ml.m5.large",
     "TrainingInstanceType": "ml.m5.large",
     "TransformInstanceType": "ml.m5.large",
+    "ProcessingInstanceCount": "1",
+    "ProcessingNetworkIsolation": "true",
+    "TrainingInstanceCount": "1",
+    "TransformInstanceCount": "1",
     "MaxRunsPerDay": "100",
     "MaxTrials": "10",
     "MaxParallelTrials": "3",
@@ -83,7 +87,7 @@ SCRIPT_MODE = workload(
 
 
 def upload_event(
-    key: str = "incoming/cars.csv", version: str = "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY"
+    key: str = "incoming/cars.csv", version: str = "3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY", size: int = 17000
 ) -> dict[str, Any]:
     """S3's "Object Created" event as EventBridge delivers it."""
     return {
@@ -100,7 +104,7 @@ def upload_event(
             "bucket": {"name": BUCKET},
             "object": {
                 "key": key,
-                "size": 17000,
+                "size": size,
                 "etag": "b1946ac92492d2347c6235b4d2611184",
                 "version-id": version,
                 "sequencer": "00617F08299329D189",

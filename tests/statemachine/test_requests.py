@@ -174,6 +174,46 @@ def test_the_approver_learns_who_sent_the_file(ending: Ending) -> None:
     assert payload["task_token"]
 
 
+def test_several_instances_share_each_job_and_the_training_files() -> None:
+    counts = {"ProcessingInstanceCount": "2", "TrainingInstanceCount": "3", "TransformInstanceCount": "4"}
+    ending = run(substitutions={**counts, "ProcessingNetworkIsolation": "false"})
+    for operation, request in sagemaker_requests(ending):
+        check_request(operation, request)
+    for state in ("Preprocess", "Evaluate"):
+        request = ending.arguments(state)
+        assert request["ProcessingResources"]["ClusterConfig"]["InstanceCount"] == 2
+        assert request["NetworkConfig"] == {
+            "EnableNetworkIsolation": False,
+            "EnableInterContainerTrafficEncryption": True,
+        }
+    arguments = ending.arguments("Preprocess")["AppSpecification"]["ContainerArguments"]
+    assert arguments[arguments.index("--training-hosts") + 1] == "3"
+    definition = ending.arguments("Tune")["TrainingJobDefinition"]
+    assert definition["ResourceConfig"]["InstanceCount"] == 3
+    distributions = {
+        channel["ChannelName"]: channel["DataSource"]["S3DataSource"]["S3DataDistributionType"]
+        for channel in definition["InputDataConfig"]
+    }
+    assert distributions == {"train": "ShardedByS3Key", "validation": "FullyReplicated"}
+    assert ending.arguments("Batch transform")["TransformResources"]["InstanceCount"] == 4
+
+
+@pytest.mark.parametrize(("gib", "volume", "seconds"), [(0.99, 30, 3600), (1, 34, 4680), (10, 70, 14400)])
+def test_the_volumes_and_the_time_of_jobs_follow_the_size_of_the_upload(
+    gib: float, volume: int, seconds: int
+) -> None:
+    ending = run(event=upload_event(size=int(gib * 1024**3)))
+    for operation, request in sagemaker_requests(ending):
+        check_request(operation, request)
+    for state in ("Preprocess", "Evaluate"):
+        request = ending.arguments(state)
+        assert request["ProcessingResources"]["ClusterConfig"]["VolumeSizeInGB"] == volume
+        assert request["StoppingCondition"] == {"MaxRuntimeInSeconds": seconds}
+    definition = ending.arguments("Tune")["TrainingJobDefinition"]
+    assert definition["ResourceConfig"]["VolumeSizeInGB"] == volume
+    assert definition["StoppingCondition"] == {"MaxRuntimeInSeconds": seconds}
+
+
 def test_no_container_reaches_any_network(ending: Ending) -> None:
     for state in ("Preprocess", "Evaluate"):
         assert ending.arguments(state)["NetworkConfig"] == {"EnableNetworkIsolation": True}

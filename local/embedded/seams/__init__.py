@@ -3,6 +3,7 @@
 from local.embedded.seams.alarms import install_alarm_dimensions
 from local.embedded.seams.branches import install_branches
 from local.embedded.seams.browsers import install_cors
+from local.embedded.seams.copies import install_copies
 from local.embedded.seams.credentials import install_function_urls, is_public, secret_of, unauthenticated
 from local.embedded.seams.deliveries import (
     install_asynchronous_events,
@@ -21,14 +22,15 @@ from local.embedded.seams.keys import install_keys, role_may_grant
 from local.embedded.seams.leading_keys import install_leading_keys
 from local.embedded.seams.log_filters import install_log_filters
 from local.embedded.seams.missing import install_missing, object_exists
+from local.embedded.seams.multipart import install_multipart
 from local.embedded.seams.names import MINISTACK_VERSION, SEAMS, check, configure, settings, wait_scale
 from local.embedded.seams.nested_stacks import install_nested_stacks
+from local.embedded.seams.objects import install_objects
 from local.embedded.seams.permissions import SagemakerResource, install_iam, refusal
 from local.embedded.seams.roles import role_credentials, role_may
 from local.embedded.seams.services import (
     application,
     functions_running,
-    install_copy_checksums,
     install_resource_type,
     install_service,
     install_warm_functions,
@@ -50,7 +52,7 @@ __all__ = [
     "install_alarm_dimensions",
     "install_asynchronous_events",
     "install_branches",
-    "install_copy_checksums",
+    "install_copies",
     "install_cors",
     "install_definition_checks",
     "install_encryption",
@@ -67,7 +69,9 @@ __all__ = [
     "install_machine",
     "install_mailbox",
     "install_missing",
+    "install_multipart",
     "install_nested_stacks",
+    "install_objects",
     "install_resource_type",
     "install_service",
     "install_stack_rules",

@@ -17,7 +17,7 @@ from local.embedded.seams.roles import policy_lets, role_may
 
 logger = logging.getLogger(__name__)
 
-# The actions that a service requests from KMS on its caller's behalf. No multipart uploads are made here.
+# The actions that a service requests from KMS on its caller's behalf.
 # S3: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
 # SNS: https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
 # SQS: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
@@ -43,6 +43,9 @@ _NEEDED_BY_LOGS = (
     _GENERATE,
     "kms:DescribeKey",
 )
+# A multipart upload decrypts its parts to join them, in its caller's name.
+_NEEDED_BY_PARTS = (_GENERATE, _DECRYPT)
+_PARTS = {"uploads", "uploadId"}
 # The error with which a service reports a refusal by KMS; AccessDenied if it has none of its own.
 _REFUSED = {"sns": "KMSAccessDenied", "sqs": "KMS.AccessDeniedException", "dynamodb": "AccessDeniedException"}
 # The name under which a service passes KMS the encrypted resource.
@@ -84,9 +87,14 @@ def role_may_grant(questions: Questions) -> Callable[[str, str], bool]:
     return may
 
 
-def uses(action: str, resource: str, headers: Mapping[str, str] | None = None) -> list[Use]:
-    """The uses of a key by an action on a resource; none if no customer's key is involved."""
-    needed = _NEEDED.get(action, ())
+def uses(
+    action: str, resource: str, headers: Mapping[str, str] | None = None, *, in_parts: bool = False
+) -> list[Use]:
+    """The uses of a key by an action on a resource; none if no customer's key is involved.
+
+    `in_parts` tells the requests of a multipart upload from PutObject, whose permission they need.
+    """
+    needed = _NEEDED_BY_PARTS if in_parts and action == "s3:PutObject" else _NEEDED.get(action, ())
     key = _key_of(action, resource, headers or {}) if needed else ""
     service = action.partition(":")[0]
     context = _via(service) | _context(service, resource)
@@ -136,7 +144,8 @@ def _may_use_key(ask: Callable[..., Any], action: str, service: str, region: str
     from ministack.core import iam_evaluator
 
     signed = iam_evaluator._signed_request.get()
-    for use in uses(action, resource, signed.headers if signed else None):
+    in_parts = signed is not None and not _PARTS.isdisjoint(signed.query_params)
+    for use in uses(action, resource, signed.headers if signed else None, in_parts=in_parts):
         refused = ask(use.action, "kms", region, use.key, use.context)
         if refused is not None:
             return iam_evaluator.AuthError(_REFUSED.get(service, "AccessDenied"), _why(refused, use))

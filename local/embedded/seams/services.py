@@ -48,31 +48,6 @@ def install_resource_type(name: str, handlers: Mapping[str, Callable[..., Any]])
     provisioners._RESOURCE_HANDLERS[name] = dict(handlers)
 
 
-def install_copy_checksums() -> None:
-    """Let CopyObject compute and return the requested checksum, as S3 does."""
-    from ministack.services import s3
-
-    original = s3._copy_object
-
-    def copy_object(bucket_name: str, dest_key: str, headers: Mapping[str, str]) -> Any:
-        asked = headers.get("x-amz-checksum-algorithm")
-        if not asked:
-            return original(bucket_name, dest_key, headers)
-        # ministack reads the header under its name in PutObject.
-        status, answered, body = original(
-            bucket_name, dest_key, {**headers, "x-amz-sdk-checksum-algorithm": asked}
-        )
-        if status == 200:
-            checksum = s3._buckets[bucket_name]["objects"][dest_key]["checksums"][asked.upper()]
-            tag = f"Checksum{asked.upper()}"
-            body = body.replace(
-                b"</CopyObjectResult>", f"<{tag}>{checksum}</{tag}></CopyObjectResult>".encode()
-            )
-        return status, answered, body
-
-    s3._copy_object = copy_object
-
-
 def publish_events(entries: Sequence[Mapping[str, Any]]) -> None:
     """Put events of a service that is not part of ministack, such as aws.sagemaker. No client may do so."""
     from ministack.services import eventbridge

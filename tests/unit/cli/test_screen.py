@@ -62,3 +62,22 @@ def test_long_lines_are_not_broken() -> None:
     screen.block("y" * 300)
     screen.table(("a", "b"), [("z" * 90, "z" * 90)])
     assert {len(line) >= 180 for line in file.getvalue().splitlines() if "a" not in line} == {True}
+
+
+def test_without_a_terminal_an_upload_says_each_tenth_once() -> None:
+    screen, file = plain()
+    with screen.progress("cars.csv", 200_000_000) as uploaded:
+        for _ in range(25):
+            uploaded(8_000_000)
+    lines = file.getvalue().splitlines()
+    assert (lines[0], lines[-1]) == ("  cars.csv: 24 of 200 MB, 10 %", "  cars.csv: 200 of 200 MB, 100 %")
+    assert len(lines) == 10
+
+
+def test_on_a_terminal_an_upload_is_a_bar_with_the_files_own_name() -> None:
+    file = io.StringIO()
+    screen = Screen(Console(file=file, force_terminal=True, width=100, legacy_windows=False))
+    with screen.progress("[red]cars\x1b.csv", 2_000_000) as uploaded:
+        uploaded(1_000_000)
+    assert "[red]cars .csv" in file.getvalue()
+    assert "/2.0 MB" in file.getvalue()

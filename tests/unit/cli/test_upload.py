@@ -51,6 +51,10 @@ def s3_event(version: str) -> dict[str, Any]:
     return {"detail": {"object": {"key": "incoming/cars.csv", "version-id": version}}}
 
 
+def no_progress(name: str, size: int) -> Any:
+    raise AssertionError(f"{name} has only {size} bytes")
+
+
 def find() -> str:
     return upload.find_execution(Endpoint(1, "secret"), ME, "table", "machine")
 
@@ -58,7 +62,8 @@ def find() -> str:
 def test_a_file_keeps_its_name_and_each_upload_is_a_version_of_its_own(aws: FakeAws, tmp_path: Path) -> None:
     csv = tmp_path / "my cars + more.csv"
     csv.write_bytes(b"\xef\xbb\xbfmpg\n")
-    uploads = [upload.upload(Endpoint(1, "secret"), csv, "bucket", f"incoming/{csv.name}") for _ in range(2)]
+    to = ("bucket", f"incoming/{csv.name}")
+    uploads = [upload.upload(Endpoint(1, "secret"), csv, *to, no_progress) for _ in range(2)]
     assert [(u.key, u.version_id) for u in uploads] == [
         ("incoming/my cars + more.csv", "v1"),
         ("incoming/my cars + more.csv", "v2"),

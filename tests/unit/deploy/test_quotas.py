@@ -17,6 +17,9 @@ PARAMETERS = {
     "ProcessingInstanceType": "ml.m5.large",
     "TrainingInstanceType": "ml.c5.xlarge",
     "TransformInstanceType": "ml.m5.large",
+    "ProcessingInstanceCount": "1",
+    "TrainingInstanceCount": "1",
+    "TransformInstanceCount": "1",
     "MaxTrials": "10",
     "MaxParallelTrials": "3",
     "UseSpot": "false",
@@ -75,6 +78,15 @@ def test_an_account_with_enough_lacks_nothing() -> None:
 def test_one_training_instance_is_needed_for_each_parallel_trial() -> None:
     assert lacking(Account({**ENOUGH, TRAINING: 2.0})) == [TRAINING]
     assert lacking(Account({**ENOUGH, TRAINING: 2.0}), MaxParallelTrials="2") == []
+
+
+def test_jobs_on_several_instances_need_that_many() -> None:
+    counts = {f"{kind}InstanceCount": "4" for kind in ("Processing", "Training", "Transform")}
+    assert needed(PLAIN, **counts) == {
+        "ml.m5.large for processing job usage": 4,
+        TRAINING: 3 * 4,
+        "ml.m5.large for transform job usage": 4,
+    }
 
 
 def test_no_more_trials_run_at_once_than_there_are() -> None:

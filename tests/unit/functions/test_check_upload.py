@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from handlers import check_upload
-from runs.uploads import HEAD_BYTES, LARGEST_BYTES, Upload, UploadRefused, check
+from runs.uploads import HEAD_BYTES, Upload, UploadRefused, check
 from shared.object_errors import explain
 from tests.unit.functions.conftest import BUCKET, ROOT, World
 from tests.unit.functions.fakes import service_error
@@ -85,9 +85,9 @@ def test_only_the_head_of_a_large_file_is_checked(world: World) -> None:
         check(upload(version, len(large)), whole_up_to=len(large))
 
 
-def test_a_file_larger_than_the_job_can_hold_is_refused_before_it_is_read(world: World) -> None:
-    with pytest.raises(UploadRefused, match="134,217,729 bytes"):
-        check(upload("unknown", LARGEST_BYTES + 1), whole_up_to=1000)
+def test_a_file_larger_than_its_workload_allows_is_refused_before_it_is_read(world: World) -> None:
+    with pytest.raises(UploadRefused, match="10,737,418,241 bytes; at most 10,737,418,240"):
+        check(upload("unknown", 10 * 1024**3 + 1), whole_up_to=1000)
 
 
 def test_a_version_that_was_deleted_meanwhile_is_refused_with_a_reason(world: World) -> None:

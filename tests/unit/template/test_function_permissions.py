@@ -58,6 +58,7 @@ CALLS = {
         ("s3:ListBucket", BUCKET),
         ("s3:GetObjectVersion", f"{BUCKET}/incoming/a + b%.csv"),
         ("s3:PutObject", f"{BUCKET}/runs/{RUN}/input/upload.any"),
+        ("s3:AbortMultipartUpload", f"{BUCKET}/runs/{RUN}/input/upload.any"),
     },
     "KeepModel": {
         ("states:GetExecutionHistory", EXECUTION),

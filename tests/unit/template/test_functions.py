@@ -74,7 +74,7 @@ def test_a_call_that_hangs_once_leaves_its_function_time_to_retry(name: str) -> 
 
 
 def test_a_copy_that_hangs_once_leaves_the_check_time_to_retry() -> None:
-    assert 2 * constant("runs.uploads", "COPY_SECONDS") < properties("CheckUploadFunction")["Timeout"]
+    assert 2 * constant("runs.upload_copies", "SECONDS") < properties("CheckUploadFunction")["Timeout"]
 
 
 def test_the_page_appears_even_if_sagemaker_and_s3_hang_for_good() -> None:
