@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from auto_mpg.features import Preprocessor, to_json
 from auto_mpg.names import clean
 from auto_mpg.survey import Survey, count, split, survey
-from auto_mpg.table import BLOCK, Cars, Upload, concatenate, open_upload
+from auto_mpg.table import Cars, Upload, concatenate, open_upload
 from auto_mpg.writing import Place, Writer, Written
 from common.arrow import to_arrow, to_numpy
 from common.blocks import Block, group
@@ -28,6 +28,8 @@ from common.splitting import FIXED, PARTS, Borders, exact_borders
 from common.text import shown_name
 from common.uploads import BadUpload, Problems
 
+# Blocks of this size fit into the caches of a processor, and into memory many times.
+BLOCK = 1 << 22
 BLOCKS_OF_A_PART = 16
 Part = tuple[Block, ...]
 
@@ -56,7 +58,7 @@ def _prepare_in_memory(upload: Upload, output: Path, hosts: int) -> Prepared:
 
 def _read_all(upload: Upload) -> tuple[Cars, Survey]:
     found = Survey(Problems(upload.name))
-    cars = concatenate([upload.read(block, found.problems, named=True) for block in upload.blocks()])
+    cars = concatenate([upload.read(block, found.problems, named=True) for block in upload.blocks(BLOCK)])
     found.problems.refuse_any()
     count(cars, cars.hashes(), found.tally)
     found.tally.refuse_too_little(upload.name)
@@ -88,7 +90,7 @@ def _survey_all(upload: Upload, cluster: Cluster, borders: Borders) -> tuple[Sur
     parts: list[Part] = []
 
     def cut() -> Iterable[Part]:
-        for part in group(upload.blocks(), BLOCKS_OF_A_PART):
+        for part in group(upload.blocks(BLOCK), BLOCKS_OF_A_PART):
             parts.append(part)
             yield part
 

@@ -29,8 +29,6 @@ from common.uploads import Problems
 
 Numbers = NDArray[np.float64]
 
-# Blocks of this size fit into the caches of a processor, and into memory many times.
-BLOCK = 1 << 22
 _FEWEST_BYTES = 1 << 14
 _PIECES = 16
 # If there is a line end in each window of this size, no line is longer than the row rules allow.
@@ -76,8 +74,8 @@ class Upload:
     form: Form
     rows: Block
 
-    def blocks(self, size: int = BLOCK) -> Iterator[Block]:
-        """The rows, cut into blocks."""
+    def blocks(self, size: int) -> Iterator[Block]:
+        """The rows, cut into blocks of about this many bytes."""
         with self.path.open("rb") as stream:
             yield from cut(stream, self.rows, size, quoted=self.form.layout is None)
 

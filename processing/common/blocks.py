@@ -21,7 +21,7 @@ import numpy as np
 from common.csv_rows import comma_reader
 
 _QUOTE = ord('"')
-_COMMA_OR_LINE_END = np.isin(np.arange(256), list(b",\r\n"))
+_NEIGHBOURS = np.isin(np.arange(256), list(b',\r\n"'))
 # No valid row is as long. Whatever reads the block tells the reason.
 _LONGEST_ROW = 1 << 25
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n?|\n)")
@@ -76,16 +76,15 @@ def has_plain_quotes(content: bytes) -> bool:
     Then any reader of CSV finds the same fields, and rows end where the number of quotes before is even. Long
     fields do not count as plain, since the csv module refuses them.
     """
-    bytes_ = np.frombuffer(content, np.uint8)
+    # With a line end before and after, each quote has neighbours.
+    bytes_ = np.frombuffer(b"\n" + content + b"\n", np.uint8)
     places = np.flatnonzero(bytes_ == _QUOTE)
     if len(places) % 2 or not len(places):
         return not len(places)
     # A quote inside of a field is written as two, of which one closes and the other one opens.
     opening, closing = places[::2], places[1::2]
-    before, after = bytes_[opening - 1], bytes_[(closing + 1) % len(bytes_)]
-    starts = _COMMA_OR_LINE_END[before] | (before == _QUOTE) | (opening == 0)
-    ends = _COMMA_OR_LINE_END[after] | (after == _QUOTE) | (closing == len(bytes_) - 1)
-    if not (starts.all() and ends.all()):
+    before, after = bytes_[opening - 1], bytes_[closing + 1]
+    if not (_NEIGHBOURS[before].all() and _NEIGHBOURS[after].all()):
         return False
     lengths = closing[after != _QUOTE] - opening[before != _QUOTE]
     return bool((lengths < csv.field_size_limit()).all())

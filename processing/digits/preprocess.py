@@ -39,7 +39,7 @@ class Images:
         return len(self.labels)
 
 
-def prepare(upload: Path, name: str, output: Path, _cluster: Cluster) -> Prepared:
+def prepare(upload: Path, name: str, output: Path, cluster: Cluster) -> Prepared:
     """Write the arrays for an upload. Raises BadUpload, whose message calls it `name`.
 
     The output depends neither on the order of the images nor on the file's compression.

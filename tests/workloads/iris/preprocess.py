@@ -15,7 +15,7 @@ from common.splitting import PARTS, exact_borders
 from iris.upload import SPECIES, read_irises
 
 
-def prepare(upload: Path, name: str, output: Path, _cluster: Cluster) -> Prepared:
+def prepare(upload: Path, name: str, output: Path, cluster: Cluster) -> Prepared:
     """Write train/, validation/, test/ and batch/. Raises BadUpload."""
     with upload.open("rb") as stream:
         irises = read_irises(stream, name)
