@@ -74,8 +74,9 @@ class Host:
             self.process.stop()
 
     def wait(self) -> Ended:
-        """Block until the program has ended."""
-        assert self.process is not None
+        """Block until the program, which was started, has ended."""
+        if self.process is None:
+            raise RuntimeError(f"{self.name} runs no program")
         return Ended(self, self.process.wait())
 
     def failure(self, begin: str, said: str, end: str = "") -> JobFailed:
