@@ -31,6 +31,8 @@ __all__ = ["PRELOAD", "Command", "Exit", "Network", "Process", "Python", "WarmWo
 PRELOAD = (
     "numpy",
     "pandas",
+    "pyarrow.dataset",
+    "pyarrow.parquet",
     "scipy.optimize",
     "scipy.stats.qmc",
     "sklearn.compose",
@@ -39,7 +41,7 @@ PRELOAD = (
     "sklearn.metrics",
     "sklearn.pipeline",
     "sklearn.preprocessing",
-    "xgboost",
+    "xgboost.tracker",
 )
 
 

@@ -12,7 +12,8 @@ import pytest
 import xgboost
 
 from local.sagemaker.engines.processes import Command, Exit
-from local.sagemaker.engines.xgboost_algorithm import main, read_files
+from local.sagemaker.engines.xgboost_algorithm import main
+from local.sagemaker.engines.xgboost_data import read_csv
 
 if TYPE_CHECKING:
     from tests.unit.engines.conftest import Runner
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 SETTINGS = {"num_round": "5", "objective": "reg:squarederror", "eval_metric": "rmse", "max_depth": "3"}
 # A model's file has no suffix in SageMaker.
 pytestmark = pytest.mark.filterwarnings("ignore:.*UBJSON:UserWarning")
+ALONE = {"current_host": "algo-1", "hosts": ["algo-1"]}
 CSV = {"ContentType": "text/csv", "TrainingInputMode": "File"}
 
 
@@ -27,12 +29,14 @@ def make_root(
     root: Path,
     settings: Mapping[str, str] = SETTINGS,
     channels: Mapping[str, Mapping[str, str]] | None = None,
+    cluster: Mapping[str, Any] | None = None,
     **files: str,
 ) -> Path:
     channels = {"train": CSV, "validation": CSV} if channels is None else channels
     (root / "input/config").mkdir(parents=True)
     (root / "input/config/hyperparameters.json").write_text(json.dumps(settings))
     (root / "input/config/inputdataconfig.json").write_text(json.dumps(channels))
+    (root / "input/config/resourceconfig.json").write_text(json.dumps(cluster or ALONE))
     for channel in channels:
         folder = root / "input/data" / channel
         folder.mkdir(parents=True)
@@ -156,7 +160,7 @@ def test_files_that_come_and_go_beside_the_data_do_not_disturb_reading(
     (tmp_path / "of another job").mkdir()
     (tmp_path / "data.csv").write_text(rows(10))
     monkeypatch.setattr(xgboost, "DMatrix", watched)
-    assert read_files([tmp_path / "data.csv"], weights=False).num_row() == 10
+    assert read_csv([tmp_path / "data.csv"], weights=False).num_row() == 10
     assert beside == []
 
 
