@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from local.sagemaker.engines.hyperparameters import MAXIMISED_METRICS, UserError, validate
 from local.sagemaker.engines.xgboost_data import check_channels, has_data, load_channel, no_data
-from local.sagemaker.engines.xgboost_hosts import Cluster, connected, hosts_with_data, read_cluster
+from local.sagemaker.engines.xgboost_hosts import Cluster, connected, read_cluster, those_with_data
 
 MODEL_NAME = "xgboost-model"
 METRICS_OF_THE_CONTAINER = ("mse", "r2")
@@ -87,10 +87,7 @@ def train(root: Path) -> None:
         for channel in wanted
         if channel not in missing
     ]
-    if len(cluster.hosts) == 1:
-        log("Single node training.")
-    else:
-        log(f"Distributed node training with {len(cluster.hosts)} hosts: {list(cluster.hosts)}")
+    if len(cluster.hosts) > 1:
         cluster = join(cluster, missing)
     if not missing:
         with connected(cluster):
@@ -99,13 +96,14 @@ def train(root: Path) -> None:
 
 def join(cluster: Cluster, missing: list[str]) -> Cluster:
     """The hosts that train; this one does not if it has channels without data."""
+    log(f"Distributed node training with {len(cluster.hosts)} hosts: {list(cluster.hosts)}")
     for channel in missing:
         word = "training" if channel == "train" else channel
         log(f"Host {cluster.current} does not have {word} data.", "WARNING")
-    hosts = hosts_with_data(cluster, has_data=not missing)
+    others = those_with_data(cluster, has_data=not missing)
     if missing:
         log(f"Host {cluster.current} not being used for distributed training.", "WARNING")
-    return hosts
+    return others
 
 
 def log(message: str, level: str = "INFO") -> None:

@@ -6,7 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,11 +16,11 @@ from xgboost.tracker import RabitTracker
 
 from local.sagemaker.engines.hyperparameters import UserError
 
-# The ports of the first and the second meeting, and the limits for each, are those of the container.
-PORT = 9099
+# The ports at which the hosts meet first, and then those with data, and the limit are those of the container.
+FIRST_PORT, SECOND_PORT = 9099, 9100
 TIMEOUT_SECONDS = 30
-ATTEMPTS = 6
-PAUSE_SECONDS = 5
+_SOCKETS = Path("/proc/net/tcp")
+_LISTENS = "0A"
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Cluster:
 
     @property
     def is_master(self) -> bool:
-        """Whether this host saves the model."""
+        """Whether this host has the tracker, and saves the model."""
         return self.current == min(self.hosts)
 
 
@@ -42,38 +42,40 @@ def read_cluster(config: Path) -> Cluster:
     return Cluster(resources["current_host"], tuple(resources["hosts"]))
 
 
-def hosts_with_data(cluster: Cluster, *, has_data: bool) -> Cluster:
+def those_with_data(cluster: Cluster, *, has_data: bool) -> Cluster:
     """The cluster without the hosts that have nothing to train on, as all of them tell each other."""
-    with connected(cluster, PORT):
+    with connected(cluster, FIRST_PORT):
         size = collective.get_world_size()
         told = [collective.broadcast((cluster.current, has_data), rank) for rank in range(size)]
     return replace(cluster, hosts=tuple(host for host, included in told if included))
 
 
 @contextmanager
-def connected(cluster: Cluster, port: int = PORT + 1) -> Iterator[None]:
+def connected(cluster: Cluster, port: int = SECOND_PORT) -> Iterator[None]:
     """While entered, xgboost trains on all hosts together."""
-    if len(cluster.hosts) == 1:
+    names = sorted(cluster.hosts)
+    if len(names) == 1:
         yield
         return
-    names = sorted(cluster.hosts)
     address = _address_of(names[0])
     tracker = None
     if cluster.is_master:
         tracker = RabitTracker(n_workers=len(names), host_ip=address, port=port, sortby="task")
         tracker.start()
-    context = collective.CommunicatorContext(
-        dmlc_tracker_uri=address,
-        dmlc_tracker_port=port,
-        dmlc_task_id=str(names.index(cluster.current)),
-        dmlc_timeout=TIMEOUT_SECONDS,
-    )
-    _enter(context)
-    # After an error nothing is left to say to the others, who learn it from their connections.
-    yield
-    context.__exit__(None, None, None)
-    if tracker is not None:
-        tracker.wait_for(timeout=TIMEOUT_SECONDS)
+    _wait_for_tracker(address, port)
+    settings = {"dmlc_tracker_uri": address, "dmlc_tracker_port": port, "dmlc_timeout": TIMEOUT_SECONDS}
+    context = collective.CommunicatorContext(**settings, dmlc_task_id=str(names.index(cluster.current)))
+    try:
+        context.__enter__()
+        yield
+        context.__exit__(None, None, None)
+        if tracker is not None:
+            tracker.wait_for(timeout=TIMEOUT_SECONDS)
+    finally:
+        # After an error, the others learn it from their connections.
+        if tracker is not None:
+            with suppress(XGBoostError):
+                tracker.free()
 
 
 def _address_of(host: str) -> str:
@@ -83,14 +85,13 @@ def _address_of(host: str) -> str:
         raise UserError(f"The name of the host {host} cannot be resolved: {error}") from error
 
 
-def _enter(context: collective.CommunicatorContext) -> None:
-    """Wait for the tracker, which another host may not have started yet."""
-    for attempt in range(ATTEMPTS):
-        try:
-            context.__enter__()
-        except XGBoostError:
-            if attempt == ATTEMPTS - 1:
-                raise
-            time.sleep(PAUSE_SECONDS)
-        else:
+def _wait_for_tracker(address: str, port: int) -> None:
+    """Wait until the tracker listens, for half a minute at most. xgboost waits for seconds after a refused
+    call, and a call by anybody else would confuse the tracker; but all hosts are on this machine."""
+    wanted = f"{socket.inet_aton(address)[::-1].hex().upper()}:{port:04X}"
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while _SOCKETS.exists() and time.monotonic() < deadline:
+        rows = (line.split() for line in _SOCKETS.read_text().splitlines())
+        if any(row[1] == wanted and row[3] == _LISTENS for row in rows):
             return
+        time.sleep(0.01)

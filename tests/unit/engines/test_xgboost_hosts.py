@@ -13,9 +13,10 @@ import xgboost
 from local.sagemaker.engines.processes import Command, Exit, Process, WarmWorkers
 from tests.unit.engines.test_containers import with_namespaces
 from tests.unit.engines.test_processes import OK, wait_until
-from tests.unit.engines.test_xgboost_algorithm import CSV, SETTINGS, failure, make_root, metric_lines, rows
+from tests.unit.engines.test_xgboost_algorithm import SETTINGS, failure, make_root, metric_lines, rows
 
 pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*Text file input:UserWarning"),
     pytest.mark.enable_socket,
     with_namespaces,
     pytest.mark.filterwarnings("ignore:.*UBJSON:UserWarning"),

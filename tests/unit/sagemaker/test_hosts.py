@@ -183,6 +183,19 @@ def test_the_models_of_all_hosts_become_one_archive(
     assert ["/opt/ml/model/shared" in note for note in sagemaker.notes()] == [True]
 
 
+def test_the_metrics_of_several_hosts_are_the_one_line_with_the_time_in_front(
+    sagemaker: SageMaker, workers: FakeWorkers
+) -> None:
+    def program(running: Running) -> int:
+        if name_of(running) == "algo-1":
+            running.print("[04:12:55] [3]\ttrain-rmse:2.01413\tvalidation-rmse:3.17941")
+        return 0
+
+    workers.program = program
+    metrics = {each["MetricName"]: each["Value"] for each in train(sagemaker)["FinalMetricDataList"]}
+    assert metrics == {"train:rmse": 2.01413, "validation:rmse": 3.17941}
+
+
 def test_every_host_has_its_own_log(sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers) -> None:
     workers.program = lambda running: running.print(f"I am {name_of(running)}")
     process(sagemaker)
