@@ -167,6 +167,11 @@ def test_one_instance_is_updated_at_once() -> None:
     assert request.keys() == {"EndpointName", "EndpointConfigName"}
 
 
+def test_a_rollback_is_at_once_because_the_alarms_may_be_about_what_is_live() -> None:
+    ending = release(ON_INSTANCES, substitutions=TWO_INSTANCES, started_by=event("rollback"))
+    assert "DeploymentConfig" not in ending.arguments("Update endpoint")
+
+
 def test_autoscaling_pauses_while_the_instance_type_changes() -> None:
     asked = {**ON_INSTANCES, "Load workload": workload(instance_type="ml.c5.large")}
     missing = TaskError("ApplicationAutoScaling.ObjectNotFoundException", "no target")

@@ -7,7 +7,7 @@ import pytest
 
 from local.embedded.task_errors import TaskError
 from tests.statemachine.machine import TASKS, Answer, Ending, raised
-from tests.statemachine.release import OLDEST, PACKAGE, RUN_ID, live, release, status_of
+from tests.statemachine.release import OLDEST, PACKAGE, RUN_ID, event, live, release, status_of
 
 FUNCTION = "mpg-pipeline-serve"
 ALIAS = "auto-mpg"
@@ -58,10 +58,14 @@ LIVE = live(endpoint_type="function", endpoint_name=f"{FUNCTION}:{ALIAS}", confi
 LATER: Mapping[str, Answer] = {"Read live model": LIVE, "Find alias": {"FunctionVersion": "7"}}
 
 
-def deploy(answers: Mapping[str, Answer] | None = None, **substitutions: str) -> Ending:
+def deploy(
+    answers: Mapping[str, Answer] | None = None,
+    started_by: Mapping[str, Any] | None = None,
+    **substitutions: str,
+) -> Ending:
     """A release with these answers instead of those of a successful first one."""
     settings = {"EndpointType": "function", "CanarySeconds": "0", **substitutions}
-    return release({**NEW, **(answers or {})}, substitutions=settings)
+    return release({**NEW, **(answers or {})}, substitutions=settings, started_by=started_by)
 
 
 def alias_is_as_before(ending: Ending) -> bool:
@@ -117,6 +121,15 @@ def test_a_later_model_answers_a_tenth_before_it_answers_everything() -> None:
     }
     assert ending.output["outcome"] == "live"
     assert "Delete old version" not in ending.states
+
+
+def test_a_rollback_answers_everything_at_once() -> None:
+    ending = deploy(LATER, started_by=event("rollback"))
+    assert "Answer a tenth" not in ending.states
+    assert ending.arguments("Answer everything")["FunctionVersion"] == "8"
+    assert ending.output["outcome"] == "live"
+    failed = deploy({**LATER, "Answer everything": REFUSED}, started_by=event("rollback"))
+    assert failed.arguments("Restore alias")["FunctionVersion"] == "7"
 
 
 def test_only_the_version_before_the_one_before_is_deleted_never_the_function() -> None:
