@@ -9,12 +9,6 @@ from local.embedded.signatures import Received, Refused, SecretOf, is_signed, ve
 
 Response = tuple[int, dict[str, str], bytes]
 
-# S3's limit on one request, the largest of all services. Larger files are uploaded in parts.
-# A request is held in memory, so it is refused before its body is read.
-LARGEST_PUT = 5 * 1024**3
-_TOO_LARGE = "Your proposed upload exceeds the maximum allowed size"
-_SIZES = (b"content-length", b"x-amz-decoded-content-length")
-
 
 class Refusals(Protocol):
     """The emulator's answer to a refused request."""
@@ -37,10 +31,6 @@ def with_signatures(
         if scope["type"] != "http" or scope["path"].startswith("/_mpg/") or is_public(scope):
             await application(scope, receive, send)
             return
-        if _is_too_large(scope):
-            _, headers, text = refusal("EntityTooLarge", _TOO_LARGE, scope)
-            await answer(send, 400, headers, text)
-            return
         body = await read_body(receive)
         try:
             _check(_received(scope, body), secret_of)
@@ -51,12 +41,6 @@ def with_signatures(
             await application(scope, replay(body, receive), send)
 
     return verified
-
-
-def _is_too_large(scope: Mapping[str, Any]) -> bool:
-    return any(
-        int(value) > LARGEST_PUT for name, value in scope["headers"] if name in _SIZES and value.isdigit()
-    )
 
 
 def _check(request: Received, secret_of: SecretOf) -> None:

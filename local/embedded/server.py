@@ -22,6 +22,7 @@ from local.embedded.doors import with_doors
 from local.embedded.faults import with_faults
 from local.embedded.iam import Questions, also_needed, sagemaker_resource
 from local.embedded.integrations import AwsIntegrations
+from local.embedded.large_requests import with_large_requests
 from local.embedded.mailbox import Mailbox
 from local.embedded.page import render
 from local.embedded.sagemaker_api import Permissions, sagemaker_handler
@@ -125,6 +126,7 @@ def build(
     )
     if enforce_iam:
         application = with_signatures(application, seams.secret_of, seams.is_public, seams.unauthenticated)
+    application = with_large_requests(application, seams.unauthenticated)
     return EmbeddedAws(with_doors(port, pages(secret), application), sagemaker, mailbox)
 
 

@@ -131,7 +131,7 @@ def _joined(
                 PartNumber=str(part.number),
                 ETag=part.etag,
             )
-    algorithm = upload.get("checksum_algorithm")
+    algorithm = _composed(upload)
     composite = s3._composite_checksum(algorithm, [part["checksums"].get(algorithm) for part in parts])
     _check_whole(headers, algorithm, composite, sum(part["size"] for part in parts))
     etags = b"".join(bytes.fromhex(part["etag"].strip('"')) for part in parts)
@@ -151,10 +151,19 @@ def _joined(
     }
 
 
+def _composed(upload: Mapping[str, Any]) -> str | None:
+    """The algorithm whose checksums of the parts make the object's checksum.
+
+    CRC64NVME is only of whole objects; that of a joined object is not computed here.
+    """
+    algorithm: str | None = upload.get("checksum_algorithm")
+    return None if algorithm == "CRC64NVME" else algorithm
+
+
 def _part(upload: Mapping[str, Any], named: _Named) -> Mapping[str, Any]:
     """The stored part that is named. Raises _Refused unless it is exactly that one."""
     stored: Mapping[str, Any] | None = upload["parts"].get(named.number)
-    algorithm = upload.get("checksum_algorithm")
+    algorithm = _composed(upload)
     if stored is None or stored["etag"].strip('"') != named.etag:
         raise _Refused(
             "InvalidPart",
