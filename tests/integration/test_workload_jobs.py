@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import xgboost
-from sklearn.datasets import load_iris
 
 from local.sagemaker.engines.environments import make
 from tests.pytorch import PYTORCH, ROOT, why_left_out
@@ -53,6 +51,8 @@ def pictures(file: Path) -> None:
 
 
 def irises(file: Path) -> None:
+    from sklearn.datasets import load_iris  # too slow for every worker's collection
+
     flowers = load_iris()
     names = [flowers.target_names[kind] for kind in flowers.target]
     with file.open("w", newline="") as stream:
@@ -179,6 +179,8 @@ def train(journey: Journey) -> None:
         )
         assert done.returncode == 0, done.stderr
     else:
+        import xgboost
+
         rows = [
             list(map(float, row)) for row in csv.reader((journey.folder / "prepared/train/train.csv").open())
         ]
