@@ -40,37 +40,42 @@ def pytest_configure() -> None:
             signal.signal(number, handler)
 
 
-# What takes longest starts first, so that no worker is left with it while the others have nothing to do.
+# What one worker does, because its tests share a deployment, which takes as long as many tests; or because it takes
+# long by itself. It starts in this order, the longest first, so that no worker is left with it while the others have
+# nothing to do. A file belongs to the most exact of these; one that belongs to none is given to any worker.
 _LONGEST_FIRST = (
-    "tests/integration/iam/",
-    "tests/e2e/",
     "tests/faults/",
-    "tests/integration/test_",
-)
-# A deployment takes as long as many tests: each of these has one for all its files,
-_ONE_WORKER = (
-    "tests/integration/iam/", "tests/e2e/", "tests/faults/trials/", "tests/faults/", "tests/web/"
-)  # fmt: skip
-# but for those that do without.
-_BY_ITSELF = (
+    "tests/faults/trials/",
+    "tests/e2e/",
+    "tests/integration/iam/",
+    "tests/integration/test_deploy.py",
     "tests/e2e/test_interrupts.py",
-    "tests/e2e/test_new_workload.py",
-    "tests/e2e/test_web_pages_in_chromium.py",
+    "tests/integration/test_digits.py",
+    "tests/integration/test_workload_jobs.py",
     "tests/faults/test_killed.py",
+    "tests/e2e/test_new_workload.py",
+    "tests/integration/test_destroy.py",
+    "tests/integration/test_events.py",
+    "tests/web/",
+    "tests/e2e/test_web_pages_in_chromium.py",
 )
 
 
-class FilePerWorker(LoadFileScheduling):  # type: ignore[misc]
-    """Gives a worker a file at a time, or a folder: its tests share what was set up for them."""
+def _group(nodeid: str) -> str:
+    """The entry that a test's file belongs to, or the file."""
+    file = nodeid.partition("::")[0]
+    return max((start for start in _LONGEST_FIRST if file.startswith(start)), key=len, default=file)
+
+
+class GroupPerWorker(LoadFileScheduling):  # type: ignore[misc]
+    """Gives a worker a file or a group of files at a time: their tests share what was set up for them."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        folder = next((folder for folder in _ONE_WORKER if file.startswith(folder)), file)
-        return file if file in _BY_ITSELF else folder
+        return _group(nodeid)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FilePerWorker:
-    return FilePerWorker(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupPerWorker:
+    return GroupPerWorker(config, log)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -79,8 +84,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _rank(nodeid: str) -> int:
-    ranks = (rank for rank, start in enumerate(_LONGEST_FIRST) if nodeid.startswith(start))
-    return next(ranks, len(_LONGEST_FIRST))
+    group = _group(nodeid)
+    return _LONGEST_FIRST.index(group) if group in _LONGEST_FIRST else len(_LONGEST_FIRST)
 
 
 @dataclass(frozen=True)

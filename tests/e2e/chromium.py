@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from functools import cache
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 # The link in a mail has a name under .localhost, which browsers resolve and some resolvers do not.
@@ -18,6 +19,7 @@ ARGUMENTS = (
 )
 
 
+@cache
 def find_chromium() -> str | None:
     """The path of a working Chromium or Chrome; the variable CHROMIUM overrides the system's."""
     named = os.environ.get("CHROMIUM")

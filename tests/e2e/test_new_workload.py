@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sklearn.datasets import load_iris
 
 from tests.e2e.mpg import MPG, ROOT, Place
 
@@ -53,6 +52,8 @@ def approved(project: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[st
 
 
 def write_irises(file: Path) -> None:
+    from sklearn.datasets import load_iris  # too slow for every worker's collection
+
     flowers = load_iris()
     rows = [
         [*map(str, sizes), flowers.target_names[species]]

@@ -54,21 +54,16 @@ def started(killed_place: QuickPlace, tmp_path: Path) -> Iterator[Started]:
     found.close()
 
 
-def test_a_killed_embedded_aws_takes_everything_with_it_and_mpg_up_says_so(started: Started) -> None:
-    started.with_a_run_in_the_middle()
-    os.kill(started.embedded(), signal.SIGKILL)
-    assert started.process.wait(30) == 2
-    assert "The embedded AWS ended by itself" in started.log.read_text()
-    eventually(lambda: started.place.leftovers() == NOTHING)
-
-
-def test_after_a_killed_mpg_up_nothing_runs_and_the_next_one_says_what_was_lost(
+def test_mpg_up_and_its_embedded_aws_are_killed_and_nothing_is_left_but_a_word_about_what_was_lost(
     started: Started, tmp_path: Path
 ) -> None:
+    """Both deaths in a row, because each `mpg up` takes as long as many tests."""
+    # When mpg up is killed
     started.with_a_run_in_the_middle()
     started.process.kill()
     started.process.wait()
     eventually(lambda: started.place.leftovers()["processes"] == [])
+    # Then the next one says so, and works
     again = Started(started.place, tmp_path / "again")
     try:
         text = wait_for(again.log, READY, again.process).string
@@ -76,6 +71,12 @@ def test_after_a_killed_mpg_up_nothing_runs_and_the_next_one_says_what_was_lost(
         assert len(list(started.place.temporary.glob("mpg-*"))) == 1
         pipeline = Pipeline(again.place.endpoint, started.place.temporary, Tally())
         assert pipeline.upload().ends().outcome == "pending"
+        # When its embedded AWS is killed
+        again.with_a_run_in_the_middle()
+        os.kill(again.embedded(), signal.SIGKILL)
+        # Then it ends with everything, and says so
+        assert again.process.wait(30) == 2
+        assert "The embedded AWS ended by itself" in again.log.read_text()
     finally:
         again.close()
-    assert started.place.leftovers() == NOTHING
+    eventually(lambda: started.place.leftovers() == NOTHING)

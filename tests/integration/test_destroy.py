@@ -135,10 +135,11 @@ def in_progress(aws: Aws) -> list[str]:
     return [job["ProcessingJobName"] for job in jobs["ProcessingJobSummaries"]]
 
 
-def test_everything_of_a_stack_is_deleted_and_nothing_else(
+def test_everything_of_a_stack_is_deleted_once_its_name_is_typed_and_nothing_else(
     aws: Aws,
     deploy: Callable[[str], dict[str, str]],
     another_teams_things: Callable[[], Any],
+    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     # Given a stack with an active run, old versions of files and a deleted file
@@ -155,9 +156,19 @@ def test_everything_of_a_stack_is_deleted_and_nothing_else(
     s3.upload_file(str(ROOT / "data" / "auto-mpg.csv"), bucket, "incoming/cars.csv")
     eventually(lambda: running_execution(aws, outputs["StateMachineArn"]))
     eventually(lambda: in_progress(aws))
-    before = another_teams_things()
-    # When
-    destroy.run("mpg-doomed", None, yes=True)
+    before, there = another_teams_things(), remains(aws, "mpg-doomed")
+    # When anything but its name is typed
+    monkeypatch.setattr("builtins.input", lambda prompt: "yes")
+    with pytest.raises(Trouble, match="Nothing was deleted"):
+        destroy.run("mpg-doomed", None, yes=False)
+    # Then it was shown, and stays
+    assert remains(aws, "mpg-doomed") == there
+    shown = capsys.readouterr().out
+    assert outputs["BucketName"] in shown
+    assert outputs["TableName"] in shown
+    # When its name is typed
+    monkeypatch.setattr("builtins.input", lambda prompt: "mpg-doomed")
+    destroy.run("mpg-doomed", None, yes=False)
     # Then
     assert remains(aws, "mpg-doomed") == []
     assert in_progress(aws) == []
@@ -169,26 +180,6 @@ def test_everything_of_a_stack_is_deleted_and_nothing_else(
     assert f"model packages of {second} deleted: 1\n" in shown
     with pytest.raises(Trouble, match="no leftovers of one"):
         destroy.run("mpg-doomed", None, yes=True)
-
-
-def test_nothing_is_deleted_before_the_stacks_name_is_typed(
-    aws: Aws,
-    deploy: Callable[[str], dict[str, str]],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    outputs = deploy("mpg-spared")
-    there = remains(aws, "mpg-spared")
-    monkeypatch.setattr("builtins.input", lambda prompt: "yes")
-    with pytest.raises(Trouble, match="Nothing was deleted"):
-        destroy.run("mpg-spared", None, yes=False)
-    assert remains(aws, "mpg-spared") == there
-    shown = capsys.readouterr().out
-    assert outputs["BucketName"] in shown
-    assert outputs["TableName"] in shown
-    monkeypatch.setattr("builtins.input", lambda prompt: "mpg-spared")
-    destroy.run("mpg-spared", None, yes=False)
-    assert remains(aws, "mpg-spared") == []
 
 
 def test_the_leftovers_of_a_deleted_stack_can_still_be_destroyed(

@@ -14,8 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import xgboost
-from sklearn.datasets import load_iris
 
 from local.sagemaker.engines.environments import make
 from tests.channels import read_channel
@@ -54,6 +52,8 @@ def pictures(file: Path) -> None:
 
 
 def irises(file: Path) -> None:
+    from sklearn.datasets import load_iris  # too slow for every worker's collection
+
     flowers = load_iris()
     names = [flowers.target_names[kind] for kind in flowers.target]
     with file.open("w", newline="") as stream:
@@ -180,6 +180,8 @@ def train(journey: Journey) -> None:
         )
         assert done.returncode == 0, done.stderr
     else:
+        import xgboost
+
         rows = read_channel(journey.folder / "prepared" / "train")
         matrix = xgboost.DMatrix(rows[:, 1:], rows[:, 0])
         settings = {name: value for name, value in training["hyperparameters"].items() if name != "num_round"}

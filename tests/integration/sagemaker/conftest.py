@@ -144,3 +144,19 @@ def bench(aws: Aws) -> Bench:
         lines = "".join(f"{3 * a + b:.4f},{a:.4f},{b:.4f}\n" for a, b in pairs)
         s3.put_object(Bucket=bucket, Key=f"data/{name}/{name}.csv", Body=lines.encode())
     return Bench(aws, bucket, aws.client("sagemaker"), s3, lambda: f"bench-{next(numbers)}")
+
+
+@pytest.fixture(scope="session")
+def resources() -> Any:
+    """`sagemaker.core.resources`: SageMaker's own library takes too long to import for every worker's collection."""
+    from sagemaker.core import resources
+
+    return resources
+
+
+@pytest.fixture(scope="session")
+def shapes() -> Any:
+    """`sagemaker.core.shapes`, for the same reason."""
+    from sagemaker.core import shapes
+
+    return shapes

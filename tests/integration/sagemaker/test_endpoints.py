@@ -14,7 +14,6 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from sagemaker.core import resources, shapes
 
 from local.sagemaker.engines.warm import namespace
 from tests.conftest import REGION, eventually, eventually_none
@@ -215,7 +214,7 @@ def test_the_aws_cli_invokes(bench: Bench, instance: str, tmp_path: Path) -> Non
 
 
 def test_sagemakers_library_hosts_and_invokes(
-    bench: Bench, model: str, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, model: str, monkeypatch: pytest.MonkeyPatch, resources: Any, shapes: Any
 ) -> None:
     for name, value in bench.aws.environment.items():
         monkeypatch.setenv(name, value)

@@ -8,7 +8,6 @@ from typing import Any
 
 import boto3
 import pytest
-from sagemaker.core import resources, shapes
 
 from tests.conftest import REGION
 from tests.integration.sagemaker.conftest import ROLE, SKLEARN, XGBOOST, Bench
@@ -46,7 +45,9 @@ def session(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> boto3.Session:
     return boto3.Session(region_name=REGION)
 
 
-def test_sagemakers_library_trains_a_model(bench: Bench, session: boto3.Session) -> None:
+def test_sagemakers_library_trains_a_model(
+    bench: Bench, session: boto3.Session, resources: Any, shapes: Any
+) -> None:
     channels = [
         shapes.Channel(
             channel_name=name,
@@ -96,7 +97,7 @@ print("loss=0.25;")
 
 @pytest.mark.parametrize(("depth", "status"), [("3", "Completed"), ("0", "Failed")])
 def test_sagemakers_library_trains_with_a_users_program(
-    bench: Bench, session: boto3.Session, depth: str, status: str
+    bench: Bench, session: boto3.Session, depth: str, status: str, resources: Any, shapes: Any
 ) -> None:
     bench.s3.put_object(Bucket=bench.bucket, Key="own/train.py", Body=TRAIN)
     source = shapes.S3DataSource(s3_data_type="S3Prefix", s3_uri=f"s3://{bench.bucket}/own/")
@@ -138,7 +139,7 @@ def test_sagemakers_library_trains_with_a_users_program(
 
 
 def test_sagemakers_library_runs_a_processing_job_and_sees_it_fail(
-    bench: Bench, session: boto3.Session
+    bench: Bench, session: boto3.Session, resources: Any
 ) -> None:
     request = bench.processing("fail")
     boto = bench.sagemaker
@@ -150,7 +151,7 @@ def test_sagemakers_library_runs_a_processing_job_and_sees_it_fail(
     assert job.app_specification.image_uri == SKLEARN
 
 
-def test_sagemakers_library_approves_a_model(bench: Bench, session: boto3.Session) -> None:
+def test_sagemakers_library_approves_a_model(bench: Bench, session: boto3.Session, resources: Any) -> None:
     group = bench.name()
     resources.ModelPackageGroup.create(model_package_group_name=group, session=session, region=REGION)
     bench.s3.put_object(Bucket=bench.bucket, Key="approved/model.tar.gz", Body=b"a model")

@@ -20,6 +20,8 @@ def write_wheel(path: Path) -> None:
             "test/data",
             "tests/data",
             "contest/data",
+            "data.pyi",
+            "defs.h",
             "capi/libonnxruntime.so.1.30.0",
         ):
             archive.writestr(f"only_here/{name}", name * 100)
@@ -83,10 +85,20 @@ def test_a_failed_download_leaves_nothing_that_looks_complete(
     assert not any((tmp_path / "mpg" / "wheels").iterdir())
 
 
-def test_tests_and_libraries_for_c_are_left_out_with_the_same_bytes_each_time(tmp_path: Path) -> None:
+def test_tests_sources_and_libraries_for_c_are_left_out_with_the_same_bytes_each_time(tmp_path: Path) -> None:
     write_wheel(tmp_path / "whole.whl")
     for name in ("once", "again"):
         collect.leave_out_needless(tmp_path / "whole.whl", tmp_path / name)
     with zipfile.ZipFile(tmp_path / "once") as archive:
         assert archive.namelist() == ["only_here/__init__.py", "only_here/contest/data"]
     assert (tmp_path / "once").read_bytes() == (tmp_path / "again").read_bytes()
+
+
+def test_packages_that_the_library_does_not_import_are_left_out(tmp_path: Path) -> None:
+    names = ["onnx/reference/op.py", "onnx/helper.py", "onnxruntime/tools/a.py", "other/onnx/tools/a.py"]
+    with zipfile.ZipFile(tmp_path / "whole.whl", "w") as archive:
+        for name in names:
+            archive.writestr(name, "")
+    collect.leave_out_needless(tmp_path / "whole.whl", tmp_path / "smaller.whl")
+    with zipfile.ZipFile(tmp_path / "smaller.whl") as archive:
+        assert archive.namelist() == ["onnx/helper.py", "other/onnx/tools/a.py"]
