@@ -30,6 +30,10 @@ __all__ = ["PRELOAD", "Command", "Exit", "Process", "Python", "WarmWorkers"]
 
 PRELOAD = (
     "numpy",
+    "onnx.checker",
+    "onnx.helper",
+    "onnx.numpy_helper",
+    "onnxruntime",
     "pandas",
     "scipy.optimize",
     "scipy.stats.qmc",
