@@ -45,6 +45,8 @@ def main() -> None:
     aws = server.build(
         arguments.port, folder, quotas=dict(arguments.quota), enforce_iam=not arguments.without_iam
     )
+    # A thread whose wait is over goes on soon, not after another one has computed for 5 ms.
+    sys.setswitchinterval(0.001)
     code = 0
     try:
         # Not asyncio.run: it would wait for every thread that a request has started.

@@ -29,6 +29,9 @@ from local.sagemaker.engines.process import Exit, Process
 __all__ = ["PRELOAD", "Command", "Exit", "Process", "Python", "WarmWorkers"]
 
 PRELOAD = (
+    "local.sagemaker.engines.hyperparameters",
+    "local.sagemaker.engines.search_space",
+    "local.sagemaker.engines.serving.server",
     "numpy",
     "onnx.checker",
     "onnx.helper",

@@ -32,7 +32,15 @@ def remember() -> None:
         for name, module in list(sys.modules.items()):
             if name.partition(".")[0] == top and (file := getattr(module, "__file__", None)):
                 member = Path(file).relative_to(root).as_posix()
-                _files[name] = member, zlib.crc32(Path(file).read_bytes())
+                _files[name] = member, _checksum(Path(file))
+
+
+def _checksum(path: Path) -> int:
+    found = 0
+    with path.open("rb") as file:
+        while block := file.read(1 << 16):
+            found = zlib.crc32(block, found)
+    return found
 
 
 def keep(modules: Mapping[str, ModuleType]) -> None:
