@@ -57,6 +57,9 @@ class Ended:
     cause: str
 
 
+# About as many as happen between two looks; a page of everything takes the machine's time from the jobs.
+_PAGE = 12
+
 Update = Entered | Left | Called | Answered | Ended
 
 
@@ -77,7 +80,7 @@ class History:
     def _new_events(self) -> list[dict[str, Any]]:
         # Newest first: after a known event, the remaining pages hold nothing new.
         found: list[dict[str, Any]] = []
-        arguments = {"executionArn": self._arn, "reverseOrder": True, "maxResults": 100}
+        arguments = {"executionArn": self._arn, "reverseOrder": True, "maxResults": _PAGE}
         while True:
             page = self._client.get_execution_history(**arguments)
             new = [event for event in page["events"] if event["id"] > self._last_id]

@@ -13,7 +13,7 @@ from local.cli.screen import Screen, short
 from local.cli.trials import Trial, Trials
 from shared.text import defang
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.2
 # Longer than any step of a normal local run; a hung step must not hang the terminal for good.
 SILENCE_SECONDS = 900.0
 MAIL_SECONDS = 20.0

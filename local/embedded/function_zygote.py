@@ -23,7 +23,7 @@ STREAMS = 3
 # What Lambda's runtime has; what a function brings along it imports itself, in its own version.
 PRELOAD = ("boto3", "boto3.dynamodb.conditions", "boto3.s3.inject", "botocore.config", "botocore.exceptions")
 # Reading what botocore knows of a service takes most of the time in which its first client is made.
-SERVICES = ("dynamodb", "s3", "sagemaker", "sns", "stepfunctions")
+SERVICES = ("dynamodb", "s3", "sagemaker", "sns", "stepfunctions", "xray")
 
 
 def main(control_fd: int) -> None:
@@ -45,18 +45,27 @@ def main(control_fd: int) -> None:
 
 
 def read_models(services: Sequence[str]) -> None:
-    """Give boto3 a default session that has read these services' models, and nothing of the environment."""
-    import boto3
-    from botocore.session import Session
+    """Let every session read these services' models from memory; it takes nothing of the environment.
 
-    used, fresh = Session(), Session()
+    A library may make a session of its own, as X-Ray's does when it is imported.
+    """
+    import boto3
+    from botocore import session
+
+    used, fresh = session.Session(), session.Session()
     clients = boto3.Session(botocore_session=used)
     # Credentials are part of the environment, which each function has of its own.
     nobody = {"aws_access_key_id": "none", "aws_secret_access_key": "none"}
     for service in services:
         client: Any = clients.client
         client(service, region_name="us-east-1", **nobody)
-    fresh.register_component("data_loader", used.get_component("data_loader"))
+    loader, make_loader = used.get_component("data_loader"), session.create_loader
+
+    def create_loader(search_path_string: str | None = None) -> Any:
+        return make_loader(search_path_string) if search_path_string else loader
+
+    session.create_loader = create_loader
+    fresh.register_component("data_loader", loader)
     boto3.setup_default_session(botocore_session=fresh)
 
 

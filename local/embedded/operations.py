@@ -13,6 +13,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, unquote_plus
 from xml.sax.saxutils import escape
 
+from local.sagemaker.models import service_model
+
 _SIGNED_FOR = re.compile(r"Credential=[^/]*/\d+/[^/]*/([^/]+)/aws4_request")
 # The services that name the operation by method and path, with botocore's names for them. SageMaker does so
 # only in the calls that have no target.
@@ -122,9 +124,7 @@ def _rest_operation(request: Request) -> str:
 
 @cache
 def _rest_operations(service: str) -> list[_RestOperation]:
-    import botocore.session
-
-    model = botocore.session.get_session().get_service_model(_REST[service])
+    model = service_model(_REST[service])
     return [_read_operation(model.operation_model(name)) for name in model.operation_names]
 
 

@@ -12,6 +12,7 @@ from botocore.model import ListShape, MapShape, StructureShape
 
 from local.embedded import sdk
 from local.embedded.sagemaker_members import KNOWN_MEMBERS
+from local.sagemaker.models import service_model
 
 _ITEM = "TableName ReturnConsumedCapacity ExpressionAttributeNames"
 _WRITE = (
@@ -48,7 +49,7 @@ def unknown_fields(service: str, action: str, arguments: Any) -> list[str]:
     if service != "sagemaker":
         known = _FIELDS.get(f"{service}:{action}", frozenset())
         return [field for field in arguments if field not in known]
-    model = sdk.service_model(service)
+    model = service_model(service)
     operation = sdk.pascal(action)
     if operation not in model.operation_names:
         return list(arguments)

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import botocore
-from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, StructureShape
-from botocore.session import Session
+from botocore.model import ListShape, MapShape, OperationModel, StructureShape
+
+from local.sagemaker.models import service_model
 
 Naming = Callable[[str], str]
 # A service's model has its id near the beginning, so four hundred models need not be read completely.
@@ -34,13 +35,6 @@ def services() -> Mapping[str, str]:
         if service_id := _SERVICE_ID.search(head):
             found[re.sub(r"[^a-z0-9]", "", service_id[1].lower())] = model.parents[1].name
     return found
-
-
-@cache
-def service_model(service: str) -> ServiceModel:
-    """The model of a service by botocore's name."""
-    model: ServiceModel = Session().get_service_model(service)
-    return model
 
 
 def operation(service: str, action: str) -> OperationModel | None:

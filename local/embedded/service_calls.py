@@ -14,6 +14,7 @@ from local.embedded.optimized import unknown_fields
 from local.embedded.resources import Resource
 from local.embedded.task_errors import TaskError, optimized_error, sdk_error
 from local.embedded.tasks import TaskCall
+from local.sagemaker.models import new_session, service_model
 
 Credentials = Callable[[str], Mapping[str, str]]
 # botocore's names of the services with optimized integrations, where they differ.
@@ -25,7 +26,7 @@ class ServiceCalls:
 
     def __init__(self, endpoint_url: str, region: str, credentials: Credentials) -> None:
         self._endpoint_url = endpoint_url
-        self._region = region
+        self._session = boto3.Session(region_name=region, botocore_session=new_session())
         self._credentials = credentials
         self.client = cache(self._new_client)
 
@@ -49,7 +50,7 @@ class ServiceCalls:
         """`arn:aws:states:::<service>:<action>`."""
         service = resource.service
         refuse_unknown(unknown_fields(service, resource.action, call.arguments), call)
-        model = sdk.service_model(_BOTOCORE_NAMES.get(service, service))
+        model = service_model(_BOTOCORE_NAMES.get(service, service))
         operation = model.operation_model(sdk.pascal(resource.action))
         try:
             return self._send(operation, call, sdk.pascal)
@@ -85,10 +86,9 @@ class ServiceCalls:
             inject_host_prefix=False,
             s3={"addressing_style": "path"},
         )
-        new_client: Any = boto3.client
+        new_client: Any = self._session.client
         return new_client(
             service,
-            region_name=self._region,
             endpoint_url=self._endpoint_url,
             config=config,
             **self._credentials(role_arn),

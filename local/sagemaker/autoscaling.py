@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import re
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from botocore.loaders import Loader
 from botocore.model import ServiceModel
 
+from local.sagemaker import models
 from local.sagemaker.errors import ServiceError, invalid, unsupported
 from local.sagemaker.kinds import ENDPOINT, ENDPOINT_CONFIG, Json
 from local.sagemaker.listing import paginate
@@ -25,10 +24,9 @@ _PAGE = 50
 Key = tuple[str, str, str]
 
 
-@functools.cache
 def autoscaling_model() -> ServiceModel:
     """The service's API as botocore knows it."""
-    return ServiceModel(Loader().load_service_model("application-autoscaling", "service-2"))
+    return models.service_model("application-autoscaling")
 
 
 class Autoscaling:

@@ -9,6 +9,8 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from local.sagemaker.models import new_session
+
 Credentials = Callable[[str], Mapping[str, str]]
 
 _CONFIG = Config(
@@ -29,7 +31,7 @@ class Clients:
         self.endpoint_url = endpoint_url
         self.region = region
         self._credentials = credentials
-        self._session = boto3.Session(region_name=region)
+        self._session = boto3.Session(region_name=region, botocore_session=new_session())
         self._clients: dict[tuple[str, ...], Any] = {}
         self._lock = threading.Lock()
 

@@ -7,13 +7,12 @@ model too, but only the real service checks them.
 from __future__ import annotations
 
 import datetime as dt
-import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from botocore.loaders import Loader
 from botocore.model import ServiceModel, Shape
 
+from local.sagemaker import models
 from local.sagemaker.errors import ServiceError, invalid
 from local.sagemaker.patterns import java_pattern
 
@@ -32,11 +31,9 @@ _JAVA_NAMES = {
 }
 
 
-@functools.cache
 def service_model() -> ServiceModel:
     """SageMaker's API as botocore knows it. The first call takes about 0.1 s."""
-    model = Loader().load_service_model("sagemaker", "service-2")
-    return ServiceModel(model)
+    return models.service_model("sagemaker")
 
 
 def output_members(action: str) -> Mapping[str, Shape]:

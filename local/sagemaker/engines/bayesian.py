@@ -113,8 +113,10 @@ class BayesianSearch:
         )
         improvement = self._improvement(model, units)
         top = units[np.argsort(improvement)[-3:]]
-        units = np.vstack([units, *(self._around(each, rng) for each in top)])
-        order = np.argsort(-self._improvement(model, units), kind="stable")
+        near = np.vstack([self._around(each, rng) for each in top])
+        units = np.vstack([units, near])
+        improvement = np.concatenate([improvement, self._improvement(model, near)])
+        order = np.argsort(-improvement, kind="stable")
         points = (self._space.at(units[index]) for index in order)
         return next((point for point in points if self._space.key(point) not in seen), None)
 
@@ -122,6 +124,8 @@ class BayesianSearch:
         return np.array([self._space.encode(point) for point in points])
 
     def _improvement(self, model: Model, units: Floats) -> Floats:
+        if all(each.size == math.inf for each in self._space.ranges):
+            return model.expected_improvement(units)
         # By way of the points, so that the model sees integers and categories, and not the values
         # between.
         return model.expected_improvement(self._numbers([self._space.at(row) for row in units]))

@@ -52,6 +52,8 @@ class Interpreter:
             variables["OBJC_DISABLE_INITIALIZE_FORK_SAFETY"] = "YES"
             # pyarrow's default allocator has a thread, which does not survive a fork.
             variables["JE_ARROW_MALLOC_CONF"] = "background_thread:false"
+            # A library that jobs bring starts a thread of its own otherwise.
+            variables["ORT_DISABLE_TELEMETRY"] = "1"
             fd = theirs.fileno()
             settings = json.dumps((self._python.preload, self._namespaces))
             self.process = subprocess.Popen(  # noqa: S603 - an image's interpreter, with code of our own

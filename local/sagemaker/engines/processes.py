@@ -29,7 +29,14 @@ from local.sagemaker.engines.process import Exit, Process
 __all__ = ["PRELOAD", "Command", "Exit", "Network", "Process", "Python", "WarmWorkers"]
 
 PRELOAD = (
+    "local.sagemaker.engines.hyperparameters",
+    "local.sagemaker.engines.search_space",
+    "local.sagemaker.engines.serving.server",
     "numpy",
+    "onnx.checker",
+    "onnx.helper",
+    "onnx.numpy_helper",
+    "onnxruntime",
     "pandas",
     "pyarrow.dataset",
     "pyarrow.parquet",

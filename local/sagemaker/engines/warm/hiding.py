@@ -8,6 +8,8 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
+from local.sagemaker.engines.warm import adoption
+
 
 class HidingFinder:
     """Wraps an import finder, but does not find the hidden modules, and so not their submodules.
@@ -28,6 +30,8 @@ class HidingFinder:
             if self._finder is not PathFinder:
                 return None
             path = [entry for entry in sys.path if entry not in self._searched]
+            if found := adoption.adopted(fullname, path):
+                return found
         spec: ModuleSpec | None = self._finder.find_spec(fullname, path, target)
         return spec
 
@@ -42,7 +46,7 @@ def is_below(fullname: str, names: Iterable[str]) -> bool:
 def hide(names: Iterable[str]) -> None:
     """Hide these modules from later imports, and unload those that were imported already."""
     hidden = frozenset(names)
-    for loaded in [name for name in sys.modules if is_below(name, hidden)]:
-        del sys.modules[loaded]
+    loaded = {name: sys.modules.pop(name) for name in list(sys.modules) if is_below(name, hidden)}
+    adoption.keep(loaded)
     searched = frozenset(sys.path)
     sys.meta_path[:] = [HidingFinder(finder, hidden, searched) for finder in sys.meta_path]

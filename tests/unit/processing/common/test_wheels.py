@@ -43,3 +43,19 @@ def test_without_a_folder_nothing_changes() -> None:
         assert sys.path == before
     with pytest.raises(ModuleNotFoundError):
         importlib.import_module("only_here")
+
+
+def test_a_wheel_is_unpacked_when_one_of_its_modules_is_imported(
+    wheels: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unpacked: list[object] = []
+    extract = zipfile.ZipFile.extractall
+    monkeypatch.setattr(
+        zipfile.ZipFile, "extractall", lambda *given: (unpacked.append(given[0]), extract(*given))
+    )
+    with importable(wheels):
+        importlib.reload(importlib.import_module("colorsys"))
+        assert not unpacked
+        importlib.import_module("only_here")
+        importlib.import_module("iniconfig")
+        assert len(unpacked) == 1
