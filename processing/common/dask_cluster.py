@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import get_context
-from time import monotonic
+from time import monotonic, sleep
 
 import dask
 
@@ -27,6 +27,9 @@ PORT = 8786
 # A block that this many workers did not survive is at fault itself.
 LOST_WORKERS = 3
 _RETRY_SECONDS = 0.2
+_CLOSING_SECONDS = 30.0
+# The name under which the scheduler keeps the end of the job.
+_ENDING = "ending"
 _HINT = "if network isolation keeps the hosts apart, set the parameter ProcessingNetworkIsolation to false"
 _SETTINGS = {
     "temporary-directory": tempfile.gettempdir(),
@@ -41,18 +44,15 @@ _SETTINGS = {
     "distributed.diagnostics.nvml": False,
     # The message of a failed block is the job's.
     "distributed.logging": {
-        "distributed": "error",
-        "distributed.worker": "critical",
+        "distributed": "critical",
+        "distributed.client": "critical",
         "distributed.nanny": "warning",
     },
 }
 # Read when it is imported.
 dask.config.set(_SETTINGS)
 
-from distributed import Client, KilledWorker, LocalCluster, Nanny  # noqa: E402
-
-# The end of the job, as the first host told it to this one.
-_ending: Ending | None = None
+from distributed import Client, KilledWorker, LocalCluster, Nanny, Scheduler, Variable  # noqa: E402
 
 
 def run(hosts: Hosts, training_hosts: int, work: Callable[[Cluster], Ending]) -> Ending:
@@ -94,14 +94,14 @@ def _lead(hosts: Hosts, training_hosts: int, work: Callable[[Cluster], Ending]) 
         with (
             LocalCluster(
                 n_workers=0, processes=False, host=address, scheduler_port=PORT, scheduler_kwargs=server
-            ) as scheduler,
-            Client(scheduler) as client,
+            ) as cluster,
+            Client(cluster) as client,
         ):
             try:
                 ending = work(Dask(client, training_hosts, _wait_for_workers(client, hosts)))
             except ClusterFailed as error:
                 ending = Ending(1, str(error))
-            client.run(_note, ending, nanny=True)
+            _tell(ending, client, cluster.scheduler)
     except BaseException:
         followers.kill()
         raise
@@ -124,35 +124,48 @@ def _wait_for_workers(client: Client, hosts: Hosts) -> int:
     return count
 
 
+def _tell(ending: Ending, client: Client, scheduler: Scheduler) -> None:
+    """Tell the end to all hosts, and wait until they have left; those that were lost have."""
+    others = scheduler.clients.keys() - {client.id, "fire-and-forget"}
+    Variable(_ENDING, client).set([ending.code, ending.message])
+    end = monotonic() + _CLOSING_SECONDS
+    while others & scheduler.clients.keys() and monotonic() < end:
+        sleep(_RETRY_SECONDS)
+
+
 def _follow_as_child(hosts: Hosts) -> None:
-    try:
+    with suppress(ClusterFailed, OSError):  # the parent tells it
         asyncio.run(_follow(hosts))
-    except (ClusterFailed, OSError) as error:
-        print(error, file=sys.stderr)
 
 
 async def _follow(hosts: Hosts) -> Ending:
-    """Run a worker on each core of this host until the first host ends the job."""
+    """Run a worker on each core of this host until the first host tells the end of the job."""
     await _reach(hosts.first)
+    async with Client(f"tcp://{hosts.first}:{PORT}", asynchronous=True) as client:
+        nannies = await asyncio.gather(*(_nanny(hosts, number) for number in range(1, cores() + 1)))
+        print(f"workers of {hosts.current}: processes", *(nanny.pid for nanny in nannies), flush=True)
+        try:
+            ending = Ending(*await Variable(_ENDING, client).get())
+        except OSError:
+            first = hosts.first
+            ending = Ending(1, f"{first}, which coordinates the job, was lost; the log of {first} says why")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSING_SECONDS):
+                await asyncio.gather(*(nanny.close() for nanny in nannies))
+    return ending
+
+
+def _nanny(hosts: Hosts, number: int) -> Nanny:
     address = socket.gethostbyname(hosts.current)
-    nannies = [
-        Nanny(
-            f"tcp://{hosts.first}:{PORT}",
-            name=f"{hosts.current}/{number}",
-            nthreads=1,
-            host=address,
-            dashboard_address=f"{address}:0",
-            dashboard=False,
-            # The kernel ends what is too large; Dask would pause it, or write to the disk.
-            memory_limit=0,
-        )
-        for number in range(1, cores() + 1)
-    ]
-    await asyncio.gather(*nannies)
-    print(f"workers of {hosts.current}: processes", *(nanny.pid for nanny in nannies), flush=True)
-    await asyncio.gather(*(nanny.finished() for nanny in nannies))
-    return _ending or Ending(
-        1, f"{hosts.current} lost {hosts.first}, which coordinates the job; the log of {hosts.first} says why"
+    return Nanny(
+        f"tcp://{hosts.first}:{PORT}",
+        name=f"{hosts.current}/{number}",
+        nthreads=1,
+        host=address,
+        dashboard=False,
+        dashboard_address=f"{address}:0",
+        # The kernel ends a process that is too large; Dask would pause it, or write to the disk.
+        memory_limit=0,
     )
 
 
@@ -168,9 +181,3 @@ async def _reach(host: str) -> None:
             writer.close()
             return
     raise ClusterFailed(f"{host} could not be reached on port {PORT} within {LONGEST_WAIT:g} s; {_HINT}")
-
-
-def _note(ending: Ending) -> None:
-    """Called by the first host in the process of each host's nannies, just before it ends them."""
-    global _ending
-    _ending = ending
