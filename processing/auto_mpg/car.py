@@ -6,8 +6,6 @@ only, Python 3.11 to 3.13.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,10 +21,10 @@ COLUMNS = ("mpg", *RAW_COLUMNS)
 CONTENT = RAW_COLUMNS[:-1]
 ORIGINS = {"usa": 1, "europe": 2, "japan": 3}
 
-_MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "<na>"})
+MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "<na>"})
 # Matches each digit in only one way, so that even a field of 100,000 digits is read in linear time.
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
-_LIMIT = 1_000_000
+LIMIT = 1_000_000
 
 
 class BadCar(Exception):
@@ -80,28 +78,22 @@ def read_value(column: str, text: str) -> Any:
     return _PARSERS[column](text.strip())
 
 
-def content_hash(car: Car) -> str:
-    """SHA-256 of the columns that a model is given: equal for cars that differ only in name or label."""
-    content = [getattr(car, column) for column in CONTENT]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
-
-
 def looks_like_value(text: str) -> bool:
     text = text.strip()
-    return text.lower() in _MISSING or _NUMBER.fullmatch(text) is not None
+    return text.lower() in MISSING or _NUMBER.fullmatch(text) is not None
 
 
 def _number(text: str) -> float:
     if not _NUMBER.fullmatch(text):
         raise BadValue("a number")
     value = float(text)
-    if not 0 < value < _LIMIT:
-        raise BadValue(f"a number above 0 and below {_LIMIT:,}")
+    if not 0 < value < LIMIT:
+        raise BadValue(f"a number above 0 and below {LIMIT:,}")
     return value
 
 
 def _number_or_missing(text: str) -> float | None:
-    if text.lower() in _MISSING:
+    if text.lower() in MISSING:
         return None
     try:
         return _number(text)

@@ -7,62 +7,83 @@ The quick check after the upload and the preprocessing job share them. Standard 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import BinaryIO
 
-from auto_mpg.car import COLUMNS, BadCar, Car, content_hash, looks_like_value, read_car
+from auto_mpg.car import COLUMNS, CONTENT, BadCar, Car, looks_like_value, read_car
 from auto_mpg.original import ORIGINAL
-from common.csv_rows import Row, Unreadable, read_rows
+from common.csv_rows import Layout, Row, Unreadable, read_part, read_rows
 from common.text import quote, shown_name
 from common.uploads import BadUpload, Counts, Problems
 
 # 15 % of them are the test set: 3 of 20, the fewest rows whose errors have a meaningful spread.
 FEWEST_LABELLED_ROWS = 20
 
+LAYOUTS = [ORIGINAL]
+EMPTY = "is empty; upload a CSV file with the columns of Auto MPG"
+
+_CONTENT = attrgetter(*CONTENT)
 _OTHER_NAMES = {"year": "model_year", "name": "car_name"}
 _COLUMN_OF = {column.replace("_", ""): column for column in COLUMNS} | _OTHER_NAMES
 
 
-def read_cars(stream: BinaryIO, name: str) -> list[Car]:
-    """All cars of an upload. Raises BadUpload, whose message calls the file `name`."""
-    tally = _Tally()
-    cars = [tally.add(car) for car in _valid_cars(stream, name, whole=True)]
-    tally.refuse_too_little(name)
-    return cars
+@dataclass(frozen=True)
+class Form:
+    """How the rows of an upload are written: the column of each field, and the layout if it is no CSV."""
+
+    columns: Sequence[str | None]
+    layout: Layout | None
 
 
 def check_cars(stream: BinaryIO, name: str, *, whole: bool = True) -> Counts:
-    """Apply the rules of `read_cars` without keeping the cars. Raises BadUpload.
+    """Apply the rules of the preprocessing job. Raises BadUpload, whose message calls the file `name`.
 
     With `whole=False` the stream is the head of a longer file: a last line that is cut off does not matter,
     and the rules about the whole file (enough rows, labels, horsepowers) do not apply.
     """
-    tally = _Tally()
-    for car in _valid_cars(stream, name, whole=whole):
-        tally.add(car)
+    problems, tally = Problems(name), Tally()
+    with collected(problems):
+        rows = read_rows(stream, whole=whole, layouts=LAYOUTS)
+        header = next(rows, None)
+        if header is None and whole:
+            raise Unreadable(EMPTY)
+        columns = find_columns(header) if header else []
+        for car in valid_cars(rows, columns, problems):
+            tally.add(car)
+    problems.refuse_any()
     if whole:
         tally.refuse_too_little(name)
     return Counts(tally.rows, tally.labelled)
 
 
-def _valid_cars(stream: BinaryIO, name: str, whole: bool) -> Iterator[Car]:
-    problems = Problems(name)
+def cars_of_part(content: bytes, line: int, form: Form, problems: Problems) -> list[Car]:
+    """The valid cars of a part of an upload that begins with this line, and the problems of the others."""
+    with collected(problems):
+        return list(valid_cars(read_part(content, line, form.layout), form.columns, problems))
+    return []
+
+
+def valid_cars(rows: Iterable[Row], columns: Sequence[str | None], problems: Problems) -> Iterator[Car]:
+    """The cars of these rows; what is wrong with the others is added to the problems. Raises Unreadable."""
+    for row in rows:
+        try:
+            yield car_of_row(row, columns)
+        except BadCar as bad:
+            problems.add(f"line {row.line}", *bad.problems)
+
+
+@contextmanager
+def collected(problems: Problems) -> Iterator[None]:
+    """Add an Unreadable that is raised here to the problems, as the last one."""
     try:
-        rows = read_rows(stream, whole=whole, layouts=[ORIGINAL])
-        header = next(rows, None)
-        if header is None and whole:
-            raise Unreadable("is empty; upload a CSV file with the columns of Auto MPG")
-        columns = find_columns(header) if header else []
-        for row in rows:
-            try:
-                yield car_of_row(row, columns)
-            except BadCar as bad:
-                problems.add(f"line {row.line}", *bad.problems)
+        yield
     except Unreadable as unreadable:
         place = None if unreadable.line is None else f"line {unreadable.line}"
         problems.add(place, str(unreadable))
-    problems.refuse_any()
+        problems.stopped = True
 
 
 def find_columns(header: Row, needed: Sequence[str] = COLUMNS) -> list[str | None]:
@@ -106,24 +127,36 @@ def car_of_row(row: Row, columns: Sequence[str | None]) -> Car:
 
 
 @dataclass
-class _Tally:
-    """Counts the cars of an upload in constant memory."""
+class Tally:
+    """What the rules about a whole upload count, in constant memory.
+
+    `different` has contents of labelled cars.
+    """
 
     rows: int = 0
     labelled: int = 0
     with_horsepower: int = 0
-    different: set[str] = field(default_factory=set)
+    different: set[Hashable] = field(default_factory=set)
 
-    def add(self, car: Car) -> Car:
+    def add(self, car: Car) -> None:
+        """Count a car."""
         self.rows += 1
         if car.mpg is not None:
             self.labelled += 1
             self.with_horsepower += car.horsepower is not None
             if len(self.different) < FEWEST_LABELLED_ROWS:
-                self.different.add(content_hash(car))
-        return car
+                self.different.add(_CONTENT(car))
+
+    def merge(self, other: Tally) -> None:
+        """Count what the other has counted."""
+        self.rows += other.rows
+        self.labelled += other.labelled
+        self.with_horsepower += other.with_horsepower
+        if len(self.different) < FEWEST_LABELLED_ROWS:
+            self.different |= other.different
 
     def refuse_too_little(self, name: str) -> None:
+        """Raise BadUpload, whose message calls the file `name`, if there is too little to learn from."""
         if problem := self._problem():
             raise BadUpload(f"{shown_name(name)} {problem}")
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import xgboost
 from numpy.typing import NDArray
+from pyarrow import parquet
 from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score, root_mean_squared_error
 
 from auto_mpg import inference
@@ -18,6 +19,7 @@ from auto_mpg.car import COLUMNS, RAW_COLUMNS
 from auto_mpg.inference import MODEL_FILES
 from common.bundle import read_files
 from common.evaluation import Baseline, Figure, Measurement, Metric, Scatter
+from common.exact_sums import ExactSum
 from common.serving import UnusableModel
 from common.smoke_test import smoke_test
 
@@ -126,5 +128,7 @@ def _read_test_rows(path: Path) -> tuple[Numbers, str]:
 
 
 def _mean_label(prepared: Path) -> float:
-    table = prepared / "train" / "train.csv"
-    return float(pd.read_csv(table, header=None, usecols=[0])[0].mean())
+    labels = ExactSum()
+    for path in sorted((prepared / "train").glob("*.parquet")):
+        labels.add(parquet.read_table(path, columns=[COLUMNS[0]]).column(0).to_numpy().astype(np.float64))
+    return labels.mean

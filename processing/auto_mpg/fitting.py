@@ -1,41 +1,55 @@
-"""Learns from the training rows how to turn cars into features. Unlike serving, it needs scikit-learn."""
+"""Learns from the training rows how to turn cars into features, a block at a time.
+
+The result is that of scikit-learn's SimpleImputer(strategy="median") and StandardScaler, except that it is
+correctly rounded, so that it does not depend on the order of the rows or on how they are cut into blocks.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
-import pandas as pd
-from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from auto_mpg.car import ORIGINS
 from auto_mpg.features import NUMBERS, Preprocessor
+from auto_mpg.table import Numbers
+from common.exact_sums import ExactMedian, ExactSum
 
-# Dividing by almost nothing would overflow a float32.
+# Dividing by almost nothing would overflow a float32. A nearly constant column is not scaled.
 _SMALLEST_SCALE = 1e-6
+_HORSEPOWER = NUMBERS.index("horsepower")
 
 
-def fit(cars: pd.DataFrame) -> ColumnTransformer:
-    """A transformer from cars to FEATURES. At least one car needs a horsepower."""
-    numbers = Pipeline([("impute", SimpleImputer(strategy="median")), ("standardise", StandardScaler())])
-    origin = OneHotEncoder(categories=[list(ORIGINS.values())], sparse_output=False)
-    transformer = ColumnTransformer([("numbers", numbers, list(NUMBERS)), ("origin", origin, ["origin"])])
-    transformer.fit(cars)
-    scaler = _numbers(transformer)["standardise"]
-    # A nearly constant column is not scaled.
-    scaler.scale_ = np.where(scaler.scale_ > _SMALLEST_SCALE, scaler.scale_, 1.0)
-    return transformer
+@dataclass
+class Fit:
+    """What is known of the training rows."""
 
+    sums: tuple[ExactSum, ...] = field(default_factory=lambda: tuple(ExactSum() for _ in NUMBERS))
+    horsepower: ExactMedian = field(default_factory=ExactMedian)
 
-def learned(transformer: ColumnTransformer) -> Preprocessor:
-    """The parameters of a fitted transformer that serving needs."""
-    imputer, scaler = _numbers(transformer)["impute"], _numbers(transformer)["standardise"]
-    missing_horsepower = imputer.statistics_[NUMBERS.index("horsepower")]
-    return Preprocessor(
-        float(missing_horsepower), tuple(scaler.mean_.tolist()), tuple(scaler.scale_.tolist())
-    )
+    def add(self, content: Numbers) -> None:
+        """Add cars, as `Cars.content` has them."""
+        numbers = list(content[: len(NUMBERS)])
+        numbers[_HORSEPOWER] = numbers[_HORSEPOWER][~np.isnan(numbers[_HORSEPOWER])]
+        self.horsepower.add(numbers[_HORSEPOWER])
+        for sums, values in zip(self.sums, numbers, strict=True):
+            sums.add(values)
 
+    def merge(self, other: Fit) -> None:
+        """Add the cars that the other has."""
+        self.horsepower.merge(other.horsepower)
+        for sums, others in zip(self.sums, other.sums, strict=True):
+            sums.merge(others)
 
-def _numbers(transformer: ColumnTransformer) -> Pipeline:
-    return transformer.named_transformers_["numbers"]
+    def preprocessor(self) -> Preprocessor:
+        """What has been learned. At least one car needs a horsepower."""
+        median = self.horsepower.median
+        filled = ExactSum()
+        filled.merge(self.sums[_HORSEPOWER])
+        filled.add_repeated(median, self.sums[0].count - filled.count)
+        sums = [filled if place == _HORSEPOWER else sums for place, sums in enumerate(self.sums)]
+        scales = tuple(sums.deviation for sums in sums)
+        return Preprocessor(
+            median,
+            tuple(sums.mean for sums in sums),
+            tuple(scale if scale > _SMALLEST_SCALE else 1.0 for scale in scales),
+        )

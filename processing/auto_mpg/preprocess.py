@@ -1,95 +1,169 @@
-"""Splits an upload of cars and writes the files for training, evaluation and batch prediction."""
+"""Splits an upload of cars and writes the files for training, evaluation and batch prediction.
+
+A file of up to 64 MiB is held in memory. A larger one is read twice, in parts of that size, on all cores and
+machines of the cluster: first to check it and to learn from the training rows, then to write. Neither depends
+on how many work on it.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from auto_mpg.car import COLUMNS, CONTENT, RAW_COLUMNS
-from auto_mpg.features import to_json
-from auto_mpg.fitting import fit, learned
-from auto_mpg.table import map_different, read_table
+from auto_mpg.features import Preprocessor, to_json
+from auto_mpg.names import clean
+from auto_mpg.survey import Survey, count, split, survey
+from auto_mpg.table import Cars, Upload, concatenate, open_upload
+from auto_mpg.writing import Place, Writer, Written
+from common.arrow import to_arrow, to_numpy
+from common.blocks import Block, group
+from common.cluster import Cluster
 from common.preprocessing import Prepared
-from common.splitting import split
+from common.splitting import FIXED, PARTS, Borders, exact_borders
 from common.text import shown_name
-from common.uploads import BadUpload
+from common.uploads import BadUpload, Problems
 
-# The start of a formula at the start of a cell, whichever separator the spreadsheet assumes.
-_FORMULA = re.compile(r'(?:^|[;,|])[ "]*(?=[=+@\-＝＋＠－])')
+# Blocks of this size fit into the caches of a processor, and into memory many times.
+BLOCK = 1 << 22
+BLOCKS_OF_A_PART = 16
+Part = tuple[Block, ...]
 
 
-def prepare(upload: Path, name: str, output: Path) -> Prepared:
+def prepare(upload: Path, name: str, output: Path, cluster: Cluster) -> Prepared:
     """Write the tables for an upload. Raises BadUpload, whose message calls it `name`."""
-    cars = read_table(upload, name)
-    is_labelled = cars["mpg"].notna()
-    # The result is independent of the order in the file, even among duplicates.
-    labelled = cars[is_labelled].sort_values(["mpg", "car_name"], ignore_index=True)
-    rows = split(content_hashes(labelled))
-    train, validation, test = (labelled.iloc[part] for part in (rows.train, rows.validation, rows.test))
-    if train["horsepower"].isna().all():
+    opened = open_upload(upload, name)
+    if opened.rows.end - opened.rows.start <= BLOCKS_OF_A_PART * BLOCK:
+        return _prepare_in_memory(opened, output, cluster.training_hosts)
+    return _prepare_in_parts(opened, output, cluster, FIXED)
+
+
+def _prepare_in_memory(upload: Upload, output: Path, hosts: int) -> Prepared:
+    cars, found = _read_all(upload)
+    borders = exact_borders(cars[~np.isnan(cars.mpg)].hashes())
+    cars = _in_order(cars)
+    parts, _ = split(cars, borders)
+    found.add(cars, parts)
+    found.training.append(int(found.rows[0]))
+    _refuse_useless(upload, found, hosts)
+    preprocessor = _write_preprocessor(found, output)
+    writer = Writer(preprocessor, Place(training_files=hosts))
+    writer.add(cars, parts)
+    return _prepared(found, [writer.close(output)], "exact shares of the different rows")
+
+
+def _read_all(upload: Upload) -> tuple[Cars, Survey]:
+    found = Survey(Problems(upload.name))
+    cars = concatenate([upload.read(block, found.problems, named=True) for block in upload.blocks(BLOCK)])
+    found.problems.refuse_any()
+    count(cars, cars.hashes(), found.tally)
+    found.tally.refuse_too_little(upload.name)
+    return Cars(cars.mpg, cars.content, clean(cars.names)), found
+
+
+def _in_order(cars: Cars) -> Cars:
+    """First the unlabelled cars, and then the others in an order that does not depend on that of the file."""
+    is_labelled = ~np.isnan(cars.mpg)
+    labelled = cars[is_labelled]
+    columns = [to_arrow(labelled.hashes()), to_arrow(labelled.mpg), labelled.names]
+    keys = pa.table(columns, names=["content", "label", "name"])
+    order = to_numpy(pc.sort_indices(keys, [(key, "ascending") for key in keys.column_names]))
+    return concatenate([cars[~is_labelled], labelled[order]])
+
+
+def _prepare_in_parts(upload: Upload, output: Path, cluster: Cluster, borders: Borders) -> Prepared:
+    found, parts = _survey_all(upload, cluster, borders)
+    _refuse_useless(upload, found, cluster.training_hosts)
+    preprocessor = _write_preprocessor(found, output)
+    files = _training_files(found.training, cluster.training_hosts)
+    write = partial(_write_part, upload, borders, preprocessor, output)
+    places = [Place(number, len(parts), files) for number in range(len(parts))]
+    written = cluster.map(write, zip(places, parts, strict=True))
+    return _prepared(found, written, "fixed borders of the hashes")
+
+
+def _survey_all(upload: Upload, cluster: Cluster, borders: Borders) -> tuple[Survey, list[Part]]:
+    parts: list[Part] = []
+
+    def cut() -> Iterable[Part]:
+        for part in group(upload.blocks(BLOCK), BLOCKS_OF_A_PART):
+            parts.append(part)
+            yield part
+
+    found = Survey(Problems(upload.name))
+    for of_part in cluster.map(partial(survey, upload, borders), cut()):
+        found.merge(of_part)
+        if found.problems.suffice:
+            found.problems.stopped = True
+            break
+    found.problems.refuse_any()
+    found.tally.refuse_too_little(upload.name)
+    if parts[-1][-1].end != upload.rows.end:
+        raise AssertionError("rows beyond the last block were not read")
+    return found, parts
+
+
+def _write_part(
+    upload: Upload, borders: Borders, preprocessor: Preprocessor, output: Path, task: tuple[Place, Part]
+) -> Written:
+    place, blocks = task
+    writer = Writer(preprocessor, place)
+    problems = Problems(upload.name)
+    for block in blocks:
+        cars = upload.read(block, problems, named=True)
+        cars = Cars(cars.mpg, cars.content, clean(cars.names))
+        writer.add(cars, split(cars, borders)[0])
+    problems.refuse_any()
+    return writer.close(output)
+
+
+def _refuse_useless(upload: Upload, found: Survey, hosts: int) -> None:
+    name = shown_name(upload.name)
+    if not found.fit.horsepower.count:
         raise BadUpload(
-            f"{shown_name(name)} has too few rows with horsepower; "
-            "none of them is in the part that trains the model"
+            f"{name} has too few rows with horsepower; none of them is in the part that trains the model"
         )
-    batch = pd.concat([cars[~is_labelled], test])
-    _write_channels(output, {"train": train, "validation": validation})
-    _write_csv(output / "test" / "test.csv", as_texts(test, COLUMNS), header=True)
-    _write_csv(output / "batch" / "batch.csv", as_texts(batch, RAW_COLUMNS))
-    parts = {"train": train, "validation": validation, "test": test, "batch": batch}
-    counts = {"uploaded": len(cars), "labelled": len(labelled), "unlabelled": len(cars) - len(labelled)}
-    return Prepared(counts | {part: len(table) for part, table in parts.items()})
+    for part, rows in zip(PARTS, found.rows.tolist(), strict=True):
+        if not rows:
+            raise BadUpload(f"{name} has too few different rows; none of them is in the {part} part")
+    if found.rows[0] < hosts:
+        raise BadUpload(
+            f"{name} has too few rows ({found.rows[0]} in the part that trains the model) to train on "
+            f"{hosts} machines; set TrainingInstanceCount to {found.rows[0]} or fewer"
+        )
 
 
-def content_hashes(cars: pd.DataFrame) -> list[str]:
-    """`car.content_hash` of each row."""
-    columns = [map_different(cars[column], _as_json) for column in CONTENT]
-    rows = map(", ".join, zip(*columns, strict=True))
-    return [hashlib.sha256(f"[{row}]".encode()).hexdigest() for row in rows]
+def _training_files(training_rows: list[int], hosts: int) -> int:
+    """Into how many files the training rows of each part go, so that every host gets one with rows."""
+    files = 1
+    while sum(min(files, rows) for rows in training_rows) < hosts:
+        files += 1
+    return files
 
 
-def as_texts(cars: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
-    """The cars as texts that `car.read_car` reads."""
-    return pd.DataFrame(
-        {column: map_different(cars[column], _TEXTS.get(column, _number)) for column in columns}
-    )
-
-
-def _as_json(value: Any) -> str:
-    return "null" if pd.isna(value) else json.dumps(value)
-
-
-def _number(value: Any) -> str:
-    return "" if pd.isna(value) else repr(value).removesuffix(".0")
-
-
-def _no_formula(name: str) -> str:
-    """A name that a spreadsheet shows as text. The predictions repeat names, and people open them there.
-
-    No model reads names, so this changes neither training nor serving.
-    """
-    return _FORMULA.sub(r"\g<0>'", name)
-
-
-_TEXTS: Mapping[str, Callable[[Any], str]] = {"car_name": _no_formula}
-
-
-def _write_channels(output: Path, parts: Mapping[str, pd.DataFrame]) -> None:
-    """Write the channels of the built-in algorithm, label and features, and their preprocessor."""
-    transformer = fit(parts["train"])
+def _write_preprocessor(found: Survey, output: Path) -> Preprocessor:
+    preprocessor = found.fit.preprocessor()
     output.mkdir(parents=True, exist_ok=True)
-    (output / "preprocessor.json").write_text(to_json(learned(transformer)), encoding="utf-8")
-    for name, cars in parts.items():
-        table = pd.DataFrame(transformer.transform(cars))
-        table.insert(0, "mpg", cars["mpg"].to_numpy())
-        _write_csv(output / name / f"{name}.csv", table.apply(map_different, change=repr))
+    (output / "preprocessor.json").write_text(to_json(preprocessor), encoding="utf-8")
+    return preprocessor
 
 
-def _write_csv(path: Path, table: pd.DataFrame, *, header: bool = False) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(path, header=header, index=False, lineterminator="\n")
+def _prepared(found: Survey, written: Iterable[Written], method: str) -> Prepared:
+    digests: dict[str, str] = {}
+    rows: dict[str, int] = dict.fromkeys([*PARTS, "batch"], 0)
+    for part in written:
+        digests |= part.digests
+        rows = {kind: rows[kind] + part.rows[kind] for kind in rows}
+    labelled = found.tally.labelled
+    counts = {
+        "uploaded": found.tally.rows,
+        "labelled": labelled,
+        "unlabelled": found.tally.rows - labelled,
+        **rows,
+    }
+    shares: Mapping[str, float] = {part: rows[part] / labelled for part in PARTS}
+    return Prepared(counts, report={"split": {"by": method, "shares": shares}}, digests=digests)

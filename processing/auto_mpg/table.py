@@ -1,99 +1,234 @@
-"""Reads the cars of an upload as a table, one column at a time.
+"""Reads the cars of an upload as columns of numbers, a block at a time.
 
-The rules are those of `car.py` and `cars.py`. A file of a million cars holds few different texts, so each
-rule is applied only once to each different text of a column. This requires a file whose lines split into
-fields unambiguously. Any other file, and any file with a problem, is read row by row, which explains the
-problem.
+The rules are those of `car.py` and `cars.py`. pyarrow reads a block in which it cannot but find the same
+cars. Any other block is cut into smaller ones, and the smallest are read row by row, which also explains
+their problems. So neither an unusual row nor a bad one slows down the reading of a large file.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
+from pyarrow import csv
 
-from auto_mpg.car import COLUMNS, CONTENT, BadValue, Car, read_value
-from auto_mpg.cars import FEWEST_LABELLED_ROWS, find_columns, read_cars
-from common.csv_rows import Unreadable, read_rows
+from auto_mpg.car import CONTENT, LIMIT, MISSING, BadValue, Car, read_value
+from auto_mpg.cars import EMPTY, LAYOUTS, Form, cars_of_part, collected, find_columns
+from common.arrow import texts_to_arrow, to_arrow, to_numpy
+from common.blocks import Block, cut, has_plain_quotes, offset_of_line
+from common.content_hash import content_hashes
+from common.csv_rows import Unreadable, read_head
+from common.uploads import Problems
 
-_TYPES = dict.fromkeys(COLUMNS, np.float64) | {
-    **dict.fromkeys(("cylinders", "model_year", "origin"), np.int64),
-    "car_name": np.object_,
-}
-# A field that is quoted from its first to its last character, or has no quotes in it.
-_FIELD = r'(?:"(?:[^"\r\n\0]|"")*+"|[^",\r\n\0]*+)'
-# The row rules refuse a longer field.
-_LONGEST_LINE = 1 << 17
+Numbers = NDArray[np.float64]
+
+_FEWEST_BYTES = 1 << 14
+_PIECES = 16
+# If there is a line end in each window of this size, no line is longer than the row rules allow.
+_WINDOW = 1 << 16
+_OPTIONAL = ("mpg", "horsepower")
+_MISSING = sorted({form for word in MISSING for form in (word, word.upper(), word.title(), "NaN")})
+_BOM = b"\xef\xbb\xbf"
+_CAR = attrgetter("mpg", *CONTENT)
 
 
-def read_table(upload: Path, name: str) -> pd.DataFrame:
-    """All cars of an upload in the order of the file: COLUMNS, with NaN for missing values.
+@dataclass(frozen=True)
+class Cars:
+    """Cars in columns: labels, the numbers that a model is given, shaped (CONTENT, cars), and names.
 
-    Raises BadUpload, whose message calls the file `name`.
+    NaN stands for what is missing. The names are None if they were not asked for.
     """
-    table = read_columns(upload)
-    if table is not None and _is_enough(table):
-        return table
-    with upload.open("rb") as stream:
-        return to_table(read_cars(stream, name))
+
+    mpg: Numbers
+    content: Numbers
+    names: pa.Array | None
+
+    def __len__(self) -> int:
+        return len(self.mpg)
+
+    def __getitem__(self, chosen: NDArray[Any]) -> Cars:
+        places = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
+        names = None if self.names is None else self.names.take(to_arrow(places))
+        # Column by column is faster.
+        content = np.stack([column[places] for column in self.content])
+        return Cars(self.mpg[places], content, names)
+
+    def hashes(self) -> NDArray[np.uint64]:
+        """The hash of each car's content."""
+        return content_hashes(self.content)
 
 
-def to_table(cars: Iterable[Car]) -> pd.DataFrame:
-    """The same cars as a table."""
-    table = pd.DataFrame(map(attrgetter(*COLUMNS), cars), columns=list(COLUMNS), dtype=object)
-    return table.astype(_TYPES)
+@dataclass(frozen=True)
+class Upload:
+    """An upload whose header was read; `rows` is the rest of the file."""
+
+    path: Path
+    name: str
+    form: Form
+    rows: Block
+
+    def blocks(self, size: int) -> Iterator[Block]:
+        """The rows, cut into blocks of about this many bytes."""
+        with self.path.open("rb") as stream:
+            yield from cut(stream, self.rows, size, quoted=self.form.layout is None)
+
+    def read(self, block: Block, problems: Problems, *, named: bool) -> Cars:
+        """The cars of a block. The problems of its other rows are added to `problems`."""
+        return _read(block.read(self.path), block.line, self.form, problems, named)
 
 
-def read_columns(upload: Path) -> pd.DataFrame | None:
-    """The cars of an unambiguous file without problems; None for any other file, good or bad."""
+def open_upload(path: Path, name: str) -> Upload:
+    """Read the header of an upload. Raises BadUpload, whose message calls it `name`."""
+    problems = Problems(name)
+    with path.open("rb") as stream, collected(problems):
+        head = read_head(stream, LAYOUTS)
+        if head is None:
+            raise Unreadable(EMPTY)
+        form = Form(tuple(find_columns(head.header)), head.layout)
+        start = offset_of_line(path, head.lines)
+        # pyarrow would read past a byte order mark, too, but only past one.
+        return Upload(path, name, form, Block(start, path.stat().st_size, head.lines + 1))
+    problems.refuse_any()
+    raise AssertionError("a header without a problem was not read")
+
+
+def concatenate(parts: Sequence[Cars]) -> Cars:
+    """All cars of these, in their order."""
+    if len(parts) == 1:
+        return parts[0]
+    names = None
+    if all(part.names is not None for part in parts):
+        names = pa.concat_arrays([texts_to_arrow([]), *(part.names for part in parts)])
+    return Cars(
+        np.concatenate([np.empty(0), *(part.mpg for part in parts)]),
+        np.concatenate([np.empty((len(CONTENT), 0)), *(part.content for part in parts)], axis=1),
+        names,
+    )
+
+
+def to_cars(cars: Iterable[Car]) -> Cars:
+    """The same cars as columns."""
+    listed = list(cars)
+    numbers = np.array(list(map(_CAR, listed)), np.float64).reshape(-1, 1 + len(CONTENT)).T
+    return Cars(numbers[0], numbers[1:], texts_to_arrow([car.car_name for car in listed]))
+
+
+def _read(content: bytes, line: int, form: Form, problems: Problems, named: bool) -> Cars:
+    if (cars := read_columns(content, form, named=named)) is not None:
+        return cars
+    if len(content) <= _FEWEST_BYTES:
+        return to_cars(cars_of_part(content, line, form, problems))
+    size = max(len(content) // _PIECES, _FEWEST_BYTES)
+    whole = Block(0, len(content), line)
+    pieces = list(cut(io.BytesIO(content), whole, size, quoted=form.layout is None))
+    if pieces == [whole]:
+        return to_cars(cars_of_part(content, line, form, problems))
+    read = []
+    for piece in pieces:
+        if problems.suffice:
+            problems.stopped = True
+            break
+        read.append(_read(content[piece.start : piece.end], piece.line, form, problems, named))
+    return concatenate(read)
+
+
+def read_columns(content: bytes, form: Form, *, named: bool) -> Cars | None:
+    """The cars of rows that everyone reads in the same way and that have no problem; otherwise None."""
+    if form.layout or not _is_plain(content):
+        return None
     try:
-        with upload.open("rb") as binary:
-            header = next(read_rows(binary), None)
-        if header is None or header.line != 1:
-            return None
-        columns = find_columns(header)
-        with upload.open(encoding="utf-8-sig", newline="") as text:
-            if not _is_plain(text, len(columns)):
-                return None
-        texts = _read_texts(upload, columns)
-        return pd.DataFrame({column: _read_values(column, texts[column]) for column in COLUMNS})
-    except (Unreadable, UnicodeDecodeError, BadValue, pd.errors.EmptyDataError):
+        table = _parse(content, form, named)
+        return Cars(
+            _numbers(table, "mpg"),
+            np.stack([_CONVERT.get(column, _numbers)(table, column) for column in CONTENT]),
+            _only_chunk(table, "car_name") if named else None,
+        )
+    except (pa.ArrowInvalid, BadValue):
         return None
 
 
-def map_different(values: pd.Series, change: Callable[[Any], Any], kind: Any = np.object_) -> NDArray[Any]:
-    """Apply `change` to each value, calling it once for each different value."""
-    codes, different = pd.factorize(values, use_na_sentinel=False)
-    return np.array([change(value) for value in different.tolist()], dtype=kind)[codes]
+def _is_plain(content: bytes) -> bool:
+    if b"\0" in content or content.startswith(_BOM):
+        return False
+    if b'"' in content and not has_plain_quotes(content):
+        return False
+    windows = range(0, len(content) - _WINDOW, _WINDOW)
+    if any(content.find(b"\n", start, start + _WINDOW) < 0 for start in windows):
+        return False
+    try:
+        return content.isascii() or bool(content.decode())
+    except UnicodeDecodeError:
+        return False
 
 
-def _is_plain(text: TextIO, fields: int) -> bool:
-    """Whether each line is empty or a row of this many fields."""
-    row = re.compile(rf"(?:{_FIELD}(?:,{_FIELD}){{{fields - 1}}})?(?:\r?\n)?")
-    lines = iter(partial(text.readline, _LONGEST_LINE), "")
-    return all(len(line) < _LONGEST_LINE and row.fullmatch(line) for line in lines)
-
-
-def _read_texts(upload: Path, columns: Sequence[str | None]) -> pd.DataFrame:
-    positions = {position: column for position, column in enumerate(columns) if column}
-    texts = pd.read_csv(
-        upload, header=None, skiprows=1, usecols=list(positions), dtype=str, na_filter=False, encoding="utf-8"
+def _parse(content: bytes, form: Form, named: bool) -> pa.Table:
+    kinds = dict.fromkeys(("mpg", *CONTENT), pa.float64())
+    kinds["origin"] = pa.dictionary(pa.int32(), pa.string())
+    if named:
+        kinds["car_name"] = pa.string()
+    # Columns that nobody asked for need some name, too.
+    names = [column or f"ignored {place}" for place, column in enumerate(form.columns)]
+    return csv.read_csv(
+        pa.BufferReader(content),
+        csv.ReadOptions(use_threads=False, block_size=len(content) + 1, column_names=names),
+        csv.ParseOptions(newlines_in_values=b'"' in content),
+        csv.ConvertOptions(
+            column_types=kinds,
+            include_columns=list(kinds),
+            null_values=_MISSING,
+            # The rules have been applied to the whole block.
+            check_utf8=False,
+        ),
     )
-    return texts.rename(columns=positions)
 
 
-def _read_values(column: str, texts: pd.Series) -> NDArray[Any]:
-    return map_different(texts, partial(read_value, column), _TYPES[column])
+def _only_chunk(table: pa.Table, column: str) -> pa.Array:
+    chunks = table.column(column).chunks
+    return chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
 
 
-def _is_enough(table: pd.DataFrame) -> bool:
-    labelled = table[table["mpg"].notna()]
-    different = labelled.drop_duplicates(list(CONTENT))
-    return len(different) >= FEWEST_LABELLED_ROWS and bool(labelled["horsepower"].notna().any())
+def _numbers(table: pa.Table, column: str) -> Numbers:
+    array = _only_chunk(table, column)
+    values: Numbers = to_numpy(array)
+    # A text such as "nan" or "inf" is a number for pyarrow, and is out of this range.
+    valid = np.count_nonzero((values > 0) & (values < LIMIT))
+    if valid + array.null_count != len(values) or (array.null_count and column not in _OPTIONAL):
+        raise BadValue("a number")
+    return values
+
+
+def _whole_numbers(table: pa.Table, column: str) -> Numbers:
+    return _refuse_fractions(_numbers(table, column))
+
+
+def _years(table: pa.Table, column: str) -> Numbers:
+    array = _only_chunk(table, column)
+    values: Numbers = to_numpy(array)
+    is_full = (values >= 1900) & (values < 2100)
+    if array.null_count or not (is_full | ((values >= 0) & (values < 200))).all():
+        raise BadValue("a year")
+    # Adding 0 makes a 0 of -0.
+    return _refuse_fractions(np.where(is_full, values - 1900, values) + 0.0)
+
+
+def _origins(table: pa.Table, column: str) -> Numbers:
+    array = _only_chunk(table, column)
+    codes = np.array([read_value(column, text) for text in array.dictionary.to_pylist()], np.float64)
+    values: Numbers = codes[to_numpy(array.indices)]
+    return values
+
+
+def _refuse_fractions(values: Numbers) -> Numbers:
+    if not (values == np.floor(values)).all():
+        raise BadValue("a whole number")
+    return values
+
+
+_CONVERT = {"cylinders": _whole_numbers, "model_year": _years, "origin": _origins}

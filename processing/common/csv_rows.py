@@ -5,6 +5,7 @@ Knows encodings, line ends, quotes and archives, but not the meaning of a row. S
 
 from __future__ import annotations
 
+import _csv
 import csv
 import io
 import itertools
@@ -54,6 +55,15 @@ class Layout:
     split: Callable[[str], list[str]]
 
 
+@dataclass(frozen=True)
+class Head:
+    """The beginning of a file, up to its first row; `lines` is the number of physical lines that it takes."""
+
+    header: Row
+    lines: int
+    layout: Layout | None
+
+
 def read_rows(stream: BinaryIO, *, whole: bool = True, layouts: Sequence[Layout] = ()) -> Iterator[Row]:
     """The rows of a comma-separated file or of one of the layouts, the header first; blank rows are left out.
 
@@ -62,14 +72,35 @@ def read_rows(stream: BinaryIO, *, whole: bool = True, layouts: Sequence[Layout]
 
     Calls only `stream.read(size)`, and reads no further than the rows that are consumed. Raises Unreadable.
     """
-    lines = _readable_lines(stream, whole)
+    layout, lines = _recognise(_readable_lines(_beginning(stream), whole), layouts)
+    if layout:
+        return itertools.chain([Row(0, list(layout.header))], _layout_rows(lines, layout))
+    return _comma_rows(lines, whole)
+
+
+def read_head(stream: BinaryIO, layouts: Sequence[Layout] = ()) -> Head | None:
+    """What `read_rows` finds before the first row; None in an empty file. Raises Unreadable."""
+    counted = _Counted(_readable_lines(_beginning(stream)))
+    layout, lines = _recognise(counted, layouts)
+    if layout:
+        return Head(Row(0, list(layout.header)), 0, layout)
+    header = next(_comma_rows(lines), None)
+    return Head(header, counted.count, None) if header else None
+
+
+def read_part(content: bytes, first_line: int, layout: Layout | None) -> Iterator[Row]:
+    """The rows of a part of a file that begins with this line, at the start of a row. Raises Unreadable."""
+    lines = _readable_lines(_decoded(io.BytesIO(content), "utf-8"), before=first_line - 1)
+    if layout:
+        return _layout_rows(lines, layout, first_line - 1)
+    return _comma_rows(lines, before=first_line - 1)
+
+
+def _recognise(lines: Iterator[str], layouts: Sequence[Layout]) -> tuple[Layout | None, Iterator[str]]:
     blank, first = _first_with_text(lines)
     # Blank lines are counted instead of kept: there can be millions.
     lines = itertools.chain(itertools.repeat("\n", blank), [first], lines)
-    for layout in layouts:
-        if layout.first_line.match(first):
-            return itertools.chain([Row(0, list(layout.header))], _layout_rows(lines, layout))
-    return _comma_rows(lines, whole)
+    return next((layout for layout in layouts if layout.first_line.match(first)), None), lines
 
 
 def _first_with_text(lines: Iterator[str]) -> tuple[int, str]:
@@ -82,16 +113,21 @@ def _first_with_text(lines: Iterator[str]) -> tuple[int, str]:
     return blank, ""
 
 
-def _layout_rows(lines: Iterator[str], layout: Layout) -> Iterator[Row]:
-    for number, line in enumerate(lines, start=1):
+def _layout_rows(lines: Iterator[str], layout: Layout, before: int = 0) -> Iterator[Row]:
+    for number, line in enumerate(lines, start=before + 1):
         if line.strip():
             yield Row(number, layout.split(line))
 
 
-def _comma_rows(lines: Iterator[str], whole: bool) -> Iterator[Row]:
-    reader = csv.reader(lines, strict=True, skipinitialspace=True)
+def comma_reader(lines: Iterator[str]) -> _csv.Reader:
+    """The csv module with the rules that hold for every comma-separated upload."""
+    return csv.reader(lines, strict=True, skipinitialspace=True)
+
+
+def _comma_rows(lines: Iterator[str], whole: bool = True, before: int = 0) -> Iterator[Row]:
+    reader = comma_reader(lines)
     while True:
-        line = reader.line_num + 1
+        line = before + reader.line_num + 1
         try:
             fields = next(reader)
         except StopIteration:
@@ -112,9 +148,9 @@ def _explain(error: csv.Error) -> str:
     return f"the quotes are broken ({error}); a quoted field must end before a comma or the end of the line"
 
 
-def _readable_lines(stream: BinaryIO, whole: bool) -> Iterator[str]:
-    lines = _physical_lines(stream)
-    for number, line in enumerate(lines if whole else _all_but_last(lines), start=1):
+def _readable_lines(text: io.TextIOBase, whole: bool = True, before: int = 0) -> Iterator[str]:
+    lines = _physical_lines(text)
+    for number, line in enumerate(lines if whole else _all_but_last(lines), start=before + 1):
         _refuse_unreadable(line, number)
         yield line
 
@@ -131,16 +167,39 @@ def _refuse_unreadable(line: str, number: int) -> None:
         raise Unreadable(f"byte 0x{byte:02x} is not UTF-8; save the file as CSV UTF-8", number) from None
 
 
-def _physical_lines(stream: BinaryIO) -> Iterator[str]:
+def _beginning(stream: BinaryIO) -> io.TextIOWrapper:
     buffer = io.BufferedReader(_Readable(stream))
     head = buffer.peek(4)
     for magic, problem in _NOT_TEXT.items():
         if head.startswith(magic):
             raise Unreadable(problem)
+    return _decoded(buffer, "utf-8-sig")
+
+
+def _decoded(binary: BinaryIO | io.BufferedReader, encoding: str) -> io.TextIOWrapper:
     # Bytes that are not UTF-8 become lone surrogates, so that the refusal can name their line.
-    text = io.TextIOWrapper(buffer, encoding="utf-8-sig", errors="surrogateescape", newline="")
+    return io.TextIOWrapper(binary, encoding=encoding, errors="surrogateescape", newline="")
+
+
+def _physical_lines(text: io.TextIOBase) -> Iterator[str]:
     while line := text.readline(LONGEST_LINE + 1):
         yield line
+
+
+class _Counted:
+    """Counts the lines that were taken."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self._lines = lines
+        self.count = 0
+
+    def __iter__(self) -> _Counted:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.count += 1
+        return line
 
 
 def _all_but_last(lines: Iterator[str]) -> Iterator[str]:

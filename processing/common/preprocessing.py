@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from common import job
+from common.cluster import Cluster
 from common.digests import ChangedFile, check, file_digest
 from common.text import shown_name
 from common.uploads import REFUSED, BadUpload
@@ -30,32 +31,39 @@ class Prepared:
     """The result of a workload's `prepare`.
 
     `rows` counts at least uploaded, labelled, unlabelled, train, validation, test and batch. `warnings` are
-    sentences for the reviewer; `report` holds anything else for evaluation or a person.
+    sentences for the reviewer; `report` holds anything else for evaluation or a person. `digests` has at
+    least the files that other machines wrote, by their names below the output folder.
     """
 
     rows: Mapping[str, int]
     warnings: Sequence[str] = ()
     report: Mapping[str, Any] = field(default_factory=dict)
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
-def preprocess(workload: Workload, upload: Path, digest: str, output: Path, uri: str, name: str) -> str:
+def preprocess(
+    workload: Workload, upload: Path, digest: str, output: Path, uri: str, name: str, cluster: Cluster
+) -> str:
     """Write `prepared/` for an upload with this digest, and return the digest of its `summary.json`.
 
     Raises BadUpload and ChangedFile, whose messages call the upload `name`. `uri` is the output folder's
     future address in S3.
     """
     check(upload, digest, shown_name(name))
-    prepared: Prepared = workload.module("preprocess").prepare(upload, name, output)
+    prepared: Prepared = workload.module("preprocess").prepare(upload, name, output, cluster)
+    digests = dict(prepared.digests)
     for channel in CHANNELS:
-        _write_manifest(output / channel, uri)
-    files = sorted(path for path in output.rglob("*") if path.is_file() and path != output / SUMMARY)
+        _write_manifest(output, channel, uri, digests)
+    for path in output.rglob("*"):
+        if path.is_file() and path != output / SUMMARY:
+            digests.setdefault(path.relative_to(output).as_posix(), file_digest(path))
     summary = {
         "workload": workload.name,
         "rows": prepared.rows,
         "warnings": list(prepared.warnings),
         "report": prepared.report,
         "upload_digest": digest,
-        "digests": {path.relative_to(output).as_posix(): file_digest(path) for path in files},
+        "digests": dict(sorted(digests.items())),
     }
     (output / SUMMARY).write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     print("rows:", ", ".join(f"{count} {name}" for name, count in prepared.rows.items()))
@@ -70,6 +78,7 @@ def main(workload: Workload, arguments: Sequence[str]) -> int:
     parser.add_argument("--output", type=Path, required=True, help="folder for what is prepared")
     parser.add_argument("--output-uri", required=True, help="where in S3 that folder will be")
     parser.add_argument("--exit-message", type=Path, required=True, help="file for a digest or a failure")
+    parser.add_argument("--training-hosts", type=int, default=1, help="machines that training will have")
     parser.add_argument("--file-name", default="the upload", help="what messages call the upload")
     args = parser.parse_args(arguments)
     work = partial(
@@ -81,22 +90,27 @@ def main(workload: Workload, arguments: Sequence[str]) -> int:
         args.output_uri,
         args.file_name,
     )
-    return job.run(work, args.exit_message, known=(BadUpload, ChangedFile))
+    return job.run(work, args.exit_message, (BadUpload, ChangedFile), args.training_hosts)
 
 
 def _preprocess_or_refuse(
-    workload: Workload, upload: Path, digest: str, output: Path, uri: str, name: str
+    workload: Workload, upload: Path, digest: str, output: Path, uri: str, name: str, cluster: Cluster
 ) -> str:
     try:
-        return preprocess(workload, upload, digest, output, uri, name)
+        return preprocess(workload, upload, digest, output, uri, name, cluster)
     except BadUpload as problem:
         raise BadUpload(f"{REFUSED}: {problem}") from None
 
 
-def _write_manifest(folder: Path, uri: str) -> None:
-    """Write a manifest as API_S3DataSource describes it: a prefix, and the keys below it."""
-    manifest = folder / f"{folder.name}.manifest"
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path != manifest)
-    names = [path.relative_to(folder).as_posix() for path in files]
-    content = [{"prefix": f"{uri.rstrip('/')}/{folder.name}/"}, *names]
+def _write_manifest(output: Path, channel: str, uri: str, digests: Mapping[str, str]) -> None:
+    """Write a manifest as API_S3DataSource describes it: a prefix, and the keys below it.
+
+    The files may be here or, if they have digests, on another machine.
+    """
+    folder = output / channel
+    manifest = folder / f"{channel}.manifest"
+    here = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    elsewhere = {name.removeprefix(f"{channel}/") for name in digests if name.startswith(f"{channel}/")}
+    content = [{"prefix": f"{uri.rstrip('/')}/{channel}/"}, *sorted((here | elsewhere) - {manifest.name})]
+    folder.mkdir(parents=True, exist_ok=True)
     manifest.write_text(json.dumps(content) + "\n", encoding="utf-8")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from common.text import shown_name
 
 PROBLEMS_SHOWN = 5
+# A large file is not read any further once it has so many.
+PROBLEMS_COUNTED = 10_000
 # The error's name in Step Functions, and the first word of a job's exit message, if the file is bad.
 REFUSED = "UploadRefused"
 
@@ -25,28 +27,45 @@ class Counts:
 
 @dataclass
 class Problems:
-    """Collects the problems of a file, shows the first few and counts the others."""
+    """Collects the problems of a file or of a part of it, shows the first few and counts the others.
+
+    `stopped` says that nothing after them was read.
+    """
 
     name: str
-    shown: list[str] = field(default_factory=list)
+    found: list[tuple[str | None, str]] = field(default_factory=list)
     count: int = 0
+    stopped: bool = False
 
     def add(self, place: str | None, *problems: str) -> None:
         """Add problems at a place such as `line 14`; None for the file as a whole."""
-        for problem in problems:
-            self.count += 1
-            if len(self.shown) < PROBLEMS_SHOWN:
-                self.shown.append(self._sentence(place, problem))
+        self.count += len(problems)
+        self.found += [(place, problem) for problem in problems]
+        del self.found[PROBLEMS_SHOWN:]
+
+    def merge(self, later: Problems) -> None:
+        """Add the problems of a later part of the file."""
+        self.count += later.count
+        self.found += later.found
+        del self.found[PROBLEMS_SHOWN:]
+        self.stopped |= later.stopped
+
+    @property
+    def suffice(self) -> bool:
+        """Whether reading on would help nobody."""
+        return self.stopped or self.count >= PROBLEMS_COUNTED
 
     def refuse_any(self) -> None:
         """Raise BadUpload if there was any problem."""
-        if not self.shown:
+        if not self.found:
             return
-        more = self.count - len(self.shown)
-        raise BadUpload("\n".join([*self.shown, *([f"and {more:,} more"] if more else [])]))
+        sentences = [self._sentence(place, problem) for place, problem in self.found]
+        if self.found[0][0] is not None:
+            sentences[0] = f"{shown_name(self.name)}, {sentences[0]}"
+        if more := self.count - len(self.found):
+            is_least = self.stopped and self.count >= PROBLEMS_COUNTED
+            sentences.append(f"and {'at least ' * is_least}{more:,} more")
+        raise BadUpload("\n".join(sentences))
 
     def _sentence(self, place: str | None, problem: str) -> str:
-        name = shown_name(self.name)
-        if place is None:
-            return f"{name} {problem}"
-        return f"{place}: {problem}" if self.shown else f"{name}, {place}: {problem}"
+        return f"{shown_name(self.name)} {problem}" if place is None else f"{place}: {problem}"

@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from common.cluster import Cluster
 from common.preprocessing import Prepared
-from common.splitting import split
+from common.splitting import PARTS, exact_borders
 from common.text import shown_name
 from common.uploads import BadUpload, Problems
 from digits import CLASSES, SIDE, distribution
@@ -31,14 +32,14 @@ class Images:
     pixels: Pixels
     labels: NDArray[np.int64]
 
-    def __getitem__(self, chosen: NDArray[np.bool_] | list[int]) -> Images:
+    def __getitem__(self, chosen: NDArray[np.bool_] | NDArray[np.intp]) -> Images:
         return Images(self.pixels[chosen], self.labels[chosen])
 
     def __len__(self) -> int:
         return len(self.labels)
 
 
-def prepare(upload: Path, name: str, output: Path) -> Prepared:
+def prepare(upload: Path, name: str, output: Path, cluster: Cluster) -> Prepared:
     """Write the arrays for an upload. Raises BadUpload, whose message calls it `name`.
 
     The output depends neither on the order of the images nor on the file's compression.
@@ -48,12 +49,9 @@ def prepare(upload: Path, name: str, output: Path) -> Prepared:
     labelled, hashes = _in_order(uploaded[uploaded.labels != _UNLABELLED])
     if problem := distribution.problem_of_labels(labelled.labels, len(set(hashes))):
         raise BadUpload(f"{shown_name(name)} {problem}")
-    rows = split(hashes)
-    parts = {
-        "train": labelled[rows.train],
-        "validation": labelled[rows.validation],
-        "test": labelled[rows.test],
-    }
+    starts = np.array([int(key[:16], 16) for key in hashes], np.uint64)
+    of_part = exact_borders(starts).of(starts)
+    parts = {part: labelled[of_part == position] for position, part in enumerate(PARTS)}
     for part, images in parts.items():
         _write(output / part, images)
     batch = np.concatenate([unlabelled.pixels, parts["test"].pixels])
@@ -107,7 +105,7 @@ def _in_order(images: Images) -> tuple[Images, list[str]]:
     """The images sorted by the hashes of their pixels, and the hashes."""
     hashes = [hashlib.sha256(pixels.tobytes()).hexdigest() for pixels in images.pixels]
     order = sorted(range(len(images)), key=lambda row: (hashes[row], images.labels[row]))
-    return images[order], [hashes[row] for row in order]
+    return images[np.array(order, np.intp)], [hashes[row] for row in order]
 
 
 def _contradictions(images: Images, hashes: Iterable[str]) -> list[str]:

@@ -89,11 +89,12 @@ def _preprocessors(_: ExitStack) -> Judge:
 
 
 def _prepared() -> list[bytes]:
-    from auto_mpg.features import to_json
-    from auto_mpg.fitting import fit, learned
-    from auto_mpg.table import read_table
+    from auto_mpg.preprocess import prepare
+    from common.cluster import Local
 
-    return [to_json(learned(fit(read_table(ROOT / "data/auto-mpg.csv", "x")))).encode()]
+    with tempfile.TemporaryDirectory() as folder:
+        prepare(ROOT / "data/auto-mpg.csv", "x", Path(folder), Local(workers=1))
+        return [(Path(folder) / "preprocessor.json").read_bytes()]
 
 
 def _models(stack: ExitStack) -> Judge:

@@ -18,6 +18,7 @@ import xgboost
 from sklearn.datasets import load_iris
 
 from local.sagemaker.engines.environments import make
+from tests.channels import read_channel
 from tests.pytorch import PYTORCH, ROOT, why_left_out
 from tests.unit.workloads.folders import EXAMPLES, PROCESSING, Folder, folders
 
@@ -179,10 +180,8 @@ def train(journey: Journey) -> None:
         )
         assert done.returncode == 0, done.stderr
     else:
-        rows = [
-            list(map(float, row)) for row in csv.reader((journey.folder / "prepared/train/train.csv").open())
-        ]
-        matrix = xgboost.DMatrix([row[1:] for row in rows], [row[0] for row in rows])
+        rows = read_channel(journey.folder / "prepared" / "train")
+        matrix = xgboost.DMatrix(rows[:, 1:], rows[:, 0])
         settings = {name: value for name, value in training["hyperparameters"].items() if name != "num_round"}
         (trained / "xgboost-model").write_bytes(xgboost.train(settings, matrix, 5).save_raw("ubj"))
     with tarfile.open(journey.folder / "trained.tar.gz", "w:gz") as tar:

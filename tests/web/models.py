@@ -12,6 +12,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from tests.channels import read_channel
+
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "processing"))
 
@@ -72,12 +74,13 @@ def cars(folder: Path, rounds: int) -> tuple[Built, Path]:
     from auto_mpg import evaluate, export, preprocess
     from auto_mpg.inference import BOOSTER, PREPROCESSOR, XGBOOST_VERSION
     from common.bundle import add_code
+    from common.cluster import Local
     from common.evaluation import Evaluation, Gate
 
     prepared, bundle = folder / "prepared", folder / "bundle"
     bundle.mkdir(parents=True)
-    preprocess.prepare(ROOT / "data" / "auto-mpg.csv", "auto-mpg.csv", prepared)
-    train = np.loadtxt(prepared / "train" / "train.csv", delimiter=",")
+    preprocess.prepare(ROOT / "data" / "auto-mpg.csv", "auto-mpg.csv", prepared, Local(workers=1))
+    train = read_channel(prepared / "train")
     settings = {"objective": "reg:squarederror", "max_depth": 5, "eta": 0.2, "nthread": 1}
     booster = xgboost.train(settings, xgboost.DMatrix(train[:, 1:], train[:, 0]), rounds)
     (bundle / BOOSTER).write_bytes(bytes(booster.save_raw("ubj")))

@@ -78,10 +78,11 @@ def prepared(tmp_path_factory: pytest.TempPathFactory, run_script: Script) -> Pa
 @pytest.fixture(scope="session")
 def booster(prepared: Path) -> Any:
     """A booster, trained on the prepared files as in the pipeline."""
-    import numpy as np
     import xgboost
 
-    train = np.loadtxt(prepared / "train" / "train.csv", delimiter=",")
+    from tests.channels import read_channel
+
+    train = read_channel(prepared / "train")
     settings = {"objective": "reg:squarederror", "max_depth": 5, "eta": 0.2, "nthread": 1}
     return xgboost.train(settings, xgboost.DMatrix(train[:, 1:], train[:, 0]), 50)
 

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from auto_mpg.car import RAW_COLUMNS, read_car
 from auto_mpg.inference import input_fn
+from common.cluster import Local
 from common.digests import file_digest
 from common.preprocessing import preprocess
 from common.workload import find_workload
@@ -51,7 +52,13 @@ def prepared(folder: Path, *names: str) -> list[list[str]]:
     upload = folder / "upload.csv"
     upload.write_text((ROOT / "data/auto-mpg.csv").read_text() + stream.getvalue(), encoding="utf-8")
     preprocess(
-        find_workload("auto_mpg"), upload, file_digest(upload), folder / "prepared", "s3://b/p/", "x.csv"
+        find_workload("auto_mpg"),
+        upload,
+        file_digest(upload),
+        folder / "prepared",
+        "s3://b/p/",
+        "x.csv",
+        Local(workers=1),
     )
     batch = (folder / "prepared/batch/batch.csv").read_bytes()
     assert len(input_fn(batch, "text/csv")) == batch.count(b"\n")

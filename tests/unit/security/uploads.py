@@ -5,8 +5,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from auto_mpg.cars import check_cars, read_cars
+from auto_mpg.cars import check_cars
 from auto_mpg.inference import input_fn
+from common.cluster import Local
 from common.digests import file_digest
 from common.preprocessing import preprocess
 from common.uploads import BadUpload
@@ -19,9 +20,8 @@ ONLY_THE_JOB_TELLS = "has too few rows with horsepower"
 
 
 def judge(upload: bytes, name: str = KEY) -> str:
-    """The message about an upload, "" if it is accepted; fails unless all readers agree."""
+    """The message about an upload, "" if it is accepted; fails unless check and job agree."""
     message = refusal(lambda: check_cars(io.BytesIO(upload), name))
-    assert message == refusal(lambda: read_cars(io.BytesIO(upload), name))
     assert_fit_for_a_person(message)
     for size in (len(upload) // 3, len(upload) - 1):
         _assert_head_agrees(upload[: max(size, 0)], name, message)
@@ -57,7 +57,9 @@ def _prepare(upload: bytes, name: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path, output = Path(folder) / "upload.csv", Path(folder) / "prepared"
         path.write_bytes(upload)
-        message = refusal(lambda: preprocess(CARS, path, file_digest(path), output, "s3://b/p/", name))
+        message = refusal(
+            lambda: preprocess(CARS, path, file_digest(path), output, "s3://b/p/", name, Local(workers=1))
+        )
         if message:
             assert not output.exists()
         else:

@@ -26,7 +26,7 @@ PARAMETERS = {"MseThreshold": "46.0"}
 # The names that a module must define, with the parameters that the generic code passes.
 OFFERED: dict[str, dict[str, Any]] = {
     "upload": {"check": ["stream", "name", "whole"]},
-    "preprocess": {"prepare": ["upload", "name", "output"]},
+    "preprocess": {"prepare": ["upload", "name", "output", "cluster"]},
     "evaluate": {"MODEL_FILES": None, "assemble": ["trained", "prepared", "folder"], "measure": ["folder", "prepared"]},
     "inference": {"model_fn": 1, "input_fn": 2, "predict_fn": 2, "output_fn": 2},
 }  # fmt: skip

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from common.cluster import Cluster
+from common.content_hash import content_hashes
 from common.preprocessing import Prepared
-from common.splitting import split
-from iris.upload import SPECIES, Iris, read_irises
+from common.splitting import PARTS, exact_borders
+from iris.upload import SPECIES, read_irises
 
 
-def prepare(upload: Path, name: str, output: Path) -> Prepared:
+def prepare(upload: Path, name: str, output: Path, cluster: Cluster) -> Prepared:
     """Write train/, validation/, test/ and batch/. Raises BadUpload."""
     with upload.open("rb") as stream:
         irises = read_irises(stream, name)
     labelled = [iris for iris in irises if iris.species]
     unlabelled = [iris for iris in irises if not iris.species]
-    parts = split([_hash(iris) for iris in labelled])
+    hashes = content_hashes(np.array([iris.measures for iris in labelled], np.float64).T)
+    of_part = exact_borders(hashes).of(hashes)
     train, validation, test = (
-        [labelled[row] for row in rows] for rows in (parts.train, parts.validation, parts.test)
+        [iris for iris, its in zip(labelled, of_part, strict=True) if its == part]
+        for part in range(len(PARTS))
     )
     batch = unlabelled + test
     # The built-in algorithm wants the label first, as a number, and no header.
@@ -31,10 +36,6 @@ def prepare(upload: Path, name: str, output: Path) -> Prepared:
     counts = {"uploaded": irises, "labelled": labelled, "unlabelled": unlabelled}
     counts |= {"train": train, "validation": validation, "test": test, "batch": batch}
     return Prepared({what: len(of_it) for what, of_it in counts.items()})
-
-
-def _hash(iris: Iris) -> str:
-    return hashlib.sha256(repr(iris).encode()).hexdigest()
 
 
 def _write(path: Path, rows: Iterable[Sequence[str]]) -> None:

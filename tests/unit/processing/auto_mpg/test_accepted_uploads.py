@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from auto_mpg.car import Car
-from auto_mpg.cars import check_cars, read_cars
+from auto_mpg.cars import check_cars
+from tests.unit.processing.auto_mpg.by_rows import read_cars
 
 Rows = list[dict[str, str]]
 

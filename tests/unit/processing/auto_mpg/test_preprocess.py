@@ -1,25 +1,24 @@
 import csv
 import io
 import json
-import re
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
+from pyarrow import parquet
 
-from auto_mpg.car import Car, content_hash
-from auto_mpg.cars import read_cars
-from auto_mpg.preprocess import content_hashes
-from auto_mpg.table import to_table
+from auto_mpg.car import Car
+from auto_mpg.table import to_cars
 from common.preprocessing import main
-from common.splitting import Split, split
+from common.splitting import exact_borders
 from common.workload import find_workload
+from tests.channels import read_channel
+from tests.unit.processing.auto_mpg.by_rows import read_cars
 from tests.unit.processing.conftest import SCRIPTS, Script, sha256
 
 HEADER = "mpg,cylinders,displacement,horsepower,weight,acceleration,model_year,origin,car_name"
-NUMBER = re.compile(r"-?\d+\.\d+(e-?\d+)?")
 
 
 def preprocess(folder: Path, upload: bytes, digest: str = "") -> tuple[int, str]:
@@ -32,25 +31,16 @@ def preprocess(folder: Path, upload: bytes, digest: str = "") -> tuple[int, str]
     return main(find_workload("auto_mpg"), list(map(str, arguments))), message.read_text()
 
 
-def read_channel(path: Path) -> list[list[float]]:
-    """As the built-in algorithm reads: numbers only, the label first, each line as wide as the others."""
-    rows = [line.split(",") for line in path.read_text().removesuffix("\n").split("\n")]
-    assert all(NUMBER.fullmatch(field) for row in rows for field in row)
-    assert {len(row) for row in rows} == {1 + 9}
-    return [[float(field) for field in row] for row in rows]
+def contents(cars: list[Car]) -> list[int]:
+    return to_cars(cars).hashes().tolist()
 
 
-def hashes(cars: list[Car], rows: list[int]) -> list[str]:
-    return [content_hash(cars[row]) for row in rows]
-
-
-def split_cars(cars: list[Car]) -> Split:
-    return split([content_hash(car) for car in cars])
-
-
-def test_the_hashes_of_a_table_are_those_of_its_cars(sample: bytes) -> None:
-    cars = read_cars(io.BytesIO(sample), "cars.csv")
-    assert content_hashes(to_table(cars)) == list(map(content_hash, cars))
+def parts(cars: list[Car]) -> tuple[set[int], set[int], set[int]]:
+    """The contents that train, validate and test."""
+    hashes = to_cars(cars).hashes()
+    of = exact_borders(hashes).of(hashes)
+    train, validation, test = (set(hashes[of == part].tolist()) for part in range(3))
+    return train, validation, test
 
 
 def test_a_corrected_label_or_name_leaves_a_car_in_its_part(sample: bytes) -> None:
@@ -59,15 +49,14 @@ def test_a_corrected_label_or_name_leaves_a_car_in_its_part(sample: bytes) -> No
         io.BytesIO(sample.replace(b"chevy", b"chevrolet").replace(b"\n18,", b"\n18.1,")), ""
     )
     assert cars != corrected
-    assert hashes(cars, split_cars(cars).test) == hashes(corrected, split_cars(corrected).test)
+    assert parts(cars) == parts(corrected)
 
 
 def test_after_a_tenth_of_new_rows_no_training_row_tests_the_next_model(sample: bytes) -> None:
     cars = read_cars(io.BytesIO(sample), "cars.csv")
     for start in range(0, 358, 10):
         earlier = cars[:start] + cars[start + 40 :]
-        trained = hashes(earlier, split_cars(earlier).train)
-        assert not set(trained) & set(hashes(cars, split_cars(cars).test))
+        assert not parts(earlier)[0] & parts(cars)[2]
 
 
 def test_the_sample_is_split_278_60_60(prepared: Path) -> None:
@@ -81,8 +70,8 @@ def test_the_sample_is_split_278_60_60(prepared: Path) -> None:
         "test": 60,
         "batch": 60,
     }
-    assert len(read_channel(prepared / "train" / "train.csv")) == 278
-    assert len(read_channel(prepared / "validation" / "validation.csv")) == 60
+    assert read_channel(prepared / "train").shape == (278, 1 + 9)
+    assert read_channel(prepared / "validation").shape == (60, 1 + 9)
     assert len((prepared / "test" / "test.csv").read_text().splitlines()) == 1 + 60
     assert len((prepared / "batch" / "batch.csv").read_text().splitlines()) == 60
 
@@ -93,18 +82,28 @@ def test_the_labels_come_first_and_are_those_of_the_upload(
     test = csv.DictReader(io.StringIO((prepared / "test" / "test.csv").read_text()))
     labels = [float(row["mpg"]) for row in test]
     for name in ("train", "validation"):
-        labels += [row[0] for row in read_channel(prepared / name / f"{name}.csv")]
-    assert Counter(labels) == Counter(float(row["mpg"]) for row in sample_rows)
+        labels += read_channel(prepared / name)[:, 0].tolist()
+    expected = [float(row["mpg"]) for row in sample_rows]
+    assert np.allclose(sorted(labels), sorted(expected), rtol=1e-6)
 
 
 def test_the_training_numbers_are_standardised_and_the_others_follow_them(prepared: Path) -> None:
-    columns = list(zip(*read_channel(prepared / "train" / "train.csv"), strict=True))
-    for column in columns[1:7]:
-        assert sum(column) / 278 == pytest.approx(0, abs=1e-9)
-        assert sum(value**2 for value in column) / 278 == pytest.approx(1)
-    assert all(sum(origins) == 1 for origins in zip(*columns[7:], strict=True))
-    validation = list(zip(*read_channel(prepared / "validation" / "validation.csv"), strict=True))
-    assert all(sum(column) / 60 != pytest.approx(0, abs=1e-9) for column in validation[1:7])
+    train = read_channel(prepared / "train").astype(np.float64)
+    assert np.allclose(train[:, 1:7].mean(axis=0), 0, atol=1e-6)
+    assert np.allclose(train[:, 1:7].std(axis=0), 1, rtol=1e-6)
+    assert (train[:, 7:].sum(axis=1) == 1).all()
+    validation = read_channel(prepared / "validation")
+    assert not np.isclose(validation[:, 1:7].mean(axis=0), 0, atol=1e-6).any()
+
+
+def test_training_files_are_parquet_without_missing_values_as_the_algorithm_takes_them(
+    prepared: Path,
+) -> None:
+    for name in ("train", "validation"):
+        table = parquet.read_table(prepared / name / f"{name}.parquet")
+        assert table.column_names[0] == "mpg"
+        assert {str(kind) for kind in table.schema.types} == {"float"}
+        assert not any(column.null_count for column in table.columns)
 
 
 def test_the_batch_has_the_rows_without_mpg_and_then_the_test_rows_without_theirs(
@@ -113,7 +112,7 @@ def test_the_batch_has_the_rows_without_mpg_and_then_the_test_rows_without_their
     new = b'?,4,98,?,2046,19,71,europe,"=pinto, ""s""\n\xc3\xab"\nNA,4,98.50,68,2046.25,19.0,1971,3,b\n'
     assert preprocess(tmp_path, sample + new)[0] == 0
     batch = (tmp_path / "prepared" / "batch" / "batch.csv").read_text(encoding="utf-8").splitlines()
-    assert batch[:2] == ['4,98,,2046,19,71,2,"\'=pinto, ""s"" ë"', "4,98.5,68,2046.25,19,71,3,b"]
+    assert batch[:2] == ['4,98,,2046,19,71,2,"\'=pinto, ""s"" ë"', '4,98.5,68,2046.25,19,71,3,"b"']
     header, *test = (tmp_path / "prepared" / "test" / "test.csv").read_text().splitlines()
     assert header == HEADER
     assert batch[2:] == [line.partition(",")[2] for line in test]
@@ -125,7 +124,7 @@ def test_the_preprocessor_is_plain_json(prepared: Path) -> None:
         *("cylinders", "displacement", "horsepower", "weight", "acceleration", "model_year"),
         *("origin_usa", "origin_europe", "origin_japan"),
     ]
-    assert document["numbers"]["weight"]["mean"] == pytest.approx(2998.345, abs=1e-3)
+    assert document["numbers"]["weight"]["mean"] == pytest.approx(2953.820, abs=1e-3)
 
 
 def test_lines_end_as_the_built_in_algorithm_expects(prepared: Path) -> None:
@@ -154,11 +153,12 @@ def test_the_same_cars_in_another_order_give_the_same_files(tmp_path: Path, samp
     assert made[0] == made[1]
 
 
-@pytest.mark.parametrize("channel", ["train", "validation", "batch"])
-def test_each_channel_has_a_manifest_of_its_one_file(channel: str, prepared: Path) -> None:
+@pytest.mark.parametrize("file", ["train.parquet", "validation.parquet", "batch.csv"])
+def test_each_channel_has_a_manifest_of_its_one_file(file: str, prepared: Path) -> None:
+    channel = file.partition(".")[0]
     content = json.loads((prepared / channel / f"{channel}.manifest").read_text())
-    assert content == [{"prefix": f"s3://bucket/runs/x/prepared/{channel}/"}, f"{channel}.csv"]
-    assert (prepared / channel / f"{channel}.csv").is_file()
+    assert content == [{"prefix": f"s3://bucket/runs/x/prepared/{channel}/"}, file]
+    assert (prepared / channel / file).is_file()
 
 
 def test_bad_data_ends_the_job_with_a_message_and_no_traceback(run_script: Script, tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_bad_data_ends_the_job_with_a_message_and_no_traceback(run_script: Scrip
 def test_horsepower_in_the_test_rows_alone_does_not_suffice(tmp_path: Path) -> None:
     without = [Car(18.0, 8, 300.0 + number, None, 3504.0, 12.0, 70, 1, "") for number in range(30)]
     candidates = (Car(18.0, 8, 400.0 + number, 130.0, 3504.0, 12.0, 70, 1, "") for number in range(100))
-    only = next(car for car in candidates if 30 in split_cars([*without, car]).test)
+    only = next(car for car in candidates if contents([car])[0] in parts([*without, car])[2])
     rows = [f"18,8,{car.displacement},{car.horsepower},3504,12,70,1," for car in [*without, only]]
     _, message = preprocess(tmp_path, "\n".join([HEADER, *rows]).encode())
     assert message.startswith("UploadRefused: incoming/cars.csv has too few rows with horsepower")

@@ -2,11 +2,15 @@
 
 import gzip
 import io
+import tempfile
 import zipfile
+from pathlib import Path
 
 import pytest
 
-from auto_mpg.cars import check_cars, read_cars
+from auto_mpg.cars import check_cars
+from auto_mpg.preprocess import prepare
+from common.cluster import Local
 from common.uploads import BadUpload
 
 HEADER = b"mpg,cylinders,displacement,horsepower,weight,acceleration,model_year,origin,car_name\n"
@@ -14,10 +18,13 @@ GOOD = b"18,8,307,130,3504,12,70,1,chevelle\n"
 
 
 def refusal(upload: bytes, name: str = "incoming/cars.csv") -> str:
-    with pytest.raises(BadUpload) as refused:
-        read_cars(io.BytesIO(upload), name)
     with pytest.raises(BadUpload) as checked:
         check_cars(io.BytesIO(upload), name)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "upload.csv"
+        path.write_bytes(upload)
+        with pytest.raises(BadUpload) as refused:
+            prepare(path, name, Path(folder) / "prepared", Local(workers=1))
     assert str(checked.value) == str(refused.value)
     return str(refused.value)
 

@@ -8,8 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from auto_mpg.car import COLUMNS, Car
-from auto_mpg.cars import check_cars, read_cars
+from auto_mpg.cars import check_cars
 from common.uploads import BadUpload
+from tests.unit.processing.auto_mpg.by_rows import read_cars
 
 HEADER = ",".join(COLUMNS)
 NUMBERS = st.floats(min_value=1e-5, max_value=999_999)

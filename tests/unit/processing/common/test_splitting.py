@@ -1,41 +1,36 @@
-from collections import Counter
-
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
-from common.splitting import Split, split
+from common.splitting import FIXED, Borders, exact_borders
 
-HASHES = st.lists(st.integers(0, 40).map(lambda number: f"{number * 7919 % 1009:04}"), max_size=80)
-
-
-def contents(hashes: list[str], rows: list[int]) -> set[str]:
-    return {hashes[row] for row in rows}
-
-
-def parts_of(found: Split) -> list[list[int]]:
-    return [found.train, found.validation, found.test]
+Hashes = NDArray[np.uint64]
+NUMBERS = st.lists(st.integers(0, 40).map(lambda number: number * 0x9E3779B97F4A7C15 % 2**64), max_size=80)
+HASHES = NUMBERS.map(lambda numbers: np.array(numbers, np.uint64))
 
 
-@given(HASHES)
-def test_each_row_is_in_one_part_and_duplicates_are_in_the_same_one(hashes: list[str]) -> None:
-    parts = parts_of(split(hashes))
-    assert Counter(row for part in parts for row in part) == Counter(range(len(hashes)))
-    different = [contents(hashes, part) for part in parts]
-    assert sum(map(len, different)) == len(set(hashes))
+def parts_of(hashes: Hashes, borders: Borders | None = None) -> list[list[int]]:
+    of = (borders or exact_borders(hashes)).of(hashes)
+    return [hashes[of == part].tolist() for part in range(3)]
 
 
 @given(HASHES)
-def test_the_shares_of_distinct_contents_are_exact(hashes: list[str]) -> None:
-    train, validation, test = (len(contents(hashes, part)) for part in parts_of(split(hashes)))
+def test_rows_of_the_same_content_are_in_the_same_part(hashes: Hashes) -> None:
+    train, validation, test = (set(part) for part in parts_of(hashes))
+    assert len(train) + len(validation) + len(test) == len(set(hashes.tolist()))
+
+
+@given(HASHES)
+def test_the_shares_of_different_contents_are_exact(hashes: Hashes) -> None:
+    train, validation, test = (len(set(part)) for part in parts_of(hashes))
     total = train + validation + test
     assert (train, train + validation) == (total * 70 // 100, total * 85 // 100)
 
 
-@given(HASHES.flatmap(lambda hashes: st.tuples(st.just(hashes), st.permutations(hashes))))
-def test_the_order_of_the_rows_does_not_matter(two_orders: tuple[list[str], list[str]]) -> None:
-    first, second = (
-        [[hashes[row] for row in part] for part in parts_of(split(hashes))] for hashes in two_orders
-    )
+@given(NUMBERS.flatmap(lambda numbers: st.tuples(st.just(numbers), st.permutations(numbers))))
+def test_the_order_of_the_rows_does_not_matter(two_orders: tuple[list[int], list[int]]) -> None:
+    first, second = (exact_borders(np.array(numbers, np.uint64)) for numbers in two_orders)
     assert first == second
 
 
@@ -43,11 +38,18 @@ def test_the_order_of_the_rows_does_not_matter(two_orders: tuple[list[str], list
 def test_after_a_tenth_of_new_rows_no_training_row_tests_the_next_model(
     numbers: set[int], data: st.DataObject
 ) -> None:
-    hashes = [f"{number:05}" for number in sorted(numbers)]
+    hashes = sorted(numbers)
     new = data.draw(st.sets(st.sampled_from(hashes), max_size=len(hashes) // 10))
-    earlier = [key for key in hashes if key not in new]
-    assert not contents(earlier, split(earlier).train) & contents(hashes, split(hashes).test)
+    earlier = np.array([key for key in hashes if key not in new], np.uint64)
+    assert not set(parts_of(earlier)[0]) & set(parts_of(np.array(hashes, np.uint64))[2])
 
 
-def test_the_first_hashes_train_and_rows_of_one_content_keep_their_order() -> None:
-    assert split([*"jihgfedcba", "a"]) == Split([9, 10, 8, 7, 6, 5, 4, 3], [2], [1, 0])
+def test_the_lowest_hashes_train_and_the_highest_test() -> None:
+    hashes = np.array([9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 9], np.uint64)
+    assert parts_of(hashes) == [[6, 5, 4, 3, 2, 1, 0], [7], [9, 8, 9]]
+
+
+def test_fixed_borders_give_about_the_same_shares() -> None:
+    hashes = np.random.default_rng(1).integers(0, 2**64 - 1, 100_000, np.uint64, endpoint=True)
+    shares = [len(part) / len(hashes) for part in parts_of(hashes, FIXED)]
+    assert np.allclose(shares, [0.7, 0.15, 0.15], atol=0.005)

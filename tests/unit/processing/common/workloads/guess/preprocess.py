@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from common.cluster import Cluster
 from common.preprocessing import Prepared
 
 from . import upload as rules
 
 
-def prepare(upload: Path, name: str, output: Path) -> Prepared:
+def prepare(upload: Path, name: str, output: Path, cluster: Cluster) -> Prepared:
     with upload.open("rb") as stream:
         count = rules.check(stream, name).rows or 0
     numbers = upload.read_text().split()

@@ -1,0 +1,147 @@
+"""Cuts a file into blocks of whole rows, so that each can be read by itself, on any machine.
+
+A line end inside quotes does not end a row, so no block can be read before the quotes of all earlier ones are
+counted. That takes one pass, at the speed of the disk. Where quotes occur that the csv module may understand
+in another way than as pairs, it decides itself where the rows end.
+"""
+
+from __future__ import annotations
+
+import csv
+import mmap
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from common.csv_rows import comma_reader
+
+_QUOTE = ord('"')
+_NEIGHBOURS = np.isin(np.arange(256), list(b',\r\n"'))
+# No valid row is as long. Whatever reads the block tells the reason.
+_LONGEST_ROW = 1 << 25
+_LINE = re.compile(rb"[^\r\n]*(?:\r\n?|\n)")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The bytes from `start` to `end` of a file; `line` is the number of the first line in it."""
+
+    start: int
+    end: int
+    line: int
+
+    def read(self, path: Path) -> bytes:
+        """Its content."""
+        with path.open("rb") as stream:
+            stream.seek(self.start)
+            return stream.read(self.end - self.start)
+
+
+def cut(stream: BinaryIO, first: Block, size: int, *, quoted: bool = True) -> Iterator[Block]:
+    """Cut a block at ends of rows into smaller ones, most of them slightly below `size` bytes.
+
+    With `quoted=False` every line is a row. If the quotes are broken or a row does not end within 32 MiB, the
+    last block ends there, and its reader has to refuse it.
+    """
+    stream.seek(first.start)
+    start, line, content = first.start, first.line, b""
+    while start + len(content) < first.end:
+        content += stream.read(min(size, first.end - start - len(content)))
+        is_rest = start + len(content) >= first.end
+        end = len(content) if is_rest else _last_row_end(content, quoted)
+        if end is None or (end == 0 and len(content) > _LONGEST_ROW):
+            yield Block(start, start + len(content), line)
+            return
+        if end:
+            yield Block(start, start + end, line)
+            line += _count_lines(content[:end])
+            start, content = start + end, content[end:]
+
+
+def group(blocks: Iterable[Block], size: int) -> Iterator[tuple[Block, ...]]:
+    """So many blocks at a time."""
+    remaining = iter(blocks)
+    while blocks_of_group := tuple(islice(remaining, size)):
+        yield blocks_of_group
+
+
+def has_plain_quotes(content: bytes) -> bool:
+    """Whether each quoted field is quoted from its first to its last character, and no other has a quote.
+
+    Then any reader of CSV finds the same fields, and rows end where the number of quotes before is even. Long
+    fields do not count as plain, since the csv module refuses them.
+    """
+    # With a line end before and after, each quote has neighbours.
+    bytes_ = np.frombuffer(b"\n" + content + b"\n", np.uint8)
+    places = np.flatnonzero(bytes_ == _QUOTE)
+    if len(places) % 2 or not len(places):
+        return not len(places)
+    # A quote inside of a field is written as two, of which one closes and the other one opens.
+    opening, closing = places[::2], places[1::2]
+    before, after = bytes_[opening - 1], bytes_[closing + 1]
+    if not (_NEIGHBOURS[before].all() and _NEIGHBOURS[after].all()):
+        return False
+    lengths = closing[after != _QUOTE] - opening[before != _QUOTE]
+    return bool((lengths < csv.field_size_limit()).all())
+
+
+def offset_of_line(path: Path, lines: int) -> int:
+    """Where the line begins that has so many lines before it."""
+    if lines == 0:
+        return 0
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        place = 0
+        for _ in range(lines):
+            match = _LINE.match(content, place)
+            if match is None:
+                return len(content)
+            place = match.end()
+        return place
+
+
+def _last_row_end(content: bytes, quoted: bool) -> int | None:
+    """Where the last row ends that is surely complete; 0 without one, None if the quotes are broken."""
+    if not quoted or not (quotes := content.count(b'"')):
+        return _last_line_end(content, len(content))
+    end = _even_line_end(content, quotes)
+    return end if end and has_plain_quotes(content[:end]) else _exact_row_end(content)
+
+
+def _last_line_end(content: bytes, before: int) -> int:
+    # A carriage return at the end may be half of a line end.
+    return content.rfind(b"\n", 0, before) + 1 or content.rfind(b"\r", 0, before - 1) + 1
+
+
+def _even_line_end(content: bytes, quotes: int) -> int:
+    end = _last_line_end(content, len(content))
+    after = content.count(b'"', end)
+    while end and (quotes - after) % 2:
+        quote = content.rfind(b'"', 0, end)
+        end = _last_line_end(content, quote)
+        after += 1 + content.count(b'"', end, quote)
+    return end
+
+
+def _exact_row_end(content: bytes) -> int | None:
+    lines = content.splitlines(keepends=True)[:-1]
+    reader = comma_reader(line.decode("utf-8", "surrogateescape") for line in lines)
+    complete = 0
+    try:
+        for _ in reader:
+            complete = reader.line_num
+    except csv.Error as error:
+        if "unexpected end" not in str(error):
+            return None
+    return sum(map(len, lines[:complete]))
+
+
+def _count_lines(content: bytes) -> int:
+    lines = content.count(b"\n")
+    if b"\r" in content:
+        lines += content.count(b"\r") - content.count(b"\r\n")
+    return lines
