@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from multiprocessing import get_context
 from time import monotonic, sleep
 
@@ -70,14 +71,29 @@ class Dask:
     """See Cluster."""
 
     client: Client
+    hosts: Hosts
     training_hosts: int
-    workers: int
+
+    @cached_property
+    def workers(self) -> int:
+        """How many there are, once those of all hosts have come. Raises ClusterFailed."""
+        # All instances of a job have the same type.
+        count = len(self.hosts.names) * cores()
+        try:
+            self.client.wait_for_workers(count, timeout=LONGEST_WAIT)
+        except TimeoutError:
+            workers = self.client.scheduler_info(n_workers=-1)["workers"].values()
+            here = {worker["name"].rpartition("/")[0] for worker in workers}
+            missing = ", ".join(host for host in self.hosts.names if host not in here) or "a worker"
+            raise ClusterFailed(f"{missing} did not come within {LONGEST_WAIT:g} s; {_HINT}") from None
+        print(f"{count} workers on {len(self.hosts.names)} hosts", flush=True)
+        return count
 
     def map(self, function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
         """See Cluster."""
-        executor = self.client.get_executor(pure=False)
+        in_flight = self.workers * IN_FLIGHT
         try:
-            yield from in_order(executor, function, iter(items), self.workers * IN_FLIGHT)
+            yield from in_order(self.client.get_executor(pure=False), function, iter(items), in_flight)
         except KilledWorker:
             raise ClusterFailed(
                 f"{LOST_WORKERS} workers were lost at the same block, probably because memory was short"
@@ -97,10 +113,8 @@ def _lead(hosts: Hosts, training_hosts: int, work: Callable[[Cluster], Ending]) 
             ) as cluster,
             Client(cluster) as client,
         ):
-            try:
-                ending = work(Dask(client, training_hosts, _wait_for_workers(client, hosts)))
-            except ClusterFailed as error:
-                ending = Ending(1, str(error))
+            dask = Dask(client, hosts, training_hosts)
+            ending = _ended(work(dask), dask)
             _tell(ending, client, cluster.scheduler)
     except BaseException:
         followers.kill()
@@ -109,19 +123,13 @@ def _lead(hosts: Hosts, training_hosts: int, work: Callable[[Cluster], Ending]) 
     return ending
 
 
-def _wait_for_workers(client: Client, hosts: Hosts) -> int:
-    """Returns their number. All instances of a job have the same type."""
-    count = len(hosts.names) * cores()
+def _ended(ending: Ending, dask: Dask) -> Ending:
+    """The end of the job, once all hosts are there to hear it."""
     try:
-        client.wait_for_workers(count, timeout=LONGEST_WAIT)
-    except TimeoutError:
-        present = {
-            worker["name"].rpartition("/")[0] for worker in client.scheduler_info()["workers"].values()
-        }
-        missing = sorted(set(hosts.names) - present) or ["some host"]
-        raise ClusterFailed(f"{', '.join(missing)} did not come within {LONGEST_WAIT:g} s; {_HINT}") from None
-    print(f"{count} workers on {len(hosts.names)} hosts", flush=True)
-    return count
+        dask.workers  # noqa: B018 - waits for them
+    except ClusterFailed as error:
+        return ending if ending.code else Ending(1, str(error))
+    return ending
 
 
 def _tell(ending: Ending, client: Client, scheduler: Scheduler) -> None:

@@ -10,7 +10,6 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from common.cluster import Cluster, ClusterFailed, Local
@@ -31,22 +30,28 @@ def run(
     work: Callable[[Cluster], str],
     exit_message: Path,
     known: tuple[type[Exception], ...],
+    verify: Callable[[], object] = lambda: None,
     training_hosts: int = 1,
 ) -> int:
     """Do the work of a job, write its result as the exit message, and return the exit code.
 
-    Only the first of several hosts calls `work`; the others do their part of what it gives the cluster. The
+    Only the first of several hosts calls `work`; the others do their part of what it gives the cluster, after
+    they called `verify`: each has a copy of the input, which may be another one than `work` verifies. The
     message of an error of a `known` class is for people and becomes the exit message. Any other error is
     summarized in one line, and its traceback goes to the log.
     """
     hosts = find_hosts()
     if len(hosts.names) == 1:
-        ending = attempt(work, Local(training_hosts), known)
+        ending = attempt(lambda: work(Local(training_hosts)), known)
+    elif hosts.current != hosts.first and (failed := attempt(lambda: str(verify()), known)).code:
+        ending = failed
     else:
         # Its import takes longer than a small job.
         from common import dask_cluster
 
-        ending = dask_cluster.run(hosts, training_hosts, partial(attempt, work, known=known))
+        ending = dask_cluster.run(
+            hosts, training_hosts, lambda cluster: attempt(lambda: work(cluster), known)
+        )
     try:
         _leave(ending.message, exit_message)
     except OSError as error:
@@ -57,10 +62,10 @@ def run(
     return ending.code
 
 
-def attempt(work: Callable[[Cluster], str], cluster: Cluster, known: tuple[type[Exception], ...]) -> Ending:
+def attempt(work: Callable[[], str], known: tuple[type[Exception], ...]) -> Ending:
     """How the work ends; an exception is its message."""
     try:
-        return Ending(0, work(cluster))
+        return Ending(0, work())
     except Exception as error:
         if isinstance(error, (ClusterFailed, *known)):
             return Ending(1, _shortened(str(error)))

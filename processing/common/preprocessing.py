@@ -90,7 +90,8 @@ def main(workload: Workload, arguments: Sequence[str]) -> int:
         args.output_uri,
         args.file_name,
     )
-    return job.run(work, args.exit_message, (BadUpload, ChangedFile), args.training_hosts)
+    verify = partial(check, args.upload, args.upload_digest, shown_name(args.file_name))
+    return job.run(work, args.exit_message, (BadUpload, ChangedFile), verify, args.training_hosts)
 
 
 def _preprocess_or_refuse(
