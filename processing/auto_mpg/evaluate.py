@@ -5,27 +5,32 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache, partial
+from itertools import islice
+from math import sqrt
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import xgboost
 from numpy.typing import NDArray
 from pyarrow import parquet
-from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score, root_mean_squared_error
 
 from auto_mpg import inference
 from auto_mpg.car import COLUMNS, RAW_COLUMNS
+from auto_mpg.errors import Errors
 from auto_mpg.inference import MODEL_FILES
-from common.bundle import read_files
+from common.arrow import to_numpy
+from common.bundle import Contents, read_files
+from common.cluster import Cluster
 from common.evaluation import Baseline, Figure, Measurement, Metric, Scatter
 from common.exact_sums import ExactSum
 from common.serving import UnusableModel
-from common.smoke_test import smoke_test
+from common.smoke_test import ROWS, smoke_test
 
-__all__ = ["MODEL_FILES", "assemble", "measure", "requests"]
+__all__ = ["FORKS", "MODEL_FILES", "assemble", "measure", "requests"]
 
-POINTS_SHOWN = 200
+# The model predicts in one thread, so also in a fork of a process in which it has predicted.
+FORKS = True
 _LINES_A_REQUEST = 10_000
 
 Numbers = NDArray[np.float64]
@@ -38,59 +43,56 @@ def assemble(trained: Path, prepared: Path, folder: Path) -> None:
     (folder / inference.XGBOOST_VERSION).write_text(xgboost.__version__ + "\n", encoding="utf-8")
 
 
-def measure(folder: Path, prepared: Path) -> Measurement:
+def measure(folder: Path, prepared: Path, cluster: Cluster) -> Measurement:
     """Predict the test rows as a caller of the model would, and measure the errors. Raises UnusableModel."""
-    labels, raw = _read_test_rows(prepared / "test" / "test.csv")
-    model = inference.model_fn(str(folder))
-    measured = measure_predictions(labels, _predict(model, raw), _mean_label(prepared))
-    sample = smoke_test(inference, model, raw.splitlines(), "text/csv", "text/csv")
-    return replace(measured, smoke_test=sample)
+    files = _files(prepared, "test")
+    mean_label = _mean_label(prepared, cluster)
+    # Tens of millions of rows have many files; eight bytes for each row would be too many.
+    kind = np.float64 if len(files) == 1 else np.float32
+    errors = Errors()
+    model = Contents.read(folder, MODEL_FILES)
+    for of_file in cluster.map(partial(_measure_file, model, mean_label, kind), files):
+        errors.merge(of_file)
+    rows = [line for _, line in islice(_lines(files[0]), ROWS)]
+    sample = smoke_test(inference, _load(model), rows, "text/csv", "text/csv")
+    return replace(measured(errors), smoke_test=sample)
 
 
 def requests(prepared: Path) -> Iterator[str]:
     """The test rows as callers of the model send them, in requests that fit into memory."""
-    _, raw = _read_test_rows(prepared / "test" / "test.csv")
-    lines = raw.splitlines(keepends=True)
-    for start in range(0, len(lines), _LINES_A_REQUEST):
-        yield "".join(lines[start : start + _LINES_A_REQUEST])
+    for path in _files(prepared, "test"):
+        for _, request in _requests(path):
+            yield request
 
 
-def measure_predictions(labels: Numbers, predicted: Numbers, mean_label: float) -> Measurement:
-    """Compare predictions with the labels of the test rows; `mean_label` is the training rows' mean."""
-    mse = float(mean_squared_error(labels, predicted))
-    rmse = float(root_mean_squared_error(labels, predicted))
-    mae = float(mean_absolute_error(labels, predicted))
-    # If all labels are equal, R squared is 1 for exact predictions and otherwise 0.
-    r2 = float(r2_score(labels, predicted))
-    deviation = float(np.std(predicted - labels))
+def measured(errors: Errors) -> Measurement:
+    """The metrics of these errors."""
     unit = "miles per gallon"
+    mse, mae, deviation = errors.mse, errors.sizes.mean, errors.errors.deviation
     return Measurement(
         metrics=[
             Metric("mse", "Mean squared error", mse),
-            Metric("rmse", "Root mean squared error", rmse, unit),
+            Metric("rmse", "Root mean squared error", sqrt(mse), unit),
             Metric("residual_standard_deviation", "Standard deviation of the errors", deviation, unit),
             Metric("mae", "Mean absolute error", mae, unit),
-            Metric("r2", "R squared", r2, better="higher"),
+            Metric("r2", "R squared", errors.r2, better="higher"),
         ],
-        baseline=Baseline(
-            "predicting the mean", float(mean_squared_error(labels, np.full_like(labels, mean_label)))
-        ),
+        baseline=Baseline("predicting the mean", errors.distances.mean_square),
         model_quality={
             "regression_metrics": {
                 "mse": {"value": mse, "standard_deviation": deviation},
-                "rmse": {"value": rmse},
+                "rmse": {"value": sqrt(mse)},
                 "mae": {"value": mae},
-                "r2": {"value": r2},
+                "r2": {"value": errors.r2},
             }
         },
-        figures=_figures(labels, predicted),
+        figures=_figures(errors.sample()),
         batch_columns=[*RAW_COLUMNS, "predicted mpg"],
-        gate_values=((predicted - labels) ** 2).tolist(),
+        gate_values=np.concatenate(errors.squares),
     )
 
 
-def _figures(labels: Numbers, predicted: Numbers) -> list[Figure]:
-    pairs = list(zip(labels.tolist(), predicted.tolist(), strict=True))[:POINTS_SHOWN]
+def _figures(pairs: list[tuple[float, float]]) -> list[Figure]:
     return [
         Scatter(
             "Predicted and actual mpg of the test cars",
@@ -111,8 +113,23 @@ def _figures(labels: Numbers, predicted: Numbers) -> list[Figure]:
     ]
 
 
-def _predict(model: inference.Model, raw: str) -> Numbers:
-    predictions = inference.predict_fn(inference.input_fn(raw, "text/csv"), model)
+def _measure_file(files: Contents, mean_label: float, kind: type[np.floating], path: Path) -> Errors:
+    model = _load(files)
+    labels, predicted = [], []
+    for actual, request in _requests(path):
+        labels += actual
+        predicted.append(_predict(model, request))
+    return Errors.of(np.array(labels), np.concatenate(predicted), mean_label, kind)
+
+
+@lru_cache(maxsize=1)
+def _load(files: Contents) -> inference.Model:
+    with files.unpacked() as folder:
+        return inference.model_fn(str(folder))
+
+
+def _predict(model: inference.Model, request: str) -> Numbers:
+    predictions = inference.predict_fn(inference.input_fn(request, "text/csv"), model)
     body, _ = inference.output_fn(predictions, "text/csv")
     predicted = np.array([float(line) for line in body.splitlines()])
     if not np.isfinite(predicted).all():
@@ -120,15 +137,37 @@ def _predict(model: inference.Model, raw: str) -> Numbers:
     return predicted
 
 
-def _read_test_rows(path: Path) -> tuple[Numbers, str]:
-    """The labels, and the rows as a caller of the model sends them."""
-    rows = pd.read_csv(path, dtype=str, keep_default_na=False)
-    labels = rows.pop(COLUMNS[0]).to_numpy(np.float64)
-    return labels, rows.to_csv(index=False, header=False, lineterminator="\n")
+def _files(prepared: Path, folder: str) -> list[Path]:
+    """The files of a channel or table, in their order."""
+    return sorted(path for path in (prepared / folder).iterdir() if path.suffix != ".manifest")
 
 
-def _mean_label(prepared: Path) -> float:
+def _requests(path: Path) -> Iterator[tuple[list[float], str]]:
+    """The labels of some rows, and the rows as a caller of the model sends them."""
+    lines = _lines(path)
+    while some := list(islice(lines, _LINES_A_REQUEST)):
+        yield [label for label, _ in some], "".join(row for _, row in some)
+
+
+def _lines(path: Path) -> Iterator[tuple[float, str]]:
+    """The label and the rest of each row. No field has a line end in it, and the label comes first."""
+    with path.open(encoding="utf-8", newline="\n") as stream:
+        next(stream)
+        for line in stream:
+            label, _, row = line.partition(",")
+            yield float(label), row
+
+
+def _mean_label(prepared: Path, cluster: Cluster) -> float:
+    """The mean of the training rows' labels."""
     labels = ExactSum()
-    for path in sorted((prepared / "train").glob("*.parquet")):
-        labels.add(parquet.read_table(path, columns=[COLUMNS[0]]).column(0).to_numpy().astype(np.float64))
+    for of_file in cluster.map(_label_sum, _files(prepared, "train")):
+        labels.merge(of_file)
     return labels.mean
+
+
+def _label_sum(path: Path) -> ExactSum:
+    labels = ExactSum()
+    for batch in parquet.ParquetFile(path).iter_batches(columns=[COLUMNS[0]]):
+        labels.add(to_numpy(batch.column(0)).astype(np.float64))
+    return labels

@@ -9,7 +9,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-_KINDS = {pa.from_numpy_dtype(kind): kind for kind in map(np.dtype, ("float64", "int32", "uint64"))}
+_KINDS = {
+    pa.from_numpy_dtype(kind): kind for kind in map(np.dtype, ("float32", "float64", "int32", "uint64"))
+}
 
 
 def to_arrow(values: NDArray[Any], *, nan_is_null: bool = False) -> pa.Array:

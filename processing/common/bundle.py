@@ -8,8 +8,11 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import tempfile
 import zlib
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import BinaryIO
@@ -29,6 +32,27 @@ transform_fn = make_transform_fn(workload)
 
 class BadArchive(Exception):
     """The file is not a model.tar.gz, or lacks a required file."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Files of a folder, to be sent to where the folder is not: to another process or machine."""
+
+    files: tuple[tuple[str, bytes], ...]
+
+    @classmethod
+    def read(cls, folder: Path, names: Iterable[str]) -> Contents:
+        """The files with these names; those that are missing are left out."""
+        paths = {name: folder / name for name in sorted(names)}
+        return cls(tuple((name, path.read_bytes()) for name, path in paths.items() if path.is_file()))
+
+    @contextmanager
+    def unpacked(self) -> Iterator[Path]:
+        """A folder with the files, for as long as the context lasts."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name, content in self.files:
+                (Path(folder) / name).write_bytes(content)
+            yield Path(folder)
 
 
 def read_files(archive: Path, names: Collection[str]) -> dict[str, bytes]:

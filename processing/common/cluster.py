@@ -44,7 +44,8 @@ class Cluster(Protocol):
         """
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Of this machine, for this process."""
     return len(os.sched_getaffinity(0))
 
 
@@ -57,7 +58,7 @@ class Local:
     """
 
     training_hosts: int = 1
-    workers: int = field(default_factory=_cores)
+    workers: int = field(default_factory=cores)
 
     def map(self, function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
         """See Cluster."""
@@ -68,12 +69,12 @@ class Local:
             return
         try:
             with ProcessPoolExecutor(self.workers, get_context("fork")) as pool:
-                yield from _in_order(pool, function, chain(first, remaining), self.workers * IN_FLIGHT)
+                yield from in_order(pool, function, chain(first, remaining), self.workers * IN_FLIGHT)
         except BrokenProcessPool:
             raise ClusterFailed("a process was killed, probably because memory was short") from None
 
 
-def _in_order(pool: Executor, function: Callable[[A], B], items: Iterator[A], in_flight: int) -> Iterator[B]:
+def in_order(pool: Executor, function: Callable[[A], B], items: Iterator[A], in_flight: int) -> Iterator[B]:
     waiting: deque[Future[B]] = deque(pool.submit(function, item) for item in islice(items, in_flight))
     try:
         while waiting:

@@ -11,18 +11,20 @@ import argparse
 import json
 import math
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from statistics import fmean
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+
 from common import bootstrap, evaluation, job
 from common.bundle import BadArchive, add_code, read_files, write_archive
+from common.cluster import Cluster
 from common.digests import ChangedFile, check_prepared, file_digest
-from common.evaluation import Comparison, Evaluation, Measurement, OnnxCheck
+from common.evaluation import Comparison, Evaluation, Measurement, OnnxCheck, Values
 from common.onnx_check import OnnxDiffers, export_and_check
 from common.serving import UnusableModel, files_digest
 from common.wheels import importable
@@ -52,16 +54,16 @@ def evaluate(
     prepared_digest: str,
     output: Path,
     champion: Champion | None,
+    cluster: Cluster,
 ) -> str:
     """Write the bundle and `evaluation.json`, and return the digest of the latter.
 
     Raises BadModel, and ChangedFile if `prepared` is not what preprocessing wrote.
     """
     summary = check_prepared(prepared, prepared_digest)
-    steps = workload.module("evaluate")
     output.mkdir(parents=True, exist_ok=True)
-    measured, model_files, onnx = _bundle_and_measure(workload, model, prepared, output)
-    compared, problem = _compare(champion, measured, steps, prepared, workload.gate.metric)
+    measured, model_files, onnx = _bundle_and_measure(workload, model, prepared, output, cluster)
+    compared, problem = _compare(champion, measured, workload, prepared, cluster)
     digests = {
         "upload": summary["upload_digest"],
         "trained_model": file_digest(model),
@@ -90,7 +92,7 @@ def evaluate(
 
 
 def _bundle_and_measure(
-    workload: Workload, model: Path, prepared: Path, output: Path
+    workload: Workload, model: Path, prepared: Path, output: Path, cluster: Cluster
 ) -> tuple[Measurement, str, OnnxCheck | None]:
     """Write the bundle and the ONNX model, if the workload has one.
 
@@ -101,9 +103,9 @@ def _bundle_and_measure(
         try:
             steps.assemble(model, prepared, Path(folder))
             add_code(Path(folder), workload.name)
-            measured: Measurement = steps.measure(Path(folder), prepared)
+            measured: Measurement = steps.measure(Path(folder), prepared, cluster)
             model_files = files_digest(Path(folder), steps.MODEL_FILES)
-            onnx = export_and_check(workload, Path(folder), prepared, output / ONNX)
+            onnx = export_and_check(workload, Path(folder), prepared, output / ONNX, cluster)
         except (BadArchive, UnusableModel) as error:
             raise BadModel(f"the trained model cannot be evaluated: {error}") from error
         except OnnxDiffers as error:
@@ -118,8 +120,14 @@ def _check_gate(measured: Measurement, workload: Workload) -> None:
     if name not in {metric.name for metric in measured.metrics}:
         raise BadModel(f"{workload.name}/evaluate.py does not measure {name}, the gate's metric")
     value = measured.value(name)
-    if values is not None and not (values and math.isclose(fmean(values), value, rel_tol=1e-6, abs_tol=1e-9)):
+    if values is not None and not (
+        len(values) and math.isclose(_mean(values), value, rel_tol=1e-6, abs_tol=1e-9)
+    ):
         raise BadModel(f"{workload.name}/evaluate.py: the mean of gate_values is not {name}, {value:g}")
+
+
+def _mean(values: Values) -> float:
+    return float(np.mean(values[:], dtype=np.float64))
 
 
 def _write(path: Path, content: dict[str, Any]) -> str:
@@ -128,7 +136,7 @@ def _write(path: Path, content: dict[str, Any]) -> str:
 
 
 def _compare(
-    champion: Champion | None, new: Measurement, steps: ModuleType, prepared: Path, metric: str
+    champion: Champion | None, new: Measurement, workload: Workload, prepared: Path, cluster: Cluster
 ) -> tuple[evaluation.Champion | None, str]:
     """Measure the champion. An unusable champion is only reported: the new model may replace it."""
     if champion is None:
@@ -138,10 +146,10 @@ def _compare(
             raise BadArchive("its model.tar.gz was deleted, or was never among the pipeline's kept models")
         if champion.digest and file_digest(champion.archive) != champion.digest:
             raise BadArchive("its model.tar.gz was changed after it was registered")
-        old = _measure_champion(champion.archive, steps, steps.MODEL_FILES, prepared)
+        old = _measure_champion(champion.archive, workload.module("evaluate"), prepared, cluster)
     except (BadArchive, UnusableModel) as error:
         return None, f"{champion.arn} cannot be compared: {error}"
-    return evaluation.Champion(champion.arn, old.value(metric), _difference(new, old)), ""
+    return evaluation.Champion(champion.arn, old.value(workload.gate.metric), _difference(new, old)), ""
 
 
 def _difference(new: Measurement, old: Measurement) -> Comparison | None:
@@ -150,12 +158,12 @@ def _difference(new: Measurement, old: Measurement) -> Comparison | None:
     return bootstrap.compare(new.gate_values, old.gate_values)
 
 
-def _measure_champion(archive: Path, steps: ModuleType, names: Iterable[str], prepared: Path) -> Measurement:
+def _measure_champion(archive: Path, steps: ModuleType, prepared: Path, cluster: Cluster) -> Measurement:
     """Measure the champion's files with the current code; the code in its bundle never runs."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, content in read_files(archive, set(names)).items():
+        for name, content in read_files(archive, set(steps.MODEL_FILES)).items():
             (Path(folder) / name).write_bytes(content)
-        measured: Measurement = steps.measure(Path(folder), prepared)
+        measured: Measurement = steps.measure(Path(folder), prepared, cluster)
         return measured
 
 
@@ -178,5 +186,6 @@ def main(workload: Workload, arguments: Sequence[str]) -> int:
         parser.error("--champion and --champion-arn belong together")
     champion = Champion(args.champion, args.champion_arn, args.champion_digest) if args.champion else None
     work = partial(evaluate, workload, args.model, args.prepared, args.prepared_digest, args.output, champion)
+    check = partial(check_prepared, args.prepared, args.prepared_digest)
     with importable(args.wheels):
-        return job.run(work, args.exit_message, known=(BadModel, ChangedFile))
+        return job.run(work, args.exit_message, (BadModel, ChangedFile), check)

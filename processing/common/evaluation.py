@@ -10,17 +10,24 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from common import lenient
 from common.figures import Bars, Figure, Matrix, Picture, Pictures, Scatter, read_figure
 
 __all__ = [
     "Bars", "Baseline", "Better", "Champion", "Comparison", "Evaluation", "Figure", "Gate", "Matrix",
-    "Measurement", "Metric", "OnnxCheck", "Picture", "Pictures", "Scatter", "SmokeTest", "parse",
+    "Measurement", "Metric", "OnnxCheck", "Picture", "Pictures", "Scatter", "SmokeTest", "Values", "parse",
 ]  # fmt: skip
 
 Better = Literal["lower", "higher"]
+
+
+class Values(Protocol):
+    """What a list of numbers and an array of NumPy have in common."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, place: slice, /) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -122,7 +129,8 @@ class Measurement:
     numbers in SageMaker's layout: `{"regression_metrics": {...}}` or
     `{"multiclass_classification_metrics": {...}}`.
     `batch_columns` names the columns of a CSV line of batch output. `gate_values` has a value for each test
-    row, in the rows' order, whose mean is the gate's metric; None if the metric is no such mean.
+    row, in the rows' order, whose mean is the gate's metric, as a list or as an array of NumPy, which tens of
+    millions need; None if the metric is no such mean.
     """
 
     metrics: Sequence[Metric]
@@ -132,7 +140,7 @@ class Measurement:
     batch_columns: Sequence[str] = ()
     warnings: Sequence[str] = ()
     smoke_test: SmokeTest | None = None
-    gate_values: Sequence[float] | None = None
+    gate_values: Values | None = None
 
     def value(self, name: str) -> float:
         """The value of a metric. Raises KeyError."""

@@ -62,6 +62,11 @@ class ExactSum:
         return self.total / (self.count << _UNIT)
 
     @property
+    def mean_square(self) -> float:
+        """The correctly rounded mean of the squares."""
+        return self.squares / (self.count << 2 * _UNIT)
+
+    @property
     def deviation(self) -> float:
         """The root of the correctly rounded variance, which divides by the number of values."""
         variance = (self.count * self.squares - self.total**2) / (self.count**2 << 2 * _UNIT)

@@ -7,9 +7,12 @@ predicts in browsers and functions; ONNX's own reference takes 36 ms for a pictu
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
+from common.bundle import Contents
+from common.cluster import Cluster, Local
 from common.evaluation import OnnxCheck
 from common.smoke_test import AnswersDiffer, compare_answers
 from common.workload import Workload
@@ -21,30 +24,44 @@ class OnnxDiffers(Exception):
     """The ONNX model predicts something else than the native one; `str(error)` says where."""
 
 
-def export_and_check(workload: Workload, bundle: Path, prepared: Path, path: Path) -> OnnxCheck | None:
+def export_and_check(
+    workload: Workload, bundle: Path, prepared: Path, path: Path, cluster: Cluster
+) -> OnnxCheck | None:
     """Write the model of an unpacked bundle to `path`, and compare the two on all test rows.
 
     Returns None if the workload has no ONNX. Raises OnnxDiffers and UnusableModel.
     """
     if "onnx" not in workload.settings:
         return None
-    tolerance = float(workload.settings["onnx"]["tolerance"])
+    steps, tolerance = workload.module("evaluate"), float(workload.settings["onnx"]["tolerance"])
     workload.module("export").export(bundle, path)
-    native, onnx = _native(workload, bundle), _onnx(workload, path)
+    files = Contents.read(bundle, steps.MODEL_FILES), Contents.read(path.parent, [path.name])
+    if not getattr(steps, "FORKS", False) and isinstance(cluster, Local):
+        cluster = Local(workers=1)
     rows, largest = 0, 0.0
-    for request in workload.module("evaluate").requests(prepared):
-        expected = native(request)
-        try:
-            difference = compare_answers(expected, onnx(request), tolerance)
-        except AnswersDiffer as differ:
-            raise OnnxDiffers(f"{path.name} does not predict what the model predicts: {differ}") from None
-        rows, largest = rows + len(expected.splitlines()), max(largest, difference)
+    for compared in cluster.map(partial(_compare, workload, *files, tolerance), steps.requests(prepared)):
+        rows, largest = rows + compared[0], max(largest, compared[1])
     return OnnxCheck(rows, largest, tolerance, path.stat().st_size)
 
 
-def _native(workload: Workload, bundle: Path) -> Answerer:
+def _compare(
+    workload: Workload, native: Contents, onnx: Contents, tolerance: float, request: str
+) -> tuple[int, float]:
+    """The number of rows of a request, and the largest difference between the two models' answers."""
+    name, content = onnx.files[0]
+    expected = _native(workload, native)(request)
+    try:
+        found = _onnx(workload, content)(request)
+        return len(expected.splitlines()), compare_answers(expected, found, tolerance)
+    except AnswersDiffer as differ:
+        raise OnnxDiffers(f"{name} does not predict what the model predicts: {differ}") from None
+
+
+@lru_cache(maxsize=1)
+def _native(workload: Workload, files: Contents) -> Answerer:
     inference, kinds = workload.module("inference"), workload.settings["model"]
-    model = inference.model_fn(str(bundle))
+    with files.unpacked() as bundle:
+        model = inference.model_fn(str(bundle))
 
     def answer(request: str) -> str:
         data = inference.input_fn(request, kinds["content_type"])
@@ -54,14 +71,15 @@ def _native(workload: Workload, bundle: Path) -> Answerer:
     return answer
 
 
-def _onnx(workload: Workload, path: Path) -> Answerer:
+@lru_cache(maxsize=1)
+def _onnx(workload: Workload, graph: bytes) -> Answerer:
     import onnxruntime
 
     module, kinds = workload.module("onnx_inference"), workload.settings["model"]
     options = onnxruntime.SessionOptions()
     # As in a browser; several threads would add numbers in another order.
     options.intra_op_num_threads = 1
-    session: Any = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    session: Any = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
 
     def answer(request: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from common import job
-from common.cluster import Cluster, ClusterFailed, Local
+from common.cluster import Cluster
 from common.digests import ChangedFile, check, file_digest
 from common.text import shown_name
 from common.uploads import REFUSED, BadUpload
@@ -90,9 +90,9 @@ def main(workload: Workload, arguments: Sequence[str]) -> int:
         args.output,
         args.output_uri,
         args.file_name,
-        Local(args.training_hosts),
     )
-    return job.run(work, args.exit_message, known=(BadUpload, ChangedFile, ClusterFailed))
+    verify = partial(check, args.upload, args.upload_digest, shown_name(args.file_name))
+    return job.run(work, args.exit_message, (BadUpload, ChangedFile), verify, args.training_hosts)
 
 
 def _preprocess_or_refuse(

@@ -10,7 +10,7 @@ import json
 import re
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from types import ModuleType
@@ -43,7 +43,7 @@ class Workload:
     """A folder that keeps the contract in docs/workloads.md. `settings` is its workload.json."""
 
     name: str
-    settings: Mapping[str, Any]
+    settings: Mapping[str, Any] = field(hash=False)
 
     @property
     def title(self) -> str:

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from common.bundle import read_files
+from common.cluster import Cluster
 from common.evaluation import Bars, Baseline, Figure, Matrix, Measurement, Metric, Picture, Pictures
 from common.serving import UnusableModel
 from common.smoke_test import smoke_test
@@ -50,7 +51,7 @@ def assemble(trained: Path, prepared: Path, folder: Path) -> None:
     _refuse_difference(folder, pixels[:_COMPARED])
 
 
-def measure(folder: Path, prepared: Path) -> Measurement:
+def measure(folder: Path, prepared: Path, cluster: Cluster) -> Measurement:
     """Predict the test images as a caller of the model would, and measure. Raises UnusableModel."""
     pixels, actual = _read(prepared, "test")
     model = inference.model_fn(str(folder))

@@ -87,7 +87,7 @@ def cars(folder: Path, rounds: int) -> tuple[Built, Path]:
     (bundle / PREPROCESSOR).write_bytes((prepared / "preprocessor.json").read_bytes())
     (bundle / XGBOOST_VERSION).write_text(xgboost.__version__ + "\n")
     add_code(bundle, "auto_mpg")
-    measured = evaluate.measure(bundle, prepared)
+    measured = evaluate.measure(bundle, prepared, Local())
     found = Evaluation(
         title="Fuel economy of cars",
         metrics=measured.metrics,

@@ -90,7 +90,7 @@ IMAGES = (
         suffix=_CPU,
         script=("-m", f"{_ENGINES}.toolkit", "sagemaker_training"),
         server=("-m", f"{_ENGINES}.serving", "gunicorn"),
-        hidden_modules=_NOT_IN_ANY_IMAGE | {"xgboost"},
+        hidden_modules=_NOT_IN_ANY_IMAGE | {"dask", "distributed", "xgboost"},
         variables={
             "SAGEMAKER_SERVING_MODULE": "sagemaker_sklearn_container.serving:main",
             "SM_MODEL_DIR": "/opt/ml/model",

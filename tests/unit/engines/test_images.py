@@ -13,16 +13,17 @@ def test_every_form_of_the_xgboost_tag_is_the_same_image(tag: str) -> None:
     image = find_image(f"{REGISTRY}/sagemaker-xgboost:{tag}", "us-east-1")
 
     assert (image.repository, image.version, image.warning) == ("sagemaker-xgboost", "3.2-0", "")
-    assert "xgboost" not in image.hidden_modules
+    assert not {"xgboost", "dask", "distributed", "pyarrow"} & image.hidden_modules
     assert "local" in image.hidden_modules
     assert image.variables["SAGEMAKER_SERVING_MODULE"] == "sagemaker_xgboost_container.serving:main"
 
 
-def test_the_scikit_learn_image_has_no_xgboost_and_no_algorithm() -> None:
+def test_the_scikit_learn_image_has_no_xgboost_no_dask_and_no_algorithm() -> None:
     image = find_image(f"{REGISTRY}/sagemaker-scikit-learn:1.9-0-cpu-py3", "us-east-1")
 
     assert (image.version, image.algorithm) == ("1.9-0", None)
-    assert {"xgboost", "local"} <= image.hidden_modules
+    assert {"xgboost", "dask", "distributed", "local"} <= image.hidden_modules
+    assert "pyarrow" not in image.hidden_modules
 
 
 def test_regions_in_china_have_a_longer_host_name() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from xgboost import Booster
 
 from common.bundle import read_files
+from common.cluster import Cluster
 from common.evaluation import Baseline, Matrix, Measurement, Metric
 from common.smoke_test import smoke_test
 from iris import inference
@@ -23,7 +24,7 @@ def assemble(trained: Path, prepared: Path, folder: Path) -> None:
     (folder / BOOSTER).write_bytes(read_files(trained, {BOOSTER})[BOOSTER])
 
 
-def measure(folder: Path, prepared: Path) -> Measurement:
+def measure(folder: Path, prepared: Path, cluster: Cluster) -> Measurement:
     """Predict the test rows as a caller of the model would, and compare. Raises UnusableModel."""
     with (prepared / "test" / "test.csv").open(encoding="utf-8", newline="") as stream:
         labels, rows = zip(

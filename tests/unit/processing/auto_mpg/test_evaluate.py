@@ -17,7 +17,8 @@ import xgboost
 from numpy.typing import NDArray
 
 from auto_mpg import onnx_inference
-from auto_mpg.evaluate import MODEL_FILES, POINTS_SHOWN, measure_predictions, requests
+from auto_mpg.errors import POINTS, Errors
+from auto_mpg.evaluate import MODEL_FILES, requests
 from common.evaluating import main
 from common.evaluation import Evaluation
 from common.workload import find_workload
@@ -355,12 +356,10 @@ def test_at_most_200_predictions_are_shown(trained: Path, prepared: Path, tmp_pa
     summary.write_text(json.dumps(content))
     assert evaluate(tmp_path, trained, tmp_path / "prepared") == 0
     result = evaluation(tmp_path)
-    assert (
-        [len(figure["points"]) for figure in result["figures"]] == [POINTS_SHOWN, POINTS_SHOWN] == [200, 200]
-    )
+    assert [len(figure["points"]) for figure in result["figures"]] == [POINTS, POINTS] == [200, 200]
 
 
 @pytest.mark.parametrize(("off", "r2"), [(0.0, 1.0), (1.0, 0.0)])
 def test_r_squared_of_equal_labels_is_0_or_1(off: float, r2: float) -> None:
     same = np.full(3, 20.0)
-    assert measure_predictions(same, same + off, mean_label=20.0).value("r2") == r2
+    assert Errors.of(same, same + off, 20.0, np.float64).r2 == r2

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from common.bundle import BadArchive
+from common.cluster import Local
 from common.evaluation import Bars, Matrix, Measurement, Pictures
 from common.serving import UnusableModel
 from digits import inference
@@ -67,7 +68,7 @@ def measured(
         one = np.eye(10)[answers]
         found = (one * sure + (1 - one) * (1 - sure) / 9).astype(np.float32)
         monkeypatch.setattr(inference, "predict_fn", lambda images, model: found)
-        return measure(tmp_path / "bundle", prepared)
+        return measure(tmp_path / "bundle", prepared, Local())
 
     return measure_answers
 
@@ -82,7 +83,7 @@ def test_the_model_that_is_measured_is_the_one_that_was_trained(
     network = inference.model_fn(str(tmp_path / "bundle"))
     pixels, labels = (np.load(prepared / "test" / f"{name}.npy") for name in ("images", "labels"))
     predicted = inference.predict_fn(pixels, network).argmax(axis=1)
-    assert measure(tmp_path / "bundle", prepared).value("accuracy") == (predicted == labels).mean()
+    assert measure(tmp_path / "bundle", prepared, Local()).value("accuracy") == (predicted == labels).mean()
 
 
 def test_right_answers_to_everything_are_perfect(

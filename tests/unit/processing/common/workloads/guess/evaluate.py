@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from common.bundle import read_files
+from common.cluster import Cluster
 from common.evaluation import Bars, Baseline, Measurement, Metric
 from common.smoke_test import smoke_test
 
@@ -16,7 +17,7 @@ def assemble(trained: Path, prepared: Path, folder: Path) -> None:
     (folder / "mean.txt").write_bytes(read_files(trained, {"mean.txt"})["mean.txt"])
 
 
-def measure(folder: Path, prepared: Path) -> Measurement:
+def measure(folder: Path, prepared: Path, cluster: Cluster) -> Measurement:
     mean = inference.model_fn(str(folder))
     [number] = (prepared / "test" / "test.csv").read_text().split()
     miss = abs(mean - float(number))

@@ -1,0 +1,102 @@
+"""A job on several hosts, each a process with an address of its own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cluster.host import ITEMS
+
+SQUARES = " ".join(str(number * number) for number in ITEMS)
+KILLED = -9
+
+Job = Callable[..., "list[Ended]"]
+
+
+@dataclass(frozen=True)
+class Ended:
+    code: int
+    message: str
+    log: str
+
+
+@pytest.fixture
+def job(tmp_path: Path, request: pytest.FixtureRequest) -> Job:
+    """Runs a function of `host.py` on hosts whose addresses no other test has; some may never come."""
+
+    def run(work: str, *, cores: int = 1, coming: Sequence[int] = (0, 1), seconds: float = 60) -> list[Ended]:
+        names = [
+            f"127.{100 + os.getpid() % 100}.{os.getpid() // 100 % 250}.{2 + number}" for number in (0, 1)
+        ]
+        program = [sys.executable, str(Path(__file__).parent / "host.py")]
+        started = {
+            names[number]: subprocess.Popen(
+                [*program, tmp_path, work, str(cores), str(seconds), names[number], *names],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+            for number in coming
+        }
+        return [ended(tmp_path / name, process) for name, process in started.items()]
+
+    return run
+
+
+def ended(folder: Path, process: "subprocess.Popen[str]") -> Ended:
+    try:
+        log, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    message = folder / "message"
+    return Ended(process.returncode, message.read_text() if message.is_file() else "", log)
+
+
+@pytest.mark.parametrize("cores", [1, 2])
+def test_the_work_of_a_lost_worker_is_done_again_and_all_hosts_end_with_the_result(
+    cores: int, job: Job, tmp_path: Path
+) -> None:
+    first, second = job("finish", cores=cores)
+    assert (first.code, second.code, first.message, second.message) == (0, 0, SQUARES, SQUARES)
+    assert (tmp_path / "killed").exists()
+    assert int((tmp_path / "workers").read_text()) > 1
+    assert f"{2 * cores} workers on 2 hosts" in first.log
+    assert "Restarting worker" in first.log + second.log
+
+
+def test_what_loses_every_worker_fails_the_job_on_all_hosts(job: Job) -> None:
+    first, second = job("lose")
+    assert (first.code, second.code) == (1, 1)
+    assert (
+        first.message
+        == second.message
+        == ("3 workers were lost at the same block, probably because memory was short")
+    )
+
+
+def test_what_a_block_raises_is_the_end_of_all_hosts(job: Job) -> None:
+    first, second = job("stop")
+    assert (first.code, second.code, first.message, second.message) == (1, 1, *["number 0 is bad"] * 2)
+    assert "Traceback" not in first.log + second.log
+
+
+def test_the_loss_of_the_first_host_ends_the_others_with_that_reason(job: Job) -> None:
+    first, second = job("die")
+    assert (first.code, second.code) == (KILLED, 1)
+    assert "which coordinates the job, was lost; the log of" in second.message
+    assert "Traceback" not in second.log
+
+
+@pytest.mark.parametrize(
+    ("coming", "reason"),
+    [([0], "3 did not come within 1 s"), ([1], "2 could not be reached on port 8786 within 1 s")],
+)
+def test_a_host_that_never_comes_is_not_waited_for_in_vain(coming: list[int], reason: str, job: Job) -> None:
+    [here] = job("finish", coming=coming, seconds=1)
+    assert here.code == 1
+    assert reason in here.message
+    assert "ProcessingNetworkIsolation" in here.message
