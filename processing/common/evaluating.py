@@ -21,7 +21,7 @@ from typing import Any
 
 from common import bootstrap, evaluation, job
 from common.bundle import BadArchive, add_code, read_files, write_archive
-from common.digests import ChangedFile, check_prepared, file_digest
+from common.digests import ChangedFile, check, check_prepared, file_digest
 from common.evaluation import Comparison, Evaluation, Measurement, OnnxCheck
 from common.onnx_check import OnnxDiffers, export_and_check
 from common.serving import UnusableModel, files_digest
@@ -52,11 +52,15 @@ def evaluate(
     prepared_digest: str,
     output: Path,
     champion: Champion | None,
+    model_digest: str | None = None,
 ) -> str:
     """Write the bundle and `evaluation.json`, and return the digest of the latter.
 
-    Raises BadModel, and ChangedFile if `prepared` is not what preprocessing wrote.
+    Raises BadModel, and ChangedFile if `prepared` is not what preprocessing wrote or the model has another
+    digest than this.
     """
+    if model_digest:
+        check(model, model_digest, "the trained model")
     summary = check_prepared(prepared, prepared_digest)
     steps = workload.module("evaluate")
     output.mkdir(parents=True, exist_ok=True)
@@ -163,6 +167,7 @@ def main(workload: Workload, arguments: Sequence[str]) -> int:
     """Run the job; returns its exit code."""
     parser = argparse.ArgumentParser(prog="evaluate", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="model.tar.gz of the best training job")
+    parser.add_argument("--model-digest", help="digest of that file")
     parser.add_argument("--prepared", type=Path, required=True, help="folder that preprocessing wrote")
     parser.add_argument("--prepared-digest", required=True, help="digest of its summary.json")
     parser.add_argument(
@@ -177,6 +182,15 @@ def main(workload: Workload, arguments: Sequence[str]) -> int:
     if (args.champion is None) != (args.champion_arn is None):
         parser.error("--champion and --champion-arn belong together")
     champion = Champion(args.champion, args.champion_arn, args.champion_digest) if args.champion else None
-    work = partial(evaluate, workload, args.model, args.prepared, args.prepared_digest, args.output, champion)
+    work = partial(
+        evaluate,
+        workload,
+        args.model,
+        args.prepared,
+        args.prepared_digest,
+        args.output,
+        champion,
+        args.model_digest,
+    )
     with importable(args.wheels):
         return job.run(work, args.exit_message, known=(BadModel, ChangedFile))
