@@ -34,10 +34,10 @@ def keep(
 ) -> Evaluation:
     """Keep the evaluation with this gate, and its model, as models/<run id>/; returns the evaluation.
 
-    `evaluation_uri` is the folder that the evaluation job wrote. `evaluation.json` there must have the digest,
+    `evaluation_uri` is the folder that the evaluation job wrote. Its `evaluation.json` must have the digest,
     and contains the model's and, if there is one, that of the model as ONNX. `digests["evaluation"]` of what
-    is returned is the digest of the kept `evaluation.json`. Without a gate, it is kept as it is. Raises
-    ArtifactRefused.
+    is returned is the digest of the kept `evaluation.json`. Without a gate, it is kept as it is.
+    Raises ArtifactRefused.
     """
     folder = key_in_bucket(evaluation_uri)
     body = _read(f"{folder}/{EVALUATION}")

@@ -23,11 +23,15 @@ class Upload:
     """When the upload began, in epoch seconds."""
 
 
-def upload(endpoint: Endpoint, file: Path, bucket: str, key: str) -> Upload:
-    """Upload a file; the same key again makes a new version, which is a new run."""
+def upload(endpoint: Endpoint, file: Path, bucket: str, key: str, *, reuse: bool = True) -> Upload:
+    """Upload a file; the same key again makes a new version, which is a new run.
+
+    Unless the run may `reuse` earlier results, the object says so.
+    """
     body = file.read_bytes()
     began = time.time()
-    answer = endpoint.client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+    metadata = {} if reuse else {"reuse": "false"}
+    answer = endpoint.client("s3").put_object(Bucket=bucket, Key=key, Body=body, Metadata=metadata)
     return Upload(bucket, key, answer["VersionId"], began)
 
 

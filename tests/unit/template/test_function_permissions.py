@@ -64,7 +64,6 @@ CALLS = {
         ("s3:ListBucket", BUCKET),
         ("s3:GetObject", f"{BUCKET}/runs/{RUN}/evaluation/model.tar.gz"),
         ("s3:GetObject", f"{BUCKET}/runs/{RUN}/evaluation/evaluation.json"),
-        ("s3:GetObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
         ("s3:PutObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
         ("s3:PutObject", f"{BUCKET}/models/{RUN}/model.tar.gz"),
         ("s3:PutObject", f"{BUCKET}/models/{RUN}/model.onnx"),
