@@ -5,7 +5,6 @@ can change them between check and use. Later, S3 returns the digest without a do
 """
 
 import base64
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -64,12 +63,6 @@ def stored_file(bucket: str, key: str) -> StoredFile | None:
     # With a dash, it is the checksum of the parts' checksums.
     digest = _digest(checksum) if checksum and "-" not in checksum else ""
     return StoredFile(digest, int(answer["ContentLength"]))
-
-
-def key_in_bucket(uri: str) -> str:
-    """The key of an `s3://` address in the pipeline's bucket; empty for any other address."""
-    prefix = f"s3://{os.environ['BUCKET_NAME']}/"
-    return uri.removeprefix(prefix) if uri.startswith(prefix) else ""
 
 
 def _digest(checksum: str) -> str:

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from botocore.exceptions import BotoCoreError, ClientError
 
 from common.evaluation import Figure, parse
-from model.artifacts import key_in_bucket
 from model.kept import EVALUATION, LARGEST_EVALUATION, key_of
 from model.predictions import Table, parse_predictions
 from model.report import Report
+from shared.addresses import key_in_bucket
 from shared.aws import client
 from shared.telemetry import describe_error, logger
 

@@ -16,7 +16,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from common.evaluation import Evaluation
-from model.artifacts import ArtifactRefused, copy, key_in_bucket
+from model.artifacts import ArtifactRefused, copy
+from shared.addresses import key_in_bucket
 from shared.aws import client, error_code
 from shared.text import number
 

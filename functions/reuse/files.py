@@ -5,17 +5,14 @@ import json
 import os
 from typing import Any
 
-from model.artifacts import key_in_bucket
+from model.artifacts import ArtifactRefused
+from shared.addresses import key_in_bucket
 from shared.aws import client
 
 # The file whose digest vouches for a step's result. The URI of a tuning's result is that of its model.
 VOUCHERS = {"preprocess": "/summary.json", "tune": "", "evaluate": "/evaluation.json"}
 _CHUNK = 1 << 20
 _LARGEST_SUMMARY = 8 << 20
-
-
-class Changed(Exception):
-    """A file is not the one whose digest is known."""
 
 
 def digest(uri: str) -> str:
@@ -27,10 +24,10 @@ def digest(uri: str) -> str:
 
 
 def read_summary(prepared_uri: str, expected: str) -> dict[str, Any]:
-    """The content of a preparation's `summary.json`. Raises Changed if it has another digest."""
+    """The content of a preparation's `summary.json`. Raises ArtifactRefused if it has another digest."""
     content = _read(prepared_uri + VOUCHERS["preprocess"]).read(_LARGEST_SUMMARY)
     if f"sha256:{hashlib.sha256(content).hexdigest()}" != expected:
-        raise Changed(prepared_uri)
+        raise ArtifactRefused(f"{prepared_uri}{VOUCHERS['preprocess']} was changed after it was written")
     found: dict[str, Any] = json.loads(content)
     return found
 
