@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 
+from code_digests import step_digests
 from common.bundle import write_tar_gz
 from common.workload import FILE
 from workload_files import BadWorkload, Settings
@@ -26,11 +27,21 @@ _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 def pack(folder: Path, workloads: Mapping[str, Settings]) -> dict[str, bytes]:
     """The files to publish, by path: the packed code, the settings that the state machine reads, and wheels.
 
-    Raises BadWorkload if a workload needs a wheel that is missing.
+    Raises BadWorkload for a missing wheel and for a module that is no Python.
     """
-    settings = {f"{name}/{FILE}": json.dumps(found, indent=2).encode() for name, found in workloads.items()}
-    code = read_code(folder, workloads) | settings
-    return {PROGRAM: to_zip(code), SOURCES: to_tar_gz(code), **settings, **read_wheels(workloads)}
+    wheels, code = read_wheels(workloads), read_code(folder, workloads)
+    settings = {
+        f"{name}/{FILE}": _with_digests(name, found, code, wheels) for name, found in workloads.items()
+    }
+    code |= settings
+    return {PROGRAM: to_zip(code), SOURCES: to_tar_gz(code), **settings, **wheels}
+
+
+def _with_digests(
+    name: str, settings: Settings, code: Mapping[str, bytes], wheels: Mapping[str, bytes]
+) -> bytes:
+    digests = step_digests(name, settings, code, wheels)
+    return json.dumps({**settings, "digests": digests}, indent=2).encode()
 
 
 def read_wheels(workloads: Mapping[str, Settings]) -> dict[str, bytes]:

@@ -5,7 +5,6 @@ images lack, and creates a model package group for each workload. The folder's n
 content, and nothing in it is ever changed or deleted: a run keeps the code with which it began.
 """
 
-import hashlib
 import json
 import logging
 import os
@@ -17,6 +16,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from code_digests import digest
 from packing import pack
 from workload_files import BadWorkload, read_workloads
 
@@ -90,10 +90,7 @@ def put_files(bucket: str, files: Mapping[str, bytes]) -> str:
 
 def content_hash(files: Mapping[str, bytes]) -> str:
     """16 hex digits that depend on every file's name and content."""
-    digest = hashlib.sha256()
-    for name, content in sorted(files.items()):
-        digest.update(f"{name}\0{len(content)}\0".encode() + content)
-    return digest.hexdigest()[:16]
+    return digest(files)[:16]
 
 
 def group_name(prefix: str, workload: str) -> str:

@@ -13,6 +13,7 @@ from common.evaluation import Figure, parse
 from model.kept import EVALUATION, LARGEST_EVALUATION, key_of
 from model.predictions import Table, parse_predictions
 from model.report import Report
+from shared.addresses import key_in_bucket
 from shared.aws import client
 from shared.telemetry import describe_error, logger
 
@@ -30,7 +31,7 @@ class Details:
 def read_details(report: Report) -> Details:
     """Read the details. No answer of S3 and no content of a file makes it raise."""
     evaluation = parse(_read(key_of(report.run_id, EVALUATION), LARGEST_EVALUATION))
-    predictions = _read(_key_in_bucket(report.predictions_uri), _PREDICTIONS_READ)
+    predictions = _read(key_in_bucket(report.predictions_uri), _PREDICTIONS_READ)
     cut_off = len(predictions.encode()) >= _PREDICTIONS_READ
     columns = report.evaluation.batch_columns
     return Details(evaluation.figures, parse_predictions(predictions, columns, cut_off=cut_off))
@@ -47,8 +48,3 @@ def _read(key: str, limit: int) -> str:
     except (ClientError, BotoCoreError) as error:
         logger.warning("could not read for the page", key=key, **describe_error(error))
         return ""
-
-
-def _key_in_bucket(uri: str) -> str:
-    prefix = f"s3://{os.environ['BUCKET_NAME']}/"
-    return uri.removeprefix(prefix) if uri.startswith(prefix) else ""

@@ -2,16 +2,22 @@
 
 Jobs may write under runs/; under models/, only the function keep_model may. The function checks the copies,
 and later steps use these copies, so nothing can change them in between.
+
+The evaluation may be that of an earlier run, whose gate had another limit. The kept one has this run's.
 """
 
 import hashlib
 import json
 import os
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from common.evaluation import Evaluation
 from model.artifacts import ArtifactRefused, copy
+from shared.addresses import key_in_bucket
 from shared.aws import client, error_code
 from shared.text import number
 
@@ -24,25 +30,43 @@ def key_of(run_id: str, name: str) -> str:
     return f"models/{run_id}/{name}"
 
 
-def keep(run_id: str, evaluation_digest: str) -> Evaluation:
-    """Copy the evaluation and the model of a run to models/<run id>/; returns the evaluation.
+def keep(
+    run_id: str, evaluation_uri: str, evaluation_digest: str, gate: Mapping[str, Any] | None
+) -> Evaluation:
+    """Keep the evaluation with this gate, and its model, as models/<run id>/; returns the evaluation.
 
-    The evaluation must have the digest, and contains the model's and, if there is one, that of the model as
-    ONNX. Raises ArtifactRefused.
+    `evaluation_uri` is the folder that the evaluation job wrote. Its `evaluation.json` must have the digest,
+    and contains the model's and, if there is one, that of the model as ONNX. `digests["evaluation"]` of what
+    is returned is the digest of the kept `evaluation.json`. Without a gate, it is kept as it is.
+    Raises ArtifactRefused.
     """
-    _keep(run_id, EVALUATION, "application/json", evaluation_digest)
-    evaluation = Evaluation.from_json(json.loads(_read(key_of(run_id, EVALUATION))))
-    _keep(run_id, MODEL, "application/gzip", evaluation.digests.get("model", "none"))
-    if digest := evaluation.digests.get("onnx"):
-        _keep(run_id, ONNX, "application/octet-stream", digest)
-    return evaluation
+    folder = key_in_bucket(evaluation_uri)
+    body = _read(f"{folder}/{EVALUATION}")
+    _refuse_other(f"{folder}/{EVALUATION}", _digest(body), evaluation_digest)
+    content = json.loads(body)
+    if gate is not None:
+        content = _with_gate(content, gate)
+        # As the job writes it, so that an evaluation whose gate is the same stays the same file.
+        body = (json.dumps(content, indent=2, allow_nan=False) + "\n").encode()
+    client("s3").put_object(
+        Bucket=os.environ["BUCKET_NAME"],
+        Key=key_of(run_id, EVALUATION),
+        Body=body,
+        ContentType="application/json",
+        ChecksumAlgorithm="SHA256",
+    )
+    found = Evaluation.from_json(content)
+    _keep(folder, run_id, MODEL, "application/gzip", found.digests.get("model", "none"))
+    if digest := found.digests.get("onnx"):
+        _keep(folder, run_id, ONNX, "application/octet-stream", digest)
+    return replace(found, digests={**found.digests, "evaluation": _digest(body)})
 
 
 def read_registered(run_id: str, digest: str) -> Evaluation:
     """The evaluation that was kept with a model. Raises ArtifactRefused if it has another digest."""
     key = key_of(run_id, EVALUATION)
     body = _read(key)
-    found = f"sha256:{hashlib.sha256(body).hexdigest()}"
+    found = _digest(body)
     if found != digest:
         raise ArtifactRefused(
             f"{key} was changed after it was registered: its digest is {found}, not {digest}"
@@ -50,18 +74,36 @@ def read_registered(run_id: str, digest: str) -> Evaluation:
     return Evaluation.from_json(json.loads(body))
 
 
-def _keep(run_id: str, name: str, content_type: str, expected: str) -> None:
-    bucket, key = os.environ["BUCKET_NAME"], f"runs/{run_id}/evaluation/{name}"
+def _with_gate(content: dict[str, Any], gate: Mapping[str, Any]) -> dict[str, Any]:
+    limits = {name: gate[name] for name in ("at_most", "at_least") if name in gate}
+    limited = Evaluation.from_json({**content, "gate": {"metric": gate["metric"], **limits}})
+    return {**content, "gate": limited.to_json()["gate"]}
+
+
+def _keep(folder: str, run_id: str, name: str, content_type: str, expected: str) -> None:
+    bucket, key = os.environ["BUCKET_NAME"], f"{folder}/{name}"
     try:
         found = copy({"Bucket": bucket, "Key": key}, bucket, key_of(run_id, name), content_type)
     except ClientError as error:
         if error_code(error) == "NoSuchKey":
-            raise ArtifactRefused(f"{key} is missing: it was not written, or it was deleted") from None
+            raise _missing(key) from None
         raise
+    _refuse_other(key, found, expected)
+
+
+def _refuse_other(key: str, found: str, expected: str) -> None:
     if found != expected:
         raise ArtifactRefused(
             f"{key} was changed after the evaluation: its digest is {found}, not {expected}"
         )
+
+
+def _missing(key: str) -> ArtifactRefused:
+    return ArtifactRefused(f"{key} is missing: it was not written, or it was deleted")
+
+
+def _digest(body: bytes) -> str:
+    return f"sha256:{hashlib.sha256(body).hexdigest()}"
 
 
 def _read(key: str) -> bytes:
@@ -69,7 +111,7 @@ def _read(key: str) -> bytes:
         answer = client("s3").get_object(Bucket=os.environ["BUCKET_NAME"], Key=key)
     except ClientError as error:
         if error_code(error) == "NoSuchKey":
-            raise ArtifactRefused(f"{key} is missing: it was deleted") from None
+            raise _missing(key) from None
         raise
     if answer["ContentLength"] > LARGEST_EVALUATION:
         raise ArtifactRefused(

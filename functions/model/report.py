@@ -4,7 +4,7 @@ Both are JSON, perhaps from an earlier version of the pipeline. Missing parts ar
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,12 +13,17 @@ from model.change import Change, model_change
 from shared.text import number, one_line, readable_time
 
 Rows = list[tuple[str, str]]
+# What each step of a run leaves behind, in words.
+_STEPS = {"preprocess": "prepared data", "tune": "tuned model", "evaluate": "evaluation"}
 _PARTS = ("train", "validation", "test", "batch")
 
 
 @dataclass(frozen=True)
 class Report:
-    """A model, the file that it was trained on, and how it was tuned. Every text is a single line."""
+    """A model, the file that it was trained on, and how it was tuned. Every text is a single line.
+
+    `reused` has the runs whose results it took, by step.
+    """
 
     run_id: str
     evaluation: Evaluation
@@ -28,6 +33,7 @@ class Report:
     hyperparameters: Mapping[str, str]
     trials: str
     predictions_uri: str
+    reused: Mapping[str, str]
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> "Report":
@@ -45,6 +51,7 @@ class Report:
             hyperparameters={_text(name): _text(tuned[name], 40) for name in sorted(tuned)},
             trials=number(facts["trials"]) if facts.get("trials") else "",
             predictions_uri=_text(facts.get("predictions_uri"), 1100),
+            reused=_known_steps(_mapping(facts.get("reused"))),
         )
 
     @property
@@ -84,6 +91,17 @@ class Report:
             return ""
         return _text(self.evaluation.champion_problem, 600) or "No model of this workload is approved yet."
 
+    def reuse(self) -> Rows:
+        """What the run took over instead of doing it, with a line for each run that did it."""
+        return [
+            (
+                "Reused",
+                f"{_listed([name for step, name in _STEPS.items() if self.reused.get(step) == run_id])} from "
+                f"run {run_id}, because data, code and parameters are the same",
+            )
+            for run_id in dict.fromkeys(self.reused.values())
+        ]
+
     def origin(self) -> Rows:
         """The model's origin, as names and values."""
         rows = self.evaluation.rows
@@ -92,6 +110,7 @@ class Report:
             ("Uploaded", self.uploaded_at),
             ("Uploaded by", self.uploaded_by),
             ("Rows", ", ".join(f"{number(rows[part])} {part}" for part in _PARTS if part in rows)),
+            *self.reuse(),
         ]
 
     def rows(self) -> Rows:
@@ -133,6 +152,15 @@ def _model_quality(found: Mapping[str, Any]) -> Iterator[Metric]:
         if group.endswith("_metrics"):
             named = [{"name": name, **_mapping(value)} for name, value in _mapping(metrics).items()]
             yield from Evaluation.from_json({"metrics": named}).metrics
+
+
+def _known_steps(reused: Mapping[str, Any]) -> dict[str, str]:
+    return {step: _text(reused[step], 40) for step in _STEPS if reused.get(step)}
+
+
+def _listed(names: Sequence[str]) -> str:
+    """`data`, `data and model`, `data, model and evaluation`."""
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -79,7 +79,7 @@ def _check(upload: Upload, whole_up_to: int) -> Answer:
     if upload.size > choice.workload.max_bytes:
         raise BadUpload(_too_large(upload, choice.workload.max_bytes))
     whole = upload.size <= whole_up_to
-    counts = _check_content(upload, choice.workload, whole)
+    counts, metadata = _check_content(upload, choice.workload, whole)
     kept_as = f"runs/{upload.run_id}/input/upload{choice.suffix}"
     digest = copy_upload(upload.address, upload.size, upload.bucket, kept_as)
     return {
@@ -90,16 +90,18 @@ def _check(upload: Upload, whole_up_to: int) -> Answer:
         "rows": counts.rows,
         "labelled": counts.labelled,
         "checked": "whole" if whole else "head",
+        "reuse": metadata.get("reuse") != "false",
     }
 
 
-def _check_content(upload: Upload, workload: Workload, whole: bool) -> Counts:
+def _check_content(upload: Upload, workload: Workload, whole: bool) -> tuple[Counts, Mapping[str, str]]:
+    """The rows that were checked, and the metadata with which the file was uploaded."""
     part = {} if whole else {"Range": f"bytes=0-{HEAD_BYTES - 1}"}
-    body = client("s3").get_object(**upload.address, **part)["Body"]
+    found = client("s3").get_object(**upload.address, **part)
     # Streamed, so that memory use does not depend on the file.
-    stream = cast(BinaryIO, io.BufferedReader(body, HEAD_BYTES))
+    stream = cast(BinaryIO, io.BufferedReader(found["Body"], HEAD_BYTES))
     counts: Counts = workload.module("upload").check(stream, upload.name, whole=whole)
-    return counts
+    return counts, found["Metadata"]
 
 
 def _too_large(upload: Upload, limit: int) -> str:

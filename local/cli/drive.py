@@ -19,7 +19,7 @@ from local.cli.report import show_end, show_mail, show_model
 from local.cli.screen import Screen
 from local.cli.upload import find_execution, upload
 from local.cli.watch import Watch
-from local.cli.workloads import WrongWorkload, choose, key_of
+from local.cli.workloads import WrongWorkload, choose, key_of, tuned_names
 
 _LINK = re.compile(r"^https?://\S+$", re.MULTILINE)
 
@@ -37,10 +37,11 @@ class Drive:
         self._screen = screen
         self._stays = stays
 
-    def run(self, file: Path, name: str | None, decision: str) -> None:
+    def run(self, file: Path, name: str | None, decision: str, *, reuse: bool = True) -> None:
         """Upload the file, follow it, decide (approve, reject or none), follow to the end.
 
-        `name` is the workload that was asked for. Raises Trouble.
+        `name` is the workload that was asked for; `reuse`, whether the run may reuse earlier results. Raises
+        Trouble.
         """
         stack = deploy.outputs(self._endpoint)
         parameters = deploy.parameters(self._endpoint)
@@ -51,7 +52,9 @@ class Drive:
             raise Trouble(str(wrong)) from None
         self._result.take_workload(workload, parameters)
         key = key_of(file, workload, default)
-        uploaded = upload(self._endpoint, file, stack["BucketName"], key, self._screen.progress)
+        uploaded = upload(
+            self._endpoint, file, stack["BucketName"], key, self._screen.progress, reuse=reuse
+        )
         self._screen.heading(f"Uploaded to s3://{uploaded.bucket}/{uploaded.key}")
         arn = find_execution(self._endpoint, uploaded, stack["TableName"], stack["StateMachineArn"])
         self._result.execution_arn = arn
@@ -60,7 +63,7 @@ class Drive:
             found = watch.until_mail(_topic(stack["ApprovalTopicArn"]))
             moment = found.sent_at.timestamp() if isinstance(found, Mail) else time.time()
             self._result.seconds["total"] = round(moment - uploaded.at, 3)
-            show_model(self._screen, self._result, watch.tuned)
+            show_model(self._screen, self._result, tuned_names(workload))
             end = self._ask(watch, found, decision) if isinstance(found, Mail) else found
             self._finish(watch, end, _topic(stack["NotificationTopicArn"]))
             if self._result.outcome == "approved":

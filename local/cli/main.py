@@ -118,12 +118,19 @@ def catalogue(days: int | None, revoke: str | None) -> None:
     type=click.FloatRange(min=0),
     help="Limit of the gate for this run, where a stack parameter sets it.  [default: as deployed]",
 )
+@click.option("--force", is_flag=True, help="Do every step, even if an earlier run has its result.")
 @click.option("--no-release", is_flag=True, help="Release no endpoint, whatever EndpointType is deployed.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object as the last line, the rest to stderr."
 )
 def run(
-    file: Path, workload: str | None, decision: str, threshold: float | None, no_release: bool, as_json: bool
+    file: Path,
+    workload: str | None,
+    decision: str,
+    threshold: float | None,
+    force: bool,
+    no_release: bool,
+    as_json: bool,
 ) -> None:
     """Send a file (default: the sample) through the pipeline and follow it.
 
@@ -137,7 +144,7 @@ def run(
     except WrongWorkload as wrong:
         raise click.UsageError(str(wrong)) from None
     with Interrupts() as interrupts:
-        order = Order(file, workload, decision, threshold, releases=not no_release)
+        order = Order(file, workload, decision, threshold, releases=not no_release, reuses=not force)
         sys.exit(run_file(interrupts, order, as_json=as_json))
 
 

@@ -54,6 +54,8 @@ class Result:
     evaluation: Evaluation | None = None
     trials: int | None = None
     best_hyperparameters: dict[str, str] = field(default_factory=dict)
+    reused: dict[str, str] = field(default_factory=dict)
+    """The earlier run whose result was reused, by step: `preprocess`, `tune`, `evaluate`."""
     model_package_arn: str | None = None
     predictions: int | None = None
     """Number of rows of predictions."""
@@ -106,6 +108,12 @@ class Result:
         self.endpoint = release.as_json()
         if release.record.status not in _GOOD_RELEASES:
             self.error, self.cause = "ReleaseFailed", release.record.reason
+
+    def take_reused(self, step: str, found: Mapping[str, Any]) -> None:
+        """Note that a step's result was reused; that of tuning says how the model was tuned."""
+        self.reused[step] = str(found["run_id"])
+        self.best_hyperparameters |= found.get("best_hyperparameters", {})
+        self.trials = found.get("trials", self.trials)
 
     def take_evaluation(self, evaluation: Evaluation) -> None:
         """Note the figures of an evaluation."""

@@ -15,14 +15,23 @@ def show_model(screen: Screen, result: Result, tuned: Sequence[str]) -> None:
     if evaluation is None:
         return
     screen.heading("The model, on rows it never saw")
-    best = ", ".join(f"{name} {short(result.best_hyperparameters[name])}" for name in tuned)
+    found = result.best_hyperparameters
+    best = ", ".join(f"{name} {short(found[name])}" for name in tuned if name in found)
     screen.facts(
         [
             *((metric.label, _figure(metric, evaluation)) for metric in evaluation.metrics),
             ("Trials", f"{result.trials}, the best with {best}"),
+            *_reused(result),
             *(("Note", defang(warning)) for warning in evaluation.warnings),
         ]
     )
+
+
+def _reused(result: Result) -> list[tuple[str, str]]:
+    """The runs whose results this one reused."""
+    runs = dict.fromkeys(result.reused.values())
+    steps = {run: [step for step, of in result.reused.items() if of == run] for run in runs}
+    return [("Reused", f"{', '.join(steps[run])} of run {run}") for run in runs]
 
 
 def _figure(metric: Metric, evaluation: Evaluation) -> str:

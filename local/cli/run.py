@@ -29,7 +29,7 @@ READY_SECONDS = 120.0
 class Order:
     """What was asked for: a file, the workload if one was named, the decision, another limit of the gate.
 
-    Unless it `releases`, no endpoint is created or changed.
+    Unless it `releases`, no endpoint is created or changed; unless it `reuses`, every step is done anew.
     """
 
     file: Path
@@ -37,6 +37,7 @@ class Order:
     decision: str
     threshold: float | None
     releases: bool = True
+    reuses: bool = True
 
 
 def run_file(interrupts: Interrupts, order: Order, *, as_json: bool) -> int:
@@ -46,7 +47,7 @@ def run_file(interrupts: Interrupts, order: Order, *, as_json: bool) -> int:
     try:
         with deployed(interrupts, screen, _parameters(order)) as (endpoint, stays):
             drive = Drive(endpoint, result, screen, stays=stays)
-            drive.run(order.file, order.workload, order.decision)
+            drive.run(order.file, order.workload, order.decision, reuse=order.reuses)
     except Trouble as trouble:
         _note_failure(result, trouble.what)
         show_trouble(screen, trouble)

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,19 +32,33 @@ class Upload:
     """When the upload began, in epoch seconds."""
 
 
-def upload(endpoint: Endpoint, file: Path, bucket: str, key: str, progress: Progress) -> Upload:
-    """Upload a file; the same key again makes a new version, which is a new run."""
+def upload(
+    endpoint: Endpoint, file: Path, bucket: str, key: str, progress: Progress, *, reuse: bool = True
+) -> Upload:
+    """Upload a file; the same key again makes a new version, which is a new run.
+
+    Unless the run may `reuse` earlier results, the object says so.
+    """
     client, size = endpoint.client("s3"), file.stat().st_size
+    metadata = {} if reuse else {"reuse": "false"}
     began = time.time()
     if size <= LARGEST_PUT:
-        version = client.put_object(Bucket=bucket, Key=key, Body=file.read_bytes())["VersionId"]
+        body = file.read_bytes()
+        version = client.put_object(Bucket=bucket, Key=key, Body=body, Metadata=metadata)["VersionId"]
     else:
         with progress(file.name, size) as uploaded:
-            version = _upload_parts(client, file, bucket, key, uploaded)
+            version = _upload_parts(client, file, bucket, key, metadata, uploaded)
     return Upload(bucket, key, version, began)
 
 
-def _upload_parts(client: Any, file: Path, bucket: str, key: str, uploaded: Callable[[int], None]) -> str:
+def _upload_parts(
+    client: Any,
+    file: Path,
+    bucket: str,
+    key: str,
+    metadata: Mapping[str, str],
+    uploaded: Callable[[int], None],
+) -> str:
     """The version that the upload made."""
     from boto3.s3.transfer import TransferConfig
 
@@ -63,7 +77,9 @@ def _upload_parts(client: Any, file: Path, bucket: str, key: str, uploaded: Call
     event = "after-call.s3.CompleteMultipartUpload"
     client.meta.events.register(event, keep)
     try:
-        client.upload_file(str(file), bucket, key, Callback=uploaded, Config=config)
+        client.upload_file(
+            str(file), bucket, key, ExtraArgs={"Metadata": metadata}, Callback=uploaded, Config=config
+        )
     finally:
         client.meta.events.unregister(event, keep)
     return str(answers[-1]["VersionId"])

@@ -35,8 +35,7 @@ class Watch:
         self._next_note = 0.0
         self.asked = False
         """Whether the execution waits for a person, or did."""
-        self.tuned: list[str] = []
-        """The hyperparameters in which the trials differ."""
+        self._step = self._reused = ""
 
     def until_mail(self, topic: str) -> Mail | Ended:
         """Follow to the mail on this topic that asks for a decision, or to the end if nobody is asked."""
@@ -114,13 +113,17 @@ class Watch:
                 self._screen.doing(state)
             case Left(state, seconds, failed):
                 self._show_trials(last_call=True)
-                note, self._trials = self._summary(), None
+                note, self._trials, self._reused = self._reused or self._summary(), None, ""
                 self._result.seconds[state] = round(seconds, 3)
                 self._screen.done(state, seconds, note, ok=not failed)
             case Called(resource, parameters):
                 self._take_call(resource, parameters)
             case Answered("describeTrainingJob", output):
                 self._result.best_hyperparameters = _visible(output.get("HyperParameters", {}))
+            case Answered("invoke", {"Payload": {"found": found}}):
+                self._result.take_reused(self._step, found)
+                run_id = defang(str(found["run_id"]))
+                self._reused = f"reused from run {run_id}, because data, code and parameters are the same"
             case Answered("invoke", {"Payload": {"metrics": _, "gate": _} as evaluation}):
                 self._result.take_evaluation(Evaluation.from_json(evaluation))
             case _:
@@ -128,6 +131,7 @@ class Watch:
 
     def _take_call(self, resource: str, parameters: Mapping[str, Any]) -> None:
         payload = parameters.get("Payload", {})
+        self._step = payload.get("step", "")
         if run_id := payload.get("run_id"):
             self._marks.add(run_id)
         if resource == "createHyperParameterTuningJob.sync":
@@ -143,7 +147,6 @@ class Watch:
             return
         for trial in self._trials.newly_finished(last_call=last_call):
             self._screen.detail(_described(trial, self._trials))
-            self.tuned = sorted(trial.tuned)
         self._result.trials = len(self._trials.finished)
         self._screen.doing(self._state, self._summary())
 

@@ -39,6 +39,12 @@ def key_of(file: Path, workload: Workload, default: str) -> str:
     return f"incoming/{folder}{file.name}"
 
 
+def tuned_names(workload: Workload) -> list[str]:
+    """The hyperparameters in which the trials of its tuning differ, sorted."""
+    kinds = workload.settings["tuning"]["ranges"].values()
+    return sorted(searched["Name"] for kind in kinds for searched in kind)
+
+
 def _candidates(file: Path, name: str | None) -> list[Workload]:
     if name is None:
         found = [each for each in find_workloads().values() if file.suffix in each.suffixes]

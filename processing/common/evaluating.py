@@ -23,7 +23,7 @@ import numpy as np
 from common import bootstrap, evaluation, job
 from common.bundle import BadArchive, add_code, read_files, write_archive
 from common.cluster import Cluster
-from common.digests import ChangedFile, check_prepared, file_digest
+from common.digests import ChangedFile, check, check_prepared, file_digest
 from common.evaluation import Comparison, Evaluation, Measurement, OnnxCheck, Values
 from common.onnx_check import OnnxDiffers, export_and_check
 from common.serving import UnusableModel, files_digest
@@ -55,11 +55,15 @@ def evaluate(
     output: Path,
     champion: Champion | None,
     cluster: Cluster,
+    model_digest: str | None = None,
 ) -> str:
     """Write the bundle and `evaluation.json`, and return the digest of the latter.
 
-    Raises BadModel, and ChangedFile if `prepared` is not what preprocessing wrote.
+    Raises BadModel, and ChangedFile if `prepared` is not what preprocessing wrote or the model has another
+    digest than this.
     """
+    if model_digest:
+        check(model, model_digest, "the trained model")
     summary = check_prepared(prepared, prepared_digest)
     output.mkdir(parents=True, exist_ok=True)
     measured, model_files, onnx = _bundle_and_measure(workload, model, prepared, output, cluster)
@@ -171,6 +175,7 @@ def main(workload: Workload, arguments: Sequence[str]) -> int:
     """Run the job; returns its exit code."""
     parser = argparse.ArgumentParser(prog="evaluate", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="model.tar.gz of the best training job")
+    parser.add_argument("--model-digest", help="digest of that file")
     parser.add_argument("--prepared", type=Path, required=True, help="folder that preprocessing wrote")
     parser.add_argument("--prepared-digest", required=True, help="digest of its summary.json")
     parser.add_argument(
@@ -185,7 +190,16 @@ def main(workload: Workload, arguments: Sequence[str]) -> int:
     if (args.champion is None) != (args.champion_arn is None):
         parser.error("--champion and --champion-arn belong together")
     champion = Champion(args.champion, args.champion_arn, args.champion_digest) if args.champion else None
-    work = partial(evaluate, workload, args.model, args.prepared, args.prepared_digest, args.output, champion)
-    check = partial(check_prepared, args.prepared, args.prepared_digest)
+    work = partial(
+        evaluate,
+        workload,
+        args.model,
+        args.prepared,
+        args.prepared_digest,
+        args.output,
+        champion,
+        model_digest=args.model_digest,
+    )
+    check_host = partial(check_prepared, args.prepared, args.prepared_digest)
     with importable(args.wheels):
-        return job.run(work, args.exit_message, (BadModel, ChangedFile), check)
+        return job.run(work, args.exit_message, (BadModel, ChangedFile), check_host)

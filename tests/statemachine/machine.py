@@ -32,6 +32,8 @@ SUBSTITUTIONS = {
     "TableName": "mpg-pipeline-table",
     "CodePrefix": "code/0123456789abcdef/",
     "CheckUploadFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:check-upload",
+    "FindResultFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:find-result",
+    "RememberResultsFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:remember-results",
     "KeepModelFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:keep-model",
     "RequestApprovalFunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:request-approval",
     "PreprocessingRoleArn": "arn:aws:iam::000000000000:role/mpg-pipeline-PreprocessingRole",
@@ -57,6 +59,7 @@ SUBSTITUTIONS = {
     "UseSpot": "false",
     "ModelPackageGroupPrefix": "mpg-pipeline",
     "KmsKeyArn": "",
+    "Reuse": "true",
 }
 
 
@@ -64,9 +67,12 @@ SUBSTITUTIONS = {
 WORKLOADS = read_workloads(ROOT / "processing", {"MseThreshold": "46.0"})
 
 
+CODE_DIGESTS = {step: f"{number:064x}" for number, step in enumerate(("preprocess", "tune", "evaluate"))}
+
+
 def workload(name: str = "auto_mpg", **changes: Any) -> dict[str, Any]:
     """What the state `Load workload` finds: a published workload.json with changes; None takes a field out."""
-    settings = copy.deepcopy(WORKLOADS[name])
+    settings = copy.deepcopy(WORKLOADS[name]) | {"digests": CODE_DIGESTS}
     for place, change in changes.items():
         changed = {**settings[place], **change}
         settings[place] = {field: value for field, value in changed.items() if value is not None}
@@ -119,9 +125,9 @@ def upload_event(
 
 DIGESTS = {
     name: f"sha256:{number:064x}"
-    for number, name in enumerate(("upload", "trained_model", "model", "model_files"), start=1)
+    for number, name in enumerate(("upload", "trained_model", "model", "model_files", "evaluation"), start=1)
 }
-PREPARED_DIGEST, EVALUATION_DIGEST = f"sha256:{5:064x}", f"sha256:{6:064x}"
+PREPARED_DIGEST, EVALUATION_DIGEST = f"sha256:{6:064x}", f"sha256:{7:064x}"
 
 
 def kept(value: float, name: str = "auto_mpg") -> dict[str, Any]:
@@ -157,6 +163,11 @@ def raised(error: str, message: str) -> TaskError:
     return TaskError(error, json.dumps(cause))
 
 
+def looked_up(step: str, **more: Any) -> dict[str, Any]:
+    """What is answered when a result of this step is looked for; `found` is among `more`, or there is none."""
+    return {"StatusCode": 200, "Payload": {"key": f"key of {step}", **more}}
+
+
 Answer = Any | TaskError | Callable[[TaskCall], Any]
 
 # The responses of all tasks in a successful run.
@@ -165,9 +176,19 @@ GOOD_DAY: Mapping[str, Answer] = {
     "Count run": {},
     "Check upload": {
         "StatusCode": 200,
-        "Payload": {"rows": 398, "digest": DIGESTS["upload"], "workload": "auto_mpg", "suffix": ".csv"},
+        "Payload": {
+            "rows": 398,
+            "digest": DIGESTS["upload"],
+            "workload": "auto_mpg",
+            "suffix": ".csv",
+            "reuse": True,
+        },
     },
     "Load workload": workload(),
+    "Find prepared data": looked_up("preprocess"),
+    "Find tuned model": looked_up("tune"),
+    "Find evaluation": looked_up("evaluate", model_digest=DIGESTS["trained_model"]),
+    "Remember results": {"StatusCode": 200, "Payload": {"remembered": []}},
     "Preprocess": {"ProcessingJobName": "preprocess", "ProcessingJobStatus": "Completed"},
     "Read prepared digest": {"ProcessingJobName": "preprocess", "ExitMessage": PREPARED_DIGEST},
     "Tune": {

@@ -49,7 +49,7 @@ def test_every_task_has_a_time_limit_and_retries(place: tuple[str, str]) -> None
     assert TASKS[place]["Retry"]
 
 
-def test_the_pipeline_catches_only_errors_with_a_final_outcome() -> None:
+def test_the_pipeline_catches_only_errors_with_a_final_outcome_and_those_of_reuse() -> None:
     # An execution that ended in a Fail state cannot be redriven: it would enter the Fail state again.
     caught = {
         (name, error, catcher["Next"])
@@ -63,6 +63,11 @@ def test_the_pipeline_catches_only_errors_with_a_final_outcome() -> None:
         ("Count run", "DynamoDB.ConditionalCheckFailedException", "Too many runs today"),
         ("Check upload", "UploadRefused", "Upload refused"),
         ("Ask for approval", "States.Timeout", "Approval expired"),
+        # Reuse saves time; without it, the run does the step itself.
+        ("Find prepared data", "States.ALL", "Prepare data, or reuse?"),
+        ("Find tuned model", "States.ALL", "Tune, or reuse?"),
+        ("Find evaluation", "States.ALL", "Evaluate, or reuse?"),
+        ("Remember results", "States.ALL", "Ask for approval"),
     }
 
 

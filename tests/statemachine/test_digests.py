@@ -43,7 +43,13 @@ def test_the_registered_model_is_the_one_that_predicted_the_batch_and_carries_it
     assert "SAGEMAKER_PROGRAM" not in container["Environment"]
     assert package["CustomerMetadataProperties"]["model_digest"] == DIGESTS["model"]
     assert package["CustomerMetadataProperties"]["upload_digest"] == DIGESTS["upload"]
-    assert package["CustomerMetadataProperties"]["evaluation_digest"] == EVALUATION_DIGEST
+    assert package["CustomerMetadataProperties"]["evaluation_digest"] == DIGESTS["evaluation"]
+
+
+def test_the_model_that_is_evaluated_is_the_one_whose_digest_was_computed_before() -> None:
+    assert option(run().arguments("Evaluate"), "--model-digest") == DIGESTS["trained_model"]
+    without = run({"Find evaluation": {"Payload": {}}}).arguments("Evaluate")
+    assert "--model-digest" not in without["AppSpecification"]["ContainerArguments"]
 
 
 def test_a_champion_is_compared_by_the_digest_that_its_package_carries() -> None:

@@ -10,9 +10,15 @@ CHAMPION_FOUND: dict[str, Answer] = {
     "Find champion": {"ModelPackageSummaryList": [{"ModelPackageArn": CHAMPION}]}
 }
 TASKS = [name for name in GOOD_DAY_STATES if not name.endswith("?")]
+# A run goes on without these.
+FAILING = [
+    name
+    for name in TASKS
+    if not name.startswith(("Find prepared", "Find tuned", "Find evaluation", "Remember"))
+]
 
 
-@pytest.mark.parametrize("failing", TASKS)
+@pytest.mark.parametrize("failing", FAILING)
 def test_a_redrive_resumes_at_the_task_that_failed(failing: str) -> None:
     assert (
         run({failing: TaskError("States.Timeout" if failing == "Preprocess" else "Broken", "x")}).status

@@ -77,7 +77,7 @@ class FakeDrive:
 
     fails: BaseException | None = None
 
-    def run(self, file: Path, workload: str | None, decision: str) -> None:
+    def run(self, file: Path, workload: str | None, decision: str, *, reuse: bool) -> None:
         self.result.outcome = {"reject": "rejected", "approve": "approved", "none": "pending"}[decision]
         self.screen.line(f"ran {file.name}")
         if self.fails:

@@ -71,6 +71,16 @@ def test_a_file_keeps_its_name_and_each_upload_is_a_version_of_its_own(aws: Fake
     assert aws.puts[0]["Body"] == b"\xef\xbb\xbfmpg\n"
 
 
+@pytest.mark.parametrize(("reuse", "metadata"), [(True, {}), (False, {"reuse": "false"})])
+def test_an_upload_that_must_not_reuse_anything_says_so(
+    aws: FakeAws, tmp_path: Path, reuse: bool, metadata: dict[str, str]
+) -> None:
+    csv = tmp_path / "cars.csv"
+    csv.write_bytes(b"mpg\n")
+    upload.upload(Endpoint(1, "secret"), csv, "bucket", "incoming/cars.csv", reuse=reuse)
+    assert aws.puts[0]["Metadata"] == metadata
+
+
 def test_the_execution_is_the_one_that_claimed_exactly_this_version(aws: FakeAws) -> None:
     aws.claims = {
         "upload#bucket/incoming/cars.csv#v1": "somebody else's",

@@ -131,6 +131,29 @@ def test_the_best_hyperparameters_are_those_of_the_best_training_job(world: Worl
     assert world.result.best_hyperparameters == {"alpha": "0.3", "eta": "0.2"}
 
 
+def test_a_reused_result_is_shown_where_it_was_found_and_goes_into_the_result(world: World) -> None:
+    found = {"run_id": "mpg-0", "uri": "s3://b/model", "trials": 7, "best_hyperparameters": {"alpha": "0.3"}}
+    for step, state, answer in (
+        ("preprocess", "Find prepared data", {"key": "a"}),
+        ("tune", "Find tuned model", {"key": "b", "found": found}),
+        ("", "Keep model", EVALUATION),
+    ):
+        world.enter(state)
+        world.call("invoke", {"Payload": {"step": step}})
+        world.book.add("TaskSucceeded", resource="invoke", output=json.dumps({"Payload": answer}))
+        world.leave(state)
+    world.book.add("ExecutionSucceeded", output="{}")
+    watching(world).until_end()
+    lines = [" ".join(line.split()) for line in world.shown.getvalue().splitlines()]
+    assert lines == [
+        "ok Find prepared data 1.0 s",
+        "ok Find tuned model 1.0 s reused from run mpg-0, because data, code and parameters are the same",
+        "ok Keep model 1.0 s",
+    ]
+    assert world.result.reused == {"tune": "mpg-0"}
+    assert (world.result.trials, world.result.best_hyperparameters) == (7, {"alpha": "0.3"})
+
+
 def test_trials_are_shown_with_the_best_so_far_and_counted(world: World) -> None:
     config = {
         "HyperParameterTuningJobObjective": {"Type": "Minimize", "MetricName": "validation:rmse"},

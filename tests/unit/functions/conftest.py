@@ -191,6 +191,7 @@ def _environment(world: World) -> dict[str, str]:
         "MODEL_PACKAGE_GROUP_PREFIX": "mpg-pipeline-",
         "ENDPOINT_TYPE": "serverless",
         "MAX_CHECKED_BYTES": "1000000",
+        "EXPIRE_RUNS_AFTER_DAYS": "90",
         "KMS_KEY_ARN": "",
         "POWERTOOLS_SERVICE_NAME": "mpg-pipeline",
         "POWERTOOLS_METRICS_NAMESPACE": "MpgPipeline",

@@ -37,8 +37,17 @@ def test_a_good_file_is_kept_and_counted(world: World) -> None:
         "rows": 398,
         "labelled": 398,
         "checked": "whole",
+        "reuse": True,
     }
     assert content(world, KEPT) == GOOD
+
+
+@pytest.mark.parametrize(("said", "reuse"), [("false", False), ("true", True), ("perhaps", True)])
+def test_an_upload_may_ask_that_nothing_is_reused(world: World, said: str, reuse: bool) -> None:
+    claimed = world.put("incoming/cars.csv", GOOD, Metadata={"reuse": said})
+    world.put("incoming/cars.csv", GOOD)
+    assert check(upload(claimed, len(GOOD)), whole_up_to=1_000_000)["reuse"] is reuse
+    assert world.s3.head_object(Bucket=BUCKET, Key=KEPT)["Metadata"] == {}
 
 
 def test_the_claimed_version_is_kept_though_a_newer_one_exists(world: World) -> None:

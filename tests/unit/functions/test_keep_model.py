@@ -11,7 +11,6 @@ from common.evaluation import Evaluation
 from handlers import keep_model
 from model import kept
 from model.artifacts import ArtifactRefused, copy, stored_digest
-from model.kept import keep
 from runs.scheduled import RequestNotScheduled
 from tests.evaluation import DRAWN
 from tests.evaluation import EVALUATION as SAMPLE
@@ -25,11 +24,25 @@ def digest(content: bytes) -> str:
 
 
 SUMMARY = {**SAMPLE, "digests": {"model": digest(MODEL), "onnx": digest(ONNX)}}
-EVALUATION = json.dumps({**SUMMARY, **DRAWN}).encode()
-READ = Evaluation.from_json(json.loads(EVALUATION))
+EVALUATION = (json.dumps({**SUMMARY, **DRAWN}, indent=2) + "\n").encode()
+READ = Evaluation.from_json(
+    {**json.loads(EVALUATION), "digests": {**SUMMARY["digests"], "evaluation": digest(EVALUATION)}}
+)
 
 
-REQUEST = {"execution_arn": "arn:1", "run_id": "mpg-1", "evaluation_digest": digest(EVALUATION)}
+URI = f"s3://{BUCKET}/runs/mpg-1/evaluation"
+GATE = {name: value for name, value in SUMMARY["gate"].items() if name != "passed"}
+REQUEST: dict[str, Any] = {
+    "execution_arn": "arn:1",
+    "run_id": "mpg-1",
+    "evaluation_uri": URI,
+    "evaluation_digest": digest(EVALUATION),
+    "gate": {**GATE, "parameter": "MseThreshold"},
+}
+
+
+def keep(run_id: str, evaluation_digest: str) -> Evaluation:
+    return kept.keep(run_id, URI, evaluation_digest, GATE)
 
 
 @pytest.fixture
@@ -63,10 +76,45 @@ def test_a_model_without_onnx_is_kept_without(evaluated: World) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("gate", "passed"),
+    [
+        ({"metric": "mse", "at_most": 5.0}, False),
+        ({"metric": "mse", "at_most": 100.0, "parameter": "Limit"}, True),
+        ({"metric": "mse", "at_least": 5.0}, True),
+    ],
+)
+def test_the_kept_evaluation_has_the_gate_of_the_run_that_keeps_it(
+    evaluated: World, gate: dict[str, Any], passed: bool
+) -> None:
+    found = kept.keep("mpg-2", URI, digest(EVALUATION), gate)
+    limits = {name: value for name, value in gate.items() if name != "parameter"}
+    stored = evaluated.s3.get_object(
+        Bucket=BUCKET, Key="models/mpg-2/evaluation.json", ChecksumMode="ENABLED"
+    )
+    body = stored["Body"].read()
+    assert json.loads(body) == {**json.loads(EVALUATION), "gate": {**limits, "passed": passed}}
+    assert (found.passed, found.digests["evaluation"]) == (passed, digest(body))
+    assert base64.b64decode(stored["ChecksumSHA256"]) == hashlib.sha256(body).digest()
+
+
+def test_a_run_that_began_before_the_deployment_keeps_its_own_evaluation_as_it_is(
+    evaluated: World, context: Any
+) -> None:
+    # Its definition asks for the digest that the job named, and has no gate to send.
+    compact = json.dumps({**SUMMARY, **DRAWN}).encode()
+    evaluated.put("runs/mpg-1/evaluation/evaluation.json", compact)
+    before = {"execution_arn": "arn:1", "run_id": "mpg-1", "evaluation_digest": digest(compact)}
+    evaluated.stepfunctions.schedule(before)
+    keep_model.handler(before, context)
+    assert stored_digest(BUCKET, "models/mpg-1/evaluation.json") == digest(compact)
+
+
 def test_the_state_machine_gets_the_evaluation_without_figures(evaluated: World, context: Any) -> None:
     evaluated.stepfunctions.schedule(REQUEST)
     answer = keep_model.handler(REQUEST, context)
-    assert json.loads(json.dumps(answer)) == SUMMARY == json.loads(json.dumps(READ.summary()))
+    assert json.loads(json.dumps(answer)) == json.loads(json.dumps(READ.summary()))
+    assert answer["digests"] == {**SUMMARY["digests"], "evaluation": digest(EVALUATION)}
 
 
 @pytest.mark.parametrize("forged", [{}, {"run_id": "mpg-2"}, {"evaluation_digest": "none"}])
@@ -147,7 +195,7 @@ def test_an_evaluation_that_would_fill_the_page_is_refused_with_its_size(evaluat
     large = json.dumps({**SUMMARY, "figures": [{"kind": "pictures", "title": "x" * 1_000_000}]}).encode()
     evaluated.put("runs/mpg-1/evaluation/evaluation.json", large)
     with pytest.raises(
-        ArtifactRefused, match=r"^models/mpg-1/evaluation\.json has 1,00\d,\d{3} bytes, more than"
+        ArtifactRefused, match=r"^runs/mpg-1/evaluation/evaluation\.json has 1,00\d,\d{3} bytes, more than"
     ):
         keep("mpg-1", digest(large))
 

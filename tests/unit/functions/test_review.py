@@ -567,3 +567,20 @@ def test_the_page_agrees_with_the_package_before_the_run_has_its_answer(
     page = send(http("GET", asked.path))["body"]
     assert "The model is rejected." in page
     assert "It was also approved by Ada Lovelace" in page
+
+
+def test_page_and_mail_say_from_which_run_each_step_was_reused(world: World, send: Any) -> None:
+    first, second = "mpg-20260301-0900-0123abcd", "mpg-20260302-0900-4567cdef"
+    reused = {"evaluate": second, "tune": first, "preprocess": first, "unknown": "x", "predict": ""}
+    asked = ask(world, reused=reused)
+    because = "because data, code and parameters are the same"
+    sentences = [
+        f"prepared data and tuned model from run {first}, {because}",
+        f"evaluation from run {second}, {because}",
+    ]
+    page = send(http("GET", asked.path))["body"]
+    mail = request_mail(asked.record, "https://link").text
+    for sentence in sentences:
+        assert sentence in page
+        assert sentence in mail
+    assert "Reused" not in request_mail(ask(world).record, "https://link").text

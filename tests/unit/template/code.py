@@ -64,8 +64,13 @@ def calls(handler: str) -> set[str]:
 
 def _action(service: str, operation: str) -> str:
     # These have no actions of their own: CopyObject reads the source and puts the target, HeadObject reads, and so
-    # does whoever has a presigned URL.
-    names = {"copy_object": "put_object", "head_object": "get_object", "generate_presigned_url": "get_object"}
+    # does whoever has a presigned URL. ListObjectsV2 lists the bucket.
+    names = {
+        "copy_object": "put_object",
+        "head_object": "get_object",
+        "generate_presigned_url": "get_object",
+        "list_objects_v2": "list_bucket",
+    }
     name = names.get(operation, operation).title().replace("_", "")
     return f"{_SERVICES.get(service, service)}:{name}"
 

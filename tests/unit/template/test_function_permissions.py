@@ -60,12 +60,24 @@ CALLS = {
         ("s3:PutObject", f"{BUCKET}/runs/{RUN}/input/upload.any"),
         ("s3:AbortMultipartUpload", f"{BUCKET}/runs/{RUN}/input/upload.any"),
     },
+    "FindResult": {
+        ("dynamodb:GetItem", TABLE),
+        ("s3:GetObject", f"{BUCKET}/runs/{RUN}/prepared/summary.json"),
+        ("s3:GetObject", f"{BUCKET}/runs/{RUN}/tuning/{RUN}-0-001-89abcdef/output/model.tar.gz"),
+        ("s3:GetObject", f"{BUCKET}/runs/{RUN}/evaluation/evaluation.json"),
+        ("s3:ListBucket", BUCKET),
+        ("states:DescribeExecution", EXECUTION),
+    },
+    "RememberResults": {
+        ("dynamodb:PutItem", TABLE),
+        ("s3:ListBucket", BUCKET),
+        ("states:GetExecutionHistory", EXECUTION),
+    },
     "KeepModel": {
         ("states:GetExecutionHistory", EXECUTION),
         ("s3:ListBucket", BUCKET),
         ("s3:GetObject", f"{BUCKET}/runs/{RUN}/evaluation/model.tar.gz"),
         ("s3:GetObject", f"{BUCKET}/runs/{RUN}/evaluation/evaluation.json"),
-        ("s3:GetObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
         ("s3:PutObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
         ("s3:PutObject", f"{BUCKET}/models/{RUN}/model.tar.gz"),
         ("s3:PutObject", f"{BUCKET}/models/{RUN}/model.onnx"),
@@ -252,6 +264,20 @@ def test_the_catalogues_functions_write_no_record_of_others(key: str) -> None:
     )
 
 
+@pytest.mark.parametrize("key", ["package#arn", "live#iris", "told#x", "upload#x", "link#x", "catalogue#x"])
+def test_the_functions_of_reuse_read_and_write_no_record_of_others(key: str) -> None:
+    for role in ("FindResultRole", "RememberResultsRole"):
+        for action in ("GetItem", "PutItem", "UpdateItem", "DeleteItem"):
+            of_key = {"dynamodb:LeadingKeys": key}
+            assert not iam.allows(iam.statements(role), f"dynamodb:{action}", TABLE, of_key)
+
+
+def test_only_a_function_that_checks_who_asks_remembers_results() -> None:
+    of_key = {"dynamodb:LeadingKeys": "result#x"}
+    assert iam.allows(iam.statements("RememberResultsRole"), "dynamodb:PutItem", TABLE, of_key)
+    assert not iam.allows(iam.statements("FindResultRole"), "dynamodb:PutItem", TABLE, of_key)
+
+
 def test_the_page_cannot_resume_an_execution() -> None:
     assert not any(action.startswith("states:") for action in iam.actions("ReviewRole"))
 
@@ -272,6 +298,9 @@ CATALOGUE_NOT_REACHED = {
 NOT_REACHED = {
     # Always of a version, which has a separate action.
     "CheckUpload": {"s3:GetObject"},
+    # They share the entries' module and the one that names files.
+    "FindResult": {"dynamodb:PutItem", "s3:PutObject", "states:ListExecutions"},
+    "RememberResults": {"dynamodb:GetItem", "s3:GetObject", "s3:PutObject"},
     "RequestApproval": {"sagemaker:UpdateModelPackage", "dynamodb:Scan", "s3:PutObject"},
     "Review": {"dynamodb:PutItem", "dynamodb:Scan", "s3:PutObject"},
     "ResumePipeline": {"sagemaker:UpdateModelPackage", "dynamodb:Scan"},

@@ -218,7 +218,7 @@ def test_each_job_runs_as_its_own_role() -> None:
     definition = json.loads((ROOT / "statemachine" / "pipeline.asl.json").read_text(encoding="utf-8"))
     assert dict(roles_named_in(definition["States"])) == {
         "Preprocess": "${PreprocessingRoleArn}",
-        "Read prepared digest": "${TrainingRoleArn}",
+        "Tune, or reuse?": "${TrainingRoleArn}",
         "Evaluate": "${EvaluationRoleArn}",
         "Create model": "${ModelRoleArn}",
     }

@@ -1,0 +1,15 @@
+"""Look for a finished run that did a step with the same data, code and settings.
+
+Reads only, so it answers any caller.
+"""
+
+from reuse.finding import find
+from shared.aws import prepare
+from shared.telemetry import Answer, Event, observed
+
+prepare("s3", "stepfunctions")
+
+
+@observed
+def handler(event: Event) -> Answer:
+    return find(event)
