@@ -52,9 +52,7 @@ class Drive:
             raise Trouble(str(wrong)) from None
         self._result.take_workload(workload, parameters)
         key = key_of(file, workload, default)
-        uploaded = upload(
-            self._endpoint, file, stack["BucketName"], key, self._screen.progress, reuse=reuse
-        )
+        uploaded = upload(self._endpoint, file, stack["BucketName"], key, self._screen.progress, reuse=reuse)
         self._screen.heading(f"Uploaded to s3://{uploaded.bucket}/{uploaded.key}")
         arn = find_execution(self._endpoint, uploaded, stack["TableName"], stack["StateMachineArn"])
         self._result.execution_arn = arn
