@@ -1,20 +1,28 @@
 """The alternative to the pipeline: one script, one process, the same machine-learning work.
 
 Reads the CSV, prepares it, runs 10 trials of a Bayesian search over XGBoost, evaluates the best model on rows
-it has not seen and predicts the batch. `python benchmarks/plain_script.py data/auto-mpg.csv predictions.csv`
-prints the test MSE.
+it has not seen, predicts the batch, and writes the model as ONNX, which must predict the same in onnxruntime.
+The function that writes the trees is the pipeline's own.
+`python benchmarks/plain_script.py data/auto-mpg.csv predictions.csv` prints the test MSE.
 """
 
 import sys
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
+import onnxruntime
 import pandas as pd
 import xgboost as xgb
+from onnx import TensorProto, helper
 from scipy.stats import norm
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import Matern
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "processing"))
+from auto_mpg.trees import trees_node
 
 TRIALS = 10
 FIXED = {"objective": "reg:squarederror", "eval_metric": "rmse", "max_depth": 5, "eta": 0.2, "nthread": 1}
@@ -33,6 +41,7 @@ def main(source: str, destination: str) -> None:
     predicted = best.predict(matrices[2])
     mse = float(np.mean((predicted - test["mpg"].to_numpy()) ** 2))
     test.drop(columns="mpg").assign(prediction=predicted).to_csv(destination, index=False)
+    check_onnx(best, matrices[2], predicted)
     print(f"{mse:.3f}")
 
 
@@ -42,6 +51,20 @@ def prepared(part: pd.DataFrame, train: pd.DataFrame) -> xgb.DMatrix:
     standard = (filled - train[NUMBERS].mean()) / train[NUMBERS].std()
     origins = pd.get_dummies(pd.Categorical(part["origin"], categories=[1, 2, 3]), dtype=float)
     return xgb.DMatrix(np.hstack([standard.to_numpy(), origins.to_numpy()]), label=part["mpg"])
+
+
+def check_onnx(booster: xgb.Booster, rows: xgb.DMatrix, predicted: Any) -> None:
+    """Write the booster as ONNX and predict the rows with it."""
+    features = helper.make_tensor_value_info("features", TensorProto.FLOAT, ["cars", rows.num_col()])
+    output = helper.make_tensor_value_info("mpg", TensorProto.FLOAT, ["cars", 1])
+    graph = helper.make_graph([trees_node(booster, "features", "mpg")], "cars", [features], [output])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    onnx.checker.check_model(model, full_check=True)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (answers,) = session.run(["mpg"], {"features": rows.get_data().toarray().astype(np.float32)})
+    if not np.allclose(answers[:, 0], predicted, atol=1e-4):
+        raise SystemExit("the ONNX model predicts something else")
 
 
 def search(train: xgb.DMatrix, validation: xgb.DMatrix) -> xgb.Booster:

@@ -48,11 +48,14 @@ def test_without_a_folder_nothing_changes() -> None:
 def test_a_wheel_is_unpacked_when_one_of_its_modules_is_imported(
     wheels: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unpacked: list[object] = []
+    unpacked = []
     extract = zipfile.ZipFile.extractall
-    monkeypatch.setattr(
-        zipfile.ZipFile, "extractall", lambda *given: (unpacked.append(given[0]), extract(*given))
-    )
+
+    def record(archive: zipfile.ZipFile, folder: Path) -> None:
+        unpacked.append(archive.filename)
+        extract(archive, folder)
+
+    monkeypatch.setattr(zipfile.ZipFile, "extractall", record)
     with importable(wheels):
         importlib.reload(importlib.import_module("colorsys"))
         assert not unpacked
