@@ -13,8 +13,8 @@ from deploy.settings import image_accounts
 MAKING = (*making.CHECKS, *serving.CHECKS, *hosts.CHECKS)
 _COSTS = f"""
 The other checks create a stack, {NAME}, and remove it afterwards. They run two processing
-jobs, the second on two instances, and a transform job, each for some minutes on ml.m5.large: about 0.05 USD in
-all, and some 20 minutes.
+jobs, the second on two instances, and a transform job, each for some minutes on ml.m5.large: about 0.05 USD
+in all, and some 20 minutes.
 """
 
 
