@@ -135,4 +135,4 @@ def test_every_trial_of_a_tuning_job_trains_on_the_rows_of_all_hosts(bench: Benc
     wanted = "Train matrix has 100 rows and 2 columns"
     for host in ("algo-1", "algo-2"):
         prefix = f"{best}/{host}-"
-        eventually(lambda prefix=prefix: wanted in "".join(lines(bench, "TrainingJobs", prefix)))  # type: ignore[misc]
+        eventually(lambda prefix=prefix: wanted in "".join(lines(bench, "TrainingJobs", prefix)))
