@@ -24,6 +24,10 @@ LAST_LINES = 20
 # Where this machine's own names are.
 _NAMES = Path("/etc/hosts")
 _BLOCKS = 254 * 256
+NO_NAMES = (
+    "Jobs have no namespaces on this machine, so the names of a job's hosts (algo-1, algo-2) lead nowhere: "
+    "they run, but cannot reach each other."
+)
 
 
 class Addresses:

@@ -20,6 +20,7 @@ from local.sagemaker.events import Events
 from local.sagemaker.hosts import (
     KILLED,
     LONGEST_REASON,
+    NO_NAMES,
     Addresses,
     Ended,
     Host,
@@ -165,21 +166,24 @@ class Job:
         # Without a network there is nobody to show credentials to, and SageMaker gives none.
         own = {} if isolated else self.backend.clients.environment(self.role_arn)
         hosts = hosts or self.hosts
-        workers = self.backend.workers
-        with shared_network(workers, wanted=isolated and together and len(hosts) > 1) as network:
-            for host in hosts:
-                argv, env = program(host)
+        # All first: what the program needs on a host may be missing, and then none may start.
+        programs = [(host, *program(host)) for host in hosts]
+        workers, memory = self.backend.workers, memory_of(instance_type)
+        with shared_network(workers, wanted=len(hosts) > 1) as network:
+            if network and not network.descriptors:
+                self.say(NO_NAMES)
+            shares = network if isolated and together else None
+            for host, argv, env in programs:
                 command = Command(
                     argv=argv,
                     env={"HOME": "/root", **own, **env},
                     cwd=Path("/opt/ml"),
                     hidden_modules=image.hidden_modules,
                     folder=host.container.folder,
-                    network=network is not None or not isolated,
+                    network=shares is not None or not isolated,
                     python=python,
-                    shares=network,
+                    shares=shares,
                 )
-                memory = memory_of(instance_type)
                 host.start(workers, command, self.on_line, timeout=timeout, memory_bytes=memory)
         if self.stopping.is_set() or self._without_instance is not None:
             self._end_programs()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import queue
 import socket
 import threading
@@ -224,13 +225,14 @@ class FakeWorkers:
     def __init__(self) -> None:
         self.program: Program = lambda running: 0
         self.processes: list[Running] = []
+        self.namespaces = True
 
     def start(self) -> None: ...
 
     def close(self) -> None: ...
 
     def make_network(self) -> Network:
-        return Network(())
+        return Network((os.open(os.devnull, os.O_RDONLY),) if self.namespaces else ())
 
     def spawn(
         self,

@@ -317,6 +317,14 @@ def test_the_hosts_of_the_built_in_algorithm_never_listen_on_this_machines_netwo
     assert [running.command.shares is not None for running in workers.processes] == [True, True]
 
 
+def test_a_machine_without_namespaces_says_that_hosts_do_not_find_each_other(
+    sagemaker: SageMaker, workers: FakeWorkers
+) -> None:
+    workers.namespaces = False
+    assert process(sagemaker)["ProcessingJobStatus"] == "Completed"
+    assert ["cannot reach each other" in note for note in sagemaker.notes()] == [True]
+
+
 def test_stopping_a_job_ends_every_host(sagemaker: SageMaker, workers: FakeWorkers) -> None:
     begun = threading.Barrier(3)
 
