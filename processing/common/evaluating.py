@@ -86,6 +86,7 @@ def evaluate(
         rows=summary["rows"],
         warnings=[*summary["warnings"], *measured.warnings],
         batch_columns=measured.batch_columns,
+        batch_files=sum(name.startswith("batch/") for name in summary["digests"]) - 1,
         digests=digests,
         figures=measured.figures,
         onnx=onnx,

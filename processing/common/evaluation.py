@@ -149,7 +149,10 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """`evaluation.json`. A field that a file lacks is empty."""
+    """`evaluation.json`. A field that a file lacks is empty.
+
+    `batch_files` is the number of files with rows to predict.
+    """
 
     workload: str = ""
     title: str = ""
@@ -161,6 +164,7 @@ class Evaluation:
     rows: Mapping[str, int] = field(default_factory=dict)
     warnings: Sequence[str] = ()
     batch_columns: Sequence[str] = ()
+    batch_files: int = 1
     digests: Mapping[str, str] = field(default_factory=dict)
     figures: Sequence[Figure] = ()
     onnx: OnnxCheck | None = None
@@ -208,6 +212,7 @@ class Evaluation:
             rows=_counts(lenient.mapping(found.get("rows"))),
             warnings=tuple(map(lenient.text, lenient.items(found.get("warnings")))),
             batch_columns=tuple(map(lenient.text, lenient.items(found.get("batch_columns")))),
+            batch_files=int(lenient.number(found.get("batch_files")) or 1),
             digests={str(k): lenient.text(v) for k, v in lenient.mapping(found.get("digests")).items()},
             figures=tuple(f for f in map(read_figure, lenient.items(found.get("figures"))) if f),
             onnx=_onnx(lenient.mapping(found.get("onnx"))),

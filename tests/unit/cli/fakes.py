@@ -77,3 +77,11 @@ class FakeS3:
 
     def get_object(self, *, Bucket: str, Key: str) -> dict[str, Any]:  # noqa: N803 - as boto3 names it
         return {"Body": io.BytesIO(self.objects[Key])}
+
+    def get_paginator(self, action: str) -> "FakeS3":
+        assert action == "list_objects_v2"
+        return self
+
+    def paginate(self, *, Bucket: str, Prefix: str) -> list[dict[str, Any]]:  # noqa: N803
+        """A page for each object, in the order of their names."""
+        return [{"Contents": [{"Key": key}]} for key in sorted(self.objects) if key.startswith(Prefix)] + [{}]

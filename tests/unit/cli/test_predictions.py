@@ -62,6 +62,34 @@ def test_long_cells_are_cut_links_taken_apart_and_numbers_rounded(monkeypatch: p
     assert max(map(len, shown.getvalue().splitlines())) < 100
 
 
+def test_predictions_in_several_files_are_counted_in_all_and_shown_from_the_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = "runs/1/predictions/batch"
+    files = {
+        f"{folder}-{number:05}.csv.out": f"{number},first\n{number},last\n".encode() for number in (1, 0, 2)
+    }
+    other = {f"{folder}-more-00000.csv.out": b"no\n", f"{folder}-00000.csv.tmp": b"no\n"}
+    monkeypatch.setattr(Endpoint, "client", lambda self, service: FakeS3({**files, **other}))
+    monkeypatch.setattr("local.cli.predictions._CHUNK", 5)
+    on, shown = screen()
+    result = Result(predictions_uri=f"s3://bucket/{folder}-00000.csv.out")
+    show_predictions(on, Endpoint(1, "secret"), result)
+    assert result.predictions == 6
+    assert (
+        "6 predictions in s3://bucket/runs/1/predictions/batch-00000.csv.out, the first of 3 files"
+        in shown.getvalue()
+    )
+    assert "no" not in shown.getvalue().splitlines()[-1]
+
+
+def test_the_last_line_counts_without_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Endpoint, "client", lambda self, service: FakeS3({"x.out": b"1,2\n3,4"}))
+    result = Result(predictions_uri="s3://bucket/x.out")
+    show_predictions(screen()[0], Endpoint(1, "secret"), result)
+    assert result.predictions == 2
+
+
 def test_the_model_is_shown_with_what_is_asked_of_it() -> None:
     evaluation = Evaluation(
         metrics=[Metric("f1", "F1", 0.93, better="higher"), Metric("cost", "Cost", 12.5, "euros")],
