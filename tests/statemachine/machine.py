@@ -55,7 +55,6 @@ SUBSTITUTIONS = {
     "UseSpot": "false",
     "ModelPackageGroupPrefix": "mpg-pipeline",
     "KmsKeyArn": "",
-    "Reuse": "true",
 }
 
 
