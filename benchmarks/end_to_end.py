@@ -67,7 +67,7 @@ def script(scratch: Path) -> tuple[float, float]:
 
 def pipeline(what: str) -> dict[str, Any]:
     """The seconds of one run by state, from `mpg run --json`."""
-    command = [str(MPG), "run", str(DATA), "--decision", "approve", "--json"]
+    command = [str(MPG), "run", str(DATA), "--decision", "approve", "--force", "--json"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     if result["outcome"] != "approved":

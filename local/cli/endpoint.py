@@ -30,6 +30,11 @@ class Mail:
     subject: str
     text: str
 
+    def is_about(self, mark: str) -> bool:
+        """Whether it contains this, other than as the earlier run whose results were reused."""
+        lines = [line for line in self.text.splitlines() if not line.startswith("Reused:")]
+        return any(mark in line for line in [self.subject, *lines])
+
 
 @dataclass(frozen=True)
 class Endpoint:

@@ -77,9 +77,7 @@ class Watch:
 
     def mails(self) -> list[Mail]:
         """Every mail about this run, oldest first: those that name the run or its execution."""
-        return [
-            mail for mail in self._endpoint.mails() if any(m in mail.subject + mail.text for m in self._marks)
-        ]
+        return [mail for mail in self._endpoint.mails() if any(map(mail.is_about, self._marks))]
 
     def _give_up_after(self, since: float, seconds: float) -> None:
         if time.monotonic() - since > seconds:

@@ -26,7 +26,8 @@ def _as_deployed(up: Up) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def approved(up: Up) -> dict[str, Any]:
-    code, result = up.place.run_json(str(SAMPLE), "--decision", "approve")
+    # Other tests may have sent the sample before.
+    code, result = up.place.run_json(str(SAMPLE), "--decision", "approve", "--force")
     assert (code, result["outcome"]) == (0, "approved"), result
     return result
 
@@ -109,6 +110,17 @@ def test_a_rejected_model_keeps_its_predictions(up: Up) -> None:
     assert package["ModelApprovalStatus"] == "Rejected"
 
 
+def test_the_same_file_again_reuses_data_and_model_and_says_so(up: Up, approved: dict[str, Any]) -> None:
+    assert approved["reused"] == {}
+    code, result = up.place.run_json(str(SAMPLE), "--decision", "reject")
+    assert (code, result["outcome"]) == (0, "rejected")
+    assert {"preprocess", "tune"} <= set(result["reused"])
+    assert not {"Preprocess", "Tune"} & set(result["seconds"])
+    assert (result["trials"], result["predictions"]) == (10, 60)
+    for mail in result["mails"]:
+        assert f"from run {result['reused']['tune']}, because data, code and parameters are" in mail["text"]
+
+
 def test_a_request_left_open_stays_open(up: Up) -> None:
     code, result = up.place.run_json(str(SAMPLE), "--decision", "none")
     assert (code, result["outcome"], len(result["mails"])) == (0, "pending", 1)
@@ -149,7 +161,7 @@ def test_the_next_approved_model_replaces_the_live_one_until_it_is_rolled_back(
 ) -> None:
     """Also: without a terminal, the output is plain lines in the order of events."""
     first = approved["model_package_arn"].rpartition("/")[2]
-    done = up.place.call("run", str(SAMPLE), "--decision", "approve")
+    done = up.place.call("run", str(SAMPLE), "--decision", "approve", "--force")
     assert (done.returncode, done.stderr) == (0, "")
     assert "\x1b" not in done.stdout
     order = [

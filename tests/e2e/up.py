@@ -94,9 +94,7 @@ class Up:
         return mail
 
     def _found(self, topic: str, about: str) -> list[Mail]:
-        return [
-            mail for mail in self._mails if f"-{topic}-" in mail.topic and about in mail.subject + mail.text
-        ]
+        return [mail for mail in self._mails if f"-{topic}-" in mail.topic and mail.is_about(about)]
 
     def records(self) -> list[dict[str, Any]]:
         """Every item of the table, in the JSON of DynamoDB."""

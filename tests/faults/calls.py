@@ -67,16 +67,19 @@ WAITED_FOR = {
     Call("s3:CopyObject", "/input/upload.csv"): "Check upload",
     # "Ask for approval" makes the same call.
     Call("states:GetExecutionHistory"): "Keep model",
-    Call("s3:CopyObject", "/evaluation/evaluation.json"): "Keep model",
-    Call("s3:GetObject", "/evaluation.json"): "Keep model",
+    Call("s3:GetObject", "/evaluation/evaluation.json"): "Keep model",
+    Call("s3:PutObject", "/models/"): "Keep model",
     Call("s3:CopyObject", "/evaluation/model.tar.gz"): "Keep model",
     Call("s3:CopyObject", "/evaluation/model.onnx"): "Keep model",
+    Call("s3:GetObject", "/evaluation.json"): "Ask for approval",
     Call("sns:ListSubscriptionsByTopic", "ApprovalTopic"): "Ask for approval",
     Call("dynamodb:PutItem", "link#"): "Ask for approval",
     Call("dynamodb:UpdateItem", "package#"): "Ask for approval",
     Call("dynamodb:GetItem", "package#"): "Ask for approval",
     Call("sns:Publish", "ApprovalTopic"): "Ask for approval",
 }
+# A run goes on without these.
+REUSE = [Call("lambda:Invoke", "FindResult"), Call("lambda:Invoke", "RememberResults")]
 LAMBDAS = [
     *WAITED_FOR,
     Call("s3:HeadObject", "/model.tar.gz"),
@@ -109,4 +112,4 @@ JOBS = [
     Call("logs:PutLogEvents"),
     Call("s3:HeadObject", "/prepared/"),
 ]
-CALLS = [*TASKS.values(), *LAMBDAS, *JOBS]
+CALLS = [*TASKS.values(), *REUSE, *LAMBDAS, *JOBS]

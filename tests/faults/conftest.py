@@ -46,8 +46,8 @@ def deployed(place: QuickPlace, tally: Tally) -> Iterator[Pipeline]:
     try:
         wait_for(log, r"Ctrl-C stops it", process)
         pipeline = Pipeline(place.endpoint, next(place.temporary.glob("mpg-*")), tally)
-        # The tests of releases turn them on.
-        set_parameters(pipeline.endpoint, {"MaxTrials": TRIALS, "EndpointType": "none"})
+        # Tests of their own turn releases and reuse on: elsewhere, the jobs are the point.
+        set_parameters(pipeline.endpoint, {"MaxTrials": TRIALS, "EndpointType": "none", "Reuse": "false"})
         # Warms the functions, and makes a champion with which every later run compares itself.
         first = pipeline.upload()
         assert first.ends().outcome == "pending"

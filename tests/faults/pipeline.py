@@ -153,12 +153,25 @@ class Pipeline:
     # Files
 
     def upload(
-        self, name: str = "cars.csv", content: bytes = SAMPLE, *, key: str = "", **headers: str
+        self,
+        name: str = "cars.csv",
+        content: bytes = SAMPLE,
+        *,
+        key: str = "",
+        reuse: bool = False,
+        **headers: str,
     ) -> Run:
-        """Upload a file under a key that no other test has, or under `key`; `headers` as PutObject names them."""
+        """Upload a file under a key that no other test has, or under `key`; `headers` as PutObject names them.
+
+        Unless the run may `reuse` earlier results, it does every step.
+        """
         key = key or f"incoming/auto_mpg/{self.tally.uploads:04}/{name}"
         answer = self.client("s3").put_object(
-            Bucket=self.stack["BucketName"], Key=key, Body=content, **headers
+            Bucket=self.stack["BucketName"],
+            Key=key,
+            Body=content,
+            Metadata={} if reuse else {"reuse": "false"},
+            **headers,
         )
         self.tally.uploads += 1
         self.tally.events += 1

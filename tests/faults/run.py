@@ -260,4 +260,4 @@ class Run:
     def _mails(self, topic: str, marks: list[str], mails: list[Mail] | None = None) -> list[Mail]:
         name = self.pipeline.stack[topic].rpartition(":")[2]
         found = self.pipeline.mails() if mails is None else mails
-        return [mail for mail in found if mail.topic == name and any(mark in mail.text for mark in marks)]
+        return [mail for mail in found if mail.topic == name and any(map(mail.is_about, marks))]

@@ -13,6 +13,10 @@ class Mail:
     subject: str
     text: str
 
+    def is_about(self, mark: str) -> bool:
+        """Whether its text contains this, other than as the earlier run whose results were reused."""
+        return any(mark in line for line in self.text.splitlines() if not line.startswith("Reused:"))
+
 
 @dataclass(frozen=True)
 class Ending:

@@ -28,7 +28,7 @@ from tests.integration.lambda_runtime import Build, Runtime, run
 Json = dict[str, Any]
 ROLE = "arn:aws:iam::000000000000:role/test"
 FUNCTIONS = (
-    "check_upload", "keep_model", "request_approval", "review", "resume_pipeline", "notify", "stop_jobs", "sweep",
+    "check_upload", "find_result", "keep_model", "remember_results", "request_approval", "review", "resume_pipeline", "notify", "stop_jobs", "sweep",
     "check_release", "smoke_test", "report_release",
     "list_models", "download_model", "catalogue", "issue_catalogue_link",
 )  # fmt: skip
@@ -257,7 +257,7 @@ def ask(stage: Stage, event: str = "request_approval-first-model") -> Asked:
 def test_there_is_a_test_for_every_event_and_an_event_for_every_function() -> None:
     tested = set(
         re.findall(
-            r'"((?:catalogue|check|download|issue|keep|list|report|request|review|resume|notify|smoke|stop|sweep)[\w]*-[\w-]+)"',
+            r'"((?:catalogue|check|download|find|issue|keep|list|remember|report|request|review|resume|notify|smoke|stop|sweep)[\w]*-[\w-]+)"',
             Path(__file__).read_text(),
         )
     )
@@ -284,6 +284,7 @@ def test_a_good_upload_is_kept(stage: Stage, event: str, checked: str, rows: int
         "rows": rows,
         "labelled": rows,
         "checked": checked,
+        "reuse": True,
     }
     body = stage.aws.client("s3").get_object(Bucket=stage.bucket, Key=kept)["Body"].read()
     assert body == SAMPLE
@@ -317,13 +318,16 @@ def test_what_was_evaluated_is_kept_and_what_was_changed_is_refused(stage: Stage
     given = json.loads((ROOT / "events" / "keep_model-evaluated.json").read_text(encoding="utf-8"))
     digests = {"model": f"sha256:{hashlib.sha256(b'a model').hexdigest()}"}
     kept = {**EVALUATION, "digests": digests}
-    evaluation = json.dumps({**kept, **DRAWN}).encode()
+    evaluation = (json.dumps({**kept, **DRAWN}, indent=2) + "\n").encode()
     folder = f"runs/{given['run_id']}/evaluation"
     stage.upload(f"{folder}/evaluation.json", evaluation)
     stage.upload(f"{folder}/model.tar.gz", b"a model")
-    with stage.scheduled(**{**given, "evaluation_digest": digest(evaluation)}) as (arn, _):
+    uri = f"s3://{stage.bucket}/{folder}"
+    scheduled = {**given, "evaluation_uri": uri, "evaluation_digest": digest(evaluation)}
+    with stage.scheduled(**scheduled) as (arn, _):
         told = {given["evaluation_digest"]: digest(evaluation), given["execution_arn"]: arn}
-        assert stage.invoke("keep_model-evaluated", told) == kept
+        answer = stage.invoke("keep_model-evaluated", told)
+        assert answer == {**kept, "digests": {**digests, "evaluation": digest(evaluation)}}
         model = stage.aws.client("s3").get_object(
             Bucket=stage.bucket, Key=f"models/{given['run_id']}/model.tar.gz"
         )
@@ -332,6 +336,30 @@ def test_what_was_evaluated_is_kept_and_what_was_changed_is_refused(stage: Stage
         refused = stage.invoke("keep_model-changed", told)
     assert refused["errorType"] == "ArtifactRefused"
     assert refused["errorMessage"].startswith(f"{folder}/model.tar.gz was changed")
+
+
+def test_what_a_run_remembers_is_found_by_a_later_one(stage: Stage) -> None:
+    summary = b'{"digests": {}}'
+    given = json.loads((ROOT / "events" / "remember_results-prepared.json").read_text(encoding="utf-8"))
+    stage.upload(f"runs/{given['run_id']}/prepared/summary.json", summary)
+    prepared = {"uri": f"s3://{stage.bucket}/runs/{given['run_id']}/prepared", "digest": digest(summary)}
+    unknown = stage.invoke("find_result-prepared")
+    request = {
+        **given,
+        "started_at": datetime.now(UTC).isoformat(),
+        "keys": {"preprocess": unknown["key"]},
+        "results": {"preprocess": prepared},
+    }
+    with stage.scheduled(**request) as (arn, _):
+        told = {
+            given["execution_arn"]: arn,
+            given["started_at"]: request["started_at"],
+            given["keys"]["preprocess"]: unknown["key"],
+            given["results"]["preprocess"]["digest"]: digest(summary),
+        }
+        assert stage.invoke("remember_results-prepared", told) == {"remembered": ["preprocess"]}
+        found = stage.invoke("find_result-prepared")
+    assert found == {**unknown, "found": {**prepared, "run_id": given["run_id"]}}
 
 
 @pytest.mark.parametrize("event", ["request_approval-first-model", "request_approval-with-champion"])

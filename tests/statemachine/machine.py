@@ -59,7 +59,6 @@ SUBSTITUTIONS = {
     "UseSpot": "false",
     "ModelPackageGroupPrefix": "mpg-pipeline",
     "KmsKeyArn": "",
-    "Reuse": "true",
 }
 
 

@@ -160,14 +160,10 @@ def test_a_run_that_ends_before_its_model_is_registered_is_not_remembered() -> N
         assert "Remember results" not in run({failing: failed_job("broken")}).states
 
 
-@pytest.mark.parametrize(
-    ("parameter", "asked", "expected"), [("true", True, True), ("false", True, False), ("true", False, False)]
-)
-def test_stack_and_upload_can_switch_it_off(parameter: str, asked: bool, expected: bool) -> None:
-    checked: Any = GOOD_DAY["Check upload"]
-    answer = {"StatusCode": 200, "Payload": {**checked["Payload"], "reuse": asked}}
-    ending = run({"Check upload": answer}, substitutions={"Reuse": parameter})
-    assert [ending.arguments(name)["Payload"]["reuse"] for name in LOOKUPS] == [expected] * 3
+@pytest.mark.parametrize("reuse", [True, False])
+def test_an_upload_can_switch_it_off(reuse: bool) -> None:
+    ending = run(checked(reuse=reuse))
+    assert [ending.arguments(name)["Payload"]["reuse"] for name in LOOKUPS] == [reuse] * 3
 
 
 def contents(answers: dict[str, Answer] | None = None, **substitutions: str) -> dict[str, Any]:

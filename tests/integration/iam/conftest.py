@@ -61,6 +61,9 @@ def _do_everything(pipeline: Pipeline) -> None:
     assert approved.approve_by_mail() == 200
     assert approved.is_over().outcome == "approved"
     approved.reported()
+    # The first one has a champion to compare itself with; the second one reuses all.
+    for _ in range(2):
+        assert pipeline.upload(reuse=True).ends().outcome == "pending"
     assert pipeline.upload(content=b"a,b\n1,2\n").is_over().error == "UploadRefused"
     deliver_into_the_queue(pipeline, content=b"a,b\n1,2\n")
     sound_alarm(pipeline)

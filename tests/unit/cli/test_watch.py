@@ -96,6 +96,13 @@ def test_it_follows_until_the_mail_about_this_run_is_there(world: World) -> None
     assert watching(world).until_mail("approvals") == mine
 
 
+def test_a_mail_about_a_later_run_that_reused_this_one_is_not_mistaken_for_its_own(world: World) -> None:
+    world.ask()
+    mine = world.post("approvals", "Rows: 3\nRun: mpg-1")
+    world.post("approvals", "Reused:  prepared data from run mpg-1, because\nRun: mpg-2")
+    assert watching(world).until_mail("approvals") == mine
+
+
 def test_an_earlier_mail_is_not_mistaken_for_the_request(world: World) -> None:
     world.post("approvals", f"Confirm your subscription, {ARN}")
     with pytest.raises(Trouble, match="Nothing happened"):

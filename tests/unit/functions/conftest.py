@@ -56,7 +56,7 @@ class World:
     def items(self) -> list[dict[str, Any]]:
         return cast(list[dict[str, Any]], self.table.scan()["Items"])
 
-    def put(self, key: str, body: bytes, **headers: str) -> str:
+    def put(self, key: str, body: bytes, **headers: Any) -> str:
         """Upload an object; returns its version id."""
         return str(self.s3.put_object(Bucket=BUCKET, Key=key, Body=body, **headers)["VersionId"])
 
@@ -192,6 +192,7 @@ def _environment(world: World) -> dict[str, str]:
         "ENDPOINT_TYPE": "serverless",
         "MAX_CHECKED_BYTES": "1000000",
         "EXPIRE_RUNS_AFTER_DAYS": "90",
+        "REUSE": "true",
         "KMS_KEY_ARN": "",
         "POWERTOOLS_SERVICE_NAME": "mpg-pipeline",
         "POWERTOOLS_METRICS_NAMESPACE": "MpgPipeline",

@@ -236,9 +236,19 @@ def test_a_champion_that_was_registered_by_hand_has_no_known_content(find: Any) 
     assert find("evaluate", content=content) == {}
 
 
-def test_where_reuse_is_off_a_step_has_a_key_but_no_result(find: Any, remember: Any) -> None:
+def test_an_upload_that_must_not_reuse_anything_replaces_what_was_remembered(
+    find: Any, remember: Any
+) -> None:
     remember()
     assert set(find("preprocess", reuse=False)) == {"key"}
+
+
+def test_where_the_stack_switches_reuse_off_nothing_is_found_or_remembered(
+    find: Any, remember: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember()
+    monkeypatch.setenv("REUSE", "false")
+    assert [find(step) for step in STEPS] == [{}, {}, {}]
 
 
 def test_a_reused_result_and_one_without_a_key_are_not_remembered(remember: Any, files: World) -> None:

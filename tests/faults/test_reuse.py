@@ -1,0 +1,106 @@
+"""Reuse saves time and breaks no run: whatever fails about it, the run does the step itself."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local.cli.deploy import set_parameter
+from tests.faults.pipeline import SAMPLE, Pipeline
+from tests.faults.run import Run
+
+STEPS = {"preprocess", "tune", "evaluate"}
+
+
+def without(rows: int) -> bytes:
+    """The sample without that many rows at its end."""
+    return b"\n".join(SAMPLE.splitlines()[:-rows]) + b"\n"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def earlier(deployed: Pipeline) -> Iterator[Run]:
+    """A run that has left everything."""
+    set_parameter(deployed.endpoint, "Reuse", "true")
+    run = deployed.upload()
+    assert run.ends().outcome == "pending"
+    yield run
+    set_parameter(deployed.endpoint, "Reuse", "false")
+
+
+def reused(run: Run) -> dict[str, str]:
+    """The runs whose results a run that waits for its approval has reused, by step."""
+    (package,) = run.packages()
+    facts: dict[str, Any] = json.loads(run.pipeline.item(f"package#{package}")["facts"]["S"])
+    return dict(facts["reused"])
+
+
+def test_a_run_with_the_same_content_does_no_job_but_the_predictions(
+    pipeline: Pipeline, earlier: Run
+) -> None:
+    run = pipeline.upload("another name.csv", reuse=True)
+    assert run.ends().outcome == "pending"
+    assert [name.rpartition("-0-0")[0] for name in run.jobs()] == [f"{run.run_id}-predict"]
+    assert reused(run) == dict.fromkeys(STEPS, earlier.run_id)
+
+
+@pytest.mark.parametrize(
+    ("operation", "containing"), [("dynamodb:GetItem", "result#"), ("lambda:Invoke", "FindResult")]
+)
+def test_a_search_that_fails_costs_only_the_time_of_the_jobs(
+    pipeline: Pipeline, operation: str, containing: str
+) -> None:
+    pipeline.fault(operation, containing=containing, error="AccessDenied", status=403, times=None)
+    run = pipeline.upload(reuse=True)
+    assert run.ends().outcome == "pending"
+    pipeline.until_met()
+    assert reused(run) == {}
+    assert len(run.jobs()) == 4
+
+
+@pytest.mark.parametrize(
+    ("operation", "containing"), [("dynamodb:PutItem", "result#"), ("lambda:Invoke", "RememberResults")]
+)
+def test_a_run_whose_results_cannot_be_remembered_asks_all_the_same(
+    pipeline: Pipeline, operation: str, containing: str
+) -> None:
+    pipeline.fault(operation, containing=containing, error="AccessDenied", status=403, times=None)
+    assert pipeline.upload(content=without(1)).ends().outcome == "pending"
+    pipeline.until_met()
+
+
+def test_files_deleted_before_their_reuse_are_made_again(pipeline: Pipeline, earlier: Run) -> None:
+    run = pipeline.upload(content=without(2))
+    assert run.ends().outcome == "pending"
+    pipeline.delete(f"runs/{run.run_id}/prepared/train/train.manifest")
+    later = pipeline.upload(content=without(2), reuse=True)
+    assert later.ends().outcome == "pending"
+    # What the others left is still there; the data are the same.
+    assert reused(later) == dict.fromkeys(STEPS - {"preprocess"}, run.run_id)
+
+
+def test_files_deleted_between_search_and_reuse_fail_the_run_and_a_later_one_makes_them_again(
+    pipeline: Pipeline,
+) -> None:
+    first = pipeline.upload(reuse=True)
+    assert first.ends().outcome == "pending"
+    evaluated = reused(first).get("evaluate", first.run_id)
+    with pipeline.held("lambda:Invoke", "KeepModel"):
+        run = pipeline.upload(reuse=True)
+        pipeline.until_met()
+        pipeline.delete(f"runs/{evaluated}/evaluation/evaluation.json")
+    assert (run.is_over().error, run.entered()[-1]) == ("ArtifactRefused", "Keep model")
+    run.reported()
+    again = pipeline.upload(reuse=True)
+    assert again.ends().outcome == "pending"
+    assert set(reused(again)) == STEPS - {"evaluate"}
+
+
+def test_of_two_runs_at_once_one_is_remembered_and_both_succeed(pipeline: Pipeline) -> None:
+    content = without(3)
+    runs = [pipeline.upload(content=content, reuse=True) for _ in range(2)]
+    assert [run.ends().outcome for run in runs] == ["pending", "pending"]
+    later = pipeline.upload(content=content, reuse=True)
+    assert later.ends().outcome == "pending"
+    assert set(reused(later)) == STEPS
+    assert set(reused(later).values()) <= {run.run_id for run in runs} | set(reused(runs[0]).values())
