@@ -1,8 +1,8 @@
-"""Prepares a file of cars as `auto_mpg.preprocess` does, with another engine: `engines.py ENGINE FILE FOLDER`.
+"""Prepares a file of cars as `auto_mpg.preprocess` does, by another engine: `engines.py ENGINE FILE FOLDER`.
 
-Each reads the file twice and in parts: it refuses values out of range, splits by a hash of the content, learns from
-the training rows, and writes the channels as Parquet and the rows to predict as CSV. None explains what is wrong
-with a file, takes its other forms, or gives the same result for another order, as `prepare` does.
+Each reads the file twice and in parts: it refuses values out of range, splits by a hash of the content,
+learns from the training rows, and writes the channels as Parquet, the rows to predict as CSV. None explains
+what is wrong with a file, takes its other forms, or promises the same split for good, as `prepare` does.
 """
 
 import sys
@@ -37,7 +37,10 @@ def with_pandas(source: Path, folder: Path) -> None:
         bounded = chunk[["mpg", *NUMBERS]]
         if not (bounded.isna() | ((bounded > 0) & (bounded < LIMIT))).to_numpy().all():
             raise ValueError("a value is out of range")
-        if chunk[CONTENT].drop(columns="horsepower").isna().to_numpy().any() or not chunk["origin"].isin([1, 2, 3]).all():
+        if (
+            chunk[CONTENT].drop(columns="horsepower").isna().to_numpy().any()
+            or not chunk["origin"].isin([1, 2, 3]).all()
+        ):
             raise ValueError("a value is missing or unknown")
         train = chunk[parts(chunk) == 0]
         count += len(train)
@@ -83,7 +86,10 @@ def with_polars(source: Path, folder: Path) -> None:
     part = pl.when(hashed < borders[0]).then(0).when(hashed < borders[1]).then(1).otherwise(2)
     rows = rows.with_columns(part=pl.when(pl.col("mpg").is_null()).then(3).otherwise(part))
     valid = pl.all_horizontal(
-        *((pl.col(column) > 0) & (pl.col(column) < LIMIT) | pl.col(column).is_null() for column in ["mpg", *NUMBERS]),
+        *(
+            (pl.col(column) > 0) & (pl.col(column) < LIMIT) | pl.col(column).is_null()
+            for column in ["mpg", *NUMBERS]
+        ),
         *(pl.col(column).is_not_null() for column in CONTENT if column != "horsepower"),
         pl.col("origin").is_in([1, 2, 3]),
     )
@@ -91,8 +97,13 @@ def with_polars(source: Path, folder: Path) -> None:
     train = rows.filter(pl.col("part") == 0)
     power = train.group_by("horsepower").len().sort("horsepower")
     others = [column for column in NUMBERS if column != "horsepower"]
-    sums = train.select(*(pl.col(column).mean() for column in others), *(pl.col(column).std(ddof=0).name.suffix("_std") for column in others))
-    invalid, power, sums = pl.collect_all([rows.filter(~valid).select(pl.len()), power, sums], engine="streaming")
+    sums = train.select(
+        *(pl.col(column).mean() for column in others),
+        *(pl.col(column).std(ddof=0).name.suffix("_std") for column in others),
+    )
+    invalid, power, sums = pl.collect_all(
+        [rows.filter(~valid).select(pl.len()), power, sums], engine="streaming"
+    )
     if invalid.item():
         raise ValueError("a value is out of range")
     counts = {row["horsepower"]: row["len"] for row in power.iter_rows(named=True)}
@@ -104,18 +115,24 @@ def with_polars(source: Path, folder: Path) -> None:
     features = [
         pl.col("mpg").cast(pl.Float32),
         *(
-            ((pl.col("filled" if column == "horsepower" else column) - means[column]) / scales[column]).cast(pl.Float32).alias(f"scaled_{column}")
+            ((pl.col("filled" if column == "horsepower" else column) - means[column]) / scales[column])
+            .cast(pl.Float32)
+            .alias(f"scaled_{column}")
             for column in NUMBERS
         ),
         *((pl.col("origin") == code).cast(pl.Float32).alias(name) for name, code in ORIGINS.items()),
     ]
     sinks = [
-        filled.filter(pl.col("part") == number).select(features).sink_parquet(folder / f"{name}.parquet", lazy=True)
+        filled.filter(pl.col("part") == number)
+        .select(features)
+        .sink_parquet(folder / f"{name}.parquet", lazy=True)
         for number, name in enumerate(("train", "validation"))
     ]
     sinks += [
         rows.filter(pl.col("part") == 2).select(COLUMNS).sink_csv(folder / "test.csv", lazy=True),
-        rows.filter(pl.col("part") >= 2).select(COLUMNS[1:]).sink_csv(folder / "batch.csv", include_header=False, lazy=True),
+        rows.filter(pl.col("part") >= 2)
+        .select(COLUMNS[1:])
+        .sink_csv(folder / "batch.csv", include_header=False, lazy=True),
     ]
     pl.collect_all(sinks, engine="streaming")
 
@@ -125,22 +142,32 @@ def with_duckdb(source: Path, folder: Path) -> None:
     import duckdb
 
     database = duckdb.connect()
-    database.execute("SET memory_limit='512MB'; SET preserve_insertion_order=false; SET enable_progress_bar=false")
-    kinds = ", ".join(f"'{column}': '{'VARCHAR' if column == 'car_name' else 'DOUBLE'}'" for column in COLUMNS)
+    database.execute(
+        "SET memory_limit='512MB'; SET preserve_insertion_order=false; SET enable_progress_bar=false"
+    )
+    kinds = ", ".join(
+        f"'{column}': '{'VARCHAR' if column == 'car_name' else 'DOUBLE'}'" for column in COLUMNS
+    )
     content = ", ".join(CONTENT)
     borders = [int(share * 2**64) for share in SHARES]
     database.execute(
-        f"CREATE VIEW cars AS SELECT *, CASE WHEN mpg IS NULL THEN 3 WHEN hash({content}) < {borders[0]}::UBIGINT THEN 0"
+        "CREATE VIEW cars AS SELECT *, CASE WHEN mpg IS NULL THEN 3"
+        f" WHEN hash({content}) < {borders[0]}::UBIGINT THEN 0"
         f" WHEN hash({content}) < {borders[1]}::UBIGINT THEN 1 ELSE 2 END AS part"
         f" FROM read_csv('{source}', columns={{{kinds}}}, header=true, nullstr=['?', ''])"
     )
-    bounded = " OR ".join(f"{column} <= 0 OR {column} >= {LIMIT} OR isnan({column})" for column in ["mpg", *NUMBERS])
+    bounded = " OR ".join(
+        f"{column} <= 0 OR {column} >= {LIMIT} OR isnan({column})" for column in ["mpg", *NUMBERS]
+    )
     missing = " OR ".join(f"{column} IS NULL" for column in CONTENT if column != "horsepower")
     others = [column for column in NUMBERS if column != "horsepower"]
-    learned = ", ".join(f"avg({column}) FILTER (part = 0), stddev_pop({column}) FILTER (part = 0)" for column in others)
+    learned = ", ".join(
+        f"avg({column}) FILTER (part = 0), stddev_pop({column}) FILTER (part = 0)" for column in others
+    )
     row = database.execute(
         f"SELECT count(*) FILTER ({bounded} OR {missing} OR origin NOT IN (1, 2, 3)), {learned},"
-        " histogram(horsepower) FILTER (part = 0), count(*) FILTER (part = 0 AND horsepower IS NULL) FROM cars"
+        " histogram(horsepower) FILTER (part = 0),"
+        " count(*) FILTER (part = 0 AND horsepower IS NULL) FROM cars"
     ).fetchone()
     assert row  # noqa: S101 - an aggregate has a row
     if row[0]:
@@ -151,7 +178,10 @@ def with_duckdb(source: Path, folder: Path) -> None:
     features = ", ".join(
         [
             "mpg::FLOAT AS mpg",
-            *(f"((coalesce({column}, {median}) - {means[column]!r}) / {scales[column]!r})::FLOAT AS {column}" for column in NUMBERS),
+            *(
+                f"((coalesce({column}, {median}) - {means[column]}) / {scales[column]})::FLOAT AS {column}"
+                for column in NUMBERS
+            ),
             *(f"(origin = {code})::FLOAT AS {name}" for name, code in ORIGINS.items()),
         ]
     )
@@ -161,7 +191,9 @@ def with_duckdb(source: Path, folder: Path) -> None:
     for number, name in enumerate(("train", "validation")):
         database.execute(f"COPY (SELECT {features} {parsed} = {number}) TO '{folder / name}.parquet'")
     database.execute(f"COPY (SELECT {', '.join(COLUMNS)} {parsed} = 2) TO '{folder / 'test.csv'}' (HEADER)")
-    database.execute(f"COPY (SELECT {', '.join(COLUMNS[1:])} {parsed} >= 2) TO '{folder / 'batch.csv'}' (HEADER false)")
+    database.execute(
+        f"COPY (SELECT {', '.join(COLUMNS[1:])} {parsed} >= 2) TO '{folder / 'batch.csv'}' (HEADER false)"
+    )
     (folder / "parsed.parquet").unlink()
 
 
@@ -179,7 +211,11 @@ def _of_counts(counts: dict[float, int], missing: int) -> tuple[float, float, fl
     return median, mean, (squares / total) ** 0.5
 
 
-ENGINES: dict[str, Callable[[Path, Path], None]] = {"pandas": with_pandas, "polars": with_polars, "duckdb": with_duckdb}
+ENGINES: dict[str, Callable[[Path, Path], None]] = {
+    "pandas": with_pandas,
+    "polars": with_polars,
+    "duckdb": with_duckdb,
+}
 
 if __name__ == "__main__":
     ENGINES[sys.argv[1]](Path(sys.argv[2]), Path(sys.argv[3]))

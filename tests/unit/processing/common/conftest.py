@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from common.cluster import Local
 from common.preprocessing import preprocess
 from common.workload import Workload, find_workload
 from tests.unit.processing.conftest import pack, sha256
@@ -30,7 +31,15 @@ def upload(tmp_path: Path) -> Path:
 @pytest.fixture
 def guess_prepared(guess: Workload, upload: Path, tmp_path: Path) -> Path:
     """What preprocessing makes of it."""
-    preprocess(guess, upload, sha256(upload), tmp_path / "prepared", URI, "incoming/guess/numbers.txt")
+    preprocess(
+        guess,
+        upload,
+        sha256(upload),
+        tmp_path / "prepared",
+        URI,
+        "incoming/guess/numbers.txt",
+        Local(workers=1),
+    )
     return tmp_path / "prepared"
 
 
