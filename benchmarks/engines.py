@@ -1,8 +1,8 @@
-"""Prepares a file of cars as `auto_mpg.preprocess` does, with another engine: `engines.py ENGINE FILE FOLDER`.
+"""Prepares a file of cars as `auto_mpg.preprocess` does, by another engine: `engines.py ENGINE FILE FOLDER`.
 
-Each reads the file twice and in parts: it refuses values out of range, splits by a hash of the content, learns from
-the training rows, and writes the channels as Parquet and the rows to predict as CSV. None explains what is wrong
-with a file, takes its other forms, or gives the same result for another order, as `prepare` does.
+Each reads the file twice and in parts: it refuses values out of range, splits by a hash of the content,
+learns from the training rows, and writes the channels as Parquet, the rows to predict as CSV. None explains
+what is wrong with a file, takes its other forms, or promises the same split for good, as `prepare` does.
 """
 
 import sys
@@ -151,7 +151,8 @@ def with_duckdb(source: Path, folder: Path) -> None:
     content = ", ".join(CONTENT)
     borders = [int(share * 2**64) for share in SHARES]
     database.execute(
-        f"CREATE VIEW cars AS SELECT *, CASE WHEN mpg IS NULL THEN 3 WHEN hash({content}) < {borders[0]}::UBIGINT THEN 0"
+        "CREATE VIEW cars AS SELECT *, CASE WHEN mpg IS NULL THEN 3"
+        f" WHEN hash({content}) < {borders[0]}::UBIGINT THEN 0"
         f" WHEN hash({content}) < {borders[1]}::UBIGINT THEN 1 ELSE 2 END AS part"
         f" FROM read_csv('{source}', columns={{{kinds}}}, header=true, nullstr=['?', ''])"
     )
@@ -165,7 +166,8 @@ def with_duckdb(source: Path, folder: Path) -> None:
     )
     row = database.execute(
         f"SELECT count(*) FILTER ({bounded} OR {missing} OR origin NOT IN (1, 2, 3)), {learned},"
-        " histogram(horsepower) FILTER (part = 0), count(*) FILTER (part = 0 AND horsepower IS NULL) FROM cars"
+        " histogram(horsepower) FILTER (part = 0),"
+        " count(*) FILTER (part = 0 AND horsepower IS NULL) FROM cars"
     ).fetchone()
     assert row  # noqa: S101 - an aggregate has a row
     if row[0]:
@@ -177,7 +179,7 @@ def with_duckdb(source: Path, folder: Path) -> None:
         [
             "mpg::FLOAT AS mpg",
             *(
-                f"((coalesce({column}, {median}) - {means[column]!r}) / {scales[column]!r})::FLOAT AS {column}"
+                f"((coalesce({column}, {median}) - {means[column]}) / {scales[column]})::FLOAT AS {column}"
                 for column in NUMBERS
             ),
             *(f"(origin = {code})::FLOAT AS {name}" for name, code in ORIGINS.items()),

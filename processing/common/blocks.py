@@ -55,7 +55,8 @@ def cut(stream: BinaryIO, first: Block, size: int, *, quoted: bool = True) -> It
     stream.seek(first.start)
     start, line, content = first.start, first.line, b""
     while start + len(content) < first.end:
-        content += stream.read(min(size, first.end - start - len(content)))
+        more = stream.read(min(size, first.end - start - len(content)))
+        content = content + more if content else more
         is_rest = start + len(content) >= first.end
         end, is_plain = (len(content), False) if is_rest else _last_row_end(content, quoted)
         if end is None or (end == 0 and len(content) > _LONGEST_ROW):
@@ -63,7 +64,7 @@ def cut(stream: BinaryIO, first: Block, size: int, *, quoted: bool = True) -> It
             return
         if end:
             yield Block(start, start + end, line, is_plain)
-            line += _count_lines(content[:end])
+            line += _count_lines(content, end)
             start, content = start + end, content[end:]
 
 
@@ -149,8 +150,8 @@ def _exact_row_end(content: bytes) -> int | None:
     return sum(map(len, lines[:complete]))
 
 
-def _count_lines(content: bytes) -> int:
-    lines = content.count(b"\n")
-    if b"\r" in content:
-        lines += content.count(b"\r") - content.count(b"\r\n")
+def _count_lines(content: bytes, end: int) -> int:
+    lines = content.count(b"\n", 0, end)
+    if content.find(b"\r", 0, end) >= 0:
+        lines += content.count(b"\r", 0, end) - content.count(b"\r\n", 0, end)
     return lines
