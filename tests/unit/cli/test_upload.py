@@ -77,7 +77,7 @@ def test_an_upload_that_must_not_reuse_anything_says_so(
 ) -> None:
     csv = tmp_path / "cars.csv"
     csv.write_bytes(b"mpg\n")
-    upload.upload(Endpoint(1, "secret"), csv, "bucket", "incoming/cars.csv", reuse=reuse)
+    upload.upload(Endpoint(1, "secret"), csv, "bucket", "incoming/cars.csv", no_progress, reuse=reuse)
     assert aws.puts[0]["Metadata"] == metadata
 
 
