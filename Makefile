@@ -15,7 +15,7 @@ AUDIT_SYNCED := $(AUDIT)/synced
 PAGE_SYNCED := tests/web/node_modules/.synced
 # A file that it cannot read is a failure, and it sends nothing, whatever key it finds in the environment.
 CHECKOV := CKV_PARSE_ERROR_FAIL=true BC_API_KEY= $(AUDIT)/bin/checkov --config-file audit/checkov.yaml
-LOCKS := requirements.lock requirements-audit.lock requirements-uv.lock requirements-pytorch.lock functions/requirements.txt processing/requirements.txt processing/wheels/requirements.txt \
+LOCKS := requirements.lock requirements-audit.lock requirements-uv.lock requirements-pytorch.lock requirements-bench.lock functions/requirements.txt processing/requirements.txt processing/wheels/requirements.txt \
 	processing/runtime/requirements.txt
 
 COMPILE := $(BIN)/uv pip compile --no-config --universal --generate-hashes --quiet --custom-compile-command "make lock" \
@@ -93,6 +93,7 @@ lock: $(SYNCED) ## Resolve the locks anew; UPGRADE=<package> takes its newest re
 	@$(COMPILE) --constraint requirements.lock --no-emit-package numpy --group wheels --output-file processing/wheels/requirements.txt
 	@$(COMPILE) --constraint requirements.lock --no-deps --group serving --output-file processing/runtime/requirements.txt
 	@$(COMPILE) --group pytorch --output-file requirements-pytorch.lock
+	@$(COMPILE) --group bench --output-file requirements-bench.lock
 
 deploy: $(SYNCED) ## Deploy to your AWS account, after checking its quotas
 	@$(BIN)/mpg deploy --config-env $(ENV)

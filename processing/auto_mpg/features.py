@@ -39,10 +39,15 @@ class Preprocessor:
 
     def features(self, cars: NDArray[np.float64]) -> NDArray[np.float64]:
         """A row of FEATURES for each car; `cars` has the columns of CONTENT, NaN for a missing horsepower."""
-        numbers, origins = cars[:, :-1], cars[:, -1:]
-        filled = np.where(np.isnan(numbers), self.missing_horsepower, numbers)
-        standardised = (filled - np.array(self.means)) / np.array(self.scales)
-        return np.hstack([standardised, origins == list(ORIGINS.values())])
+        # Column by column is faster for many cars.
+        features = np.empty((len(cars), len(FEATURES)), order="F")
+        for column, (mean, scale) in enumerate(zip(self.means, self.scales, strict=True)):
+            numbers = cars[:, column]
+            filled = np.where(np.isnan(numbers), self.missing_horsepower, numbers)
+            np.divide(filled - mean, scale, out=features[:, column])
+        for column, origin in enumerate(ORIGINS.values(), start=len(NUMBERS)):
+            np.equal(cars[:, -1], origin, out=features[:, column])
+        return features
 
 
 def to_json(preprocessor: Preprocessor) -> str:

@@ -115,7 +115,6 @@ def _write_part(
     problems = Problems(upload.name)
     for block in blocks:
         cars = upload.read(block, problems, named=True)
-        cars = Cars(cars.mpg, cars.content, clean(cars.names))
         writer.add(cars, split(cars, borders)[0])
     problems.refuse_any()
     return writer.close(output)

@@ -21,8 +21,9 @@ from pyarrow import csv
 
 from auto_mpg.car import CONTENT, LIMIT, MISSING, BadValue, Car, read_value
 from auto_mpg.cars import EMPTY, LAYOUTS, Form, cars_of_part, collected, find_columns
+from common import blocks
 from common.arrow import texts_to_arrow, to_arrow, to_numpy
-from common.blocks import Block, cut, has_plain_quotes, offset_of_line
+from common.blocks import Block, cut, offset_of_line
 from common.content_hash import content_hashes
 from common.csv_rows import Unreadable, read_head
 from common.uploads import Problems
@@ -81,7 +82,9 @@ class Upload:
 
     def read(self, block: Block, problems: Problems, *, named: bool) -> Cars:
         """The cars of a block. The problems of its other rows are added to `problems`."""
-        return _read(block.read(self.path), block.line, self.form, problems, named)
+        content = block.read(self.path)
+        cars = read_columns(content, self.form, named=named, has_plain_quotes=block.has_plain_quotes)
+        return _read(content, block.line, self.form, problems, named) if cars is None else cars
 
 
 def open_upload(path: Path, name: str) -> Upload:
@@ -121,8 +124,7 @@ def to_cars(cars: Iterable[Car]) -> Cars:
 
 
 def _read(content: bytes, line: int, form: Form, problems: Problems, named: bool) -> Cars:
-    if (cars := read_columns(content, form, named=named)) is not None:
-        return cars
+    """The cars of a block that as a whole cannot be read by columns."""
     if len(content) <= _FEWEST_BYTES:
         return to_cars(cars_of_part(content, line, form, problems))
     size = max(len(content) // _PIECES, _FEWEST_BYTES)
@@ -135,13 +137,15 @@ def _read(content: bytes, line: int, form: Form, problems: Problems, named: bool
         if problems.suffice:
             problems.stopped = True
             break
-        read.append(_read(content[piece.start : piece.end], piece.line, form, problems, named))
+        part = content[piece.start : piece.end]
+        cars = read_columns(part, form, named=named, has_plain_quotes=piece.has_plain_quotes)
+        read.append(_read(part, piece.line, form, problems, named) if cars is None else cars)
     return concatenate(read)
 
 
-def read_columns(content: bytes, form: Form, *, named: bool) -> Cars | None:
+def read_columns(content: bytes, form: Form, *, named: bool, has_plain_quotes: bool = False) -> Cars | None:
     """The cars of rows that everyone reads in the same way and that have no problem; otherwise None."""
-    if form.layout or not _is_plain(content):
+    if form.layout or not _is_plain(content, has_plain_quotes):
         return None
     try:
         table = _parse(content, form, named)
@@ -154,10 +158,10 @@ def read_columns(content: bytes, form: Form, *, named: bool) -> Cars | None:
         return None
 
 
-def _is_plain(content: bytes) -> bool:
+def _is_plain(content: bytes, has_plain_quotes: bool) -> bool:
     if b"\0" in content or content.startswith(_BOM):
         return False
-    if b'"' in content and not has_plain_quotes(content):
+    if not has_plain_quotes and b'"' in content and not blocks.has_plain_quotes(content):
         return False
     windows = range(0, len(content) - _WINDOW, _WINDOW)
     if any(content.find(b"\n", start, start + _WINDOW) < 0 for start in windows):

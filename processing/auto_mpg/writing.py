@@ -12,7 +12,7 @@ from pyarrow import csv, parquet
 
 from auto_mpg.car import COLUMNS, CONTENT, RAW_COLUMNS
 from auto_mpg.features import FEATURES, Preprocessor
-from auto_mpg.names import without_formulas
+from auto_mpg.names import clean, without_formulas
 from auto_mpg.table import Cars, Numbers
 from common.arrow import to_arrow
 from common.digests import file_digest
@@ -64,11 +64,12 @@ class Writer:
     def add(self, cars: Cars, parts: NDArray[np.intp]) -> None:
         """Add cars, of which each belongs to a position in PARTS or is UNLABELLED. They need names."""
         train, validation = np.flatnonzero(parts == _TRAIN), np.flatnonzero(parts == _VALIDATION)
+        nameless = Cars(cars.mpg, cars.content, None)
         files = self._place.training_files
         already = sum(channel.rows for channel in self._training)
         for number, channel in enumerate(self._training):
-            channel.add(self._features(cars[train[(number - already) % files :: files]]))
-        self._validation.add(self._features(cars[validation]))
+            channel.add(self._features(nameless[train[(number - already) % files :: files]]))
+        self._validation.add(self._features(nameless[validation]))
         batch = np.flatnonzero(parts >= _TEST)
         to_predict = cars[batch]
         texts = _texts(to_predict)
@@ -134,7 +135,7 @@ class _Table:
 
 
 def _texts(cars: Cars) -> pa.Table:
-    columns = {"mpg": _number("mpg", cars.mpg), "car_name": without_formulas(cars.names)}
+    columns = {"mpg": _number("mpg", cars.mpg), "car_name": without_formulas(clean(cars.names))}
     for column, values in zip(CONTENT, cars.content, strict=True):
         columns[column] = _number(column, values)
     return pa.table({column: columns[column] for column in COLUMNS})

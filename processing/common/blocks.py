@@ -29,11 +29,15 @@ _LINE = re.compile(rb"[^\r\n]*(?:\r\n?|\n)")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The bytes from `start` to `end` of a file; `line` is the number of the first line in it."""
+    """The bytes from `start` to `end` of a file; `line` is the number of the first line in it.
+
+    `has_plain_quotes` says that the function of this name is known to be true of them.
+    """
 
     start: int
     end: int
     line: int
+    has_plain_quotes: bool = False
 
     def read(self, path: Path) -> bytes:
         """Its content."""
@@ -51,15 +55,16 @@ def cut(stream: BinaryIO, first: Block, size: int, *, quoted: bool = True) -> It
     stream.seek(first.start)
     start, line, content = first.start, first.line, b""
     while start + len(content) < first.end:
-        content += stream.read(min(size, first.end - start - len(content)))
+        more = stream.read(min(size, first.end - start - len(content)))
+        content = content + more if content else more
         is_rest = start + len(content) >= first.end
-        end = len(content) if is_rest else _last_row_end(content, quoted)
+        end, is_plain = (len(content), False) if is_rest else _last_row_end(content, quoted)
         if end is None or (end == 0 and len(content) > _LONGEST_ROW):
             yield Block(start, start + len(content), line)
             return
         if end:
-            yield Block(start, start + end, line)
-            line += _count_lines(content[:end])
+            yield Block(start, start + end, line, is_plain)
+            line += _count_lines(content, end)
             start, content = start + end, content[end:]
 
 
@@ -104,12 +109,17 @@ def offset_of_line(path: Path, lines: int) -> int:
         return place
 
 
-def _last_row_end(content: bytes, quoted: bool) -> int | None:
-    """Where the last row ends that is surely complete; 0 without one, None if the quotes are broken."""
+def _last_row_end(content: bytes, quoted: bool) -> tuple[int | None, bool]:
+    """Where the last row ends that is surely complete, and whether the quotes before are plain.
+
+    0 if there is none, None if the quotes are broken.
+    """
     if not quoted or not (quotes := content.count(b'"')):
-        return _last_line_end(content, len(content))
+        return _last_line_end(content, len(content)), quoted
     end = _even_line_end(content, quotes)
-    return end if end and has_plain_quotes(content[:end]) else _exact_row_end(content)
+    if end and has_plain_quotes(content[:end]):
+        return end, True
+    return _exact_row_end(content), False
 
 
 def _last_line_end(content: bytes, before: int) -> int:
@@ -140,8 +150,8 @@ def _exact_row_end(content: bytes) -> int | None:
     return sum(map(len, lines[:complete]))
 
 
-def _count_lines(content: bytes) -> int:
-    lines = content.count(b"\n")
-    if b"\r" in content:
-        lines += content.count(b"\r") - content.count(b"\r\n")
+def _count_lines(content: bytes, end: int) -> int:
+    lines = content.count(b"\n", 0, end)
+    if content.find(b"\r", 0, end) >= 0:
+        lines += content.count(b"\r", 0, end) - content.count(b"\r\n", 0, end)
     return lines

@@ -15,6 +15,7 @@ LOCKS = [
     "requirements-audit.lock",
     "requirements-uv.lock",
     "requirements-pytorch.lock",
+    "requirements-bench.lock",
     *CARRIED,
 ]
 

@@ -32,7 +32,7 @@ def preprocess(folder: Path, upload: bytes, digest: str = "") -> tuple[int, str]
 
 
 def contents(cars: list[Car]) -> list[int]:
-    return to_cars(cars).hashes().tolist()
+    return list(map(int, to_cars(cars).hashes()))
 
 
 def parts(cars: list[Car]) -> tuple[set[int], set[int], set[int]]:

@@ -32,7 +32,13 @@ def upload(tmp_path: Path) -> Path:
 def guess_prepared(guess: Workload, upload: Path, tmp_path: Path) -> Path:
     """What preprocessing makes of it."""
     preprocess(
-        guess, upload, sha256(upload), tmp_path / "prepared", URI, "incoming/guess/numbers.txt", Local()
+        guess,
+        upload,
+        sha256(upload),
+        tmp_path / "prepared",
+        URI,
+        "incoming/guess/numbers.txt",
+        Local(workers=1),
     )
     return tmp_path / "prepared"
 

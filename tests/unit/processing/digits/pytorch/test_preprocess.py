@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from common.cluster import Local
 from common.preprocessing import Prepared
 from common.uploads import BadUpload
 from digits.pictures import Pixels
@@ -40,12 +41,12 @@ def prepared(folder: Path, rows: Sequence[tuple[bytes | None, int | None]]) -> t
     images, labels = zip(*rows, strict=True)
     shutil.rmtree(folder / "output", ignore_errors=True)
     upload = write_table(folder / "digits.parquet", images, labels)
-    return prepare(upload, "digits.parquet", folder / "output"), folder / "output"
+    return prepare(upload, "digits.parquet", folder / "output", Local(workers=1)), folder / "output"
 
 
 def refusal(upload: Path) -> str:
     with pytest.raises(BadUpload) as refused:
-        prepare(upload, "digits.parquet", upload.parent / "output")
+        prepare(upload, "digits.parquet", upload.parent / "output", Local(workers=1))
     assert len(str(refused.value)) < 1000
     return str(refused.value)
 
@@ -130,7 +131,7 @@ def test_images_without_a_label_are_predicted_first_and_not_learned_from(
 
 
 def test_the_sample_is_prepared_without_a_warning(tmp_path: Path) -> None:
-    found = prepare(SAMPLE, "digits.parquet", tmp_path)
+    found = prepare(SAMPLE, "digits.parquet", tmp_path, Local(workers=1))
     assert (found.rows["train"], found.rows["validation"], found.rows["test"]) == (7000, 1500, 1500)
     assert found.warnings == []
 
@@ -214,7 +215,10 @@ def test_columns_besides_the_two_are_ignored_and_any_size_of_integer_will_do(
         pa.table({"id": range(1000), "label": labels, "image": image}), tmp_path / "digits.parquet"
     )
     assert (
-        prepare(tmp_path / "digits.parquet", "digits.parquet", tmp_path / "output").rows["labelled"] == 1000
+        prepare(tmp_path / "digits.parquet", "digits.parquet", tmp_path / "output", Local(workers=1)).rows[
+            "labelled"
+        ]
+        == 1000
     )
 
 
@@ -251,4 +255,4 @@ def test_any_damage_is_survived_or_refused(tmp_path: Path, small: bytes, place: 
     upload = tmp_path / "digits.parquet"
     upload.write_bytes(content)
     with suppress(BadUpload):
-        prepare(upload, "digits.parquet", tmp_path / "output")
+        prepare(upload, "digits.parquet", tmp_path / "output", Local(workers=1))
