@@ -18,8 +18,9 @@ The first matching rule decides, and later rules do not see the call. A rule wit
 `delay` and `drop` changes nothing: it only watches, and keeps what it saw in `requests`.
 
 `POST /_mpg/quotas` takes the account's quotas, as `SageMaker(quotas=...)` does, and `POST /_mpg/reclaim` the
-`training_job` whose spot instance is taken away, and for how many `seconds`. From outside, each path contains
-the token of the pages: `/_mpg/<token>/faults`.
+`training_job` whose spot instance is taken away, and for how many `seconds`. `POST /_mpg/kill` takes the
+`job` and the `host` (`algo-2`) whose program is killed, or with `children` true only what that has started.
+From outside, each path contains the token of the pages: `/_mpg/<token>/faults`.
 """
 
 import asyncio
@@ -138,15 +139,22 @@ class Door:
 
 
 def with_faults(
-    aws: Application, quotas: dict[str, int], reclaim: Callable[[str, float], None]
+    aws: Application,
+    quotas: dict[str, int],
+    reclaim: Callable[[str, float], None],
+    kill: Callable[[str, str, bool], None],
 ) -> Application:
-    """`aws` with injected faults, and with the paths for the rules, for `quotas` and to `reclaim`."""
+    """`aws` with injected faults, and with the paths for the rules, `quotas`, `reclaim` and `kill`."""
     faults = Faults()
     doors = {
         "/_mpg/faults": Door(faults.as_json, faults.take),
         "/_mpg/quotas": Door(lambda: dict(quotas), lambda given: _replace(quotas, given)),
         "/_mpg/reclaim": Door(
             lambda: None, lambda given: reclaim(str(given["training_job"]), float(given["seconds"]))
+        ),
+        "/_mpg/kill": Door(
+            lambda: None,
+            lambda given: kill(str(given["job"]), str(given["host"]), bool(given.get("children"))),
         ),
     }
 

@@ -117,6 +117,7 @@ def build(
         with_pages(with_runtime(seams.application(), runtime), mailbox, questions, sagemaker.notes),
         limits,
         sagemaker.reclaim,
+        lambda job, host, children: sagemaker.kill(job, host, children=children),
     )
     if enforce_iam:
         application = with_signatures(application, seams.secret_of, seams.is_public, seams.unauthenticated)

@@ -10,6 +10,7 @@ import os
 import shutil
 import tarfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -51,18 +52,6 @@ class Container:
             return ""
         return self.there(text)
 
-    def pack(self, relative: str) -> bytes:
-        """A `.tar.gz` with exactly the content of a folder."""
-        buffer = io.BytesIO()
-        folder = self.root / relative
-        with (
-            gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=3, mtime=int(time.time())) as zipped,
-            tarfile.open(fileobj=zipped, mode="w") as archive,
-        ):
-            for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-                archive.add(path, arcname=path.name)
-        return buffer.getvalue()
-
     def unpack_model(self, archive: bytes) -> None:
         """Fill /opt/ml/model from a `model.tar.gz`."""
         model = self.root / "model"
@@ -73,8 +62,29 @@ class Container:
             raise JobFailed(f"ClientError: Failed to extract model data archive: {error}") from error
 
     def remove(self) -> None:
-        """Delete the folder with everything in it, including what a job made read-only."""
-        shutil.rmtree(self.folder, onerror=_make_writable)
+        """Delete the folder with everything in it."""
+        remove_folder(self.folder)
+
+
+def pack(folders: Iterable[Path]) -> bytes:
+    """A `.tar.gz` with exactly the content of some folders; of files with the same name, the first one's."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            found.setdefault(path.relative_to(folder).as_posix(), path)
+    buffer = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=buffer, mode="wb", compresslevel=3, mtime=int(time.time())) as zipped,
+        tarfile.open(fileobj=zipped, mode="w") as archive,
+    ):
+        for name, path in found.items():
+            archive.add(path, arcname=name, recursive=False)
+    return buffer.getvalue()
+
+
+def remove_folder(folder: Path) -> None:
+    """Delete a folder with everything in it, including what a job made read-only."""
+    shutil.rmtree(folder, onerror=_make_writable)
 
 
 def _make_writable(function: Any, path: str, _: Any) -> None:

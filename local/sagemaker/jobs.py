@@ -6,30 +6,35 @@ import logging
 import secrets
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from local.sagemaker.clients import Clients
-from local.sagemaker.container import Container
+from local.sagemaker.container import Container, remove_folder
 from local.sagemaker.engines.environments import ENVIRONMENTS, EnvironmentMissing, make
-from local.sagemaker.engines.images import Image
-from local.sagemaker.engines.processes import Command, Exit, Process, Python, WarmWorkers
+from local.sagemaker.engines.images import Image, Program
+from local.sagemaker.engines.processes import Command, Python, WarmWorkers
 from local.sagemaker.errors import InstanceReclaimed, JobFailed, JobStopped
 from local.sagemaker.events import Events
-from local.sagemaker.kinds import Json, memory_of
+from local.sagemaker.hosts import (
+    KILLED,
+    LONGEST_REASON,
+    NO_NAMES,
+    Addresses,
+    Ended,
+    Host,
+    as_they_end,
+    make_hosts,
+    shared_network,
+)
+from local.sagemaker.kinds import Json, cluster_of, memory_of
 from local.sagemaker.logs import Logs, Stream
 from local.sagemaker.notes import Notes
 from local.sagemaker.storage import Storage
 from local.sagemaker.store import Record, Store
 
 _log = logging.getLogger(__name__)
-
-# The exit code that Docker and SageMaker report for a killed process.
-KILLED = 137
-LONGEST_REASON = 1024
-LAST_LINES = 20
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ class Backend:
     events: Events
     folder: Path
     notes: Notes
+    addresses: Addresses
 
 
 class Job:
@@ -55,20 +61,27 @@ class Job:
         self.stopping = threading.Event()
         # Set when the instance is reclaimed: the seconds until another one is available.
         self._without_instance: float | None = None
-        # Called with every line of the job's output, on the thread that reads them.
+        # Called with every line of the job's output, on the thread of the host that reads them.
         self.on_line: Callable[[str], None] = lambda line: None
-        self._process: Process | None = None
-        self._folder = backend.folder / f"{record.kind.name}-{record.key}-{secrets.token_hex(4)}"
-        self._container: Container | None = None
-        self._stream = Stream(role_arn, record.kind.log_group, f"{record.key}/algo-1-{int(time.time())}")
-        self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
+        # The host that failed first.
+        self.failed: Host | None = None
+        self._hosts: tuple[Host, ...] = ()
+        self._started = int(time.time())
+        self.folder = backend.folder / f"{record.kind.name}-{record.key}-{secrets.token_hex(4)}"
+
+    @property
+    def hosts(self) -> tuple[Host, ...]:
+        """The job's instances, created on first use."""
+        if not self._hosts:
+            count = cluster_of(self.record.kind, self.fields).get("InstanceCount", 1)
+            addresses = self.backend.addresses.next(count)
+            self._hosts = make_hosts(self.folder, addresses, self._log)
+        return self._hosts
 
     @property
     def container(self) -> Container:
-        """The job's /opt/ml, created on first use."""
-        if self._container is None:
-            self._container = Container(self._folder)
-        return self._container
+        """The /opt/ml of the first host."""
+        return self.hosts[0].container
 
     @property
     def fields(self) -> Json:
@@ -87,20 +100,18 @@ class Job:
         if event:
             self.backend.events.tell(self.record)
 
-    def log(self, line: str, part: str = "") -> None:
-        """Write a line to the job's log stream, or to the one whose name ends with `part`."""
-        self.backend.logs.write(replace(self._stream, name=self._stream.name + part), line)
+    def log(self, line: str) -> None:
+        """Write a line to the log stream of the first host."""
+        self._log("algo-1", line, "")
+
+    def _log(self, host: str, line: str, part: str) -> None:
+        name = f"{self.record.key}/{host}-{self._started}{part}"
+        self.backend.logs.write(Stream(self.role_arn, self.record.kind.log_group, name), line)
 
     def say(self, line: str) -> None:
         """Tell a person something that AWS would not: in the job's log, and as a note of this machine."""
         self.log(line)
         self.backend.notes.add(line)
-
-    def failure(self, begin: str, said: str, end: str = "") -> JobFailed:
-        """The failure of a job's program. Its reason is the program's message, or else the last lines of its
-        output, between SageMaker's own words."""
-        room = LONGEST_REASON - len(begin) - len(end)
-        return JobFailed(begin + (said[:room] or "\n".join(self._last_lines)[-room:]) + end)
 
     def check(self) -> None:
         """Raise `JobStopped` if somebody has asked the job to stop."""
@@ -110,80 +121,100 @@ class Job:
     def stop(self) -> None:
         """Ask the job to end; returns at once. Idempotent."""
         self.stopping.set()
-        self._end_process()
+        self._end_programs()
 
     def reclaim(self, seconds: float) -> None:
         """Reclaim the job's instance; another one is available after `seconds`. Returns at once."""
         self._without_instance = seconds
-        self._end_process()
+        self._end_programs()
+
+    def kill(self, name: str, *, children: bool) -> bool:
+        """Kill the program of one host, or only what that has started, as no action of AWS does. Returns
+        whether it runs."""
+        for host in self._hosts:
+            if host.name == name and host.process is not None and host.process.is_running():
+                host.process.kill("children" if children else "job")
+                return True
+        return False
 
     def leave_instance(self) -> float:
         """Discard everything on the reclaimed instance; returns the seconds until the next one."""
         seconds, self._without_instance = self._without_instance or 0.0, None
         self.close()
-        self._container = self._process = None
+        self._hosts = ()
         return seconds
 
     def run(
         self,
-        argv: tuple[str, ...],
-        env: Mapping[str, str],
+        program: Callable[[Host], tuple[Program, Mapping[str, str]]],
         *,
         image: Image,
         instance_type: str,
         timeout: float | None,
         isolated: bool = False,
-    ) -> Exit:
-        """Run the job's program in an image, to its end; ``isolated``, without a network.
+        together: bool = False,
+        hosts: Sequence[Host] = (),
+    ) -> Ended | None:
+        """Run a program with its variables in an image, on all hosts or those given, each to its end. Returns
+        how the first of those that failed ended, if any.
 
-        Raises `JobStopped`, `InstanceReclaimed` or, out of memory or without the image's libraries,
-        `JobFailed`.
+        ``isolated``, the hosts have no network; ``together``, they have one of their own then. Raises
+        `JobStopped`, `InstanceReclaimed` or, out of memory or without the image's libraries, `JobFailed`.
         """
         self.check()
         python = python_of(image, self.say, self.log, self.check)
         # Without a network there is nobody to show credentials to, and SageMaker gives none.
         own = {} if isolated else self.backend.clients.environment(self.role_arn)
-        command = Command(
-            argv=argv,
-            env={"HOME": "/root", **own, **env},
-            cwd=Path("/opt/ml"),
-            hidden_modules=image.hidden_modules,
-            folder=self.container.folder,
-            network=not isolated,
-            python=python,
-        )
-        self._process = self.backend.workers.spawn(
-            command, on_line=self._take_line, timeout=timeout, memory_bytes=memory_of(instance_type)
-        )
+        hosts = hosts or self.hosts
+        # All first: what the program needs on a host may be missing, and then none may start.
+        programs = [(host, *program(host)) for host in hosts]
+        workers, memory = self.backend.workers, memory_of(instance_type)
+        with shared_network(workers, wanted=len(hosts) > 1) as network:
+            if network and not network.descriptors:
+                self.say(NO_NAMES)
+            shares = network if isolated and together else None
+            for host, argv, env in programs:
+                command = Command(
+                    argv=argv,
+                    env={"HOME": "/root", **own, **env},
+                    cwd=Path("/opt/ml"),
+                    hidden_modules=image.hidden_modules,
+                    folder=host.container.folder,
+                    network=shares is not None or not isolated,
+                    python=python,
+                    shares=shares,
+                )
+                host.start(workers, command, self.on_line, timeout=timeout, memory_bytes=memory)
         if self.stopping.is_set() or self._without_instance is not None:
-            self._process.stop()
-        ended = self._process.wait()
-        if ended.reason == "stopped" and self._without_instance is not None and not self.stopping.is_set():
-            raise InstanceReclaimed
-        if ended.reason in ("stopped", "timed_out"):
-            raise JobStopped(timed_out=ended.reason == "timed_out")
-        if ended.reason == "out_of_memory":
+            self._end_programs()
+        return self._judge(list(as_they_end(hosts)))
+
+    def _judge(self, ends: Sequence[Ended]) -> Ended | None:
+        """The failure that is the job's: the first, unless somebody has ended the job."""
+        if any(end.exit.reason == "stopped" for end in ends):
+            reclaimed = self._without_instance is not None and not self.stopping.is_set()
+            raise InstanceReclaimed if reclaimed else JobStopped
+        first = next((end for end in ends if end.failed), None)
+        if first is None:
+            return None
+        if first.exit.reason == "timed_out":
+            raise JobStopped(timed_out=True)
+        self.failed = first.host
+        if first.exit.reason == "out_of_memory":
             raise JobFailed(
                 "ClientError: Please use an instance type with more memory, "
                 f"or reduce the size of job data processed on an instance., exit code: {KILLED}"
             )
-        return ended
+        return first
 
-    def _end_process(self) -> None:
-        process = self._process
-        if process is not None:
-            process.stop()
-
-    def _take_line(self, line: str) -> None:
-        self.on_line(line)
-        shown = self.container.there(line)
-        self._last_lines.append(shown)
-        self.log(shown)
+    def _end_programs(self) -> None:
+        for host in self._hosts:
+            host.stop()
 
     def close(self) -> None:
         """Delete the job's folder."""
-        if self._container is not None:
-            self._container.remove()
+        if self.folder.exists():
+            remove_folder(self.folder)
 
 
 def python_of(
@@ -247,8 +278,3 @@ def carry_out(job: Job, work: Work) -> None:
 def _internal_error(job: Job, error: Exception) -> str:
     _log.exception("%s %s", job.record.kind.label, job.record.key)
     return f"InternalServerError: {type(error).__name__}: {error}"
-
-
-def exit_code(ended: Exit) -> int:
-    """The exit code a container would have had."""
-    return KILLED if ended.code is None else ended.code

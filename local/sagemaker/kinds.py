@@ -181,6 +181,17 @@ def instances_of(definition: Json) -> Json:
     return config
 
 
+def cluster_of(kind: Kind, fields: Json) -> Json:
+    """The `InstanceType` and `InstanceCount` of a job; for a tuning job, those of each trial."""
+    if kind is PROCESSING:
+        cluster: Json = fields["ProcessingResources"]["ClusterConfig"]
+        return cluster
+    if kind is TRANSFORM:
+        resources: Json = fields["TransformResources"]
+        return resources
+    return instances_of(fields["TrainingJobDefinition"] if kind is TUNING else fields)
+
+
 def memory_of(instance_type: str) -> int | None:
     """Bytes of memory of an instance type's size class; None for an unknown family."""
     _, family, size = [*instance_type.split("."), "", ""][:3]

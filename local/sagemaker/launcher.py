@@ -82,6 +82,13 @@ class Launcher:
                 raise invalid(f"{name} runs on no spot instance.")
             self._running[record.arn][0].reclaim(seconds)
 
+    def kill(self, name: str, host: str, *, children: bool) -> None:
+        """Kill the program of one host of a running job."""
+        with self._store.lock:
+            named = [job for job, _ in self._running.values() if job.record.key == name]
+        if not any(job.kill(host, children=children) for job in named):
+            raise invalid(f"{name} has no program that runs on {host}.")
+
     def delete(self, kind: Kind, request: Json) -> Json:
         """Delete a job that has ended."""
         with self._store.lock:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from local.sagemaker.kinds import Json
 from local.sagemaker.patterns import java_pattern
 
-# `[7]<TAB>train-rmse:1.2<TAB>validation-rmse:2.3`, as the XGBoost container prints it.
-_METRIC_LINE = re.compile(r"\[\d+\]\s")
+# `[7]<TAB>train-rmse:1.2<TAB>validation-rmse:2.3`, as the XGBoost container prints it; of several hosts, one
+# prints it, with the time in front: `[12:34:56] [7]<TAB>...`.
+_METRIC_LINE = re.compile(r"(\[[\d:]+\] )?\[\d+\]\s")
 _METRIC = re.compile(r"(train|validation)-([^\s:]+):([-+]?[\d.]+(?:[eE][-+]?\d+)?|[-+]?inf|nan)")
 
 

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 from local.sagemaker.engines.images import find_image
-from local.sagemaker.jobs import Job, Work, exit_code
+from local.sagemaker.hosts import resource_config
+from local.sagemaker.jobs import Job, Work
 from local.sagemaker.kinds import Json
 from local.sagemaker.mirror import Mirror
 from local.sagemaker.storage import Storage
@@ -17,58 +18,66 @@ def _run(job: Job) -> None:
     fields = job.fields
     for each in fields.get("ProcessingInputs", []):
         source = each["S3Input"]
-        folder = job.container.path(source["LocalPath"])
-        folder.mkdir(parents=True, exist_ok=True)
-        job.storage.download(source, folder)
+        job.storage.download(source, _folders(job, source["LocalPath"]))
         job.check()
     outputs = [each["S3Output"] for each in fields.get("ProcessingOutputConfig", {}).get("Outputs", [])]
     for output in outputs:
-        job.container.path(output["LocalPath"]).mkdir(parents=True, exist_ok=True)
+        _folders(job, output["LocalPath"])
     with contextlib.ExitStack() as continuous:
         for output in outputs:
             if output["S3UploadMode"] == "Continuous":
-                continuous.enter_context(Mirror(*_target(job, output)))
+                for target in _targets(job, output):
+                    continuous.enter_context(Mirror(*target))
         _run_program(job)
     for output in outputs:
         if output["S3UploadMode"] == "EndOfJob":
-            job.storage.upload_folder(*_target(job, output)[1:])
+            for _, folder, uri, key in _targets(job, output):
+                job.storage.upload_folder(folder, uri, key)
 
 
-def _target(job: Job, output: Json) -> tuple[Storage, Path, str, str | None]:
-    """The storage, folder, URI and key of an output's upload."""
+def _folders(job: Job, inside: str) -> list[Path]:
+    """A folder of every host, made if it is missing."""
+    folders = [host.container.path(inside) for host in job.hosts]
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    return folders
+
+
+def _targets(job: Job, output: Json) -> list[tuple[Storage, Path, str, str | None]]:
+    """The storage, folder, URI and key of an output's upload, for every host."""
     key = job.fields.get("ProcessingOutputConfig", {}).get("KmsKeyId")
-    return job.storage, job.container.path(output["LocalPath"]), output["S3Uri"], key
+    return [(job.storage, folder, output["S3Uri"], key) for folder in _folders(job, output["LocalPath"])]
 
 
 def _run_program(job: Job) -> None:
     fields = job.fields
-    cluster = fields["ProcessingResources"]["ClusterConfig"]
     specification = fields["AppSpecification"]
     config = {
         name: value for name, value in fields.items() if name not in ("CreationTime", "LastModifiedTime")
     }
-    job.container.write_json("config/processingjobconfig.json", config)
-    job.container.write_json(
-        "config/resourceconfig.json",
-        {"current_host": "algo-1", "hosts": ["algo-1"], "network_interface_name": "eth0"},
-    )
+    for host in job.hosts:
+        host.container.write_json("config/processingjobconfig.json", config)
+        host.container.write_json("config/resourceconfig.json", resource_config(host, job.hosts))
     image = find_image(specification["ImageUri"], job.backend.store.region)
     job.update({"ProcessingStartTime": time.time()})
-    ended = job.run(
-        (*specification["ContainerEntrypoint"], *specification.get("ContainerArguments", ())),
-        {"PROCESSING_JOB_NAME": job.record.key, **fields.get("Environment", {})},
+    argv = (*specification["ContainerEntrypoint"], *specification.get("ContainerArguments", ()))
+    variables = {"PROCESSING_JOB_NAME": job.record.key, **fields.get("Environment", {})}
+    failed = job.run(
+        lambda host: (argv, variables),
         image=image,
-        instance_type=cluster["InstanceType"],
+        instance_type=fields["ProcessingResources"]["ClusterConfig"]["InstanceType"],
         timeout=fields["StoppingCondition"]["MaxRuntimeInSeconds"],
         isolated=fields.get("NetworkConfig", {}).get("EnableNetworkIsolation", False),
     )
-    if ended.code != 0:
-        said = job.container.message("output/message")
-        raise job.failure("AlgorithmError: ", said, f", exit code: {exit_code(ended)}")
+    if failed:
+        said = failed.host.container.message("output/message")
+        raise failed.host.failure("AlgorithmError: ", said, f", exit code: {failed.exit_code}")
 
 
 def _last_fields(job: Job, status: str, timed_out: bool) -> Json:
-    return {"ExitMessage": job.container.message("output/message") or None}
+    speakers = [host for host in (job.failed, job.hosts[0]) if host is not None]
+    messages = (host.container.message("output/message") for host in speakers)
+    return {"ExitMessage": next(filter(None, messages), None)}
 
 
 WORK = Work(_run, _last_fields)

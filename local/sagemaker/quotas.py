@@ -15,21 +15,17 @@ from local.sagemaker.kinds import (
     TUNING,
     Json,
     Kind,
-    instances_of,
+    cluster_of,
 )
 from local.sagemaker.store import Store
 
 
 def usage(kind: Kind, fields: Json) -> tuple[str, int]:
     """The quota of a job, by its name in Service Quotas, and the number of instances that the job needs."""
-    if kind is PROCESSING:
-        config = fields["ProcessingResources"]["ClusterConfig"]
-        return f"{config['InstanceType']} for processing job usage", config["InstanceCount"]
-    if kind is TRANSFORM:
-        config = fields["TransformResources"]
-        return f"{config['InstanceType']} for transform job usage", config["InstanceCount"]
+    config = cluster_of(kind, fields)
+    if kind in (PROCESSING, TRANSFORM):
+        return f"{config['InstanceType']} for {kind.name} job usage", config["InstanceCount"]
     definition = fields["TrainingJobDefinition"] if kind is TUNING else fields
-    config = instances_of(definition)
     spot = "spot " if definition.get("EnableManagedSpotTraining") else ""
     jobs = 1
     if kind is TUNING:

@@ -18,6 +18,7 @@ from local.sagemaker.endpoints.variant import Answer
 from local.sagemaker.engines.processes import WarmWorkers
 from local.sagemaker.errors import ServiceError
 from local.sagemaker.events import Events, Publish
+from local.sagemaker.hosts import Addresses
 from local.sagemaker.jobs import Backend
 from local.sagemaker.kinds import JOBS, KINDS, PROCESSING, TRAINING, TUNING, Json, Kind
 from local.sagemaker.launcher import Launcher
@@ -72,7 +73,9 @@ class SageMaker:
         clients = Clients(endpoint_url, region, credentials)
         events = Events(publish, self._store)
         folder.mkdir(parents=True, exist_ok=True)
-        self._backend = Backend(self._store, WarmWorkers(), clients, Logs(clients), events, folder, Notes())
+        self._backend = Backend(
+            self._store, WarmWorkers(), clients, Logs(clients), events, folder, Notes(), Addresses()
+        )
         registry = Registry(self._store, events)
         self._launcher = Launcher(self._backend, registry, quotas)
         self.autoscaling = Autoscaling(self._store)
@@ -140,6 +143,14 @@ class SageMaker:
         there is no such job, or it is not on a spot instance.
         """
         self._launcher.reclaim(training_job, seconds)
+
+    def kill(self, job: str, host: str, *, children: bool = False) -> None:
+        """Kill the program of one host (`algo-2`) of a running job, or only the processes
+        that it has started, as memory or hardware may end them on AWS.
+
+        Raises `ServiceError` if none runs there.
+        """
+        self._launcher.kill(job, host, children=children)
 
     def close(self) -> None:
         """Stop every job and process, and send the remaining logs and events. Idempotent."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,14 @@ def relative_key(key: str, prefix: str) -> str:
 def _download_failed(bucket: str, key: str, why: str) -> JobFailed:
     found = f"s3://{bucket}/{key} {why}"
     return JobFailed(f"ClientError: Data download failed:Failed to download data. S3 key: {found}")
+
+
+def _place(item: S3Object, folder: Path) -> Path:
+    """Where an object belongs below a folder. Raises `JobFailed` if its key leads out of it."""
+    path = folder / item.relative
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise JobFailed(f"ClientError: Data download failed: the key {item.key} leaves its folder.")
+    return path
 
 
 class Storage:
@@ -138,26 +146,29 @@ class Storage:
                 return
             request["ContinuationToken"] = page["NextContinuationToken"]
 
-    def download(self, source: Json, folder: Path, kept: Kept | None = None) -> None:
-        """Put every object of a data source into a folder; objects already in `kept` are not read again."""
-        for item in self.find_input(source, kept):
+    def download(self, source: Json, folders: Sequence[Path], kept: Kept | None = None) -> None:
+        """Put the objects of a data source into the folders of a job's hosts: all of them into each, or
+        `ShardedByS3Key`, each into one. Objects already in `kept` are not read again."""
+        sharded = source.get("S3DataDistributionType") == "ShardedByS3Key"
+        for number, item in enumerate(self.find_input(source, kept)):
             if "//" in item.key:
                 raise _download_failed(item.bucket, item.key, "has an illegal char sub-sequence '//' in it")
-            path = folder / item.relative
-            if not path.resolve().is_relative_to(folder.resolve()):
-                raise JobFailed(f"ClientError: Data download failed: the key {item.key} leaves its folder.")
+            own = [folders[number % len(folders)]] if sharded else folders
             try:
-                self._put(item, path, kept)
+                self._put(item, [_place(item, folder) for folder in own], kept)
             except (FileExistsError, IsADirectoryError, NotADirectoryError):
                 why = "cannot be a file: another key has a file or folder there"
                 raise _download_failed(item.bucket, item.key, why) from None
 
-    def _put(self, item: S3Object, path: Path, kept: Kept | None) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if kept is None:
-            self._read_to(item, path)
-        else:
-            shutil.copyfile(self._kept(item, kept), path)
+    def _put(self, item: S3Object, paths: Sequence[Path], kept: Kept | None) -> None:
+        for number, path in enumerate(paths):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if kept is not None:
+                shutil.copyfile(self._kept(item, kept), path)
+            elif number > 0:
+                shutil.copyfile(paths[0], path)
+            else:
+                self._read_to(item, path)
 
     def _kept(self, item: S3Object, kept: Kept) -> Path:
         version = (item.bucket, item.key, item.etag)
@@ -183,9 +194,7 @@ class Storage:
             raise JobFailed(f"ClientError: Data download failed: {uri}: {error}") from error
         for item in items:
             found = S3Object(bucket, item["Key"], item["Key"].removeprefix(prefix), item["ETag"])
-            path = folder / found.relative
-            if not path.resolve().is_relative_to(folder.resolve()):
-                raise JobFailed(f"ClientError: Data download failed: the key {found.key} leaves its folder.")
+            path = _place(found, folder)
             path.parent.mkdir(parents=True, exist_ok=True)
             self._read_to(found, path)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+from collections import Counter
 
+from local.sagemaker.container import pack
 from local.sagemaker.engines.images import Image, Program, find_image
 from local.sagemaker.engines.toolkit.settings import decode
 from local.sagemaker.errors import InstanceReclaimed, JobStopped
-from local.sagemaker.jobs import Job, Work, exit_code
+from local.sagemaker.hosts import Host, resource_config
+from local.sagemaker.jobs import Job, Work
 from local.sagemaker.kinds import Json
 from local.sagemaker.metrics import Metrics
 from local.sagemaker.mirror import Mirror
@@ -98,16 +101,19 @@ def _train(job: Job, kept: Kept | None) -> None:
     started = time.time()
     job.update({"TrainingStartTime": started})
     for channel in fields.get("InputDataConfig", []):
-        folder = job.container.path(f"/opt/ml/input/data/{channel['ChannelName']}")
-        folder.mkdir(parents=True, exist_ok=True)
-        job.storage.download(channel["DataSource"]["S3DataSource"], folder, kept)
+        folders = [host.container.root / "input/data" / channel["ChannelName"] for host in job.hosts]
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+        job.storage.download(channel["DataSource"]["S3DataSource"], folders, kept)
         job.check()
-    _write_configs(job)
-    for empty in ("/opt/ml/model", "/opt/ml/output/data"):
-        job.container.path(empty).mkdir()
+    for host in job.hosts:
+        _write_configs(job, host)
+        for empty in ("model", "output/data"):
+            (host.container.root / empty).mkdir()
     with contextlib.ExitStack() as until_it_ends:
         if checkpoints := fields.get("CheckpointConfig"):
-            until_it_ends.enter_context(_checkpoints(job, checkpoints))
+            for host in job.hosts:
+                until_it_ends.enter_context(_checkpoints(job, host, checkpoints))
         move_to(job, "Training")
         try:
             _run_algorithm(job)
@@ -117,26 +123,31 @@ def _train(job: Job, kept: Kept | None) -> None:
     _upload_model(job)
 
 
-def _checkpoints(job: Job, config: Json) -> Mirror:
+def _checkpoints(job: Job, host: Host, config: Json) -> Mirror:
     """Restores the checkpoints of an earlier job or instance from S3, and uploads new ones from now on."""
-    folder = job.container.path(config["LocalPath"])
+    folder = host.container.path(config["LocalPath"])
     folder.mkdir(parents=True, exist_ok=True)
     job.storage.restore(config["S3Uri"], folder)
     return Mirror(job.storage, folder, config["S3Uri"])
 
 
-def _program(job: Job, image: Image) -> Program:
+def _program(job: Job, image: Image, host: Host) -> Program:
     """The request's own entrypoint, or else the image's: for a script if there is one."""
     fields = job.fields
     algorithm = fields["AlgorithmSpecification"]
     if "ContainerEntrypoint" in algorithm:
         return (*algorithm["ContainerEntrypoint"], *algorithm.get("ContainerArguments", ()))
-    if image.algorithm and not names_script(fields):
+    if image.algorithm and _is_built_in(fields, image):
         return image.algorithm
     isolated = fields.get("EnableNetworkIsolation", False)
     submitted = decode(fields.get("HyperParameters", {})).get("sagemaker_submit_directory", "")
-    archive = "" if isolated else archive_of(job, str(submitted))
+    archive = "" if isolated else archive_of(job, host, str(submitted))
     return (*(image.script or ()), "/opt/ml", archive, "isolated" if isolated else "connected")
+
+
+def _is_built_in(fields: Json, image: Image) -> bool:
+    own = "ContainerEntrypoint" in fields["AlgorithmSpecification"]
+    return image.algorithm is not None and not own and not names_script(fields)
 
 
 def names_script(definition: Json) -> bool:
@@ -150,17 +161,21 @@ def _run_algorithm(job: Job) -> None:
     fields = job.fields
     image = find_image(fields["AlgorithmSpecification"]["TrainingImage"], job.backend.store.region)
     names = {"TRAINING_JOB_NAME": job.record.key, "TRAINING_JOB_ARN": job.record.arn}
-    ended = job.run(
-        _program(job, image),
-        names | fields.get("Environment", {}),
+    variables = names | fields.get("Environment", {})
+    isolated = fields.get("EnableNetworkIsolation", False)
+    failed = job.run(
+        lambda host: (_program(job, image, host), variables),
         image=image,
         instance_type=fields["ResourceConfig"].get("InstanceType", ""),
         timeout=min(fields["StoppingCondition"]["MaxRuntimeInSeconds"], _wait_left(job)),
-        isolated=fields.get("EnableNetworkIsolation", False),
+        # The hosts of the built-in algorithm need nobody else, and would listen on all of this machine's
+        # addresses.
+        isolated=isolated or (len(job.hosts) > 1 and _is_built_in(fields, image)),
+        together=True,
     )
-    if ended.code != 0:
-        said = job.container.message("output/failure")
-        raise job.failure("AlgorithmError: ", said, f", exit code: {exit_code(ended)}")
+    if failed:
+        said = failed.host.container.message("output/failure")
+        raise failed.host.failure("AlgorithmError: ", said, f", exit code: {failed.exit_code}")
 
 
 def _upload_model(job: Job) -> None:
@@ -172,34 +187,41 @@ def _upload_model(job: Job) -> None:
 
 def _upload_archive(job: Job, folder: str, name: str) -> str:
     """The URI of a folder's uploaded content; "" if the folder is empty."""
-    if not any(job.container.path(folder).iterdir()):
+    folders = [host.container.root / folder for host in job.hosts]
+    names = Counter(path.name for each in folders for path in each.iterdir())
+    if not names:
         return ""
+    if clashes := [each for each, count in names.items() if count > 1]:
+        job.say(
+            f"Several hosts wrote /opt/ml/{folder}/{clashes[0]}. The files of the first are kept here; "
+            "which of them AWS keeps is not documented."
+        )
     if job.fields["SecondaryStatus"] != "Uploading":
         move_to(job, "Uploading")
     output = job.fields["OutputDataConfig"]
     uri = join_uri(output["S3OutputPath"], f"{job.record.key}/output/{name}")
-    job.storage.upload(job.container.pack(folder), uri, output.get("KmsKeyId"))
+    job.storage.upload(pack(folders), uri, output.get("KmsKeyId"))
     return uri
 
 
-def _write_configs(job: Job) -> None:
-    fields = job.fields
+def _write_configs(job: Job, host: Host) -> None:
+    fields, container = job.fields, host.container
     instance_type = fields["ResourceConfig"].get("InstanceType", "")
-    job.container.write_json("input/config/hyperparameters.json", fields.get("HyperParameters", {}))
-    job.container.write_json(
+    container.write_json("input/config/hyperparameters.json", fields.get("HyperParameters", {}))
+    container.write_json(
         "input/config/inputdataconfig.json",
         {each["ChannelName"]: _channel_config(each) for each in fields.get("InputDataConfig", [])},
     )
-    group = {"instance_group_name": "homogeneousCluster", "instance_type": instance_type, "hosts": ["algo-1"]}
-    job.container.write_json(
+    cluster = resource_config(host, job.hosts)
+    name = "homogeneousCluster"
+    group = {"instance_group_name": name, "instance_type": instance_type, "hosts": cluster["hosts"]}
+    container.write_json(
         "input/config/resourceconfig.json",
-        {
-            "current_host": "algo-1",
+        cluster
+        | {
             "current_instance_type": instance_type,
-            "current_group_name": "homogeneousCluster",
-            "hosts": ["algo-1"],
+            "current_group_name": name,
             "instance_groups": [group],
-            "network_interface_name": "eth0",
         },
     )
 

@@ -7,8 +7,9 @@ import json
 import time
 from dataclasses import dataclass
 
-from local.sagemaker.engines.images import find_image
+from local.sagemaker.engines.images import Program, find_image
 from local.sagemaker.errors import JobFailed
+from local.sagemaker.hosts import Host
 from local.sagemaker.jobs import Job, Work
 from local.sagemaker.kinds import Json
 from local.sagemaker.records import Batching, is_json, join_csv, join_json, select, split_lines
@@ -23,8 +24,9 @@ _NO_PING = (
 
 @dataclass
 class Input:
-    """One object to transform: its records, and the requests that contain them."""
+    """One object to transform on a host: its records, and the requests that contain them."""
 
+    host: Host
     source: S3Object
     records: list[bytes]
     requests: list[str]
@@ -34,14 +36,18 @@ def _run(job: Job, container: Json, *, isolated: bool) -> None:
     job.update({"TransformStartTime": time.time()})
     job.log(_settings(job.fields))
     inputs = _make_requests(job)
-    if "ModelDataUrl" in container:
-        job.container.unpack_model(job.storage.read_uri(container["ModelDataUrl"]))
-    if any(each.requests for each in inputs):
-        _serve(job, container, inputs, isolated=isolated)
+    # Other hosts have nothing to do.
+    hosts = list(dict.fromkeys(each.host for each in inputs if each.requests))
+    if hosts and "ModelDataUrl" in container:
+        model = job.storage.read_uri(container["ModelDataUrl"])
+        for host in hosts:
+            host.container.unpack_model(model)
+    if hosts:
+        _serve(job, container, inputs, hosts, isolated=isolated)
     output = job.fields["TransformOutput"]
     for each in inputs:
         uri = join_uri(output["S3OutputPath"], f"{each.source.relative}.out")
-        job.storage.upload(_output(job, each), uri, output.get("KmsKeyId"))
+        job.storage.upload(_output(job.fields, each), uri, output.get("KmsKeyId"))
 
 
 def _settings(fields: Json) -> str:
@@ -55,8 +61,9 @@ def _settings(fields: Json) -> str:
 
 def _make_requests(job: Job) -> list[Input]:
     source = job.fields["TransformInput"]
-    folder = job.container.folder / "requests"
-    folder.mkdir()
+    hosts = job.hosts
+    for host in hosts:
+        (host.container.folder / "requests").mkdir()
     batching = Batching(
         lines=source.get("SplitType", "None") == "Line",
         many=job.fields["BatchStrategy"] == "MultiRecord",
@@ -65,15 +72,16 @@ def _make_requests(job: Job) -> list[Input]:
     )
     inputs: list[Input] = []
     number = 0
-    for item in job.storage.find_input(source["DataSource"]["S3DataSource"]):
+    for place, item in enumerate(job.storage.find_input(source["DataSource"]["S3DataSource"])):
+        host = hosts[place % len(hosts)]
         content = job.storage.read(item)
         content = gzip.decompress(content) if source.get("CompressionType") == "Gzip" else content
         records = split_lines(content) if batching.lines else [content]
         filtered = select(records, job.fields["DataProcessing"]["InputFilter"]) if batching.lines else records
-        each = Input(item, records, [])
+        each = Input(host, item, records, [])
         for body in batching.payloads(filtered):
             name = f"{number:08}"
-            (folder / name).write_bytes(body)
+            (host.container.folder / "requests" / name).write_bytes(body)
             each.requests.append(name)
             number += 1
         inputs.append(each)
@@ -81,60 +89,66 @@ def _make_requests(job: Job) -> list[Input]:
     return inputs
 
 
-def _serve(job: Job, container: Json, inputs: list[Input], *, isolated: bool) -> None:
+def _serve(job: Job, container: Json, inputs: list[Input], hosts: list[Host], *, isolated: bool) -> None:
     image = find_image(container["Image"], job.backend.store.region)
-    source = job.fields["TransformInput"]
     own = container.get("Environment", {}) | job.fields.get("Environment", {})
-    if not isolated and (archive := archive_of(job, own.get("SAGEMAKER_SUBMIT_DIRECTORY", ""))):
-        own = own | {"SAGEMAKER_SUBMIT_DIRECTORY": archive}
-    ended = job.run(
-        (
+    named = own.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
+
+    def server(host: Host) -> tuple[Program, Json]:
+        submitted = "" if isolated else archive_of(job, host, named)
+        brought = {"SAGEMAKER_SUBMIT_DIRECTORY": submitted} if submitted else {}
+        argv = (
             *(image.server or ()),
             "/opt/ml",
-            str(job.container.folder / "requests"),
-            str(job.container.folder / "responses"),
-            source.get("ContentType", ""),
+            str(host.container.folder / "requests"),
+            str(host.container.folder / "responses"),
+            job.fields["TransformInput"].get("ContentType", ""),
             job.fields["TransformOutput"].get("Accept", ""),
             "isolated" if isolated else "connected",
-        ),
-        {**image.variables, "SAGEMAKER_BATCH": "true", **own},
+        )
+        return argv, {**image.variables, "SAGEMAKER_BATCH": "true", **own, **brought}
+
+    failed = job.run(
+        server,
         image=image,
         instance_type=job.fields["TransformResources"]["InstanceType"],
         timeout=None,
         isolated=isolated,
+        hosts=hosts,
     )
-    if ended.code != 0:
-        raise _failure(job, inputs)
+    if failed:
+        raise _failure(failed.host, inputs)
 
 
-def _failure(job: Job, inputs: list[Input]) -> JobFailed:
+def _failure(host: Host, inputs: list[Input]) -> JobFailed:
     """The server's refusal. SageMaker reports it in the job's data log and hardly at all in the reason,
     to which the local one adds the server's message."""
-    file = job.container.folder / "responses/refused.json"
+    file = host.container.folder / "responses/refused.json"
     if not file.exists():
-        return job.failure("AlgorithmError: Unable to get response from algorithm: ", "")
+        return host.failure("AlgorithmError: Unable to get response from algorithm: ", "")
     refused = json.loads(file.read_text())
     if refused["request"] is None:
-        return job.failure(_NO_PING, "")
+        return host.failure(_NO_PING, "")
     (source,) = (each.source for each in inputs if refused["request"] in each.requests)
     status = refused["status"]
     said = f"ClientError: {status}" if status < 500 else f"Bad HTTP status received from algorithm: {status}"
     for line in (said, "", "Message:", *refused["body"].splitlines()):
-        job.log(f"[sagemaker logs]: {source.bucket}/{source.key}: {line}", "/data-log")
+        host.log(f"[sagemaker logs]: {source.bucket}/{source.key}: {line}", "/data-log")
     whose = "ClientError" if status < 500 else "AlgorithmError"
-    return job.failure(
+    return host.failure(
         f"{whose}: See job logs for more information: ", refused["body"] if status < 500 else ""
     )
 
 
-def _output(job: Job, each: Input) -> bytes:
-    responses = [(job.container.folder / "responses" / name).read_bytes() for name in each.requests]
-    if job.fields["TransformOutput"].get("AssembleWith", "None") != "Line":
+def _output(fields: Json, each: Input) -> bytes:
+    folder = each.host.container.folder / "responses"
+    responses = [(folder / name).read_bytes() for name in each.requests]
+    if fields["TransformOutput"].get("AssembleWith", "None") != "Line":
         return b"".join(responses)
     lines = [line for response in responses for line in split_lines(response)]
-    processing = job.fields["DataProcessing"]
+    processing = fields["DataProcessing"]
     if processing["JoinSource"] == "Input":
-        joined = join_json if is_json(job.fields["TransformInput"].get("ContentType", "")) else join_csv
+        joined = join_json if is_json(fields["TransformInput"].get("ContentType", "")) else join_csv
         lines = joined(each.records, lines, each.source.key)
     return b"".join(line + b"\n" for line in select(lines, processing["OutputFilter"]))
 

@@ -49,7 +49,7 @@ class Tuning:
         self._sign = 1.0 if self._objective["Type"] == "Minimize" else -1.0
         self._limits = self._config["ResourceLimits"]
         self._trials: list[Trial] = []
-        self._kept = Kept(job.container.folder / "kept")
+        self._kept = Kept(job.folder / "kept")
 
     def run(self) -> None:
         """Run trials until there are enough; raises `JobFailed` or `JobStopped`."""

@@ -70,10 +70,17 @@ class Process:
     def stop(self, grace: float | None = None) -> None:
         """Ask the job to end: SIGTERM to it, after ``grace`` seconds (default: that of the workers) SIGKILL
         to it and all its children. Returns at once. Has no effect on a job that has ended."""
-        message = json.dumps({"stop": self._grace if grace is None else grace}).encode() + b"\n"
+        self._stopping = True
+        self._tell({"stop": self._grace if grace is None else grace})
+
+    def kill(self, what: Literal["job", "children"] = "job") -> None:
+        """Kill the job, or all that it started, as if its machine had; it ends like one that dies by itself.
+        Returns at once. Has no effect on a job that has ended."""
+        self._tell({"kill": what})
+
+    def _tell(self, message: dict[str, object]) -> None:
         with self._lock, contextlib.suppress(OSError):
-            self._stopping = True
-            self._status.sendall(message)
+            self._status.sendall(json.dumps(message).encode() + b"\n")
 
     def send(self, line: str) -> None:
         """Write a line to the standard input of a job spawned with ``stdin=True``. Raises OSError if it has

@@ -26,11 +26,13 @@ from typing import Any
 from local.sagemaker.engines.interpreter import ACKNOWLEDGE, Interpreter, Python, environment
 from local.sagemaker.engines.process import Exit, Process
 
-__all__ = ["PRELOAD", "Command", "Exit", "Process", "Python", "WarmWorkers"]
+__all__ = ["PRELOAD", "Command", "Exit", "Network", "Process", "Python", "WarmWorkers"]
 
 PRELOAD = (
     "numpy",
     "pandas",
+    "pyarrow.dataset",
+    "pyarrow.parquet",
     "scipy.optimize",
     "scipy.stats.qmc",
     "sklearn.compose",
@@ -39,8 +41,21 @@ PRELOAD = (
     "sklearn.metrics",
     "sklearn.pipeline",
     "sklearn.preprocessing",
-    "xgboost",
+    "xgboost.tracker",
 )
+
+
+@dataclass(frozen=True)
+class Network:
+    """The descriptors of a network in which jobs reach each other and nothing else; none on a machine without
+    namespaces, where jobs have the machine's network."""
+
+    descriptors: tuple[int, ...]
+
+    def close(self) -> None:
+        """Give it up; jobs that share it keep it."""
+        for fd in self.descriptors:
+            os.close(fd)
 
 
 @dataclass(frozen=True)
@@ -61,6 +76,7 @@ class Command:
     ``python`` is another interpreter for the job, which stays warm from its first job on.
 
     A ``confined`` job can write only to /tmp, and is not root; without namespaces, nothing confines it.
+    ``shares`` is the only network of a job, together with others (``WarmWorkers.make_network``).
     """
 
     argv: tuple[str, ...]
@@ -71,6 +87,7 @@ class Command:
     network: bool = True
     python: Python | None = None
     confined: bool = False
+    shares: Network | None = None
 
 
 class WarmWorkers:
@@ -133,14 +150,28 @@ class WarmWorkers:
             "timeout": timeout,
             "memory_bytes": memory_bytes,
             "grace": self._grace,
+            "stdin": stdin or connection is not None,
             "acknowledge": ACKNOWLEDGE,
         }
+        shared = command.shares.descriptors if command.shares else ()
         with self._lock:
             process = self._send(
-                self._interpreter(python), request, on_line, stdin=stdin, connection=connection
+                self._interpreter(python), request, on_line, shared, stdin=stdin, connection=connection
             )
             self._running = [other for other in self._running if other.is_running()] + [process]
         return process
+
+    def make_network(self) -> Network:
+        """A network for jobs to share, which the caller closes. Raises RuntimeError after ``close``."""
+        ours, theirs = socket.socketpair()
+        body = json.dumps({"acknowledge": ACKNOWLEDGE}).encode()
+        with ours:
+            with theirs, self._lock:
+                self._interpreter(self._own).send(struct.pack("!I", len(body)), [theirs.fileno()], body)
+            received, descriptors, _, _ = socket.recv_fds(ours, 1, 2)
+        if not received:
+            raise OSError("the kernel refuses a network for the hosts of a job")
+        return Network(tuple(descriptors))
 
     def close(self) -> None:
         """Stop every job and interpreter, and wait for their ends. Idempotent."""
@@ -169,6 +200,7 @@ class WarmWorkers:
         interpreter: Interpreter,
         request: dict[str, Any],
         on_line: Callable[[str], None],
+        shared: Sequence[int],
         *,
         stdin: bool,
         connection: socket.socket | None,
@@ -181,7 +213,7 @@ class WarmWorkers:
             their_stdin = connection.detach()
         theirs = [fd for fd in (their_status.detach(), their_output, their_stdin) if fd is not None]
         try:
-            interpreter.send(struct.pack("!I", len(body)), theirs, body)
+            interpreter.send(struct.pack("!I", len(body)), [*theirs, *shared], body)
         except BaseException:
             status.close()
             for fd in (output, stdin_fd):

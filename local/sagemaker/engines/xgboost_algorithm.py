@@ -1,20 +1,20 @@
 """The built-in XGBoost algorithm: ``("-m", "local.sagemaker.engines.xgboost_algorithm", "<root>")``.
 
 ``<root>`` takes the place of /opt/ml. Reads ``<root>/input/config/hyperparameters.json`` (an object of
-strings) and ``inputdataconfig.json`` (``{"train": {"ContentType": "text/csv", ...}, "validation": {...}}``),
-both as SageMaker writes them, and the channels' files under ``<root>/input/data/<channel>/``. Writes
-``<root>/model/xgboost-model`` (UBJSON, as xgboost 3.2 does for a name without a suffix). A failure ends the
-process with code 1 and its message in ``<root>/output/failure``. SIGTERM ends it quietly.
+strings), ``inputdataconfig.json`` (``{"train": {"ContentType": "text/csv", ...}, "validation": {...}}``) and
+``resourceconfig.json`` (the hosts that train together), as SageMaker writes them, and the channels' files
+under ``<root>/input/data/<channel>/``. Writes ``<root>/model/xgboost-model`` (UBJSON, as xgboost 3.2 does for
+a name without a suffix). A failure ends the process with code 1 and its message in ``<root>/output/failure``.
+SIGTERM ends it quietly.
 
 xgboost reads the files with the same function as in the real container, so the traps are the same: a header
 line becomes a row with label 0, an empty label becomes 0, an index column becomes the label, text becomes a
-missing value. Refused as unsupported: content types other than text/csv, cross validation, GPUs, and the
-classification metrics that only the container adds to xgboost's own.
+missing value. Refused as unsupported: content types other than csv and parquet, cross validation, GPUs, and
+the classification metrics that only the container adds to xgboost's own.
 """
 
 from __future__ import annotations
 
-import csv
 import datetime
 import json
 import os
@@ -31,14 +31,10 @@ import xgboost
 from numpy.typing import NDArray
 
 from local.sagemaker.engines.hyperparameters import MAXIMISED_METRICS, UserError, validate
+from local.sagemaker.engines.xgboost_data import check_channels, has_data, load_channel, no_data
+from local.sagemaker.engines.xgboost_hosts import Cluster, connected, read_cluster, those_with_data
 
 MODEL_NAME = "xgboost-model"
-CSV_TYPES = ("text/csv", "csv")
-OTHER_TYPES = (
-    *("libsvm", "text/libsvm", "text/x-libsvm", "parquet", "application/x-parquet"),
-    *("recordio-protobuf", "application/x-recordio-protobuf"),
-)
-CHANNELS = ("train", "validation", "code")
 METRICS_OF_THE_CONTAINER = ("mse", "r2")
 UNSUPPORTED_METRICS = frozenset(MAXIMISED_METRICS) - {"auc", "aucpr", "map", "ndcg", "r2"}
 NOT_PARAMETERS = frozenset(
@@ -80,20 +76,39 @@ def train(root: Path) -> None:
     refuse_unsupported(values)
     channels = json.loads((config / "inputdataconfig.json").read_text())
     check_channels(channels)
-    weights = values.get("csv_weights") == 1
-    matrix = load_channel(root, "train", weights=weights)
-    log(f"Train matrix has {matrix.num_row()} rows and {matrix.num_col()} columns")
-    watched = [(matrix, "train")]
-    if "validation" in channels:
-        validation = load_channel(root, "validation", weights=weights)
-        log(f"Validation matrix has {validation.num_row()} rows")
-        watched.append((validation, "validation"))
-    boost(values, watched, root / "model")
+    cluster = read_cluster(config)
+    wanted = [channel for channel in ("train", "validation") if channel in channels]
+    missing = [channel for channel in wanted if not has_data(root, channel)]
+    if missing and len(cluster.hosts) == 1:
+        raise no_data(root, missing[0])
+    content_type, weights = channels["train"]["ContentType"], values.get("csv_weights") == 1
+    watched = [
+        (load_channel(root, channel, content_type, weights=weights), channel)
+        for channel in wanted
+        if channel not in missing
+    ]
+    if len(cluster.hosts) > 1:
+        cluster = join(cluster, missing)
+    if not missing:
+        with connected(cluster):
+            boost(values, watched, root / "model", is_master=cluster.is_master)
 
 
-def log(message: str) -> None:
+def join(cluster: Cluster, missing: list[str]) -> Cluster:
+    """The hosts that train; this one does not if it has channels without data."""
+    log(f"Distributed node training with {len(cluster.hosts)} hosts: {list(cluster.hosts)}")
+    for channel in missing:
+        word = "training" if channel == "train" else channel
+        log(f"Host {cluster.current} does not have {word} data.", "WARNING")
+    others = those_with_data(cluster, has_data=not missing)
+    if missing:
+        log(f"Host {cluster.current} not being used for distributed training.", "WARNING")
+    return others
+
+
+def log(message: str, level: str = "INFO") -> None:
     now = datetime.datetime.now(datetime.UTC)
-    print(f"[{now:%Y-%m-%d:%H:%M:%S}:INFO] {message}")
+    print(f"[{now:%Y-%m-%d:%H:%M:%S}:{level}] {message}")
 
 
 def refuse_unsupported(values: Mapping[str, Any]) -> None:
@@ -110,74 +125,28 @@ def tuning_metric(values: Mapping[str, Any]) -> str | None:
     return given.partition(":")[2] if given else None
 
 
-def check_channels(channels: Mapping[str, Mapping[str, str]]) -> None:
-    if "train" not in channels:
-        raise UserError("Missing required channel: train")
-    for name, channel in channels.items():
-        if name not in CHANNELS:
-            raise UserError(f"Extraneous channel found: {name}")
-        content_type = channel.get("ContentType", "text/libsvm")
-        if name != "code" and content_type in OTHER_TYPES:
-            raise UserError(
-                f"Channel {name}: content type {content_type} is not supported locally; use text/csv"
-            )
-        if name != "code" and content_type not in CSV_TYPES:
-            raise UserError(f"{content_type} is not an accepted ContentType: {', '.join(CSV_TYPES)}")
-        if channel.get("TrainingInputMode", "File") == "Pipe":
-            raise UserError(f"Channel {name}: pipe mode is not supported for csv; use file mode")
-
-
-def load_channel(root: Path, channel: str, *, weights: bool) -> xgboost.DMatrix:
-    """All files of a channel, in the order of their paths, as one matrix: label first, no header."""
-    folder = root / "input/data" / channel
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    if any(path.name.startswith(".") for path in files):
-        raise UserError("Hidden file found in the data path! Remove that before training.")
-    if sum(path.stat().st_size for path in files) == 0:
-        word = "training" if channel == "train" else channel
-        raise UserError(f"No data in {word} channel path {folder}")
-    matrix = read_files(files, weights=weights)
-    if matrix.get_label().size == 0:
-        raise UserError("Got input data without labels. Please check the input data set.")
-    return matrix
-
-
-def read_files(files: list[Path], *, weights: bool) -> xgboost.DMatrix:
-    options = f"format=csv&label_column=0&delimiter={delimiter_of(files[0])}" + "&weight_column=1" * weights
-    # xgboost takes a URI, in which the names of a user's folders could have a meaning. It also reads the
-    # folder's siblings, and fails if one disappears meanwhile, so this folder has none.
-    with tempfile.TemporaryDirectory() as alone:
-        flat = Path(alone) / "files"
-        flat.mkdir()
-        for number, path in enumerate(files):
-            (flat / f"{number:06}").symlink_to(path.resolve())
-        return xgboost.DMatrix(f"{flat}?{options}")
-
-
-def delimiter_of(path: Path) -> str:
-    with path.open(errors="replace") as stream:
-        line = stream.readline()
-    try:
-        return csv.Sniffer().sniff(line).delimiter
-    except csv.Error as error:
-        raise UserError(f"Could not determine delimiter on line {line[:50]}:\n{error}") from error
-
-
-def boost(values: Mapping[str, Any], watched: list[tuple[xgboost.DMatrix, str]], folder: Path) -> None:
-    """Train on the first of the watched data sets, and save the model."""
+def boost(
+    values: Mapping[str, Any], watched: list[tuple[xgboost.DMatrix, str]], folder: Path, *, is_master: bool
+) -> None:
+    """Train on the first of the watched data sets, and save the model if this host is the master."""
+    matrix, *others = (matrix for matrix, _ in watched)
+    log(f"Train matrix has {matrix.num_row()} rows and {matrix.num_col()} columns")
+    for validation in others:
+        log(f"Validation matrix has {validation.num_row()} rows")
     folder.mkdir(parents=True, exist_ok=True)
     metrics = metrics_of(values)
     added = [metric for metric in metrics if metric in METRICS_OF_THE_CONTAINER]
     booster = xgboost.train(
         parameters_of(values) | eval_metric_of(metrics),
-        watched[0][0],
+        matrix,
         num_boost_round=values["num_round"],
         evals=watched,
         custom_metric=(lambda predictions, data: measure(added, predictions, data)) if added else None,
-        callbacks=callbacks_of(values, folder, validates=len(watched) > 1),
+        callbacks=callbacks_of(values, folder if is_master else None, validates=bool(others)),
         verbose_eval=False,
     )
-    booster.save_model(folder / MODEL_NAME)
+    if is_master:
+        booster.save_model(folder / MODEL_NAME)
 
 
 def parameters_of(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -197,9 +166,10 @@ def eval_metric_of(metrics: list[str]) -> dict[str, Any]:
     return {"eval_metric": own} if own else {}
 
 
-def callbacks_of(values: Mapping[str, Any], model_folder: Path, *, validates: bool) -> list[Any]:
+def callbacks_of(values: Mapping[str, Any], model_folder: Path | None, *, validates: bool) -> list[Any]:
+    """What happens after each round; only with a folder is the newest model kept there."""
     callbacks: list[Any] = [xgboost.callback.EvaluationMonitor()]
-    if values.get("save_model_on_termination") == "true":
+    if model_folder is not None and values.get("save_model_on_termination") == "true":
         callbacks.append(SaveEachRound(model_folder))
     rounds = values.get("early_stopping_rounds")
     metric = tuning_metric(values) or next(reversed(values.get("eval_metric", [])), None)

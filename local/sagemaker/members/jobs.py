@@ -15,7 +15,7 @@ PROCESSING_JOB: Members = {
             "LocalPath": WORKS,
             "S3DataType": only("S3Prefix", "ManifestFile"),
             "S3InputMode": only("File"),
-            "S3DataDistributionType": SHOWN,
+            "S3DataDistributionType": WORKS,
             "S3CompressionType": only("None"),
         },
         "DatasetDefinition": REFUSED,
@@ -31,7 +31,7 @@ PROCESSING_JOB: Members = {
     },
     "ProcessingResources": {
         "ClusterConfig": {
-            "InstanceCount": only(1),
+            "InstanceCount": WORKS,
             "InstanceType": WORKS,
             "VolumeSizeInGB": SHOWN,
             "VolumeKmsKeyId": WORKS,
@@ -73,7 +73,7 @@ TRANSFORM_JOB: Members = {
     "DataCaptureConfig": REFUSED,
     "TransformResources": {
         "InstanceType": WORKS,
-        "InstanceCount": only(1),
+        "InstanceCount": WORKS,
         "VolumeKmsKeyId": WORKS,
         "TransformAmiVersion": REFUSED,
     },

@@ -16,8 +16,7 @@ _CHANNELS: Members = {
         "S3DataSource": {
             "S3DataType": only("S3Prefix", "ManifestFile"),
             "S3Uri": WORKS,
-            # One instance gets everything in either case.
-            "S3DataDistributionType": SHOWN,
+            "S3DataDistributionType": WORKS,
             "AttributeNames": REFUSED,
             "InstanceGroupNames": REFUSED,
             "ModelAccessConfig": REFUSED,
@@ -35,7 +34,7 @@ _CHANNELS: Members = {
 }
 _TRAINING_RESOURCES: Members = {
     "InstanceType": WORKS,
-    "InstanceCount": only(1),
+    "InstanceCount": WORKS,
     "VolumeSizeInGB": SHOWN,
     "VolumeKmsKeyId": WORKS,
     "KeepAlivePeriodInSeconds": only(0),
@@ -143,7 +142,7 @@ TUNING_JOB: Members = {
         "HyperParameterRanges": REFUSED,
         "HyperParameterTuningResourceConfig": {
             "InstanceType": WORKS,
-            "InstanceCount": only(1),
+            "InstanceCount": WORKS,
             "VolumeSizeInGB": SHOWN,
             "VolumeKmsKeyId": WORKS,
             "AllocationStrategy": only("Prioritized"),

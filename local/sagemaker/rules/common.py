@@ -9,6 +9,9 @@ from local.sagemaker.errors import ServiceError, invalid, unsupported
 from local.sagemaker.kinds import Json
 from local.sagemaker.store import Store
 
+# Each is a process of this machine.
+MOST_INSTANCES = 16
+
 
 def refuse(condition: object, error: ServiceError) -> None:
     """Raise the error if the condition holds."""
@@ -42,7 +45,10 @@ def no_two(what: str, names: Iterable[str]) -> None:
         seen.add(name)
 
 
-def one_instance(config: Json) -> None:
-    """A request must ask for exactly one instance, as there is one machine."""
+def instances(config: Json) -> None:
+    """A request must ask for instances of one type, few enough for one machine."""
     for name in ("InstanceType", "InstanceCount"):
         refuse(name not in config, unsupported(f"A job without {name} is"))
+    few = config["InstanceCount"] >= 1
+    refuse(not few, invalid("InstanceCount must be greater than or equal to 1."))
+    refuse(config["InstanceCount"] > MOST_INSTANCES, unsupported(f"More than {MOST_INSTANCES} instances are"))

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from local.sagemaker.errors import invalid, unsupported
 from local.sagemaker.kinds import ENDPOINT_CONFIG, MODEL, Json
-from local.sagemaker.rules.common import no_two, refuse
+from local.sagemaker.rules.common import MOST_INSTANCES, no_two, refuse
 from local.sagemaker.store import Store
-
-# A variant's instances are processes of one machine.
-MOST_INSTANCES = 16
 
 
 def config_rules(request: Json, store: Store) -> None:

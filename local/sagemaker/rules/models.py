@@ -9,7 +9,7 @@ from local.sagemaker.kinds import Json
 from local.sagemaker.records import BadFilter, column_filter, is_json
 from local.sagemaker.rules.common import (
     image_of,
-    one_instance,
+    instances,
     refuse,
     role_is_of_this_account,
 )
@@ -19,7 +19,7 @@ from local.sagemaker.store import Store
 def transform_rules(request: Json, store: Store) -> None:
     """CreateTransformJob."""
     source, output = request["TransformInput"], request["TransformOutput"]
-    one_instance(request["TransformResources"])
+    instances(request["TransformResources"])
     megabytes = request.get("MaxPayloadInMB", 6) * request.get("MaxConcurrentTransforms", 1)
     refuse(
         megabytes > 100,

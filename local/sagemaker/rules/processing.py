@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from local.sagemaker.errors import invalid, unsupported
 from local.sagemaker.kinds import Json
-from local.sagemaker.rules.common import image_of, no_two, one_instance, refuse
+from local.sagemaker.rules.common import image_of, instances, no_two, refuse
 from local.sagemaker.store import Store
 
 
@@ -13,7 +13,7 @@ def processing_rules(request: Json, store: Store) -> None:
     image_of(request["AppSpecification"]["ImageUri"], store)
     no_program = "ContainerEntrypoint" not in request["AppSpecification"]
     refuse(no_program, unsupported("A processing job without ContainerEntrypoint is"))
-    one_instance(request["ProcessingResources"]["ClusterConfig"])
+    instances(request["ProcessingResources"]["ClusterConfig"])
     inputs = request.get("ProcessingInputs", [])
     outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
     no_two("InputName", (each["InputName"] for each in inputs))

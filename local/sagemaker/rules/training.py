@@ -12,7 +12,7 @@ from local.sagemaker.engines.search_space import Space, read_ranges
 from local.sagemaker.errors import invalid, unsupported
 from local.sagemaker.kinds import Json, instances_of
 from local.sagemaker.patterns import java_pattern
-from local.sagemaker.rules.common import image_of, no_two, one_instance, refuse
+from local.sagemaker.rules.common import image_of, instances, no_two, refuse
 from local.sagemaker.store import Store
 from local.sagemaker.training import names_script
 
@@ -48,7 +48,7 @@ def _training_definition(definition: Json, hyperparameters: Json, store: Store) 
     refuse(algorithm.get("MetricDefinitions") and image.algorithm, invalid(_OWN_METRICS))
     _metrics(algorithm.get("MetricDefinitions", []))
     _program(definition, hyperparameters, image)
-    one_instance(instances_of(definition))
+    instances(instances_of(definition))
     _spot(definition)
     channels = definition.get("InputDataConfig", [])
     no_two("ChannelName", (each["ChannelName"] for each in channels))

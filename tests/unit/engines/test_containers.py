@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from local.sagemaker.engines.processes import Command, Exit, WarmWorkers
+from local.sagemaker.engines.processes import Command, Exit, Network, Process, WarmWorkers
 from local.sagemaker.engines.warm import namespace
 from local.sagemaker.engines.warm.translation import here
+from tests.unit.engines.test_processes import wait_until
 
 pytestmark = pytest.mark.enable_socket
 
@@ -235,3 +236,62 @@ print(subprocess.run(["mount", "-o", "remount,rw", "/opt/ml"], capture_output=Tr
     done, lines = run(workers, folder, script % str(folder), confined=True)
 
     assert (done, lines) == (OK, ["993 993 ['/tmp']", "7", "no root", "True"])
+
+
+LISTEN = """
+import socket, sys
+with socket.create_server(("algo-1", 9099)) as server:
+    print("listening", flush=True)
+    server.settimeout(10)
+    print(server.accept()[0].recv(5).decode(), [name for _, name in socket.if_nameindex()])
+"""
+CALL = """
+import socket
+try:
+    socket.create_connection(("algo-1", 9099), 5).sendall(b"hello")
+except OSError as error:
+    print(type(error).__name__)
+"""
+
+
+def start_host(
+    workers: WarmWorkers, folder: Path, script: str, network: Network | None
+) -> tuple[Process, list[str]]:
+    """Start one of two hosts of a job; without a network, it is alone."""
+    (folder / "ml").mkdir(parents=True)
+    (folder / "ml/script.py").write_text(script)
+    (folder / "hosts").write_text("127.0.0.2 algo-1\n127.0.0.3 algo-2\n")
+    lines: list[str] = []
+    argv = ("python3", "/opt/ml/script.py")
+    alone = network is None
+    command = Command(argv, {}, Path("/opt/ml"), folder=folder, network=not alone, shares=network)
+    return workers.spawn(command, on_line=lines.append), lines
+
+
+@with_namespaces
+def test_hosts_that_share_a_network_find_each_other_by_name_and_nothing_else(
+    workers: WarmWorkers, tmp_path: Path
+) -> None:
+    network = workers.make_network()
+    first, said = start_host(workers, tmp_path / "one", LISTEN, network)
+    wait_until(lambda: said == ["listening"])
+    second, answer = start_host(workers, tmp_path / "two", CALL, network)
+    network.close()
+
+    assert (second.wait(), answer) == (OK, [])
+    assert (first.wait(), said[1:]) == (OK, ["hello ['lo']"])
+
+
+@with_namespaces
+def test_a_host_does_not_reach_one_of_another_network(workers: WarmWorkers, tmp_path: Path) -> None:
+    first, said = start_host(workers, tmp_path / "one", LISTEN, None)
+    wait_until(lambda: said == ["listening"])
+    second, answer = start_host(workers, tmp_path / "two", CALL, None)
+
+    assert (second.wait(), answer) == (OK, ["ConnectionRefusedError"])
+    first.stop(grace=0)
+    first.join()
+
+
+def test_a_machine_without_namespaces_has_no_network_to_share(workers_without: WarmWorkers) -> None:
+    assert workers_without.make_network().descriptors == ()

@@ -122,6 +122,28 @@ def test_two_jobs_do_not_draw_the_same_random_numbers(runner: Runner) -> None:
     assert first[1] != second[1]
 
 
+def test_a_killed_job_ends_as_if_its_machine_had_killed_it(runner: Runner) -> None:
+    run = runner.start("import time; print('ready'); time.sleep(60)")
+    wait_until(lambda: run.lines == ["ready"])
+    run.process.kill()
+
+    assert run.wait() == Exit(None, "exited")
+
+
+def test_a_job_goes_on_when_what_it_started_is_killed(runner: Runner) -> None:
+    script = """
+import subprocess
+child = subprocess.Popen(["sleep", "60"])
+print("ready")
+print(child.wait())
+"""
+    run = runner.start(script)
+    wait_until(lambda: run.lines == ["ready"])
+    run.process.kill("children")
+
+    assert (run.wait(), run.lines) == (OK, ["ready", "-9"])
+
+
 @pytest.mark.parametrize(
     ("script", "code", "last_line"),
     [

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow.parquet
 import pytest
 import xgboost
 
 from local.sagemaker.engines.processes import Command, Exit
-from local.sagemaker.engines.xgboost_algorithm import main, read_files
+from local.sagemaker.engines.xgboost_algorithm import main
+from local.sagemaker.engines.xgboost_data import read_csv, read_parquet
 
 if TYPE_CHECKING:
     from tests.unit.engines.conftest import Runner
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 SETTINGS = {"num_round": "5", "objective": "reg:squarederror", "eval_metric": "rmse", "max_depth": "3"}
 # A model's file has no suffix in SageMaker.
 pytestmark = pytest.mark.filterwarnings("ignore:.*UBJSON:UserWarning")
+ALONE = {"current_host": "algo-1", "hosts": ["algo-1"]}
 CSV = {"ContentType": "text/csv", "TrainingInputMode": "File"}
 
 
@@ -27,12 +30,14 @@ def make_root(
     root: Path,
     settings: Mapping[str, str] = SETTINGS,
     channels: Mapping[str, Mapping[str, str]] | None = None,
+    cluster: Mapping[str, Any] | None = None,
     **files: str,
 ) -> Path:
     channels = {"train": CSV, "validation": CSV} if channels is None else channels
     (root / "input/config").mkdir(parents=True)
     (root / "input/config/hyperparameters.json").write_text(json.dumps(settings))
     (root / "input/config/inputdataconfig.json").write_text(json.dumps(channels))
+    (root / "input/config/resourceconfig.json").write_text(json.dumps(cluster or ALONE))
     for channel in channels:
         folder = root / "input/data" / channel
         folder.mkdir(parents=True)
@@ -156,7 +161,7 @@ def test_files_that_come_and_go_beside_the_data_do_not_disturb_reading(
     (tmp_path / "of another job").mkdir()
     (tmp_path / "data.csv").write_text(rows(10))
     monkeypatch.setattr(xgboost, "DMatrix", watched)
-    assert read_files([tmp_path / "data.csv"], weights=False).num_row() == 10
+    assert read_csv([tmp_path / "data.csv"], weights=False).num_row() == 10
     assert beside == []
 
 
@@ -238,3 +243,57 @@ def test_a_training_can_be_stopped_halfway_and_leaves_its_newest_model(
     run.process.stop(grace=10)
     assert run.wait() == Exit(0, "stopped")
     assert xgboost.Booster(model_file=root / "model/xgboost-model").num_boosted_rounds() >= 5
+
+
+def make_parquet_root(root: Path, *parts: pyarrow.Table) -> Path:
+    parquet = {"ContentType": "application/x-parquet"}
+    make_root(root, channels={"train": parquet, "validation": parquet})
+    for channel in ("train", "validation"):
+        folder = root / "input/data" / channel
+        (folder / f"{channel}.csv").unlink()
+        for number, part in enumerate(parts):
+            pyarrow.parquet.write_table(part, folder / f"{channel}-{number:05}.parquet")
+    return root
+
+
+def table_of(text: str) -> pyarrow.Table:
+    """The rows as float32 in columns whose names mean nothing, the label first."""
+    numbers = np.array([line.split(",") for line in text.splitlines()], dtype=np.float32)
+    return pyarrow.table({f"name {number}": column for number, column in enumerate(numbers.T)})
+
+
+def test_parquet_in_several_files_gives_the_model_that_the_same_rows_as_csv_give(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    parts = (table_of(rows(40)), table_of(rows(10, seed=3)))
+    assert main(make_parquet_root(tmp_path / "parquet", *parts)) == 0
+    assert "Train matrix has 50 rows and 3 columns" in capfd.readouterr().out
+
+    text = rows(40) + rows(10, seed=3)
+    assert main(make_root(tmp_path / "csv", train=text, validation=text)) == 0
+    models = [(tmp_path / each / "model/xgboost-model").read_bytes() for each in ("parquet", "csv")]
+    assert models[0] == models[1]
+
+
+def test_a_missing_value_of_parquet_is_missing_to_the_model(tmp_path: Path) -> None:
+    path = tmp_path / "part.parquet"
+    columns = {"label": [1.0, 2.0], "a": [None, 3.0], "b": [4.0, float("nan")]}
+    pyarrow.parquet.write_table(pyarrow.table(columns), path)
+    assert read_parquet([path]).num_nonmissing() == 2
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"label": ["one", "two"], "a": [1.0, 2.0]}, "Failed to load parquet data with exception:"),
+        ({"label": [1.0, None], "a": [1.0, 2.0]}, "Label contains NaN"),
+        ({"label": [], "a": []}, "without labels"),
+    ],
+)
+def test_parquet_that_cannot_be_trained_on_is_refused(
+    columns: dict[str, list[Any]], message: str, tmp_path: Path
+) -> None:
+    root = make_parquet_root(tmp_path, pyarrow.table(columns))
+    assert main(root) == 1
+    assert message in failure(root)
+    assert "Stack trace" not in failure(root)

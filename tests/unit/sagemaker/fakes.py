@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
+import queue
 import socket
 import threading
 from collections import defaultdict
@@ -15,7 +17,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local.sagemaker.engines.processes import Command, Exit
+from local.sagemaker.engines.processes import Command, Exit, Network
 
 ACCOUNT = "000000000000"
 REGION = "us-east-1"
@@ -153,6 +155,8 @@ class Running:
     memory_bytes: int | None
     connection: socket.socket | None = None
     stopped: threading.Event = field(default_factory=threading.Event)
+    # Of this process, or of its children.
+    killed: queue.SimpleQueue[str] = field(default_factory=queue.SimpleQueue)
 
     @property
     def args(self) -> tuple[str, ...]:
@@ -166,6 +170,10 @@ class Running:
 
 
 Program = Callable[[Running], int | None]
+
+
+class KilledError(Exception):
+    """A fake program's way to be killed."""
 
 
 class FakeProcess:
@@ -183,6 +191,8 @@ class FakeProcess:
             )
         except TimeoutError:
             self._exit = Exit(None, "timed_out")
+        except KilledError:
+            self._exit = Exit(None, "exited")
         except MemoryError:
             self._exit = Exit(None, "out_of_memory")
         finally:
@@ -192,6 +202,12 @@ class FakeProcess:
     def wait(self) -> Exit:
         self._thread.join()
         return self._exit
+
+    def is_running(self) -> bool:
+        return self._thread.is_alive()
+
+    def kill(self, what: str = "job") -> None:
+        self._running.killed.put(what)
 
     def stop(self, grace: float | None = None) -> None:
         self._running.stopped.set()
@@ -209,10 +225,14 @@ class FakeWorkers:
     def __init__(self) -> None:
         self.program: Program = lambda running: 0
         self.processes: list[Running] = []
+        self.namespaces = True
 
     def start(self) -> None: ...
 
     def close(self) -> None: ...
+
+    def make_network(self) -> Network:
+        return Network((os.open(os.devnull, os.O_RDONLY),) if self.namespaces else ())
 
     def spawn(
         self,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.sagemaker.container import Container
+from local.sagemaker.container import Container, pack
 from local.sagemaker.errors import JobFailed
 
 
@@ -22,7 +22,7 @@ def test_the_artifact_has_exactly_what_is_in_the_model_folder(container: Contain
     (container.root / "model/xgboost-model").write_bytes(b"trees")
     (container.root / "model/code/inference.py").write_text("pass")
 
-    with tarfile.open(fileobj=io.BytesIO(container.pack("model")), mode="r:gz") as archive:
+    with tarfile.open(fileobj=io.BytesIO(pack([container.root / "model"])), mode="r:gz") as archive:
         files = sorted(member.name for member in archive if member.isfile())
 
     assert files == ["code/inference.py", "xgboost-model"]
@@ -33,7 +33,7 @@ def test_an_artifact_is_unpacked_into_the_model_folder(container: Container, tmp
     (other.root / "model").mkdir()
     (other.root / "model/xgboost-model").write_bytes(b"trees")
 
-    container.unpack_model(other.pack("model"))
+    container.unpack_model(pack([other.root / "model"]))
 
     assert (container.root / "model/xgboost-model").read_bytes() == b"trees"
 

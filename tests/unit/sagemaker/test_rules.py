@@ -45,8 +45,8 @@ THREE = {"IntegerParameterRanges": [{"Name": "max_depth", "MinValue": "3", "MaxV
             "without ContainerEntrypoint is not supp",
         ),
         (
-            changed(PROCESSING, "ProcessingResources.ClusterConfig.InstanceCount", 2),
-            "InstanceCount 2 is not supp",
+            changed(PROCESSING, "ProcessingResources.ClusterConfig.InstanceCount", 17),
+            "More than 16 instances are not supp",
         ),
         (
             changed(PROCESSING, f"{INPUT}.LocalPath", "/tmp/in"),

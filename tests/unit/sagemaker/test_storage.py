@@ -64,7 +64,7 @@ def test_a_prefix_is_downloaded_whole_over_all_pages(s3: FakeS3, storage: Storag
     s3.put("s3://bucket/in/", b"")
     s3.put("s3://bucket/in/deep/6.csv", b"six")
 
-    storage.download(prefix("s3://bucket/in"), tmp_path)
+    storage.download(prefix("s3://bucket/in"), [tmp_path])
 
     names = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.csv"))
     assert names == ["0.csv", "1.csv", "2.csv", "3.csv", "4.csv", "deep/6.csv"]
@@ -73,7 +73,7 @@ def test_a_prefix_is_downloaded_whole_over_all_pages(s3: FakeS3, storage: Storag
 
 def test_a_prefix_without_objects_fails_the_job_in_the_words_of_aws(storage: Storage, tmp_path: Path) -> None:
     with pytest.raises(JobFailed) as failed:
-        storage.download(prefix("s3://bucket/in/"), tmp_path)
+        storage.download(prefix("s3://bucket/in/"), [tmp_path])
 
     assert str(failed.value) == (
         'ClientError: No S3 objects found under S3 URL "s3://bucket/in/" given in input data source. Please ensure that '
@@ -86,7 +86,7 @@ def test_a_key_that_leaves_the_folder_is_not_written(s3: FakeS3, storage: Storag
     s3.put("s3://bucket/in/../../x", b"x")
 
     with pytest.raises(JobFailed, match="leaves its folder"):
-        storage.download(prefix("s3://bucket/in/"), tmp_path / "folder")
+        storage.download(prefix("s3://bucket/in/"), [tmp_path / "folder"])
 
 
 def test_a_key_with_two_slashes_in_a_row_fails_the_job_in_the_words_of_aws(
@@ -95,7 +95,7 @@ def test_a_key_with_two_slashes_in_a_row_fails_the_job_in_the_words_of_aws(
     s3.put("s3://bucket/in//a.csv", b"x")
 
     with pytest.raises(JobFailed, match=r"in//a\.csv has an illegal char sub-sequence '//' in it"):
-        storage.download(prefix("s3://bucket/in/"), tmp_path)
+        storage.download(prefix("s3://bucket/in/"), [tmp_path])
 
 
 def test_a_file_where_another_key_has_a_folder_fails_the_job(
@@ -105,7 +105,7 @@ def test_a_file_where_another_key_has_a_folder_fails_the_job(
         s3.put(f"s3://bucket/in/{key}", b"x")
 
     with pytest.raises(JobFailed, match="S3 key: s3://bucket/in/a/b cannot be a file"):
-        storage.download(prefix("s3://bucket/in/"), tmp_path)
+        storage.download(prefix("s3://bucket/in/"), [tmp_path])
 
 
 def test_a_manifest_names_the_objects_and_no_other_is_read(
@@ -115,7 +115,7 @@ def test_a_manifest_names_the_objects_and_no_other_is_read(
     for name in ("a.csv", "a.csv.more", "c.csv", "deep/b.csv"):
         s3.put(f"s3://other/data/{name}", name.encode())
 
-    storage.download(manifest("s3://bucket/in/a.manifest"), tmp_path)
+    storage.download(manifest("s3://bucket/in/a.manifest"), [tmp_path])
 
     files = {path.relative_to(tmp_path).as_posix(): path for path in tmp_path.rglob("*.*")}
     assert {name: path.read_text() for name, path in files.items()} == {
@@ -156,7 +156,7 @@ def test_an_invalid_manifest_fails_the_job(
     s3.put("s3://bucket/m", content)
 
     with pytest.raises(JobFailed) as failed:
-        storage.download(manifest("s3://bucket/m"), tmp_path)
+        storage.download(manifest("s3://bucket/m"), [tmp_path])
 
     assert str(failed.value).startswith(f"ClientError: The manifest s3://bucket/m is invalid: {reason}")
 
@@ -165,7 +165,7 @@ def test_a_manifest_is_one_object_and_no_prefix(s3: FakeS3, storage: Storage, tm
     s3.put("s3://bucket/in.manifest", b'[{"prefix": "s3://bucket/"}, "in.manifest"]')
 
     with pytest.raises(JobFailed, match='No S3 objects found under S3 URL "s3://bucket/in"'):
-        storage.download(manifest("s3://bucket/in"), tmp_path)
+        storage.download(manifest("s3://bucket/in"), [tmp_path])
 
 
 def test_a_missing_object_in_a_manifest_fails_the_job(s3: FakeS3, storage: Storage, tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_a_missing_object_in_a_manifest_fails_the_job(s3: FakeS3, storage: Stora
     s3.put("s3://bucket/a.csv.more", b"x")
 
     with pytest.raises(JobFailed, match=r"ClientError: Data download failed:.* S3 key: s3://bucket/a\.csv "):
-        storage.download(manifest("s3://bucket/m"), tmp_path)
+        storage.download(manifest("s3://bucket/m"), [tmp_path])
 
 
 def test_a_name_that_leaves_the_folder_is_not_written(s3: FakeS3, storage: Storage, tmp_path: Path) -> None:
@@ -181,16 +181,16 @@ def test_a_name_that_leaves_the_folder_is_not_written(s3: FakeS3, storage: Stora
     s3.put("s3://bucket/../x", b"x")
 
     with pytest.raises(JobFailed, match="leaves its folder"):
-        storage.download(manifest("s3://bucket/m"), tmp_path / "folder")
+        storage.download(manifest("s3://bucket/m"), [tmp_path / "folder"])
 
 
 def test_a_kept_object_is_read_once_per_version(s3: FakeS3, storage: Storage, tmp_path: Path) -> None:
     kept = Kept(tmp_path / "kept")
     s3.put("s3://bucket/in/a", b"first")
-    storage.download(prefix("s3://bucket/in/"), tmp_path / "one", kept)
-    storage.download(prefix("s3://bucket/in/"), tmp_path / "two", kept)
+    storage.download(prefix("s3://bucket/in/"), [tmp_path / "one"], kept)
+    storage.download(prefix("s3://bucket/in/"), [tmp_path / "two"], kept)
     s3.put("s3://bucket/in/a", b"second")
-    storage.download(prefix("s3://bucket/in/"), tmp_path / "three", kept)
+    storage.download(prefix("s3://bucket/in/"), [tmp_path / "three"], kept)
 
     assert s3.reads == ["in/a", "in/a"]
     assert [(tmp_path / name / "a").read_bytes() for name in ("one", "two", "three")] == [

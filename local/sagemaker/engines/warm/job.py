@@ -18,6 +18,7 @@ import threading
 import traceback
 import types
 import zipimport
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -28,9 +29,12 @@ from local.sagemaker.engines.warm.hiding import hide, is_below
 IGNORED_OPTIONS = ("-u", "-B")
 
 
-def run(request: dict[str, Any], output_fd: int, stdin_fd: int | None) -> NoReturn:
-    """Become the job and end with its exit code."""
+def run(
+    request: dict[str, Any], output_fd: int, stdin_fd: int | None, network: Sequence[int] = ()
+) -> NoReturn:
+    """Become the job, in a ``network`` that it shares with others, and end with its exit code."""
     os.setsid()
+    namespace.join(network)
     connect_streams(output_fd, stdin_fd)
     reset_signals()
     try:

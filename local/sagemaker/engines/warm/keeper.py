@@ -15,6 +15,7 @@ import signal
 import socket
 import time
 import traceback
+from collections.abc import Sequence
 from typing import Any, Literal, NoReturn
 
 from local.sagemaker.engines.warm import job as job_process
@@ -25,17 +26,18 @@ MEMORY_CHECK_SECONDS = 0.25
 Reason = Literal["exited", "timed_out", "stopped", "out_of_memory"]
 
 
-def keep(request: dict[str, Any], status_fd: int, output_fd: int, stdin_fd: int | None = None) -> None:
-    """Run one job to its end. Reads ``{"stop": grace seconds}`` from the status socket; writes
-    ``{"code": int or null, "reason": ...}`` to it after the last process of the job has ended."""
+def keep(request: dict[str, Any], status_fd: int, output_fd: int, *others: int) -> None:
+    """Run one job to its end. Reads ``{"stop": grace seconds}`` and ``{"kill": "job" or "children"}`` from
+    the status socket; writes ``{"code": int or null, "reason": ...}`` to it after the last process of the
+    job has ended. The other descriptors are its standard input, if it has one, and a network to join."""
+    stdin_fd, network = (others[0], others[1:]) if request["stdin"] else (None, others)
     wakeup = wake_on_child_exit()
     tree.adopt_orphans()
     pid = os.fork()
     if pid == 0:
-        become_job(request, output_fd, stdin_fd)
-    os.close(output_fd)
-    if stdin_fd is not None:
-        os.close(stdin_fd)
+        become_job(request, output_fd, stdin_fd, network)
+    for fd in (output_fd, *others):
+        os.close(fd)
     with socket.socket(fileno=status_fd) as status:
         keeper = Keeper(request, pid, status, wakeup)
         exit_status = keeper.watch()
@@ -58,9 +60,11 @@ def wake_on_child_exit() -> int:
     return reader
 
 
-def become_job(request: dict[str, Any], output_fd: int, stdin_fd: int | None) -> NoReturn:
+def become_job(
+    request: dict[str, Any], output_fd: int, stdin_fd: int | None, network: Sequence[int]
+) -> NoReturn:
     try:
-        job_process.run(request, output_fd, stdin_fd)
+        job_process.run(request, output_fd, stdin_fd, network)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -117,7 +121,11 @@ class Keeper:
         self._messages += part
         *lines, self._messages = self._messages.split(b"\n")
         for line in lines:
-            self._terminate("stopped", json.loads(line)["stop"])
+            match json.loads(line):
+                case {"stop": grace}:
+                    self._terminate("stopped", grace)
+                case {"kill": what}:
+                    tree.kill(tree.resident_bytes(self._pid) if what == "children" else [self._pid])
 
     def _enforce(self) -> None:
         now = time.monotonic()

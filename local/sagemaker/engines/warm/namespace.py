@@ -15,7 +15,7 @@ import socket
 import struct
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 # From <sched.h>, <sys/mount.h>, <linux/mount.h>, <linux/sockios.h>, <net/if.h> and
@@ -61,12 +61,26 @@ def why_not() -> str:
     return reason
 
 
+def make_network() -> list[int]:
+    """Leave this process, which must have a single thread, only the loopback interface. Returns descriptors
+    with which other processes can ``join`` it. Raises OSError if the kernel refuses."""
+    kinds = ("user", "net") if os.geteuid() else ("net",)
+    unshare(network=False)
+    return [os.open(f"/proc/self/ns/{kind}", os.O_RDONLY) for kind in kinds]
+
+
+def join(network: Sequence[int]) -> None:
+    """Have this process, which must have a single thread, share the network of ``make_network``."""
+    for fd in network:
+        call("setns", fd, 0)
+
+
 def enter(folder: Path, *, network: bool, confined: bool = False) -> None:
     """Give this process, which must have a single thread, the view of a job that owns ``folder``.
 
-    ``<folder>/ml`` becomes /opt/ml; pip installs into ``<folder>/packages``. Without ``network``, there is
-    only the loopback interface. A ``confined`` job can write only to /tmp, and is not root. Raises OSError if
-    the kernel refuses.
+    ``<folder>/ml`` becomes /opt/ml, and ``<folder>/hosts``, if there is one, /etc/hosts; pip installs into
+    ``<folder>/packages``. Without ``network``, there is only the loopback interface. A ``confined`` job can
+    write only to /tmp, and is not root. Raises OSError if the kernel refuses.
     """
     for name in ("ml", "opt", "packages", "work", *PRIVATE.values()):
         (folder / name).mkdir(exist_ok=True)
@@ -84,6 +98,8 @@ def enter(folder: Path, *, network: bool, confined: bool = False) -> None:
     cover(opt, folder / "opt", {*kept, *others})
     (opt / "ml").mkdir(exist_ok=True)
     bind(folder / "ml", opt / "ml")
+    if (folder / "hosts").exists():
+        bind(folder / "hosts", Path("/etc/hosts"))
     if confined:
         confine()
 

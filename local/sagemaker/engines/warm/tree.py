@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -47,10 +48,15 @@ def kill_all(job_pid: int) -> None:
             os.killpg(job_pid, signal.SIGKILL)
         if not _children_left():
             return
-        for pid in resident_bytes(os.getpid()):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        kill(resident_bytes(os.getpid()))
         time.sleep(0.005)
+
+
+def kill(pids: Iterable[int]) -> None:
+    """Kill these processes, of which some may have ended."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _children_left() -> bool:

@@ -22,13 +22,15 @@ from typing import Any
 from local.sagemaker.engines.warm import keeper, namespace
 
 HEADER = struct.Struct("!I")
-MAX_FDS = 3
+# Status, output, standard input, and the namespaces of a network.
+MAX_FDS = 5
 
 
 def main(control_fd: int, preload: list[str], namespaces: bool) -> None:
     """Serve until the other end of ``control_fd`` (a Unix stream socket) is closed.
 
     A request is a 4-byte length, with the job's file descriptors attached to it, and that many bytes of JSON.
+    One without a command asks for a network, on the one socket that comes with it.
     """
     namespaces = namespaces and has_namespaces()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # keepers report their results, and the kernel reaps them
@@ -36,7 +38,7 @@ def main(control_fd: int, preload: list[str], namespaces: bool) -> None:
         warm_up(preload)
         while (received := receive(control)) is not None:
             request, fds = received
-            fork_keeper(control, request | {"namespaces": namespaces}, fds)
+            fork(control, request | {"namespaces": namespaces}, fds)
 
 
 def has_namespaces() -> bool:
@@ -77,11 +79,17 @@ def receive(control: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
     return json.loads(body), fds
 
 
-def fork_keeper(control: socket.socket, request: dict[str, Any], fds: list[int]) -> None:
+def send_network(request: dict[str, Any], fd: int) -> None:
+    """Make a network and send its descriptors; none if jobs have no namespaces."""
+    with socket.socket(fileno=fd) as connection:
+        socket.send_fds(connection, [b"!"], namespace.make_network() if request["namespaces"] else [])
+
+
+def fork(control: socket.socket, request: dict[str, Any], fds: list[int]) -> None:
     if os.fork() == 0:
         try:
             control.close()
-            keeper.keep(request, *fds)
+            (keeper.keep if "argv" in request else send_network)(request, *fds)
         except BaseException:
             traceback.print_exc()
         finally:
