@@ -23,6 +23,8 @@ from xdist.scheduler import LoadFileScheduling
 from local.embedded.access import ROOT_ACCESS_KEY, pages, read_secret
 
 ROOT = Path(__file__).parents[1]
+# As `auto_mpg.evaluate` sets it, which may be imported after XGBoost here.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 REGION = "us-east-1"
 START_SECONDS = 60.0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,6 +10,9 @@ from functools import lru_cache, partial
 from itertools import islice
 from math import sqrt
 from pathlib import Path
+
+# OpenMP's threads do not survive a fork, which would wait for them forever. XGBoost's import reads this.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import xgboost
@@ -29,7 +33,7 @@ from common.smoke_test import ROWS, smoke_test
 
 __all__ = ["FORKS", "MODEL_FILES", "assemble", "measure", "requests"]
 
-# The model predicts in one thread, so also in a fork of a process in which it has predicted.
+# The model can also be used in a fork of a process that has used it.
 FORKS = True
 _LINES_A_REQUEST = 10_000
 

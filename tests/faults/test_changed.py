@@ -1,5 +1,10 @@
 """Somebody who may write to the bucket changes a file between two steps: the next one refuses it."""
 
+import io
+
+import pyarrow as pa
+from pyarrow import parquet
+
 from tests.faults.pipeline import SAMPLE, Pipeline
 from tests.faults.run import Run
 
@@ -18,9 +23,9 @@ def test_data_changed_after_preparation_are_detected_before_the_model_is_evaluat
     with pipeline.held("sagemaker:CreateHyperParameterTuningJob"):
         run = pipeline.upload()
         pipeline.until_met()
-        train = f"runs/{run.run_id}/prepared/train/train.csv"
-        put(pipeline, train, get(pipeline, train).splitlines(keepends=True)[0] * 300)
-    assert_refused(run, "Evaluate", "prepared/train/train.csv was changed after it was written")
+        train = f"runs/{run.run_id}/prepared/train/train.parquet"
+        put(pipeline, train, with_labels(30, get(pipeline, train)))
+    assert_refused(run, "Evaluate", "prepared/train/train.parquet was changed after it was written")
 
 
 def test_files_added_beside_the_prepared_ones_are_detected_before_the_model_is_evaluated(
@@ -43,9 +48,9 @@ def test_no_model_trains_on_a_file_beside_the_training_data_while_models_train(p
         run = pipeline.upload()
         pipeline.until_met()
         folder = f"runs/{run.run_id}/prepared/train"
-        extra = f"{folder}/extra.csv"
+        extra = f"{folder}/extra.parquet"
         # No model that trains on them too is good enough.
-        put(pipeline, extra, with_labels(b"999", get(pipeline, f"{folder}/train.csv")))
+        put(pipeline, extra, with_labels(999, get(pipeline, f"{folder}/train.parquet")))
         # From here on the models train.
         with pipeline.held("sagemaker:CreateProcessingJob", "-evaluate-"):
             pipeline.until_met()
@@ -106,7 +111,7 @@ def test_figures_changed_after_the_evaluation_let_no_weak_model_through(pipeline
 
 
 def test_a_kept_model_changed_before_it_is_served_is_not_served(pipeline: Pipeline) -> None:
-    with pipeline.script("preprocess.py", OTHER_DATA, after="cars = read_table(upload, name)\n"):
+    with pipeline.script("preprocess.py", OTHER_DATA, after="cars, found = _read_all(upload)\n"):
         other = pipeline.upload()
         assert other.ends().outcome == "pending"
     with pipeline.held("sagemaker:CreateTransformJob"):
@@ -182,7 +187,7 @@ def test_a_champion_whose_model_was_deleted_stops_no_run_and_is_reported(pipelin
 
 
 # Every second car, which gives a different model.
-OTHER_DATA = "    cars = cars[::2]\n"
+OTHER_DATA = "    cars = cars[np.arange(0, len(cars), 2)]\n"
 
 
 def approved(pipeline: Pipeline) -> Run:
@@ -193,9 +198,13 @@ def approved(pipeline: Pipeline) -> Run:
     return run
 
 
-def with_labels(label: bytes, rows: bytes) -> bytes:
+def with_labels(label: int, rows: bytes) -> bytes:
     """The rows of a training file, all with the same label."""
-    return b"".join(label + row[row.index(b",") :] for row in rows.splitlines(keepends=True))
+    table = parquet.read_table(io.BytesIO(rows))
+    labels = pa.array([label] * len(table), pa.float32())
+    changed = io.BytesIO()
+    parquet.write_table(table.set_column(0, table.column_names[0], labels), changed)
+    return changed.getvalue()
 
 
 def get(pipeline: Pipeline, key: str) -> bytes:

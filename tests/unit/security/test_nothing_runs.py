@@ -29,7 +29,7 @@ LIBRARIES = {
 }  # fmt: skip
 STANDARD = {
     "__future__", "_csv", "argparse", "base64", "binascii", "bisect", "collections", "concurrent", "contextlib", "csv", "dataclasses", "datetime",
-    "functools", "gzip", "hashlib", "heapq", "http", "importlib", "io", "itertools", "json", "logging", "math", "mmap", "operator", "os", "pathlib", "re", "secrets",
+    "functools", "gzip", "hashlib", "heapq", "http", "importlib", "io", "itertools", "json", "logging", "math", "mmap", "multiprocessing", "operator", "os", "pathlib", "re", "secrets",
     "shlex", "shutil", "statistics", "struct", "sys", "tarfile", "tempfile", "textwrap", "time", "traceback", "types", "typing", "unicodedata", "urllib",
     "warnings", "zipfile", "zlib",
 }  # fmt: skip

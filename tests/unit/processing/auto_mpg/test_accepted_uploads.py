@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -172,4 +173,5 @@ def test_a_stream_need_only_be_readable(sample: bytes) -> None:
         def read(self, size: int) -> bytes:
             return self._content.read(min(size, 1000))
 
-    assert read_cars(Body(), "cars.csv") == read(sample)  # type: ignore[arg-type]
+    body: Any = Body()
+    assert check_cars(body, "cars.csv").rows == len(read(sample))

@@ -22,6 +22,7 @@ from auto_mpg.evaluate import MODEL_FILES, requests
 from common.evaluating import main
 from common.evaluation import Evaluation
 from common.workload import find_workload
+from tests.unit.processing.common.test_content_hash import one_by_one
 from tests.unit.processing.conftest import Script, pack, sha256
 
 ARN = "arn:aws:sagemaker:us-east-1:000000000000:model-package/mpg/7"
@@ -68,13 +69,7 @@ def prepare_by_hand(sample_rows: list[dict[str, str]]) -> tuple[Numbers, Numbers
     """Train labels, test labels and test features of the sample, after design and not after the code under test."""
     table = np.array([[float(v) if v != "?" else np.nan for v in list(r.values())[:8]] for r in sample_rows])
 
-    def rank(row: Numbers) -> str:
-        _, cylinders, displacement, horsepower, weight, acceleration, year, origin = row.tolist()
-        power = None if math.isnan(horsepower) else horsepower
-        content = [int(cylinders), displacement, power, weight, acceleration, int(year), int(origin)]
-        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
-
-    table = table[np.argsort([rank(row) for row in table])]
+    table = table[np.argsort(np.array([one_by_one(row[1:].tolist()) for row in table], np.uint64))]
     train, test = table[:278], table[338:]
     median = np.nanmedian(train[:, 3])
     for part in (train, test):
