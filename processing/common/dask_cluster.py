@@ -147,20 +147,27 @@ def _follow_as_child(hosts: Hosts) -> None:
 
 
 async def _follow(hosts: Hosts) -> Ending:
-    """Run a worker on each core of this host until the first host tells the end of the job."""
+    """Lend this host to the first one, until that tells the end of the job. Raises ClusterFailed."""
     await _reach(hosts.first)
-    async with Client(f"tcp://{hosts.first}:{PORT}", asynchronous=True) as client:
-        nannies = await asyncio.gather(*(_nanny(hosts, number) for number in range(1, cores() + 1)))
+    try:
+        async with Client(f"tcp://{hosts.first}:{PORT}", asynchronous=True) as client:
+            return await _work_until_the_end(hosts, client)
+    except OSError:
+        first = hosts.first
+        return Ending(1, f"{first}, which coordinates the job, was lost; the log of {first} says why")
+
+
+async def _work_until_the_end(hosts: Hosts, client: Client) -> Ending:
+    """Run a worker on each core."""
+    nannies = [_nanny(hosts, number) for number in range(1, cores() + 1)]
+    try:
+        await asyncio.gather(*nannies)
         print(f"workers of {hosts.current}: processes", *(nanny.pid for nanny in nannies), flush=True)
-        try:
-            ending = Ending(*await Variable(_ENDING, client).get())
-        except OSError:
-            first = hosts.first
-            ending = Ending(1, f"{first}, which coordinates the job, was lost; the log of {first} says why")
-        with suppress(TimeoutError):
+        return Ending(*await Variable(_ENDING, client).get())
+    finally:
+        with suppress(TimeoutError, OSError):
             async with asyncio.timeout(_CLOSING_SECONDS):
                 await asyncio.gather(*(nanny.close() for nanny in nannies))
-    return ending
 
 
 def _nanny(hosts: Hosts, number: int) -> Nanny:

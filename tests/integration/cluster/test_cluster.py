@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cluster.host import ITEMS
+from tests.integration.cluster.host import ITEMS, cars, files_below
+
+from common.cluster import Local  # isort: skip - found by `host`
 
 SQUARES = " ".join(str(number * number) for number in ITEMS)
 KILLED = -9
@@ -66,6 +68,20 @@ def test_the_work_of_a_lost_worker_is_done_again_and_all_hosts_end_with_the_resu
     assert int((tmp_path / "workers").read_text()) > 1
     assert f"{2 * cores} workers on 2 hosts" in first.log
     assert "Restarting worker" in first.log + second.log
+
+
+def test_a_workload_prepares_and_measures_the_same_on_any_number_of_workers_and_hosts(
+    job: Job, tmp_path: Path
+) -> None:
+    first, second = job("cars", cores=2)
+    assert (first.code, second.code) == (0, 0), first.log + second.log
+    assert "test-00001.csv" in files_below(tmp_path / "prepared" / "test")
+    for workers in (1, 2):
+        (tmp_path / str(workers)).mkdir()
+        assert cars(tmp_path / str(workers), Local(workers=workers)) == first.message
+    for name in files_below(tmp_path / "1" / "prepared"):
+        contents = {(tmp_path / folder / "prepared" / name).read_bytes() for folder in (".", "1", "2")}
+        assert len(contents) == 1, name
 
 
 def test_what_loses_every_worker_fails_the_job_on_all_hosts(job: Job) -> None:

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from auto_mpg import onnx_inference
 from auto_mpg.errors import POINTS, Errors
-from auto_mpg.evaluate import MODEL_FILES, requests
+from auto_mpg.evaluate import MODEL_FILES, measure, requests
+from common.cluster import Local
 from common.evaluating import main
-from common.evaluation import Evaluation
+from common.evaluation import Evaluation, Scatter
 from common.workload import find_workload
 from tests.unit.processing.common.test_content_hash import one_by_one
 from tests.unit.processing.conftest import Script, pack, sha256
@@ -358,3 +359,42 @@ def test_at_most_200_predictions_are_shown(trained: Path, prepared: Path, tmp_pa
 def test_r_squared_of_equal_labels_is_0_or_1(off: float, r2: float) -> None:
     same = np.full(3, 20.0)
     assert Errors.of(same, same + off, 20.0, np.float64).r2 == r2
+
+
+def split_test_rows(prepared: Path, folder: Path) -> Path:
+    """The same prepared files, with the test rows in files of 23, 23 and 14."""
+    shutil.copytree(prepared, folder)
+    header, *rows = (folder / "test" / "test.csv").read_text().splitlines(keepends=True)
+    (folder / "test" / "test.csv").unlink()
+    for number, start in enumerate(range(0, len(rows), 23)):
+        (folder / "test" / f"test-{number:05}.csv").write_text(header + "".join(rows[start : start + 23]))
+    return folder
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_rows_in_several_files_are_measured_as_in_one(
+    workers: int, bundle: Path, prepared: Path, tmp_path: Path
+) -> None:
+    whole = measure(bundle, prepared, Local(workers=1))
+    parts = measure(bundle, split_test_rows(prepared, tmp_path / "parts"), Local(workers=workers))
+    assert (parts.metrics, parts.baseline, parts.model_quality) == (
+        whole.metrics,
+        whole.baseline,
+        whole.model_quality,
+    )
+    assert parts.smoke_test == whole.smoke_test
+    assert isinstance(whole.gate_values, np.ndarray)
+    assert isinstance(parts.gate_values, np.ndarray)
+    assert (whole.gate_values.dtype, parts.gate_values.dtype) == (np.float64, np.float32)
+    assert parts.gate_values.tolist() == whole.gate_values.astype(np.float32).tolist()
+    assert "".join(requests(tmp_path / "parts")) == "".join(requests(prepared))
+
+
+def test_a_sample_of_several_files_takes_rows_of_each(bundle: Path, prepared: Path, tmp_path: Path) -> None:
+    shown = measure(bundle, split_test_rows(prepared, tmp_path / "parts"), Local(workers=1)).figures[0]
+    labels = [
+        float(line.partition(",")[0]) for line in (prepared / "test/test.csv").read_text().splitlines()[1:]
+    ]
+    assert isinstance(shown, Scatter)
+    assert [actual for actual, _ in shown.points[:6]] == [labels[row] for row in (0, 23, 46, 1, 24, 47)]
+    assert len(shown.points) == len(labels)
