@@ -77,7 +77,6 @@ def main(workload: Workload, arguments: Sequence[str]) -> int:
     parser.add_argument("--upload-digest", required=True, help="its digest (common/digests.py)")
     parser.add_argument("--output", type=Path, required=True, help="folder for what is prepared")
     parser.add_argument("--output-uri", required=True, help="where in S3 that folder will be")
-    parser.add_argument("--training-hosts", type=int, default=1, help="machines that training will have")
     parser.add_argument("--exit-message", type=Path, required=True, help="file for a digest or a failure")
     parser.add_argument("--training-hosts", type=int, default=1, help="machines that training will have")
     parser.add_argument("--file-name", default="the upload", help="what messages call the upload")
