@@ -113,8 +113,8 @@ def _lead(hosts: Hosts, training_hosts: int, work: Callable[[Cluster], Ending]) 
             ) as cluster,
             Client(cluster) as client,
         ):
-            dask = Dask(client, hosts, training_hosts)
-            ending = _ended(work(dask), dask)
+            machines = Dask(client, hosts, training_hosts)
+            ending = _ended(work(machines), machines)
             _tell(ending, client, cluster.scheduler)
     except BaseException:
         followers.kill()
@@ -123,10 +123,10 @@ def _lead(hosts: Hosts, training_hosts: int, work: Callable[[Cluster], Ending]) 
     return ending
 
 
-def _ended(ending: Ending, dask: Dask) -> Ending:
+def _ended(ending: Ending, machines: Dask) -> Ending:
     """The end of the job, once all hosts are there to hear it."""
     try:
-        dask.workers  # noqa: B018 - waits for them
+        machines.workers  # noqa: B018 - waits for them
     except ClusterFailed as error:
         return ending if ending.code else Ending(1, str(error))
     return ending

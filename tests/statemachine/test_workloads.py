@@ -23,20 +23,25 @@ from tests.statemachine.test_requests import sagemaker_requests
 CODE_URI = f"s3://{SUBSTITUTIONS['BucketName']}/{SUBSTITUTIONS['CodePrefix']}"
 
 
-def a_run_of(name: str, settings: dict[str, Any] | None = None, **parameters: str) -> Ending:
+def a_run_of(
+    name: str,
+    settings: dict[str, Any] | None = None,
+    answers: dict[str, Answer] | None = None,
+    **parameters: str,
+) -> Ending:
     gate = WORKLOADS[name]["gate"]
     checked = {
         "digest": f"sha256:{1:064x}",
         "workload": name,
         "suffix": WORKLOADS[name]["upload"]["suffixes"][0],
     }
-    answers: dict[str, Answer] = {
+    usual: dict[str, Answer] = {
         "Check upload": {"Payload": checked},
         "Load workload": settings or workload(name),
         "Find champion": {"ModelPackageSummaryList": [{"ModelPackageArn": CHAMPION}]},
         "Keep model": kept(gate.get("at_most", gate.get("at_least")), name),
     }
-    return run(answers, substitutions=parameters)
+    return run(usual | (answers or {}), substitutions=parameters)
 
 
 def training_job(ending: Ending) -> dict[str, Any]:
@@ -211,6 +216,15 @@ def test_the_model_is_served_and_offered_as_the_workload_says() -> None:
         ["application/y"],
     )
     assert ending.output["predictions_uri"].endswith("/predictions/rows.jsonl.out")
+
+
+@pytest.mark.parametrize(("files", "named"), [(1, "rows.more.jsonl.out"), (7, "rows.more-00000.jsonl.out")])
+def test_the_predictions_are_named_by_their_first_file(files: int, named: str) -> None:
+    evaluated = kept(8.7)
+    evaluated["Payload"]["batch_files"] = files
+    batch = {"file": "rows.more.jsonl", "strategy": "SingleRecord", "max_payload_mb": 1}
+    ending = a_run_of("auto_mpg", workload(batch=batch), answers={"Keep model": evaluated})
+    assert ending.output["predictions_uri"].endswith(f"/predictions/{named}")
 
 
 @pytest.mark.parametrize("wheels", [[], None])

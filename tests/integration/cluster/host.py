@@ -63,6 +63,7 @@ def die(folder: Path, on: cluster.Cluster) -> str:
 
 def cars(folder: Path, on: cluster.Cluster) -> str:
     """A workload's own jobs, on a small file that they take for a large one."""
+    import numpy as np
     import xgboost
 
     from auto_mpg import evaluate, preprocess
@@ -80,7 +81,7 @@ def cars(folder: Path, on: cluster.Cluster) -> str:
     (bundle / "xgboost-version").write_text(xgboost.__version__)
     measured = evaluate.measure(bundle, folder / "prepared", on)
     found = [measured.metrics, measured.baseline, measured.figures, measured.smoke_test]
-    whole = repr([*found, measured.gate_values.tolist()]).encode()
+    whole = repr([*found, np.asarray(measured.gate_values).tolist()]).encode()
     return hashlib.sha256(whole).hexdigest()
 
 
