@@ -112,6 +112,13 @@ def test_the_same_model_gives_the_same_bundle(job: Job) -> None:
     assert job.bundle.read_bytes() == before
 
 
+def test_another_model_than_the_one_whose_digest_is_told_is_not_evaluated(job: Job) -> None:
+    assert job.run("--model-digest", sha256(job.model)) == 0
+    job.model.write_bytes(job.model.read_bytes() + b" ")
+    assert job.run("--model-digest", job.content["digests"]["trained_model"]) == 1
+    assert job.message.startswith("the trained model was changed after it was written")
+
+
 @pytest.mark.parametrize("name", ["summary.json", "test/test.csv", "train/train.csv", "train/train.manifest"])
 @pytest.mark.parametrize("change", ["changed", "deleted"])
 def test_changed_data_stop_the_evaluation(name: str, change: str, job: Job) -> None:
