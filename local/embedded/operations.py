@@ -130,6 +130,8 @@ def _rest_operations(service: str) -> list[_RestOperation]:
 
 def _read_operation(model: Any) -> _RestOperation:
     path, _, query = model.http["requestUri"].partition("?")
+    # A client of S3 takes the bucket out of the path, and leaves the whole one here.
+    path = model.http.get("authPath", path).rstrip("/") or "/"
     pattern = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(path).replace(r"\+\}", r"+\}"))
     pattern = re.sub(r"\\\{\w+\+\\\}", ".+", pattern)
     needed = _needed(model.input_shape)

@@ -71,8 +71,9 @@ WAITED_FOR = {
     Call("s3:PutObject", "/models/"): "Keep model",
     Call("s3:CopyObject", "/evaluation/model.tar.gz"): "Keep model",
     Call("s3:CopyObject", "/evaluation/model.onnx"): "Keep model",
-    Call("s3:GetObject", "/evaluation.json"): "Ask for approval",
     Call("sns:ListSubscriptionsByTopic", "ApprovalTopic"): "Ask for approval",
+    # "Keep model" makes the same call, so it must have succeeded before this is tried.
+    Call("s3:GetObject", "/evaluation.json"): "Ask for approval",
     Call("dynamodb:PutItem", "link#"): "Ask for approval",
     Call("dynamodb:UpdateItem", "package#"): "Ask for approval",
     Call("dynamodb:GetItem", "package#"): "Ask for approval",
