@@ -2,11 +2,18 @@
 
 import pytest
 
+from local.embedded import operations
 from local.embedded.operations import Request
 from local.sagemaker.models import new_session
 
 SIGNED = {
     "authorization": "AWS4-HMAC-SHA256 Credential=K/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
+}
+OTHERS = {
+    "get_object": {"Key": "k"},
+    "put_object": {"Key": "k"},
+    "copy_object": {"Key": "k", "CopySource": "bucket/c"},
+    "upload_part": {"Key": "k", "PartNumber": 1, "UploadId": "u"},
 }
 
 
@@ -25,6 +32,9 @@ SIGNED = {
 def test_method_path_and_query_name_an_operation_of_s3(
     method: str, path: str, query: str, headers: dict[str, str], operation: str
 ) -> None:
-    # Making a client takes the bucket out of the paths of the model, which is read only once.
-    new_session().create_client("s3", "us-east-1", aws_access_key_id="K", aws_secret_access_key="S")
+    # A client takes the bucket out of the paths of the model, which is read only once.
+    client = new_session().create_client("s3", "us-east-1", aws_access_key_id="K", aws_secret_access_key="S")
+    for call in ("list_objects_v2", "get_object", "put_object", "copy_object", "upload_part"):
+        client.generate_presigned_url(call, {"Bucket": "bucket", **OTHERS.get(call, {})})
+    operations._rest_operations.cache_clear()
     assert Request(method, path, query, SIGNED | headers, b"").operation == operation
