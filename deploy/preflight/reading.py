@@ -23,7 +23,8 @@ _FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"
 
 
 def definition() -> dict[str, Any]:
-    """The pipeline's state machine as a deployment with the defaults would create it."""
+    """The pipeline's state machine as a deployment with the defaults would create it, with every field of a
+    request in its state."""
     known = {**read_settings("default").parameters, **_ELSEWHERE}
 
     def value(name: str) -> str:
@@ -31,6 +32,11 @@ def definition() -> dict[str, Any]:
 
     text = DEFINITION.read_text(encoding="utf-8")
     made: dict[str, Any] = json.loads(re.sub(r"\$\{(\w+)\}", lambda found: value(found[1]), text))
+    # The search's settings are a variable, and a validator only looks at fields that are written out.
+    settings = json.dumps(made["States"]["Load workload"]["Assign"]["tuningJobConfig"])
+    made["States"]["Tune"]["Arguments"]["HyperParameterTuningJobConfig"] = json.loads(
+        settings.replace("$parse($states.result.Body)", "$workload")
+    )
     return made
 
 

@@ -296,7 +296,7 @@ def test_a_good_upload_is_kept(stage: Stage, event: str, checked: str, rows: int
         ("check_upload-refused", r"incoming/broken\.csv, line \d+: horsepower is .*expected"),
         (
             "check_upload-too-large",
-            r"incoming/huge\.csv: the file has 6,000,000,000 bytes; at most 134,217,728",
+            r"incoming/huge\.csv: the file has 20,000,000,000 bytes; at most 10,737,418,240",
         ),
         (
             "check_upload-unknown-workload",
@@ -327,7 +327,11 @@ def test_what_was_evaluated_is_kept_and_what_was_changed_is_refused(stage: Stage
     with stage.scheduled(**scheduled) as (arn, _):
         told = {given["evaluation_digest"]: digest(evaluation), given["execution_arn"]: arn}
         answer = stage.invoke("keep_model-evaluated", told)
-        assert answer == {**kept, "digests": {**digests, "evaluation": digest(evaluation)}}
+        assert answer == {
+            **kept,
+            "batch_files": 1,
+            "digests": {**digests, "evaluation": digest(evaluation)},
+        }
         model = stage.aws.client("s3").get_object(
             Bucket=stage.bucket, Key=f"models/{given['run_id']}/model.tar.gz"
         )

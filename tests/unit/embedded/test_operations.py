@@ -1,5 +1,7 @@
 """Which operation a request calls."""
 
+from typing import Any
+
 import pytest
 
 from local.embedded import operations
@@ -9,7 +11,7 @@ from local.sagemaker.models import new_session
 SIGNED = {
     "authorization": "AWS4-HMAC-SHA256 Credential=K/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0"
 }
-OTHERS = {
+OTHERS: dict[str, dict[str, object]] = {
     "get_object": {"Key": "k"},
     "put_object": {"Key": "k"},
     "copy_object": {"Key": "k", "CopySource": "bucket/c"},
@@ -33,7 +35,9 @@ def test_method_path_and_query_name_an_operation_of_s3(
     method: str, path: str, query: str, headers: dict[str, str], operation: str
 ) -> None:
     # A client takes the bucket out of the paths of the model, which is read only once.
-    client = new_session().create_client("s3", "us-east-1", aws_access_key_id="K", aws_secret_access_key="S")
+    client: Any = new_session().create_client(
+        "s3", "us-east-1", aws_access_key_id="K", aws_secret_access_key="S"
+    )
     for call in ("list_objects_v2", "get_object", "put_object", "copy_object", "upload_part"):
         client.generate_presigned_url(call, {"Bucket": "bucket", **OTHERS.get(call, {})})
     operations._rest_operations.cache_clear()
