@@ -685,6 +685,7 @@ def _environment(made: Json) -> dict[str, str]:
         "CATALOGUE_URL": "https://abcdefghijklmnopqrstuvwxyz012345.lambda-url.us-east-1.on.aws/",
         "STATE_MACHINE_ARN": made["machine"],
         "RELEASE_MACHINE_ARN": made["releases"],
+        "REUSE": "true",
         "ENDPOINT_TYPE": "serverless",
         "POWERTOOLS_SERVICE_NAME": "mpg-pipeline",
         "POWERTOOLS_METRICS_NAMESPACE": "MpgPipeline",
