@@ -686,6 +686,7 @@ def _environment(made: Json) -> dict[str, str]:
         "STATE_MACHINE_ARN": made["machine"],
         "RELEASE_MACHINE_ARN": made["releases"],
         "REUSE": "true",
+        "EXPIRE_RUNS_AFTER_DAYS": "90",
         "ENDPOINT_TYPE": "serverless",
         "POWERTOOLS_SERVICE_NAME": "mpg-pipeline",
         "POWERTOOLS_METRICS_NAMESPACE": "MpgPipeline",

@@ -209,7 +209,7 @@ def reclaimed(pipeline: Pipeline, *, seconds: float, wait_seconds: int) -> tuple
     limits = {"MaxRuntimeInSeconds": wait_seconds, "MaxWaitTimeInSeconds": wait_seconds}
     on_spot = {"EnableManagedSpotTraining": True, "StoppingCondition": limits}
     with (
-        pipeline.definition("Read prepared digest", Assign={"trainingJobDefinition": on_spot}),
+        pipeline.definition("Tune, or reuse?", Assign={"trainingJobDefinition": on_spot}),
         pipeline.held("s3:GetObject", containing="/prepared/train/"),
     ):
         run = pipeline.upload()
