@@ -11,7 +11,7 @@ import argparse
 import json
 import math
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -86,7 +86,7 @@ def evaluate(
         rows=summary["rows"],
         warnings=[*summary["warnings"], *measured.warnings],
         batch_columns=measured.batch_columns,
-        batch_files=sum(name.startswith("batch/") for name in summary["digests"]) - 1,
+        batch_files=_batch_files(summary["digests"]),
         digests=digests,
         figures=measured.figures,
         onnx=onnx,
@@ -94,6 +94,11 @@ def evaluate(
     )
     print(json.dumps(found.summary()))
     return _write(output / EVALUATION, {**found.to_json(), **measured.model_quality})
+
+
+def _batch_files(prepared: Iterable[str]) -> int:
+    """How many of the prepared files are predicted: all of `batch/` but its manifest."""
+    return sum(name.startswith("batch/") and not name.endswith(".manifest") for name in prepared)
 
 
 def _bundle_and_measure(

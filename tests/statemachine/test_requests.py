@@ -59,8 +59,10 @@ def test_a_file_may_have_any_name_that_s3_accepts(key: str) -> None:
     assert len(request["AppSpecification"]["ContainerArguments"][-1].encode("utf-16-le")) <= 2 * 256
 
 
-def test_with_spot_the_tuning_job_has_a_maximum_wait() -> None:
-    request = run(substitutions={"UseSpot": "true"}).arguments("Tune")
+@pytest.mark.parametrize("gib", [0, 10])
+def test_with_spot_the_tuning_job_waits_for_as_long_as_it_may_without_checkpoints(gib: int) -> None:
+    event = upload_event(size=max(1, gib * 1024**3))
+    request = run(event=event, substitutions={"UseSpot": "true"}).arguments("Tune")
     check_request("CreateHyperParameterTuningJob", request)
     definition = request["TrainingJobDefinition"]
     assert definition["EnableManagedSpotTraining"] is True
