@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from common import lenient
+from common.drift import Drift, QualityChange, read_drift, read_quality_change
 from common.figures import Bars, Figure, Matrix, Picture, Pictures, Scatter, read_figure
 
 __all__ = [
@@ -89,11 +90,15 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Champion:
-    """The gate's metric for the newest approved model, on the same rows."""
+    """The gate's metric for the newest approved model, on the same rows.
+
+    `change` sets it beside the metric at that model's approval.
+    """
 
     model_package_arn: str
     value: float
     comparison: Comparison | None = None
+    change: QualityChange | None = None
 
 
 @dataclass(frozen=True)
@@ -151,7 +156,8 @@ class Measurement:
 class Evaluation:
     """`evaluation.json`. A field that a file lacks is empty.
 
-    `batch_files` is the number of files with rows to predict.
+    `batch_files` is the number of files with rows to predict. `drift` compares the upload with the baseline
+    of the newest approved model; None without such a model.
     """
 
     workload: str = ""
@@ -169,6 +175,7 @@ class Evaluation:
     figures: Sequence[Figure] = ()
     onnx: OnnxCheck | None = None
     smoke_test: SmokeTest | None = None
+    drift: Drift | None = None
 
     @property
     def gate_metric(self) -> Metric | None:
@@ -184,12 +191,19 @@ class Evaluation:
         """The content of evaluation.json, ready for `json.dumps`."""
         gate = {name: value for name, value in asdict(self.gate).items() if value is not None}
         figures = [{"kind": figure.kind, **asdict(figure)} for figure in self.figures]
-        return {**asdict(self), "gate": {**gate, "passed": self.passed}, "figures": figures}
+        return {
+            **asdict(self),
+            "gate": {**gate, "passed": self.passed},
+            "figures": figures,
+            "drift": self.drift.to_json() if self.drift else None,
+        }
 
     def summary(self) -> dict[str, Any]:
-        """The same for logs, executions and records: without figures and smoke test, which are too large."""
+        """The same for logs, executions and records, without what is too large for them: figures, smoke test
+        and histograms."""
+        small = replace(self, drift=self.drift and self.drift.without_histograms())
         return {
-            name: value for name, value in self.to_json().items() if name not in ("figures", "smoke_test")
+            name: value for name, value in small.to_json().items() if name not in ("figures", "smoke_test")
         }
 
     @classmethod
@@ -217,6 +231,7 @@ class Evaluation:
             figures=tuple(f for f in map(read_figure, lenient.items(found.get("figures"))) if f),
             onnx=_onnx(lenient.mapping(found.get("onnx"))),
             smoke_test=_smoke_test(lenient.mapping(found.get("smoke_test"))),
+            drift=read_drift(found.get("drift")),
         )
 
 
@@ -250,7 +265,8 @@ def _champion(found: Mapping[str, Any]) -> Champion | None:
     if value is None:
         return None
     comparison = _comparison(lenient.mapping(found.get("comparison")))
-    return Champion(lenient.text(found.get("model_package_arn")), value, comparison)
+    change = read_quality_change(found.get("change"))
+    return Champion(lenient.text(found.get("model_package_arn")), value, comparison, change)
 
 
 def _comparison(found: Mapping[str, Any]) -> Comparison | None:
