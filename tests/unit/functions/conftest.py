@@ -2,7 +2,6 @@
 
 import io
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,12 +17,11 @@ from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.sns import sns_backends
 
-ROOT = Path(__file__).parents[3]
-# As in a Lambda: the function's own modules beside each other, and the layer's.
-sys.path[:0] = [str(ROOT / "functions"), str(ROOT / "processing")]
+from shared import aws, telemetry
+from tests.unit.functions.fakes import FakeEndpoints, FakeFunctions, FakeSageMaker, FakeStepFunctions
 
-from shared import aws, telemetry  # noqa: E402
-from tests.unit.functions.fakes import FakeEndpoints, FakeFunctions, FakeSageMaker, FakeStepFunctions  # noqa: E402
+ROOT = Path(__file__).parents[3]
+
 
 REGION = "us-east-1"
 BUCKET = "mpg-pipeline-bucket"

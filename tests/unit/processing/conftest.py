@@ -15,7 +15,6 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 SCRIPTS = ROOT / "processing"
-sys.path.insert(0, str(SCRIPTS))
 
 Script = Callable[..., "subprocess.CompletedProcess[str]"]
 

@@ -255,7 +255,12 @@ def test_the_champion_is_measured_on_the_same_rows(
     assert code == 0
     mse = value(evaluation(tmp_path), "mse")
     equal = {"difference": 0, "low": 0, "high": 0, "level": 0.95, "rows": 60, "resamples": 2000}
-    assert evaluation(tmp_path)["champion"] == {"model_package_arn": ARN, "value": mse, "comparison": equal}
+    assert evaluation(tmp_path)["champion"] == {
+        "model_package_arn": ARN,
+        "value": mse,
+        "comparison": equal,
+        "change": None,
+    }
 
 
 def test_the_code_of_a_champion_is_not_run(

@@ -183,7 +183,12 @@ def test_the_champion_is_measured_on_the_same_rows_by_the_gates_metric(
     champion.write_bytes(pack(("mean.txt", b"20"), ("code/inference.py", b"raise SystemExit('run')")))
     more = ["--champion-digest", sha256(champion)] if digest else []
     assert job.run("--champion", champion, "--champion-arn", ARN, *more) == 0
-    assert job.content["champion"] == {"model_package_arn": ARN, "value": 4.0, "comparison": None}
+    assert job.content["champion"] == {
+        "model_package_arn": ARN,
+        "value": 4.0,
+        "comparison": None,
+        "change": None,
+    }
 
 
 def test_the_champion_is_compared_row_by_row(
