@@ -99,6 +99,52 @@ DRAWN: dict[str, Any] = {
     },
     "regression_metrics": {"mse": {"value": 8.7312, "standard_deviation": 2.9107}, "rmse": {"value": 2.9549}},
 }
+# An upload of newer and heavier cars beside the approved model's data, and that model's error on them.
+DRIFT: dict[str, Any] = {
+    "model_package_arn": "arn:aws:sagemaker:us-east-1:000000000000:model-package/mpg-pipeline-auto-mpg/1",
+    "baseline_rows": 398,
+    "rows": 184,
+    "significance": 0.001,
+    "tests": [
+        {"name": "acceleration", "test": "kolmogorov_smirnov", "statistic": 0.0812, "threshold": 0.1904,
+         "drifted": False, "histogram": {"edges": [8, 12.2, 16.4, 20.6, 24.8], "labels": [],
+                                         "baseline": [0.12, 0.47, 0.34, 0.07], "current": [0.1, 0.45, 0.38, 0.07]}},
+        {"name": "acceleration", "test": "missing", "statistic": 0, "threshold": 0.1, "drifted": False,
+         "histogram": None},
+        {"name": "weight", "test": "kolmogorov_smirnov", "statistic": 0.4127, "threshold": 0.1904,
+         "drifted": True, "histogram": {"edges": [1613, 2494.8, 3376.5, 4258.3, 5140], "labels": [],
+                                        "baseline": [0.37, 0.33, 0.2, 0.1], "current": [0.1, 0.3, 0.4, 0.2]}},
+        {"name": "weight", "test": "wasserstein", "statistic": 0.7713, "threshold": 0.3115, "drifted": True,
+         "histogram": None},
+        {"name": "weight", "test": "missing", "statistic": 0, "threshold": 0.1, "drifted": False,
+         "histogram": None},
+        {"name": "origin", "test": "jensen_shannon", "statistic": 0.2961, "threshold": 0.1648, "drifted": True,
+         "histogram": {"edges": [], "labels": ["usa", "europe", "japan"],
+                       "baseline": [0.62, 0.18, 0.2], "current": [0.31, 0.22, 0.47]}},
+        {"name": "origin", "test": "missing", "statistic": 0, "threshold": 0.1, "drifted": False,
+         "histogram": None},
+    ],
+    "problem": "",
+    "left_out": 0,
+    "drifted": True,
+}  # fmt: skip
+CHANGE: dict[str, Any] = {
+    "metric": "mse",
+    "label": "Mean squared error",
+    "better": "lower",
+    "at_approval": 9.5,
+    "now": 21.3,
+    "low": 7.1,
+    "high": 16.5,
+    "level": 0.95,
+    "rows": 184,
+    "degraded": True,
+}
+DRIFTED: dict[str, Any] = {
+    **EVALUATION,
+    "champion": {**EVALUATION["champion"], "change": CHANGE},
+    "drift": DRIFT,
+}
 # What the version before wrote, as it lies in records and executions.
 FORMER: dict[str, Any] = {
     "regression_metrics": {"mse": {"value": 8.7312, "standard_deviation": 2.9107}, "rmse": {"value": 2.9549}},

@@ -28,9 +28,9 @@ def model_change(evaluation: Evaluation) -> Change:
         return Change("")
     if champion is None:
         return Change(NOT_COMPARED, "warn") if evaluation.champion_problem else Change(FIRST)
-    approved = f"the approved {_version(champion.model_package_arn)}"
+    approved = f"the approved {version_of(champion.model_package_arn)}"
     if champion.comparison is None:
-        difference = _towards(metric.value - champion.value, metric)
+        difference = _towards(metric.value - champion.value, metric.unit)
         return Change(f"Beside {approved} on the same test rows, {_label(metric)} is {difference}.")
     return _with_interval(approved, metric, champion.comparison)
 
@@ -49,9 +49,9 @@ def _with_interval(approved: str, metric: Metric, found: Comparison) -> Change:
     rows = f"on the same {number(found.rows)} test rows"
     if found.low == found.high == 0:
         return Change(f"No difference from {approved} {rows}: {_label(metric)} is equal.")
-    interval = _interval(found.low, found.high, metric)
-    level = f"{number(round(found.level * 100, 1))} % interval"
-    detail = f"{rows}: {_label(metric)} is {_towards(found.difference, metric)} ({level}: {interval})."
+    interval = interval_words(found.low, found.high, metric.unit)
+    level = level_words(found.level)
+    detail = f"{rows}: {_label(metric)} is {_towards(found.difference, metric.unit)} ({level}: {interval})."
     if found.low <= 0 <= found.high:
         return Change(f"No clear difference from {approved} {detail}")
     if (found.low > 0) == (metric.better == "higher"):
@@ -59,26 +59,32 @@ def _with_interval(approved: str, metric: Metric, found: Comparison) -> Change:
     return Change(f"Worse than {approved} {detail}", "bad")
 
 
-def _interval(low: float, high: float, metric: Metric) -> str:
+def level_words(level: float) -> str:
+    """`95 % interval`."""
+    return f"{number(round(level * 100, 1))} % interval"
+
+
+def interval_words(low: float, high: float, unit: str = "") -> str:
     """`0.1 to 0.4 seconds lower`, or `0.1 seconds lower to 0.3 seconds higher`."""
     if low * high > 0:
         near, far = sorted((low, high), key=abs)
-        return f"{number(abs(near))} to {_towards(far, metric)}"
-    return f"{_towards(low, metric)} to {_towards(high, metric)}"
+        return f"{number(abs(near))} to {_towards(far, unit)}"
+    return f"{_towards(low, unit)} to {_towards(high, unit)}"
 
 
-def _towards(difference: float, metric: Metric) -> str:
+def version_of(package_arn: str) -> str:
+    """`version 3`; `model` if the package is not in a group."""
+    version = package_arn.rpartition("/")[2]
+    return f"version {version}" if version.isdecimal() else "model"
+
+
+def _towards(difference: float, unit: str) -> str:
     """`0.37 seconds lower`."""
     if difference == 0:
         return "equal"
-    amount = f"{number(abs(difference))} {one_line(metric.unit, 40)}".strip()
+    amount = f"{number(abs(difference))} {one_line(unit, 40)}".strip()
     return f"{amount} {'higher' if difference > 0 else 'lower'}"
 
 
 def _label(metric: Metric) -> str:
     return one_line(metric.label, 80)
-
-
-def _version(package_arn: str) -> str:
-    version = package_arn.rpartition("/")[2]
-    return f"version {version}" if version.isdecimal() else "model"

@@ -39,6 +39,8 @@ def number(value: object) -> str:
         return "-"
     if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value):,}"
+    if abs(value) >= 1e15:
+        return f"{value:.3g}"
     if abs(value) >= 1:
         return f"{value:,.2f}"
     return f"{value:.4g}" if abs(value) >= 0.1 else f"{value:.3g}"

@@ -6,10 +6,11 @@ from typing import Literal
 from approval.request import Approval, Decision
 from common.evaluation import Bars, Figure, Matrix, Pictures, Scatter
 from model.change import endpoint_change
-from model.details import read_details
+from model.details import Details, read_details
 from model.predictions import picture
 from model.report import Report, Rows, with_unit
 from shared.text import number, readable_time
+from web.drift import DriftView, drift_view
 from web.form import COMMENT_LIMIT, REVIEWER_LIMIT, Entry
 from web.plots import BarChart, bar_chart, comparison, matrix_rows, scatter_plot
 from web.templating import render
@@ -58,6 +59,7 @@ def _model(approval: Approval) -> dict[str, object]:
         "evaluation": report.evaluation,
         "metrics": [(metric.label, *_value_and_unit(with_unit(metric))) for metric in report.other_metrics],
         "comparison": _comparison(report),
+        "drift": _drift(report, details),
         "origin": _origin(approval, report),
         "plots": [drawn for figure in details.figures if (drawn := _draw(figure))],
         "predictions": details.predictions,
@@ -79,6 +81,13 @@ def _comparison(report: Report) -> BarChart | None:
     rows += [(found.baseline.label, found.baseline.value)] if found.baseline else []
     limit = found.gate.limit
     return comparison(rows, limit if math.isfinite(limit) else None)
+
+
+def _drift(report: Report, details: Details) -> DriftView:
+    champion = report.evaluation.champion
+    if champion is None:
+        return drift_view(details.drift, None)
+    return drift_view(details.drift, champion.change, champion.model_package_arn)
 
 
 def _draw(figure: Figure) -> dict[str, object]:

@@ -6,6 +6,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from shared.text import number, readable_time
+from web.drift import drift_view
 
 _FOLDER = Path(__file__).parent / "templates"
 STYLE = (_FOLDER / "page.css").read_text(encoding="utf-8")
@@ -19,6 +20,7 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.globals["style"] = Markup(STYLE)  # noqa: S704 - a file of ours
+_environment.globals["drift_view"] = drift_view
 _environment.filters |= {"number": number, "time": readable_time}
 # Compiled while the execution environment starts and has a whole CPU: this takes longer than rendering.
 _templates = {name: _environment.get_template(name) for name in _environment.list_templates(["html"])}

@@ -21,8 +21,13 @@ TESTS = {
     KOLMOGOROV_SMIRNOV: "Kolmogorov-Smirnov distance",
     WASSERSTEIN: "Wasserstein distance",
     JENSEN_SHANNON: "Jensen-Shannon distance",
-    MISSING: "difference of the missing shares",
+    MISSING: "Difference of the missing shares",
 }
+
+# The most tests and histograms: an evaluation stays below 1 MB, and the data of an execution below 256 KiB.
+_IN_FILES, _IN_RECORDS = (500, 100), (100, 0)
+# Shares add up to 1 but for the rounding.
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class Drift:
     """The comparison of some rows with a model's baseline.
 
     `problem` says why nothing was judged, such as too few rows; `tests` are then empty. `significance` is the
-    probability of any false alarm among all tests.
+    probability of any false alarm among all tests. `left_out` counts the tests that a file had no room for.
     """
 
     model_package_arn: str
@@ -73,6 +78,7 @@ class Drift:
     significance: float
     tests: Sequence[FeatureTest] = ()
     problem: str = ""
+    left_out: int = 0
 
     @property
     def drifted(self) -> bool:
@@ -85,12 +91,22 @@ class Drift:
         return list(dict.fromkeys(test.name for test in self.tests if test.drifted))
 
     def to_json(self) -> dict[str, Any]:
-        """Ready for `json.dumps`."""
-        return {**asdict(self), "drifted": self.drifted}
+        """Ready for `json.dumps`, and small enough for a file, however many features there are."""
+        return {**asdict(self.shortened(*_IN_FILES)), "drifted": self.drifted}
 
     def without_histograms(self) -> Drift:
-        """The same for logs, executions and records."""
-        return replace(self, tests=[replace(test, histogram=None) for test in self.tests])
+        """The same for logs, executions and records, which hold even less than a file."""
+        return self.shortened(*_IN_RECORDS)
+
+    def shortened(self, most_tests: int, most_histograms: int) -> Drift:
+        """At most so many tests and histograms, those of drifted features first; the order stays."""
+        ranked = sorted(range(len(self.tests)), key=lambda at: not self.tests[at].drifted)
+        drawn = set([at for at in ranked if self.tests[at].histogram][:most_histograms])
+        kept = tuple(
+            self.tests[at] if at in drawn else replace(self.tests[at], histogram=None)
+            for at in sorted(ranked[:most_tests])
+        )
+        return replace(self, tests=kept, left_out=self.left_out + len(self.tests) - len(kept))
 
 
 @dataclass(frozen=True)
@@ -120,11 +136,12 @@ def read_drift(content: object) -> Drift | None:
         return None
     return Drift(
         model_package_arn=lenient.text(found.get("model_package_arn")),
-        baseline_rows=int(lenient.number(found.get("baseline_rows")) or 0),
-        rows=int(lenient.number(found.get("rows")) or 0),
+        baseline_rows=_count(found.get("baseline_rows")),
+        rows=_count(found.get("rows")),
         significance=lenient.number(found.get("significance")) or 0.0,
         tests=tuple(test for test in map(_test, lenient.items(found.get("tests"))) if test),
         problem=lenient.text(found.get("problem")),
+        left_out=_count(found.get("left_out")),
     )
 
 
@@ -134,7 +151,7 @@ def read_quality_change(content: object) -> QualityChange | None:
     names = ("at_approval", "now", "low", "high", "level", "rows")
     numbers = {name: lenient.number(found.get(name)) for name in names}
     known = {name: value for name, value in numbers.items() if value is not None}
-    if len(known) < len(names):
+    if len(known) < len(names) or known["low"] > known["high"]:
         return None
     return QualityChange(
         metric=lenient.text(found.get("metric")),
@@ -150,13 +167,18 @@ def read_quality_change(content: object) -> QualityChange | None:
     )
 
 
+def _count(content: object) -> int:
+    return max(0, int(lenient.number(content) or 0))
+
+
 def _test(content: object) -> FeatureTest | None:
     found = lenient.mapping(content)
+    name = lenient.text(found.get("name"))
     statistic, threshold = lenient.number(found.get("statistic")), lenient.number(found.get("threshold"))
-    if statistic is None or threshold is None or not found.get("name"):
+    if statistic is None or threshold is None or not name:
         return None
     return FeatureTest(
-        name=lenient.text(found["name"]),
+        name=name,
         test=lenient.text(found.get("test")),
         statistic=statistic,
         threshold=threshold,
@@ -166,11 +188,18 @@ def _test(content: object) -> FeatureTest | None:
 
 
 def _histogram(found: Mapping[str, Any]) -> Histogram | None:
-    edges, labels, baseline, current = (
-        lenient.items(found.get(name)) for name in ("edges", "labels", "baseline", "current")
-    )
-    numbers = [lenient.number(value) for value in (*edges, *baseline, *current)]
+    edges, baseline, current = (_numbers(found.get(name)) for name in ("edges", "baseline", "current"))
+    labels = [lenient.text(label) for label in lenient.items(found.get("labels"))]
     bins = len(labels) or len(edges) - 1
-    if None in numbers or bins < 1 or not bins == len(baseline) == len(current):
+    if bins < 1 or not bins == len(baseline) == len(current) or edges != sorted(edges):
         return None
-    return Histogram(edges, [lenient.text(label) for label in labels], baseline, current)
+    if not all(0 <= share <= 1 + _ROUNDING for share in (*baseline, *current)):
+        return None
+    return Histogram([] if labels else edges, labels, baseline, current)
+
+
+def _numbers(content: object) -> list[float]:
+    """The array's numbers; none unless all of it are numbers."""
+    numbers = [lenient.number(value) for value in lenient.items(content)]
+    known = [number for number in numbers if number is not None]
+    return known if len(known) == len(numbers) else []

@@ -1,0 +1,65 @@
+"""What `templates/drift.html` shows of a Drift and a QualityChange."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from common.drift import Drift, FeatureTest, QualityChange
+from model.change import Change
+from model.drift_words import data_change, error_change
+from web.histograms import HistogramPlot, histogram_plot
+
+# Shown at once: the first features, and as many of those that drifted.
+_SHOWN, _DRIFTED_SHOWN = 8, 20
+
+
+@dataclass(frozen=True)
+class Feature:
+    """A feature's tests, and its histogram, if there is one."""
+
+    name: str
+    tests: Sequence[FeatureTest]
+    histogram: HistogramPlot | None
+
+    @property
+    def drifted(self) -> bool:
+        """Whether any of its tests found a drift."""
+        return any(test.drifted for test in self.tests)
+
+
+@dataclass(frozen=True)
+class DriftView:
+    """The sentences on data and error, and the features to show at once, drifted ones first, and to fold."""
+
+    drift: Drift | None
+    data: Change
+    error: Change
+    shown: Sequence[Feature]
+    folded: Sequence[Feature]
+
+
+def drift_view(
+    drift: Drift | None, change: QualityChange | None, package_arn: str = "", subject: str = "The upload"
+) -> DriftView:
+    """What there is to show. `package_arn` names the approved model if there is no drift that does."""
+    package_arn = package_arn or (drift.model_package_arn if drift else "")
+    features = sorted(_features(drift.tests if drift else ()), key=lambda feature: not feature.drifted)
+    shown = max(_SHOWN, min(_DRIFTED_SHOWN, sum(feature.drifted for feature in features)))
+    return DriftView(
+        drift,
+        data_change(drift, subject),
+        error_change(change, package_arn),
+        features[:shown],
+        features[shown:],
+    )
+
+
+def _features(tests: Sequence[FeatureTest]) -> list[Feature]:
+    by_name: dict[str, list[FeatureTest]] = {}
+    for test in tests:
+        by_name.setdefault(test.name, []).append(test)
+    return [Feature(name, of_it, _histogram(of_it)) for name, of_it in by_name.items()]
+
+
+def _histogram(tests: Sequence[FeatureTest]) -> HistogramPlot | None:
+    found = (test.histogram for test in tests if test.histogram)
+    return next((plot for histogram in found if (plot := histogram_plot(histogram))), None)
