@@ -37,8 +37,8 @@ class FailedJob:
 
     @property
     def step(self) -> str:
-        """`preprocess`, `evaluate` or `predict`, from the job's name, or `tune`."""
-        found = re.search(r"-(preprocess|evaluate|predict)-\d+-\d+$", self.name)
+        """`preprocess`, `evaluate`, `predict` or `monitor`, from the job's name, or `tune`."""
+        found = re.search(r"-(preprocess|evaluate|predict|monitor)(-\d+)?-\d+-\d+$", self.name)
         return "tune" if self.is_tuning else found[1] if found else ""
 
 

@@ -1,4 +1,4 @@
-"""The names of a run and its jobs, as `statemachine/pipeline.asl.json` composes them."""
+"""The names of a run and its jobs, as pipeline and monitor in `statemachine/` compose them."""
 
 import hashlib
 import re
@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 # The start of every run id and job name.
 PREFIX = "mpg-"
 _RUN = rf"({PREFIX}\d{{8}}-\d{{4}}-[0-9a-f]{{8}})"
-_JOB = re.compile(_RUN + r"-(preprocess|evaluate|predict)-(\d+)-(\d+)")
+# One execution of monitoring has a job for each workload, which are numbered.
+_JOB = re.compile(_RUN + r"-(preprocess|evaluate|predict|monitor-\d+)-(\d+)-(\d+)")
 # A tuning job's name has at most 32 characters, five of them for the attempt.
 _TUNING = re.compile(_RUN + r"-([0-9a-z]{1,5})")
 _RETRIES = 1000

@@ -15,8 +15,10 @@ from functools import wraps
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics, single_metric
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from shared.text import ascii_only, one_line
 
 Event = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -90,6 +92,19 @@ def measure_apart(name: str, value: float, **dimensions: str) -> None:
     with single_metric(name, MetricUnit.NoUnit, value, namespace=metrics.namespace) as metric:
         for dimension, of in dimensions.items():
             metric.add_dimension(dimension, of)
+
+
+def measure_in(namespace: str, values: Mapping[str, float], **dimensions: str) -> None:
+    """Add values to metrics of another namespace. Names are shortened to what CloudWatch accepts."""
+    if not values:
+        return
+    # Writes a document for each 100 metrics, as many as one may have; a second dimension is the service.
+    apart = EphemeralMetrics(namespace=namespace)
+    for dimension, of in dimensions.items():
+        apart.add_dimension(name=dimension, value=of)
+    for name, value in values.items():
+        apart.add_metric(name=ascii_only(one_line(name, 255)), unit=MetricUnit.NoUnit, value=value)
+    apart.flush_metrics()
 
 
 def describe_error(error: BaseException) -> dict[str, Any]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import re
 import zipfile
@@ -65,6 +66,11 @@ class Workload:
         """The limit that a model must meet."""
         gate = self.settings["gate"]
         return Gate(gate["metric"], gate.get("at_most"), gate.get("at_least"))
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether it has a `monitoring.py`, without which nothing watches its models."""
+        return importlib.util.find_spec(f"{self.name}.monitoring") is not None
 
     def module(self, name: str) -> ModuleType:
         """One of its modules, such as `upload`."""

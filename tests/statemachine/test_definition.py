@@ -2,22 +2,32 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 from statelint.config import Config
 from statelint.linter import Linter
 
-from tests.statemachine import machine, release
+from tests.statemachine import machine, monitor, release
 from tests.statemachine.machine import rendered
 
 DEFINITIONS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "pipeline": (machine.DEFINITION, machine.SUBSTITUTIONS),
     "release": (release.DEFINITION, release.SUBSTITUTIONS),
+    "monitor": (monitor.DEFINITION, monitor.SUBSTITUTIONS),
 }
 MACHINES: dict[str, Any] = {name: json.loads(definition) for name, (definition, _) in DEFINITIONS.items()}
-STATES = {(name, state): found for name, made in MACHINES.items() for state, found in made["States"].items()}
+
+
+def _states(machine: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, state in machine["States"].items():
+        yield name, state
+        if "ItemProcessor" in state:
+            yield from _states(state["ItemProcessor"])
+
+
+STATES = {(name, state): found for name, made in MACHINES.items() for state, found in _states(made)}
 TASKS = {place: state for place, state in STATES.items() if state["Type"] == "Task"}
 # statelint computes a condition from the literals that states assign, and then takes the result for the condition.
 COMPUTED = "Condition is true but should be a String"
@@ -91,13 +101,29 @@ def test_every_retry_has_jitter_and_a_maximum_wait(place: tuple[str, str]) -> No
 
 
 @pytest.mark.parametrize(
-    ("name", "task"), [(n, t) for (_, n), t in TASKS.items() if t["Resource"].endswith(".sync")]
+    ("name", "task"),
+    [(n, t) for (of, n), t in TASKS.items() if of == "pipeline" and t["Resource"].endswith(".sync")],
 )
 def test_a_task_waits_longer_than_its_job_may_run(name: str, task: dict[str, Any]) -> None:
     [limit] = re.findall(
         r"\$min\(\[.*, (\d+)\]\)", STATES["pipeline", "Claim upload"]["Assign"]["jobSeconds"]
     )
     assert task["TimeoutSeconds"] > int(limit)
+
+
+def test_monitoring_waits_longer_than_its_job_may_run() -> None:
+    task = STATES["monitor", "Monitor"]
+    assert task["TimeoutSeconds"] > task["Arguments"]["StoppingCondition"]["MaxRuntimeInSeconds"]
+
+
+def test_a_look_at_a_workload_catches_every_error_so_that_the_next_one_has_its_turn() -> None:
+    uncaught = {
+        name
+        for (of, name), task in TASKS.items()
+        if of == "monitor"
+        and not any(catcher["ErrorEquals"] == ["States.ALL"] for catcher in task.get("Catch", []))
+    }
+    assert uncaught == {"Plan monitoring"}
 
 
 def test_every_state_name_is_sentence_case_and_short_enough() -> None:

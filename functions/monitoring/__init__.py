@@ -1,0 +1,1 @@
+"""Monitoring between uploads: what is looked at, what was found, and who is told."""

@@ -1,0 +1,62 @@
+"""The mail about what monitoring found: once for each drift and each degradation of a model."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from model.drift_words import data_change, error_change
+
+from common.monitored import Monitored
+from monitoring.records import LastLook
+from shared.aws import client
+from shared.mails import Mail, render
+from shared.text import now, timestamp
+
+# A link ends with the session that signed it, at the latest; nobody knows when, but not as soon as this.
+_LINK = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Told:
+    """What was found, and the report about it."""
+
+    plan: Mapping[str, Any]
+    found: Monitored
+    notes: tuple[str, ...]
+    report_key: str
+
+
+def mail_about(told: Told, before: LastLook | None) -> Mail | None:
+    """The mail; None if nothing is wrong, or nothing that people were not told before about this model."""
+    found = told.found
+    same = before if before and before.model_package_arn == told.plan["model_package_arn"] else None
+    drifted = set(found.drift.drifted_features if found.drift else ()) - (same.drifted if same else set())
+    degraded = found.degraded and not (same and same.degraded)
+    if not drifted and not degraded:
+        return None
+    bucket = os.environ["BUCKET_NAME"]
+    return render(
+        "monitoring/found",
+        plan=told.plan,
+        found=found,
+        notes=told.notes,
+        version=str(told.plan["model_package_arn"]).rpartition("/")[2],
+        data=data_change(found.drift, "What the model sees now").words,
+        error=error_change(found.quality, found.model_package_arn, "rows whose labels came later").words,
+        link=_signed(told.report_key),
+        link_ends=timestamp(now() + _LINK),
+        copy_command=f"aws s3 cp s3://{bucket}/{told.report_key} report.html",
+        retrains=bool(os.environ["RETRAINS_ON_DRIFT"]) and found.drifted,
+    )
+
+
+def _signed(key: str) -> str:
+    # By itself, the SDK presigns with an older signature, which S3 refuses for objects under a KMS key.
+    url = client("s3", signature_version="s3v4").generate_presigned_url(
+        "get_object",
+        Params={"Bucket": os.environ["BUCKET_NAME"], "Key": key},
+        ExpiresIn=int(_LINK.total_seconds()),
+    )
+    return str(url)
