@@ -65,7 +65,7 @@ audit: lint $(AUDIT_SYNCED) ## Look for security mistakes in template, code, wor
 		if grep yanked $(AUDIT)/said; then exit 1; fi; done
 	@$(BIN)/python -m audit.transformed >$(AUDIT)/template.json
 	@$(CHECKOV) --framework cloudformation --file $(AUDIT)/template.json
-	@for stack in catalogue jobs observability release serving; do \
+	@for stack in catalogue jobs monitoring observability release serving; do \
 		$(BIN)/python -m audit.transformed stacks/$$stack.yaml >$(AUDIT)/$$stack.json; \
 		$(CHECKOV) --framework cloudformation --file $(AUDIT)/$$stack.json || exit 1; done
 	@$(CHECKOV) --framework secrets --file $$(git ls-files)

@@ -10,6 +10,7 @@ code as the functions that handle the events:
 3. a job that runs although no execution waits for it
 4. a request for approval whose time is running out: a reminder
 5. an approved model that no event released; a release that ended without a mail
+6. an execution of monitoring that failed without a mail
 
 A failure is logged and does not keep the sweep from its other work; at the end the sweep fails, and the next
 one tries again. `SweepDone` counts the successful sweeps; an alarm goes off when there are none.
@@ -20,6 +21,7 @@ from datetime import timedelta
 
 from approval.reconciling import hand_on_decisions, remind_approvers
 from approval.records import open_or_answered_since
+from monitoring.reconciling import announce_monitoring
 from release.reconciling import announce_releases, start_missed_releases
 from runs.executions import list_executions
 from runs.reconciling import announce_ends, stop_orphans
@@ -34,6 +36,8 @@ prepare("stepfunctions", "sagemaker", "sns")
 _LISTED = timedelta(days=45 + 14 + 45)
 # A release that takes a day times out.
 _RELEASES_LISTED = timedelta(days=2)
+# Monitoring that takes two days times out.
+_MONITORING_LISTED = timedelta(days=4)
 # An end older than this is not mailed any more; the alarm on missing sweeps has gone off long before.
 _NEWS = timedelta(days=1)
 
@@ -49,7 +53,9 @@ def handler(event: Event) -> Answer:
     requests = list(open_or_answered_since(moment - _NEWS))
     hand_on_decisions(chores, requests, moment, _NEWS)
     announce_ends(chores, executions, moment, _NEWS)
-    stop_orphans(chores, executions)
+    monitoring = list_executions(os.environ["MONITOR_MACHINE_ARN"], moment - _MONITORING_LISTED)
+    announce_monitoring(chores, monitoring, moment, _NEWS)
+    stop_orphans(chores, [*executions, *monitoring])
     running = {execution.arn for execution in executions if execution.status == "RUNNING"}
     remind_approvers(chores, requests, running, moment)
     releases = list_executions(os.environ["RELEASE_MACHINE_ARN"], moment - _RELEASES_LISTED)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from model.drift_words import data_change, error_change
-
 from common.monitored import Monitored
+from model.drift_words import data_change, error_change
 from monitoring.records import LastLook
 from shared.aws import client
 from shared.mails import Mail, render
