@@ -3,37 +3,16 @@
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from common.workload import Workload, find_workloads
 from monitoring.models import WatchedModel, watched_model
+from monitoring.plans import MONITOR, NO_MODEL, NOT_WATCHED, NOTHING_NEW, Plan, folder_of
 from monitoring.records import last_look
 from monitoring.sources import captured_by, sources_of_runs
 from monitoring.windows import Window, fit
 from shared.aws import client
 from shared.text import timestamp
-
-MONITOR, NOTHING_NEW, NO_MODEL, NOT_WATCHED = "monitor", "nothing_new", "no_model", "not_watched"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What becomes of a workload in this execution. `todo` is one of the words above; `notes` are for people.
-
-    The window begins at `since` and ends before `until`. The rest is there if there is something to look at.
-    """
-
-    workload: str
-    todo: str
-    title: str = ""
-    notes: tuple[str, ...] = ()
-    since: str = ""
-    until: str = ""
-    model_package_arn: str = ""
-    model_uri: str = ""
-    model_digest: str = ""
-    seen_uri: str = ""
 
 
 def plan(monitoring_id: str, until: datetime, only: str = "") -> list[Plan]:
@@ -102,11 +81,6 @@ def _look(
         if window.sources
         else "",
     )
-
-
-def folder_of(workload: str, monitoring_id: str) -> str:
-    """Where the bucket has everything about one look at a workload."""
-    return f"monitoring/{workload}/{monitoring_id}/"
 
 
 def _write_manifest(folder: str, keys: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from common.monitored import Monitored
 from monitoring.findings import read_findings
 from monitoring.mails import Told, mail_about
 from monitoring.measuring import measure_findings
-from monitoring.planning import MONITOR, NOTHING_NEW, folder_of
+from monitoring.plans import MONITOR, NOTHING_NEW, folder_of
 from monitoring.records import LastLook, last_look, record_look
 from shared import once
 from shared.aws import client

@@ -8,7 +8,7 @@ from tests.unit.template.stack import aws_arn, of_type, physical_id, properties
 
 ROLES_OF_JOBS = ("PreprocessingRole", "TrainingRole", "EvaluationRole", "ModelRole")
 # SageMaker acts as these.
-ROLES_OF_SAGEMAKER = (*ROLES_OF_JOBS, "ServingRole")
+ROLES_OF_SAGEMAKER = (*ROLES_OF_JOBS, "MonitoringRole", "ServingRole")
 
 
 def statements(role: str, key: str = "") -> list[dict[str, Any]]:

@@ -153,6 +153,8 @@ class Evaluator:
 
         def replaced(match: re.Match[str]) -> str:
             name = match[1]
+            if name.startswith("!"):
+                return f"${{{name[1:]}}}"
             if name in values:
                 return str(self.evaluate(values[name]))
             logical_id, dot, attribute = name.partition(".")

@@ -131,7 +131,7 @@ def test_errors_of_the_function_that_refuses_files_raise_no_alarm() -> None:
         alarm["Dimensions"][0]["Value"] for alarm in ALARMS.values() if alarm["MetricName"] == "Errors"
     }
     assert "mpg-test-CheckUploadFunction-X1" not in on_errors
-    assert len(on_errors) == 4
+    assert len(on_errors) == 5
 
 
 def test_the_alarm_about_missing_sweeps_treats_missing_data_as_breaching() -> None:

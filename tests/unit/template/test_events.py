@@ -32,6 +32,7 @@ WRITTEN_BY_THE_PIPELINE = [
     f"runs/{RUN}/predictions/batch.csv.out",
     f"models/{RUN}/model.tar.gz",
     f"models/{RUN}/evaluation.json",
+    f"monitoring/some_workload/{RUN}/statistics.json",
     "code/0123456789abcdef/code.zip",
 ]
 NO_UPLOADS = [
@@ -245,6 +246,7 @@ def test_every_function_that_events_call_keeps_events_on_which_it_fails() -> Non
         "StopJobsFunction",
         "SweepFunction",
         "ReportReleaseFunction",
+        "NotifyMonitoringFunction",
     }
 
 

@@ -22,6 +22,7 @@ LISTS_OF_JOBS = {
 }
 RELEASES = aws_arn("states", f"stateMachine:{STACK}-release")
 RELEASE = aws_arn("states", f"execution:{STACK}-release:0b1c_2d3e")
+MONITORING = aws_arn("states", f"execution:{STACK}-monitor:0b1c_2d3e")
 ENDPOINT = aws_arn("sagemaker", f"endpoint/{STACK}-some-workload")
 # How the sweep and the function that reports the end of a release set an endpoint back.
 SETTING_BACK = {
@@ -130,6 +131,7 @@ CALLS = {
     },
     "StopJobs": {
         ("states:DescribeExecution", EXECUTION),
+        ("states:DescribeExecution", MONITORING),
         *LISTS_OF_JOBS,
         *STOPS_OF_JOBS,
         ("sqs:SendMessage", DEAD_LETTERS),
@@ -146,6 +148,8 @@ CALLS = {
         ("sagemaker:ListTrainingJobsForHyperParameterTuningJob", TUNING_JOB),
         ("states:ListExecutions", MACHINE),
         ("states:ListExecutions", RELEASES),
+        ("states:ListExecutions", aws_arn("states", f"stateMachine:{STACK}-monitor")),
+        ("states:DescribeExecution", MONITORING),
         *SETTING_BACK,
         ("sagemaker:ListModelPackages", PACKAGE),
         ("sagemaker:ListModelPackages", GROUP),
@@ -174,6 +178,32 @@ CALLS = {
         *SETTING_BACK,
         ("sns:Publish", READERS),
         ("sqs:SendMessage", aws_arn("sqs", "mpg-test-ReleaseDeadLetters-X1")),
+    },
+    "PlanMonitoring": {
+        ("dynamodb:GetItem", TABLE),
+        ("sagemaker:ListModelPackages", PACKAGE),
+        ("sagemaker:ListModelPackages", GROUP),
+        ("sagemaker:DescribeModelPackage", PACKAGE),
+        ("states:ListExecutions", MACHINE),
+        ("states:DescribeExecution", EXECUTION),
+        ("s3:ListBucket", BUCKET),
+        ("s3:PutObject", f"{BUCKET}/monitoring/some_workload/{RUN}/seen.manifest"),
+    },
+    "ReportMonitoring": {
+        ("states:GetExecutionHistory", MONITORING),
+        *((f"dynamodb:{action}Item", TABLE) for action in ("Get", "Put", "Update", "Delete")),
+        ("s3:ListBucket", BUCKET),
+        ("s3:GetObject", f"{BUCKET}/monitoring/some_workload/{RUN}/monitoring.json"),
+        ("s3:GetObject", f"{BUCKET}/monitoring/some_workload/{RUN}/report.html"),
+        ("s3:PutObject", f"{BUCKET}/monitoring/some_workload/{RUN}/report.html"),
+        ("sns:Publish", READERS),
+    },
+    "NotifyMonitoring": {
+        *((f"dynamodb:{action}Item", TABLE) for action in ("Get", "Put", "Update", "Delete")),
+        ("states:DescribeExecution", MONITORING),
+        ("sagemaker:DescribeProcessingJob", PROCESSING_JOB),
+        ("sns:Publish", READERS),
+        ("sqs:SendMessage", aws_arn("sqs", "mpg-test-MonitoringDeadLetters-X1")),
     },
     "ListModels": {*FINDING_MODELS, *LISTING_MODELS},
     "DownloadModel": FINDING_MODELS,
@@ -268,6 +298,16 @@ def test_the_catalogues_functions_write_no_record_of_others(key: str) -> None:
 def test_the_functions_of_reuse_read_and_write_no_record_of_others(key: str) -> None:
     for role in ("FindResultRole", "RememberResultsRole"):
         for action in ("GetItem", "PutItem", "UpdateItem", "DeleteItem"):
+            of_key = {"dynamodb:LeadingKeys": key}
+            assert not iam.allows(iam.statements(role), f"dynamodb:{action}", TABLE, of_key)
+
+
+@pytest.mark.parametrize(
+    "key", ["package#arn", "live#iris", "told#arn:run", "upload#x", "result#x", "release#x"]
+)
+def test_the_functions_of_monitoring_write_no_record_of_others(key: str) -> None:
+    for role in ("PlanMonitoringRole", "ReportMonitoringRole", "NotifyMonitoringRole"):
+        for action in ("PutItem", "UpdateItem", "DeleteItem"):
             of_key = {"dynamodb:LeadingKeys": key}
             assert not iam.allows(iam.statements(role), f"dynamodb:{action}", TABLE, of_key)
 

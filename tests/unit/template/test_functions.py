@@ -14,6 +14,7 @@ from tests.unit.template import code
 from tests.unit.template.stack import EMAILS, ROOT, Evaluator, of_type, properties, template
 
 RELEASE = ROOT / "stacks" / "release.yaml"
+MONITORING = ROOT / "stacks" / "monitoring.yaml"
 CATALOGUE = ROOT / "stacks" / "catalogue.yaml"
 FUNCTIONS = sorted(of_type("AWS::Lambda::Function"))
 HANDLERS = sorted(set(FUNCTIONS) - {"PublishCodeFunction"})
@@ -54,6 +55,7 @@ def test_a_handler_is_in_the_package(name: str) -> None:
 
 def test_handlers_share_one_package_so_that_sam_builds_it_once() -> None:
     sources = {TEMPLATE: "functions/", RELEASE: "../functions/", CATALOGUE: "../functions/"}
+    sources[MONITORING] = "../functions/"
     written: dict[str, Any] = {}
     for path, source in sources.items():
         written |= template(path)["Resources"]

@@ -64,6 +64,9 @@ def test_a_default_is_a_value_that_is_accepted(name: str) -> None:
         ("AlarmEmail", "on-call@example.com"),
         ("ReminderHours", "0"),
         ("MaxRunsPerDay", "0"),
+        ("MonitorSchedule", "rate(1 day)"),
+        ("MonitorSchedule", "rate(12 hours)"),
+        ("MonitorSchedule", "cron(0 6 ? * MON *)"),
         ("KmsKeyArn", "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
         (
             "KmsKeyArn",
@@ -84,6 +87,13 @@ def test_a_sensible_value_is_accepted(name: str, value: str) -> None:
         ("AlarmEmail", "nobody"),
         ("ReminderHours", "-1"),
         ("MaxRunsPerDay", "1001"),
+        ("MonitorSchedule", "weekly"),
+        ("MonitorSchedule", "rate(0 days)"),
+        # The same would be looked at all the time.
+        ("MonitorSchedule", "rate(5 minutes)"),
+        ("MonitorSchedule", "at(2026-01-01T00:00:00)"),
+        ("DriftSignificance", "0"),
+        ("DriftDistance", "1.1"),
         ("AlarmRunsPerHour", "0"),
         # EventBridge says "1 minute".
         ("SweepEveryMinutes", "1"),

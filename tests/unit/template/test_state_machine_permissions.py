@@ -278,11 +278,13 @@ def test_jobs_cannot_start_runs_or_change_the_scripts(key: str, role: str) -> No
 
 def test_every_role_is_assumed_by_the_one_service_that_uses_it() -> None:
     services = {role: trust["Principal"] for role in iam.roles() for trust in trusts(role)}
-    machines, rules = {"StateMachineRole", "ReleaseStateMachineRole"}, {"UploadRuleRole", "ReleaseRuleRole"}
+    machines = {"StateMachineRole", "ReleaseStateMachineRole", "MonitorStateMachineRole"}
+    rules = {"UploadRuleRole", "ReleaseRuleRole"}
     assert all(services[role] == {"Service": "states.amazonaws.com"} for role in machines)
     assert all(services[role] == {"Service": "sagemaker.amazonaws.com"} for role in iam.ROLES_OF_SAGEMAKER)
     assert all(services[role] == {"Service": "events.amazonaws.com"} for role in rules)
-    of_functions = services.keys() - machines - rules - {*iam.ROLES_OF_SAGEMAKER}
+    assert services["ScheduleRole"] == {"Service": "scheduler.amazonaws.com"}
+    of_functions = services.keys() - machines - rules - {*iam.ROLES_OF_SAGEMAKER, "ScheduleRole"}
     assert all(services[role] == {"Service": "lambda.amazonaws.com"} for role in of_functions)
 
 

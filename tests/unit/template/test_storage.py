@@ -6,7 +6,11 @@ from tests.unit.template.stack import of_type, properties, template
 
 RUN = "mpg-20260131-0915-0123abcd"
 KEPT = [f"models/{RUN}/model.tar.gz", "incoming/cars.csv", "code/0123/code.zip"]
-EXPIRING = [f"runs/{RUN}/prepared/train/train.csv", f"runs/{RUN}/predictions/batch.csv.out"]
+EXPIRING = [
+    f"runs/{RUN}/prepared/train/train.csv",
+    f"runs/{RUN}/predictions/batch.csv.out",
+    f"monitoring/some_workload/{RUN}/report.html",
+]
 
 
 def expires(key: str) -> bool:
