@@ -78,11 +78,12 @@ class FakeStepFunctions:
 
     def _newest_first(self, *, stateMachineArn: str) -> list[Call]:  # noqa: N803
         listed = ("executionArn", "status", "startDate", "stopDate", "redriveCount")
-        is_release = stateMachineArn.endswith("-release")
+        others = ("-release", "-monitor")
+        own = next((kind for kind in others if stateMachineArn.endswith(kind)), "")
         found = [
             {k: v for k, v in e.items() if k in listed}
             for e in self.executions.values()
-            if ("-release:" in e["executionArn"]) == is_release
+            if next((kind for kind in others if f"{kind}:" in e["executionArn"]), "") == own
         ]
         return sorted(found, key=lambda e: e["startDate"], reverse=True)
 
@@ -287,4 +288,5 @@ class FakeSageMaker:
 def _kind_of(name: str) -> str:
     if "-predict-" in name:
         return "TransformJob"
-    return "ProcessingJob" if "-preprocess-" in name or "-evaluate-" in name else "HyperParameterTuningJob"
+    kinds = ("-preprocess-", "-evaluate-", "-monitor-")
+    return "ProcessingJob" if any(kind in name for kind in kinds) else "HyperParameterTuningJob"

@@ -35,6 +35,7 @@ def test_the_state_machine_composes_run_ids_in_the_same_way() -> None:
         ("mpg-20260301-0925-3fa85f64-preprocess-0-0", ("preprocess", 0, 0)),
         ("mpg-20260301-0925-3fa85f64-evaluate-1-12", ("evaluate", 1, 12)),
         ("mpg-20260301-0925-3fa85f64-predict-0-399", ("predict", 0, 399)),
+        ("mpg-20260301-0925-3fa85f64-monitor-12-1-0", ("monitor-12", 1, 0)),
         ("mpg-20260301-0925-3fa85f64-0", ("", 0, 0)),
         ("mpg-20260301-0925-3fa85f64-c8", ("", 0, 440)),
         ("mpg-20260301-0925-3fa85f64-1jl", ("", 2, 1)),

@@ -354,6 +354,9 @@ NOT_REACHED = {
     "CheckRelease": {"s3:PutObject"},
     # Only where a function answers.
     "SmokeTest": {"s3:PutObject", "lambda:Invoke"},
+    "NotifyMonitoring": {"states:ListExecutions"},
+    # The kept model is only looked for; what is remembered is written by the function that reports.
+    "PlanMonitoring": {"dynamodb:PutItem", "s3:GetObject"},
     "ReportRelease": {"states:ListExecutions", "s3:PutObject"},
 }
 
