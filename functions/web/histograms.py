@@ -42,7 +42,7 @@ def histogram_plot(found: Histogram) -> HistogramPlot | None:
 
 def percent(share: float) -> str:
     """`12 %`, `0.4 %`."""
-    return f"{number(round(100 * share, 0 if share >= 0.1 else 1))} %"
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
 def _numbers(found: Histogram) -> HistogramPlot:
