@@ -23,7 +23,7 @@ def test_sentences_and_the_tests_that_found_a_drift_are_shown() -> None:
         "",
         "The data, beside the approved model's",
         "  The upload differs from the data that version 1 was trained on: weight and origin.",
-        "  On the new rows, version 1 does worse than at its approval: Mean squared error 21.30 now, 9.50 then "
+        "  On 184 new test rows, version 1 does worse than at its approval: Mean squared error 21.30 now, 9.50 then "
         "(95 % interval of the difference: 7.10 to 16.50 higher).",
         "",
         "  feature  test                         statistic  threshold",

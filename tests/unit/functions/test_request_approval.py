@@ -95,8 +95,8 @@ def test_the_mail_says_how_the_upload_differs_and_how_the_approved_model_does_on
     ((_, text),) = world.mails(world.approval_topic)
     assert (
         "\n\nThe upload differs from the data that version 1 was trained on: weight and\nevil[.]example.\n"
-        "On the new rows, version 1 does worse than at its approval: Mean squared error\n21.30 now, 9.50 then "
-        "(95 % interval of the difference: 7.10 to 16.50 higher).\n\nMean squared error:"
+        "On 184 new test rows, version 1 does worse than at its approval: Mean squared\nerror 21.30 now, "
+        "9.50 then (95 % interval of the difference: 7.10 to 16.50\nhigher).\n\nMean squared error:"
     ) in text
 
 

@@ -152,10 +152,16 @@ def test_an_interval_upside_down_is_no_change() -> None:
     assert read_quality_change({**CHANGE, "low": 2, "high": 1}) is None
 
 
-def test_features_that_drifted_are_named_once_and_in_order() -> None:
+def test_features_that_drifted_are_named_once() -> None:
     found = read_drift(DRIFT)
     assert found is not None
     assert (found.drifted, found.drifted_features) == (True, ["weight", "origin"])
+
+
+def test_the_feature_that_exceeds_a_threshold_most_is_named_first() -> None:
+    found = [("a", 0.3, 0.2), ("b", 0.5, 0.1), ("a", 3.0, 0.5), ("c", 0.1, 0.0), ("d", 0.1, 0.2)]
+    tests = [FeatureTest(name, "missing", high, limit, high > limit) for name, high, limit in found]
+    assert Drift("arn", 1, 1, 0.001, tests).drifted_features == ["c", "a", "b"]
 
 
 def many(count: int, drifted: int) -> Drift:
