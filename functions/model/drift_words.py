@@ -24,7 +24,7 @@ def data_change(drift: Drift | None, subject: str = "The upload") -> Change:
         return Change("")
     known = f"the data that {_approved(drift.model_package_arn)} was trained on"
     if drift.problem:
-        return Change(f"{subject} was not compared with {known}: {one_line(drift.problem, 300)}")
+        return Change(f"{subject} was not compared with {known}. {one_line(drift.problem, 300)}")
     if drift.drifted:
         return Change(f"{subject} differs from {known}: {_listed(drift.drifted_features)}.", "warn")
     return Change(f"No drift from {known}." if drift.tests else "")

@@ -37,8 +37,8 @@ KNOWN = "the data that version 3 was trained on"
         (drift("x" * 99), f"The upload differs from {KNOWN}: {'x' * 57}....", "warn"),
         (drift("a", model_package_arn=""),
          "The upload differs from the data that the approved model was trained on: a.", "warn"),
-        (drift(tests=(), problem="there are 12 rows, and 30 are needed."),
-         f"The upload was not compared with {KNOWN}: there are 12 rows, and 30 are needed.", ""),
+        (drift(tests=(), problem="There are 12 rows, and 30 are needed."),
+         f"The upload was not compared with {KNOWN}. There are 12 rows, and 30 are needed.", ""),
     ],
 )  # fmt: skip
 def test_a_sentence_says_what_drifted(found: Drift | None, words: str, tone: str) -> None:
