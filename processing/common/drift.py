@@ -74,8 +74,9 @@ class FeatureTest:
 class Drift:
     """The comparison of some rows with a model's baseline.
 
-    `problem` is a sentence on why nothing was judged, such as too few rows; `tests` are then empty. `significance` is the
-    probability of any false alarm among all tests. `left_out` counts the tests that a file had no room for.
+    `problem` is a sentence that says why nothing was judged, such as too few rows; `tests` are then empty.
+    `significance` is the probability of any false alarm among all tests. `left_out` counts the tests that a
+    file had no room for.
     """
 
     model_package_arn: str
