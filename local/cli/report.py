@@ -46,14 +46,15 @@ def show_drift(screen: Screen, result: Result) -> None:
     screen.heading("The data, beside the approved model's")
     for sentence in sentences:
         screen.line(f"  {sentence}")
-    found = [test for test in drift.tests if test.drifted] if drift else []
-    if found:
-        screen.line()
-        screen.table(
-            ("feature", "test", "statistic", "threshold"), [_test_row(test) for test in found[:_ROWS]]
-        )
-    if len(found) > _ROWS:
-        screen.line(f"  and {len(found) - _ROWS} more tests")
+    if drift and drift.drifted:
+        _show_tests(screen, drift.drifted_tests)
+
+
+def _show_tests(screen: Screen, tests: Sequence[FeatureTest]) -> None:
+    screen.line()
+    screen.table(("feature", "test", "statistic", "threshold"), [_test_row(test) for test in tests[:_ROWS]])
+    if more := len(tests[_ROWS:]):
+        screen.line(f"  and {more} more")
 
 
 def _test_row(test: FeatureTest) -> Sequence[str]:

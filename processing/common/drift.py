@@ -93,10 +93,14 @@ class Drift:
         return any(test.drifted for test in self.tests)
 
     @property
+    def drifted_tests(self) -> list[FeatureTest]:
+        """The tests that found a drift, the one that exceeds its threshold most first."""
+        return sorted((test for test in self.tests if test.drifted), key=lambda test: -test.excess)
+
+    @property
     def drifted_features(self) -> list[str]:
         """The features that drifted, each once, the one that exceeds a threshold most first."""
-        drifted = sorted((test for test in self.tests if test.drifted), key=lambda test: -test.excess)
-        return list(dict.fromkeys(test.name for test in drifted))
+        return list(dict.fromkeys(test.name for test in self.drifted_tests))
 
     def to_json(self) -> dict[str, Any]:
         """Ready for `json.dumps`, and small enough for a file, however many features there are."""

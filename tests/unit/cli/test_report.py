@@ -27,8 +27,8 @@ def test_sentences_and_the_tests_that_found_a_drift_are_shown() -> None:
         "(95 % interval of the difference: 7.10 to 16.50 higher).",
         "",
         "  feature  test                         statistic  threshold",
-        "  weight   Kolmogorov-Smirnov distance  0.4127     0.1904",
         "  weight   Wasserstein distance         0.7713     0.3115",
+        "  weight   Kolmogorov-Smirnov distance  0.4127     0.1904",
         "  origin   Jensen-Shannon distance      0.2961     0.1648",
     ]
 
@@ -37,7 +37,7 @@ def test_a_name_from_the_upload_is_no_link_and_moves_no_cursor() -> None:
     tests = [{**DRIFT["tests"][2], "name": f"http://evil.example/\x1b[2J{n}"} for n in range(25)]
     lines = shown(Evaluation.from_json({**DRIFTED, "drift": {**DRIFT, "tests": tests}}))
     assert not [line for line in lines if "\x1b" in line or "evil.example" in line or "://" in line]
-    assert lines[-1] == "  and 5 more tests"
+    assert lines[-1] == "  and 5 more"
 
 
 def test_without_an_approved_model_nothing_is_shown() -> None:

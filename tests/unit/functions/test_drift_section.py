@@ -124,7 +124,7 @@ def test_any_histogram_stays_within_its_picture(shares: list[float], edges: list
         plot = histogram_plot(histogram)
         assert plot is not None
         for outline in (plot.baseline, plot.current):
-            assert all(0 <= x <= WIDTH for x in coordinates(outline, "MH"))
+            assert all(1 <= x <= WIDTH - 1 for x in coordinates(outline, "MH"))
             assert all(0 <= y <= HEIGHT for y in coordinates(outline, "V"))
         assert len(plot.words) < 800
 
@@ -141,8 +141,8 @@ def plotted(histogram: Histogram) -> HistogramPlot:
 
 def test_a_higher_bin_is_more_rows_and_both_share_a_scale() -> None:
     plot = plotted(Histogram([0, 1, 2], [], [0.5, 0.25], [0.0, 1.0]))
-    assert plot.baseline == "M0.0 54V28.0H90.0V41.0H180.0V54"
-    assert plot.current == "M0.0 54V54.0H90.0V2.0H180.0V54"
+    assert plot.baseline == "M1.0 54V28.0H90.0V41.0H179.0V54"
+    assert plot.current == "M1.0 54V54.0H90.0V2.0H179.0V54"
     assert [label.text for label in plot.labels] == ["0", "2"]
 
 
