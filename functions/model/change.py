@@ -60,8 +60,8 @@ def _with_interval(approved: str, metric: Metric, found: Comparison) -> Change:
 
 
 def level_words(level: float) -> str:
-    """`95 % interval`."""
-    return f"{number(round(level * 100, 1))} % interval"
+    """`95 % interval`, `99.8 % interval`."""
+    return f"{level * 100:.4g} % interval"
 
 
 def interval_words(low: float, high: float, unit: str = "") -> str:

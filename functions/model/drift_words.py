@@ -11,7 +11,8 @@ from common.drift import Drift, QualityChange
 from model.change import Change, interval_words, level_words, version_of
 from shared.text import number, one_line
 
-_NAMED = 5
+# The most features that a sentence names.
+_NAMED = 6
 
 
 def data_change(drift: Drift | None, subject: str = "The upload") -> Change:
@@ -23,14 +24,14 @@ def data_change(drift: Drift | None, subject: str = "The upload") -> Change:
         return Change("")
     known = f"the data that {_approved(drift.model_package_arn)} was trained on"
     if drift.problem:
-        return Change(f"{subject} was not compared with {known}: {one_line(drift.problem, 300)}")
+        return Change(f"{subject} was not compared with {known}. {one_line(drift.problem, 300)}")
     if drift.drifted:
         return Change(f"{subject} differs from {known}: {_listed(drift.drifted_features)}.", "warn")
     return Change(f"No drift from {known}." if drift.tests else "")
 
 
-def error_change(change: QualityChange | None, package_arn: str, rows: str = "the new rows") -> Change:
-    """How well the approved model does on the rows, beside its approval; no words if that is unknown."""
+def error_change(change: QualityChange | None, package_arn: str, rows: str = "new test rows") -> Change:
+    """How well the approved model does on these rows, beside its approval; no words if that is unknown."""
     if change is None:
         return Change("")
     found, tone = _direction(change)
@@ -39,7 +40,7 @@ def error_change(change: QualityChange | None, package_arn: str, rows: str = "th
         f"{number(change.at_approval)} then ({level_words(change.level)} of the difference: "
         f"{interval_words(change.low, change.high)})"
     )
-    return Change(f"On {rows}, {_approved(package_arn)} {found}: {figures}.", tone)
+    return Change(f"On {number(change.rows)} {rows}, {_approved(package_arn)} {found}: {figures}.", tone)
 
 
 def _direction(change: QualityChange) -> tuple[str, Literal["", "bad"]]:
@@ -58,7 +59,7 @@ def _approved(package_arn: str) -> str:
 
 def _listed(names: Sequence[str]) -> str:
     """`weight`, `weight and year`, `a, b, c, d, e and 7 more`."""
-    shown = [one_line(name, 60) for name in names[:_NAMED]]
-    if more := len(names) - len(shown):
-        return f"{', '.join(shown)} and {number(more)} more"
+    shown = [one_line(name, 60) for name in names]
+    if len(shown) > _NAMED:
+        shown = [*shown[: _NAMED - 1], f"{number(len(names) - _NAMED + 1)} more"]
     return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))

@@ -10,6 +10,7 @@ from typing import Any
 
 from common.evaluation import Evaluation, Metric
 from model.change import Change, model_change
+from model.drift_words import data_change, error_change
 from shared.text import number, one_line, readable_time
 
 Rows = list[tuple[str, str]]
@@ -83,6 +84,17 @@ class Report:
     def change(self) -> Change:
         """Whether it is better than the approved model."""
         return model_change(self.evaluation)
+
+    @property
+    def data_change(self) -> Change:
+        """Whether the upload differs from the approved model's data."""
+        return data_change(self.evaluation.drift)
+
+    @property
+    def error_change(self) -> Change:
+        """How well the approved model does on the upload, beside its approval."""
+        champion = self.evaluation.champion
+        return error_change(champion.change, champion.model_package_arn) if champion else Change("")
 
     @property
     def champion_problem(self) -> str:

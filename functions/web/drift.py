@@ -42,7 +42,7 @@ def drift_view(
 ) -> DriftView:
     """What there is to show. `package_arn` names the approved model if there is no drift that does."""
     package_arn = package_arn or (drift.model_package_arn if drift else "")
-    features = sorted(_features(drift.tests if drift else ()), key=lambda feature: not feature.drifted)
+    features = _features(drift) if drift else []
     shown = max(_SHOWN, min(_DRIFTED_SHOWN, sum(feature.drifted for feature in features)))
     return DriftView(
         drift,
@@ -53,11 +53,12 @@ def drift_view(
     )
 
 
-def _features(tests: Sequence[FeatureTest]) -> list[Feature]:
-    by_name: dict[str, list[FeatureTest]] = {}
-    for test in tests:
+def _features(drift: Drift) -> list[Feature]:
+    """Those that drifted first, then the others in their order."""
+    by_name: dict[str, list[FeatureTest]] = {name: [] for name in drift.drifted_features}
+    for test in drift.tests:
         by_name.setdefault(test.name, []).append(test)
-    return [Feature(name, of_it, _histogram(of_it)) for name, of_it in by_name.items()]
+    return [Feature(name, tests, _histogram(tests)) for name, tests in by_name.items()]
 
 
 def _histogram(tests: Sequence[FeatureTest]) -> HistogramPlot | None:

@@ -7,7 +7,8 @@ from common.drift import Histogram
 from shared.text import number, shorten
 
 WIDTH, HEIGHT = 180, 70
-_BASE, _TOP = 54, 2
+# The margin is half of the outline's width.
+_BASE, _TOP, _MARGIN = 54, 2, 1
 _GAP = 3.0
 _BINS_SHOWN, _LABELS_SHOWN, _NAMES_WRITTEN = 100, 10, 4
 _OTHERS = "others"
@@ -42,7 +43,7 @@ def histogram_plot(found: Histogram) -> HistogramPlot | None:
 
 def percent(share: float) -> str:
     """`12 %`, `0.4 %`."""
-    return f"{number(round(100 * share, 0 if share >= 0.1 else 1))} %"
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
 
 
 def _numbers(found: Histogram) -> HistogramPlot:
@@ -82,10 +83,10 @@ def _plot(
 
 def _outline(shares: Sequence[float], highest: float, gap: float) -> str:
     """Steps from bin to bin; with a gap, a box for each bin."""
-    slot = WIDTH / len(shares)
+    slot = (WIDTH - 2 * _MARGIN) / len(shares)
     drawn = []
     for at, share in enumerate(shares):
-        left, right = round(at * slot + gap, 1), round((at + 1) * slot - gap, 1)
+        left, right = (round(_MARGIN + x, 1) for x in (at * slot + gap, (at + 1) * slot - gap))
         top = round(_BASE - share / highest * (_BASE - _TOP), 1)
         start = f"M{left} {_BASE}" if gap or at == 0 else ""
         end = f"V{_BASE}" if gap or at == len(shares) - 1 else ""

@@ -15,7 +15,7 @@ from local.cli.history import Ended
 from local.cli.outcome import Result, exit_message
 from local.cli.predictions import show_predictions
 from local.cli.release import follow, show, wait_for_release
-from local.cli.report import show_end, show_mail, show_model
+from local.cli.report import show_drift, show_end, show_mail, show_model
 from local.cli.screen import Screen
 from local.cli.upload import find_execution, upload
 from local.cli.watch import Watch
@@ -62,6 +62,7 @@ class Drive:
             moment = found.sent_at.timestamp() if isinstance(found, Mail) else time.time()
             self._result.seconds["total"] = round(moment - uploaded.at, 3)
             show_model(self._screen, self._result, tuned_names(workload))
+            show_drift(self._screen, self._result)
             end = self._ask(watch, found, decision) if isinstance(found, Mail) else found
             self._finish(watch, end, _topic(stack["NotificationTopicArn"]))
             if self._result.outcome == "approved":

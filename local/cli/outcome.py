@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
+from common.drift import QualityChange
 from common.evaluation import Evaluation
 from common.uploads import REFUSED
 from common.workload import Workload
@@ -74,6 +75,7 @@ class Result:
         """
         found = asdict(replace(self, evaluation=None))
         del found["evaluation"]
+        found |= {"drift": self._drift(), "champion": self._champion()}
         found["seconds"] = dict(sorted(self.seconds.items(), key=lambda item: item[0] == "total"))
         return {**found, **self._figures()}
 
@@ -87,6 +89,25 @@ class Result:
             "threshold": self.gate.get("at_most", self.gate.get("at_least")),
             f"baseline_{metric}": baseline.value if baseline else None,
         }
+
+    def _drift(self) -> dict[str, Any] | None:
+        """What the upload's comparison with the approved model's data found; None without such a model."""
+        drift = self.evaluation and self.evaluation.drift
+        if not drift:
+            return None
+        found = drift.without_histograms().to_json()
+        names = ("name", "test", "statistic", "threshold", "drifted")
+        features = [{name: test[name] for name in names} for test in found.pop("tests")]
+        return {"drifted": found.pop("drifted"), "features": features, **found}
+
+    def _champion(self) -> dict[str, Any] | None:
+        """The approved model's error; None without such a model, or if it could not be measured."""
+        champion = self.evaluation and self.evaluation.champion
+        if not champion:
+            return None
+        unknown = dict.fromkeys(field_.name for field_ in fields(QualityChange))
+        change = asdict(champion.change) if champion.change else unknown
+        return {"model_package_arn": champion.model_package_arn, "value": champion.value, **change}
 
     @property
     def exit_code(self) -> int:

@@ -2,11 +2,16 @@
 
 from collections.abc import Sequence
 
+from common.drift import FeatureTest
 from common.evaluation import Evaluation, Metric
 from local.cli.endpoint import Mail
 from local.cli.outcome import Result
 from local.cli.screen import Screen, short
-from shared.text import defang
+from model.drift_words import data_change, error_change
+from shared.text import defang, number, one_line
+
+# The most tests of a table.
+_ROWS = 20
 
 
 def show_model(screen: Screen, result: Result, tuned: Sequence[str]) -> None:
@@ -25,6 +30,36 @@ def show_model(screen: Screen, result: Result, tuned: Sequence[str]) -> None:
             *(("Note", defang(warning)) for warning in evaluation.warnings),
         ]
     )
+
+
+def show_drift(screen: Screen, result: Result) -> None:
+    """How the upload differs from the approved model's data, and how well that model does on it."""
+    evaluation = result.evaluation
+    if evaluation is None:
+        return
+    champion, drift = evaluation.champion, evaluation.drift
+    changes = [data_change(drift)]
+    changes += [error_change(champion.change, champion.model_package_arn)] if champion else []
+    sentences = [defang(change.words) for change in changes if change.words]
+    if not sentences:
+        return
+    screen.heading("The data, beside the approved model's")
+    for sentence in sentences:
+        screen.line(f"  {sentence}")
+    if drift and drift.drifted:
+        _show_tests(screen, drift.drifted_tests)
+
+
+def _show_tests(screen: Screen, tests: Sequence[FeatureTest]) -> None:
+    screen.line()
+    screen.table(("feature", "test", "statistic", "threshold"), [_test_row(test) for test in tests[:_ROWS]])
+    if more := len(tests[_ROWS:]):
+        screen.line(f"  and {more} more")
+
+
+def _test_row(test: FeatureTest) -> Sequence[str]:
+    name, words = (defang(one_line(text, 60)) for text in (test.name, test.words))
+    return name, words, number(test.statistic), number(test.threshold)
 
 
 def _reused(result: Result) -> list[tuple[str, str]]:

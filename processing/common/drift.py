@@ -6,6 +6,7 @@ for any workload. Standard library only.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -63,13 +64,19 @@ class FeatureTest:
         """The test's name for people."""
         return TESTS.get(self.test, self.test)
 
+    @property
+    def excess(self) -> float:
+        """How many times the threshold the statistic is."""
+        return self.statistic / self.threshold if self.threshold > 0 else math.inf
+
 
 @dataclass(frozen=True)
 class Drift:
     """The comparison of some rows with a model's baseline.
 
-    `problem` says why nothing was judged, such as too few rows; `tests` are then empty. `significance` is the
-    probability of any false alarm among all tests. `left_out` counts the tests that a file had no room for.
+    `problem` is a sentence that says why nothing was judged, such as too few rows; `tests` are then empty.
+    `significance` is the probability of any false alarm among all tests. `left_out` counts the tests that a
+    file had no room for.
     """
 
     model_package_arn: str
@@ -86,9 +93,14 @@ class Drift:
         return any(test.drifted for test in self.tests)
 
     @property
+    def drifted_tests(self) -> list[FeatureTest]:
+        """The tests that found a drift, the one that exceeds its threshold most first."""
+        return sorted((test for test in self.tests if test.drifted), key=lambda test: -test.excess)
+
+    @property
     def drifted_features(self) -> list[str]:
-        """The features that drifted, each once, in their order."""
-        return list(dict.fromkeys(test.name for test in self.tests if test.drifted))
+        """The features that drifted, each once, the one that exceeds a threshold most first."""
+        return list(dict.fromkeys(test.name for test in self.drifted_tests))
 
     def to_json(self) -> dict[str, Any]:
         """Ready for `json.dumps`, and small enough for a file, however many features there are."""
@@ -99,8 +111,9 @@ class Drift:
         return self.shortened(*_IN_RECORDS)
 
     def shortened(self, most_tests: int, most_histograms: int) -> Drift:
-        """At most so many tests and histograms, those of drifted features first; the order stays."""
-        ranked = sorted(range(len(self.tests)), key=lambda at: not self.tests[at].drifted)
+        """At most so many tests and histograms, in their order; those that found a drift have precedence."""
+        tests = self.tests
+        ranked = sorted(range(len(tests)), key=lambda at: (not tests[at].drifted, -tests[at].excess))
         drawn = set([at for at in ranked if self.tests[at].histogram][:most_histograms])
         kept = tuple(
             self.tests[at] if at in drawn else replace(self.tests[at], histogram=None)

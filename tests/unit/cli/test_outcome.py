@@ -1,9 +1,13 @@
+import json
+from dataclasses import replace
+
 import pytest
 
-from common.evaluation import Baseline, Evaluation, Gate, Metric
+from common.evaluation import Baseline, Champion, Evaluation, Gate, Metric
 from common.workload import Workload
 from local.cli.history import Ended
 from local.cli.outcome import Result
+from tests.evaluation import CHANGE, DRIFT, DRIFTED
 
 
 @pytest.mark.parametrize(
@@ -71,7 +75,7 @@ def test_the_json_object_has_every_field_whatever_was_reached() -> None:
     assert set(Result().as_json()) == {
         *("outcome", "workload", "execution_arn", "error", "cause", "metrics", "gate", "trials", "reused"),
         *("best_hyperparameters", "model_package_arn", "predictions", "predictions_uri", "mails", "endpoint"),
-        "seconds",
+        *("seconds", "drift", "champion"),
     }
 
 
@@ -96,3 +100,37 @@ def test_the_figures_are_those_of_the_evaluation() -> None:
     assert found["gate"] == {"metric": "f1", "at_least": 0.95, "passed": False}
     assert (found["f1"], found["recall"], found["threshold"], found["baseline_f1"]) == (0.93, 0.97, 0.95, 0.1)
     assert "evaluation" not in found
+
+
+def test_the_json_object_says_how_the_upload_differs_and_how_the_approved_model_does_on_it() -> None:
+    result = Result()
+    result.take_evaluation(Evaluation.from_json(DRIFTED))
+    found = result.as_json()
+    assert json.loads(json.dumps(found)) == found
+    assert found["drift"]["drifted"] is True
+    assert found["drift"]["features"][2] == {
+        "name": "weight",
+        "test": "kolmogorov_smirnov",
+        "statistic": 0.4127,
+        "threshold": 0.1904,
+        "drifted": True,
+    }
+    assert (found["drift"]["rows"], found["drift"]["baseline_rows"], found["drift"]["problem"]) == (
+        184,
+        398,
+        "",
+    )
+    assert found["champion"] == {**CHANGE, "model_package_arn": DRIFT["model_package_arn"], "value": 9.1045}
+
+
+def test_without_an_approved_model_there_is_no_drift_and_no_champion() -> None:
+    result = Result()
+    result.take_evaluation(EVALUATION)
+    assert (result.as_json()["drift"], result.as_json()["champion"]) == (None, None)
+
+
+def test_a_champion_whose_error_at_approval_is_unknown_has_no_figures_of_it() -> None:
+    result = Result()
+    result.take_evaluation(replace(EVALUATION, champion=Champion("arn", 0.9)))
+    champion = result.as_json()["champion"]
+    assert (champion["value"], champion["now"], champion["at_approval"]) == (0.9, None, None)

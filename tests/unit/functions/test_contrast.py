@@ -1,4 +1,4 @@
-"""A count can be read on its cell of a matrix, however dark it is, in the light and in the dark scheme."""
+"""Texts and pictures can be told from what is behind them, in the light and in the dark scheme."""
 
 import re
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from tests.conftest import ROOT
 Rgb = tuple[float, ...]
 REVIEW = (ROOT / "functions/web/templates/page.css").read_text()
 CATALOGUE = (ROOT / "functions/catalogue_site/catalogue.css").read_text()
-# WCAG 2.2, success criterion 1.4.3, level AA.
-LEAST = 4.5
+# WCAG 2.2, level AA: success criterion 1.4.3 for text, 1.4.11 for what a picture must show.
+LEAST, LEAST_OF_PICTURES = 4.5, 3.0
 
 
 def colors(css: str, scheme: str) -> dict[str, Rgb]:
@@ -61,3 +61,19 @@ def test_the_darkest_cell_of_a_matrix_can_be_read(css: str, scheme: str) -> None
             for above, below in zip(known[color], known["paper"], strict=True)
         )
         assert contrast(known["ink"], cell) >= LEAST, f"{color} at {opacity}"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_both_histograms_can_be_told_from_the_page_and_from_each_other(scheme: str) -> None:
+    known = colors(REVIEW, scheme)
+    for one, other in (("was", "paper"), ("now", "paper"), ("now", "was")):
+        assert contrast(known[one], known[other]) >= LEAST_OF_PICTURES, f"{one} on {other}"
+    assert re.search(r"\.histogram \.was \{ fill: var\(--was\)", REVIEW)
+    assert re.search(r"\.histogram \.now \{ fill: none; stroke: var\(--now\)", REVIEW)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("color", ["ink", "soft", "accent", "bad"])
+def test_every_text_of_the_table_of_drift_can_be_read(color: str, scheme: str) -> None:
+    known = colors(REVIEW, scheme)
+    assert contrast(known[color], known["paper"]) >= LEAST

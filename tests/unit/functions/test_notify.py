@@ -7,6 +7,7 @@ import pytest
 
 from handlers import notify
 from runs.executions import NotEnded
+from tests.evaluation import DRIFTED
 from tests.unit.functions.conftest import World, event
 from tests.unit.functions.requests import ended
 
@@ -115,6 +116,15 @@ def test_each_end_is_mailed_with_the_next_step_and_where_to_look(
         assert word in text or word in " ".join(text.split()), word
     assert "stackTrace" not in text
     assert "/var/task" not in text
+
+
+@pytest.mark.parametrize("name", ["notify-approved", "notify-rejected", "notify-expired"])
+def test_an_end_with_a_model_says_how_the_upload_differed(mail: Any, name: str) -> None:
+    output = json.loads(event(name)["detail"]["output"])
+    _, text = mail(name, output=json.dumps({**output, "evaluation": DRIFTED}))
+    words = " ".join(text.split())
+    assert "The upload differs from the data that version 1 was trained on: weight and origin." in words
+    assert "version 1 does worse than at its approval: Mean squared error 21.30 now, 9.50 then" in words
 
 
 def test_a_job_that_cannot_be_described_is_reported_as_by_step_functions(world: World, mail: Any) -> None:

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from approval.request import Approval, Decision
+from common.drift import Drift, FeatureTest, Histogram
 from common.evaluation import Bars, Evaluation, Figure, Matrix, Picture, Pictures, Scatter
 from model.details import Details
 from model.predictions import Cell, Table
 from shared.text import many_lines, number, one_line
-from tests.evaluation import DRAWN, EVALUATION
+from tests.evaluation import DRAWN, DRIFTED, EVALUATION
 from tests.unit.functions.conftest import ROOT, event
 from web import pages
 from web.form import Entry
@@ -93,7 +94,9 @@ def hostile_details(text: str) -> Details:
         Matrix(text, text, text, text, [text, text], [[1, 2], [3, 4]]),
         Pictures(text, text, [Picture(PNG, text), Picture(text, text)]),
     ]
-    return Details(figures, Table([text, text], [[Cell(text), Cell(png=PNG)]]))
+    histogram = Histogram([], [text, "b"], [0.5, 0.5], [1.0, 0.0])
+    drift = Drift(text, 1, 1, 0.01, [FeatureTest(text, text, 0.2, 0.1, drifted=True, histogram=histogram)])
+    return Details(figures, Table([text, text], [[Cell(text), Cell(png=PNG)]]), drift)
 
 
 def all_pages(made: Approval, text: str) -> list[str]:
@@ -270,6 +273,27 @@ def test_every_figure_of_an_evaluation_is_drawn(details: Any) -> None:
     for words in ("Predicted and actual mpg of the test cars", "actual - predicted", "around zero"):
         assert words in page
     assert page.count("<circle") == 6
+
+
+def test_the_upload_stands_beside_the_approved_models_data_before_the_figures_of_the_model(
+    details: Any,
+) -> None:
+    found = Evaluation.from_json({**DRIFTED, **DRAWN})
+    details(Details(found.figures, drift=found.drift))
+    page = pages.open_page(with_evaluation(**found.summary()), Entry())
+    places = [
+        page.index("<h2>How it compares"),
+        page.index("<h2>The data, beside the approved model's"),
+        page.index("The upload differs from the data that version 1 was trained on: weight and origin."),
+        page.index("version 1 does worse than at its approval: Mean squared error 21.30 now, 9.50 then"),
+        page.index('<svg class="histogram" role="img"'),
+        page.index("<h2>How it predicts"),
+    ]
+    assert places == sorted(places)
+
+
+def test_without_an_approved_model_nothing_is_said_of_drift(details: Any) -> None:
+    assert "The data, beside" not in pages.open_page(with_evaluation(champion=None), Entry())
 
 
 def test_an_invalid_picture_is_left_out(details: Any) -> None:

@@ -14,6 +14,7 @@ from approval.request import Decision
 from handlers import review
 from shared import once
 from shared.text import now
+from tests.evaluation import DRIFTED
 from tests.unit.functions.conftest import World
 from tests.unit.functions.requests import APPROVE, Asked, ask, http, post
 
@@ -64,6 +65,13 @@ def test_the_reminder_has_the_facts_the_time_left_and_a_new_link(world: World, a
         assert fact in facts, fact
     assert re.search(r"The link works until 20\d\d-\d\d-\d\d \d\d:\d\d UTC", rest)
     assert max(map(len, text.splitlines())) < 120
+
+
+def test_the_reminder_says_how_the_upload_differs(world: World) -> None:
+    assert reminded(ask(world, WEEK * 3600, hours_ago=WEEK - 23.5, evaluation=DRIFTED))
+    ((_, text),) = world.mails(world.approval_topic)
+    assert "The upload differs from the data that version 1 was trained on: weight and\norigin." in text
+    assert "version 1 does worse than at its approval" in text
 
 
 def test_the_new_link_decides_and_the_older_one_points_to_the_newest_mail(

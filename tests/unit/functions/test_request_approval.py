@@ -18,7 +18,7 @@ from handlers import request_approval
 from model.artifacts import ArtifactRefused
 from runs.scheduled import RequestNotScheduled
 from shared.mails import fit_subject
-from tests.evaluation import DRAWN, EVALUATION
+from tests.evaluation import DRAWN, DRIFT, DRIFTED, EVALUATION
 from tests.unit.functions.conftest import BUCKET, World, event
 from tests.unit.functions.requests import ask
 
@@ -84,6 +84,28 @@ def test_the_mail_says_why_there_is_no_comparison_with_the_approved_model(world:
     call()
     ((_, text),) = world.mails(world.approval_topic)
     assert re.search(rf"^Approved model: +{problem}$", text, re.MULTILINE)
+
+
+def test_the_mail_says_how_the_upload_differs_and_how_the_approved_model_does_on_it(
+    world: World, call: Any
+) -> None:
+    features = [{**test, "name": test["name"].replace("origin", "evil.example")} for test in DRIFT["tests"]]
+    register(world, {**DRIFTED, "drift": {**DRIFT, "tests": features}})
+    call()
+    ((_, text),) = world.mails(world.approval_topic)
+    assert (
+        "\n\nThe upload differs from the data that version 1 was trained on: weight and\nevil[.]example.\n"
+        "On 184 new test rows, version 1 does worse than at its approval: Mean squared\nerror 21.30 now, "
+        "9.50 then (95 % interval of the difference: 7.10 to 16.50\nhigher).\n\nMean squared error:"
+    ) in text
+
+
+def test_the_mail_of_an_upload_without_a_drift_says_so_in_a_line(world: World, call: Any) -> None:
+    tests = [{**test, "drifted": False} for test in DRIFT["tests"]]
+    register(world, {**EVALUATION, "drift": {**DRIFT, "tests": tests}})
+    call()
+    ((_, text),) = world.mails(world.approval_topic)
+    assert "\n\nNo drift from the data that version 1 was trained on.\n\n" in text
 
 
 def test_the_mailed_link_leads_to_the_record_and_is_stored_as_a_hash_only(world: World, call: Any) -> None:

@@ -13,9 +13,10 @@ from approval import deciding, packages
 from approval.mails import request_mail
 from approval.records import decide_by_link, hash_link, new_link_id
 from approval.request import Decision
+from common.evaluation import Evaluation
 from handlers import resume_pipeline
 from handlers import review as handler
-from tests.evaluation import DRAWN, EVALUATION, FORMER
+from tests.evaluation import DRAWN, DRIFT, DRIFTED, EVALUATION, FORMER
 from tests.unit.functions.conftest import BUCKET, World
 from tests.unit.functions.requests import APPROVE, BROWSER, REJECT, Asked, ask, http, post
 from web import review
@@ -67,6 +68,20 @@ def test_the_page_draws_the_test_predictions_and_lists_the_first_batch_predictio
     assert page.count("<circle") == sum(len(figure["points"]) for figure in DRAWN["figures"])
     assert "chevelle, malibu" in page
     assert "<tbody>\n<tr><td>17.21</td><td>8</td>" in page
+
+
+@pytest.mark.parametrize(("kept", "drawn"), [(DRIFT, 3), ({**DRIFT, "rows": 185}, 0), (None, 0)])
+def test_histograms_are_drawn_if_the_kept_evaluation_says_what_the_record_says(
+    world: World, send: Any, kept: Any, drawn: int
+) -> None:
+    summary = Evaluation.from_json(DRIFTED).summary()
+    asked = ask(world, evaluation=summary)
+    world.put(
+        f"models/{asked.record.run_id}/evaluation.json", json.dumps({**DRIFTED, "drift": kept}).encode()
+    )
+    page = send(http("GET", asked.path))["body"]
+    assert "184 new rows beside 398" in page
+    assert page.count('<svg class="histogram" role="img"') == drawn
 
 
 def test_the_page_works_without_its_files_in_s3(asked: Asked, send: Any) -> None:
