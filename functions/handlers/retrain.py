@@ -1,4 +1,4 @@
-"""Start the pipeline on uploads that it accepted before: on a schedule, after a drift, or because a person asks.
+"""Start the pipeline on uploads that it accepted before: on a schedule, after a drift, or for a person.
 
 `{"workload": NAME, "reason": "schedule" | "drift" | "retrain"}`, and optionally `"on": "newest" | "all"`,
 returns `{"started": ARN or null, "why_not": text or null, "left_out": text}`. Without a workload, it asks for

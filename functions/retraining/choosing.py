@@ -30,7 +30,9 @@ def choose(workload: Workload, on: On) -> Choice:
     """Choose the uploads for a retraining; none, if there is none."""
     if on == "all" and not workload.takes_several:
         newest = _choose(workload, newest_first(workload.name), most=1)
-        return Choice(newest.uploads, _listed([newest.left_out, "all earlier files: it prepares one at a time"]))
+        return Choice(
+            newest.uploads, _listed([newest.left_out, "all earlier files: it prepares one at a time"])
+        )
     return _choose(workload, newest_first(workload.name), MOST_TOGETHER if on == "all" else 1)
 
 
@@ -44,7 +46,9 @@ def _choose(workload: Workload, accepted: Iterable[Accepted], most: int) -> Choi
             left_out.append(f"{one_line(upload.key, 128)} ({problem})")
         elif len(chosen) == most or size + upload.size > workload.max_bytes:
             limit = f"{most} files" if len(chosen) == most else f"{number(workload.max_bytes)} bytes"
-            left_out.append(f"{one_line(upload.key, 128)} and earlier ones (at most {limit} are used together)")
+            left_out.append(
+                f"{one_line(upload.key, 128)} and earlier ones (at most {limit} are used together)"
+            )
             break
         else:
             chosen.append(upload)
@@ -63,8 +67,8 @@ def _problem(upload: Accepted, seen: set[str]) -> str:
 
 def _exists(upload: Accepted) -> bool:
     """Whether the version is there and its object is not deleted, which leaves the versions for some time."""
-    pages = client("s3").get_paginator("list_object_versions").paginate(
-        Bucket=upload.bucket, Prefix=upload.key
+    pages = (
+        client("s3").get_paginator("list_object_versions").paginate(Bucket=upload.bucket, Prefix=upload.key)
     )
     found = False
     for page in pages:

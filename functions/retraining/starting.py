@@ -1,7 +1,7 @@
 """Starts a retraining once, however many ask for it at the same time.
 
-1. An item `retrain#<workload>` is written, unless the one that is there is too recent. It has the name and the
-   input of the execution.
+1. An item `retrain#<workload>` is written, unless the one that is there is too recent. It has the name and
+   the input of the execution.
 2. The execution is started under that name. Step Functions starts an execution with the same name and input
    only once.
 3. The item gets the execution's ARN.

@@ -15,6 +15,8 @@ REFUSED = "UploadRefused"
 # Several uploads that are prepared together are named in a file, which takes the place of the one upload.
 LIST = "upload.list.json"
 MOST_TOGETHER = 100
+# Among the counts of rows: those of earlier uploads that a later one replaced, if there are any.
+REPLACED = "replaced"
 
 
 class BadUpload(Exception):
