@@ -29,8 +29,8 @@ _REASONS = {
 class Report:
     """A model, the file that it was trained on, and how it was tuned. Every text is a single line.
 
-    `reused` has the runs whose results it took, by step. `reason` is why the run was started; a retraining has
-    `files` of earlier runs, of which `key` is the newest, and says what was `left_out` of what was asked for.
+    `reused` has the runs whose results it took, by step. `reason` is why the run was started; a retraining
+    has `files` of earlier runs, of which `key` is the newest, and says what was `left_out`.
     """
 
     run_id: str
@@ -105,7 +105,7 @@ class Report:
 
     @property
     def not_better(self) -> str:
-        """What to say first of a retrained model that is not better than the approved one; otherwise empty."""
+        """What to say first of a retrained model that is not better than the approved one, or empty."""
         return self.change.not_better if self.is_retraining else ""
 
     @property

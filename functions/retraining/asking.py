@@ -51,13 +51,13 @@ def _ask_for(name: str, reason: str, on: str) -> Asked:
         gone = f" Left out: {choice.left_out}." if choice.left_out else ""
         return Asked(why_not=f"There is no upload of {workload.name} that led to a model.{gone}")
     days = int(os.environ["RETRAIN_AT_MOST_EVERY_DAYS"])
-    try:
-        return Asked(start(workload.name, reason, choice, timedelta(days=days)), left_out=choice.left_out)
-    except TooRecent as last:
+    started = start(workload.name, reason, choice, timedelta(days=days))
+    if isinstance(started, TooRecent):
         return Asked(
-            why_not=f"The last retraining of {workload.name} was started at {readable_time(str(last))}; "
-            f"RetrainAtMostEveryDays is {days}."
+            why_not=f"The last retraining of {workload.name} was started at "
+            f"{readable_time(started.asked_at)}; RetrainAtMostEveryDays is {days}."
         )
+    return Asked(started, left_out=choice.left_out)
 
 
 def _problem(reason: str, on: str) -> str:

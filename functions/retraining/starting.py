@@ -12,6 +12,7 @@ If a function dies in between, the item has no ARN, and whoever asks next starts
 import json
 import os
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -23,12 +24,15 @@ from shared.aws import client, error_code, table, write_if
 from shared.text import now, timestamp
 
 
-class TooRecent(Exception):
-    """A retraining of the workload was started recently; the text says when."""
+@dataclass(frozen=True)
+class TooRecent:
+    """A retraining of the workload was asked for at that time, and started."""
+
+    asked_at: str
 
 
-def start(workload: str, reason: str, choice: Choice, at_most_every: timedelta) -> str:
-    """Start the pipeline on these uploads; returns the execution's ARN. Raises TooRecent."""
+def start(workload: str, reason: str, choice: Choice, at_most_every: timedelta) -> str | TooRecent:
+    """Start the pipeline on these uploads, unless it is too soon; returns the execution's ARN."""
     moment = now()
     name = f"retrain-{workload}-{moment:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
     item = {
@@ -43,7 +47,7 @@ def start(workload: str, reason: str, choice: Choice, at_most_every: timedelta) 
         return _start(item)
     last = _table().get_item(Key={"pk": item["pk"]}, ConsistentRead=True)["Item"]
     if "execution_arn" in last:
-        raise TooRecent(last["asked_at"])
+        return TooRecent(str(last["asked_at"]))
     return _start(last)
 
 

@@ -1,7 +1,7 @@
 """The list of the uploads that a run uses together, which takes the place of the one upload.
 
-It names the copy, the digest and the own name of each, the earliest first. The digest of the list is passed
-on like that of an upload, outside of the bucket, so that the job refuses another list, and by it another file.
+It names the copy, the digest and the own name of each, the earliest first. The list's digest is passed on
+like that of an upload, outside of the bucket, so that the job refuses another list, and so another file.
 """
 
 import hashlib

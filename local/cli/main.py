@@ -148,6 +148,31 @@ def run(
         sys.exit(run_file(interrupts, order, as_json=as_json))
 
 
+@cli.command(epilog=EXIT_CODES)
+@click.argument("workload")
+@click.option(
+    "--on",
+    type=click.Choice(["newest", "all"]),
+    help="The newest upload that led to a model, or all of them together.  [default: as deployed]",
+)
+@click.option(
+    "--decision",
+    type=click.Choice(["approve", "reject", "none"]),
+    default="approve",
+    show_default=True,
+    help="The answer to the approval mail; none leaves the request open.",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object as the last line, the rest to stderr."
+)
+def retrain(workload: str, on: str | None, decision: str, as_json: bool) -> None:
+    """Train WORKLOAD again on what was uploaded to the running `mpg up` before, and follow the run."""
+    from local.cli.retrain import retrain_workload
+
+    with Interrupts():
+        sys.exit(retrain_workload(workload, on, decision, as_json=as_json))
+
+
 @cli.command()
 @click.argument("workload")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path))

@@ -44,6 +44,8 @@ class Result:
 
     outcome: Outcome = "failed"
     workload: str | None = None
+    reason: str = "upload"
+    """Why the run was started: `upload`, `schedule`, `drift` or `retrain`."""
     execution_arn: str | None = None
     error: str | None = None
     cause: str | None = None

@@ -71,18 +71,21 @@ class FakeStepFunctions:
 
     def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> Call:  # noqa: A002, N803
         arn = f"{stateMachineArn.replace(':stateMachine:', ':execution:')}:{name}"
-        if arn in self.executions:
+        known = self.executions.get(arn, {})
+        if known.get("status") == "RUNNING" and known.get("input") == input:
+            return {"executionArn": arn}
+        if known:
             raise service_error("ExecutionAlreadyExists", "StartExecution")
         self.executions[arn] = {**_execution(arn, "RUNNING"), "input": input}
         return {"executionArn": arn}
 
-    def _newest_first(self, *, stateMachineArn: str) -> list[Call]:  # noqa: N803
+    def _newest_first(self, *, stateMachineArn: str, statusFilter: str = "") -> list[Call]:  # noqa: N803
         listed = ("executionArn", "status", "startDate", "stopDate", "redriveCount")
         is_release = stateMachineArn.endswith("-release")
         found = [
             {k: v for k, v in e.items() if k in listed}
             for e in self.executions.values()
-            if ("-release:" in e["executionArn"]) == is_release
+            if ("-release:" in e["executionArn"]) == is_release and statusFilter in ("", e["status"])
         ]
         return sorted(found, key=lambda e: e["startDate"], reverse=True)
 

@@ -19,10 +19,22 @@ ARROWS = {
     "runs": {"model", "shared"},
     "reuse": {"model", "runs", "shared"},
     "release": {"model", "runs", "shared"},
+    "retraining": {"runs", "shared"},
     "catalogue": {"approval", "model", "shared"},
     "serving": {"shared"},
     "web": {"approval", "catalogue", "model", "shared"},
-    "handlers": {"approval", "catalogue", "model", "release", "reuse", "runs", "serving", "shared", "web"},
+    "handlers": {
+        "approval",
+        "catalogue",
+        "model",
+        "release",
+        "retraining",
+        "reuse",
+        "runs",
+        "serving",
+        "shared",
+        "web",
+    },
 }
 MODULES = sorted(path for path in FUNCTIONS.rglob("*.py") if path.name != "__init__.py")
 

@@ -1,6 +1,5 @@
 """Of each content, the rows of the latest upload that says something of it count."""
 
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
