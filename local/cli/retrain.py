@@ -30,7 +30,14 @@ def retrain_workload(name: str, on: str | None, decision: str, *, as_json: bool)
             began = time.time()
             answer = _ask(endpoint, workload.name, on)
             if answer["why_not"]:
-                raise Trouble("No retraining was started", defang(str(answer["why_not"])))
+                result.outcome, result.error, result.cause = (
+                    "not_started",
+                    "NotStarted",
+                    str(answer["why_not"]),
+                )
+                screen.failure("No retraining was started.")
+                screen.line(defang(result.cause))
+                return
             screen.heading(f"Retraining {workload.name} on what was uploaded before")
             if answer["left_out"]:
                 screen.line(f"  Left out: {defang(str(answer['left_out']))}")
