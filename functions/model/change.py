@@ -10,7 +10,7 @@ from shared.text import number, one_line
 
 FIRST = "It would be the first approved model of this workload."
 NOT_COMPARED = "It could not be compared with the approved model."
-NOT_BETTER = "Not better than the approved model"
+NOT_BETTER = "Not clearly better than the approved model"
 WORSE = "Worse than the approved model"
 UNCOMPARED = "Not compared with the approved model"
 NO_ENDPOINT = "Approving it releases no endpoint: EndpointType is none."

@@ -83,10 +83,6 @@ def check(upload: Upload, whole_up_to: int) -> Answer:
         return _check(upload, whole_up_to)
     except BadUpload as problem:
         raise UploadRefused(str(problem)) from None
-    except ClientError as error:
-        if reason := explain(error):
-            raise UploadRefused(f"{upload.name}: {reason}") from None
-        raise
 
 
 def _check(upload: Upload, whole_up_to: int) -> Answer:
@@ -104,13 +100,19 @@ def _check(upload: Upload, whole_up_to: int) -> Answer:
 
 
 def _keep(upload: Upload, choice: Choice, whole: bool, place: str) -> Answer:
-    """Check an upload, and copy it for the run."""
-    counts, metadata = _check_content(upload, choice.workload, whole)
+    """Check an upload, and copy it for the run. Raises BadUpload."""
     suffix = f"{place}{choice.suffix}"
     kept_as = f"runs/{upload.run_id}/input/upload{suffix}"
+    try:
+        counts, metadata = _check_content(upload, choice.workload, whole)
+        digest = copy_upload(upload.address, upload.size, upload.bucket, kept_as)
+    except ClientError as error:
+        if reason := explain(error):
+            raise BadUpload(f"{upload.name}: {reason}") from None
+        raise
     return {
         "suffix": suffix,
-        "digest": copy_upload(upload.address, upload.size, upload.bucket, kept_as),
+        "digest": digest,
         "rows": counts.rows,
         "labelled": counts.labelled,
         "reuse": metadata.get("reuse") != "false",
