@@ -10,6 +10,9 @@ from shared.text import number, one_line
 
 FIRST = "It would be the first approved model of this workload."
 NOT_COMPARED = "It could not be compared with the approved model."
+NOT_BETTER = "Not clearly better than the approved model"
+WORSE = "Worse than the approved model"
+UNCOMPARED = "Not compared with the approved model"
 NO_ENDPOINT = "Approving it releases no endpoint: EndpointType is none."
 
 
@@ -19,6 +22,8 @@ class Change:
 
     words: str
     tone: Literal["", "good", "bad", "warn"] = ""
+    not_better: str = ""
+    """The short form, if there is an approved model and this one is not clearly better."""
 
 
 def model_change(evaluation: Evaluation) -> Change:
@@ -27,11 +32,12 @@ def model_change(evaluation: Evaluation) -> Change:
     if metric is None:
         return Change("")
     if champion is None:
-        return Change(NOT_COMPARED, "warn") if evaluation.champion_problem else Change(FIRST)
+        return Change(NOT_COMPARED, "warn", UNCOMPARED) if evaluation.champion_problem else Change(FIRST)
     approved = f"the approved {version_of(champion.model_package_arn)}"
     if champion.comparison is None:
         difference = _towards(metric.value - champion.value, metric.unit)
-        return Change(f"Beside {approved} on the same test rows, {_label(metric)} is {difference}.")
+        words = f"Beside {approved} on the same test rows, {_label(metric)} is {difference}."
+        return Change(words, not_better=NOT_BETTER)
     return _with_interval(approved, metric, champion.comparison)
 
 
@@ -48,15 +54,16 @@ def endpoint_change(evaluation: Evaluation) -> str:
 def _with_interval(approved: str, metric: Metric, found: Comparison) -> Change:
     rows = f"on the same {number(found.rows)} test rows"
     if found.low == found.high == 0:
-        return Change(f"No difference from {approved} {rows}: {_label(metric)} is equal.")
+        words = f"No difference from {approved} {rows}: {_label(metric)} is equal."
+        return Change(words, not_better=NOT_BETTER)
     interval = interval_words(found.low, found.high, metric.unit)
     level = level_words(found.level)
     detail = f"{rows}: {_label(metric)} is {_towards(found.difference, metric.unit)} ({level}: {interval})."
     if found.low <= 0 <= found.high:
-        return Change(f"No clear difference from {approved} {detail}")
+        return Change(f"No clear difference from {approved} {detail}", not_better=NOT_BETTER)
     if (found.low > 0) == (metric.better == "higher"):
         return Change(f"Better than {approved} {detail}", "good")
-    return Change(f"Worse than {approved} {detail}", "bad")
+    return Change(f"Worse than {approved} {detail}", "bad", WORSE)
 
 
 def level_words(level: float) -> str:

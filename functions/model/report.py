@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from common.evaluation import Evaluation, Metric
+from common.uploads import MOST_TOGETHER, REPLACED, name_together
 from model.change import Change, model_change
 from model.drift_words import data_change, error_change
 from shared.text import number, one_line, readable_time
@@ -17,13 +18,20 @@ Rows = list[tuple[str, str]]
 # What each step of a run leaves behind, in words.
 _STEPS = {"preprocess": "prepared data", "tune": "tuned model", "evaluate": "evaluation"}
 _PARTS = ("train", "validation", "test", "batch")
+_REASONS = {
+    "upload": "a file was uploaded",
+    "schedule": "retraining on schedule",
+    "drift": "retraining after a drift",
+    "retrain": "somebody asked for a retraining",
+}
 
 
 @dataclass(frozen=True)
 class Report:
     """A model, the file that it was trained on, and how it was tuned. Every text is a single line.
 
-    `reused` has the runs whose results it took, by step.
+    `reused` has the runs whose results it took, by step. `reason` is why the run was started; a retraining
+    has `files` of earlier runs, of which `key` is the newest, and says what was `left_out`.
     """
 
     run_id: str
@@ -35,6 +43,9 @@ class Report:
     trials: str
     predictions_uri: str
     reused: Mapping[str, str]
+    reason: str = ""
+    files: int = 1
+    left_out: str = ""
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> "Report":
@@ -53,6 +64,9 @@ class Report:
             trials=number(facts["trials"]) if facts.get("trials") else "",
             predictions_uri=_text(facts.get("predictions_uri"), 1100),
             reused=_known_steps(_mapping(facts.get("reused"))),
+            reason=_text(facts.get("reason"), 40),
+            files=_whole(facts.get("files") or upload.get("files")),
+            left_out=_text(facts.get("left_out"), 600),
         )
 
     @property
@@ -97,6 +111,16 @@ class Report:
         return error_change(champion.change, champion.model_package_arn) if champion else Change("")
 
     @property
+    def is_retraining(self) -> bool:
+        """Whether the run was started on earlier uploads."""
+        return self.reason in _REASONS and self.reason != "upload"
+
+    @property
+    def not_better(self) -> str:
+        """What to say first of a retrained model that is not better than the approved one, or empty."""
+        return self.change.not_better if self.is_retraining else ""
+
+    @property
     def champion_problem(self) -> str:
         """Why there is no comparison with an approved model; empty if there is one, or no known reason."""
         if self.evaluation.champion or not self.evaluation.gate_metric:
@@ -117,8 +141,12 @@ class Report:
     def origin(self) -> Rows:
         """The model's origin, as names and values."""
         rows = self.evaluation.rows
+        replaced = rows.get(REPLACED, 0)
         return [
-            ("File", self.key),
+            ("Why it ran", _REASONS.get(self.reason, self.reason)),
+            ("File", name_together([self.key] * self.files)),
+            ("Left out", self.left_out),
+            ("Replaced", f"{number(replaced)} rows, by those of a later file" if replaced else ""),
             ("Uploaded", self.uploaded_at),
             ("Uploaded by", self.uploaded_by),
             ("Rows", ", ".join(f"{number(rows[part])} {part}" for part in _PARTS if part in rows)),
@@ -173,6 +201,11 @@ def _known_steps(reused: Mapping[str, Any]) -> dict[str, str]:
 def _listed(names: Sequence[str]) -> str:
     """`data`, `data and model`, `data, model and evaluation`."""
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _whole(value: object) -> int:
+    """A number of files."""
+    return value if isinstance(value, int) and 1 <= value <= MOST_TOGETHER else 1
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -44,23 +44,27 @@ class Drive:
         Trouble.
         """
         stack = deploy.outputs(self._endpoint)
-        parameters = deploy.parameters(self._endpoint)
-        default = parameters["DefaultWorkload"]
+        default = deploy.parameters(self._endpoint)["DefaultWorkload"]
         try:
             workload = choose(file, name, default)
         except WrongWorkload as wrong:
             raise Trouble(str(wrong)) from None
-        self._result.take_workload(workload, parameters)
         key = key_of(file, workload, default)
         uploaded = upload(self._endpoint, file, stack["BucketName"], key, self._screen.progress, reuse=reuse)
         self._screen.heading(f"Uploaded to s3://{uploaded.bucket}/{uploaded.key}")
         arn = find_execution(self._endpoint, uploaded, stack["TableName"], stack["StateMachineArn"])
+        self.follow(arn, workload, uploaded.at, decision)
+
+    def follow(self, arn: str, workload: Workload, began: float, decision: str) -> None:
+        """Follow an execution that began at that moment, decide, follow to the end. Raises Trouble."""
+        stack, parameters = deploy.outputs(self._endpoint), deploy.parameters(self._endpoint)
+        self._result.take_workload(workload, parameters)
         self._result.execution_arn = arn
         watch = Watch(self._endpoint, arn, self._result, self._screen)
         try:
             found = watch.until_mail(_topic(stack["ApprovalTopicArn"]))
             moment = found.sent_at.timestamp() if isinstance(found, Mail) else time.time()
-            self._result.seconds["total"] = round(moment - uploaded.at, 3)
+            self._result.seconds["total"] = round(moment - began, 3)
             show_model(self._screen, self._result, tuned_names(workload))
             show_drift(self._screen, self._result)
             end = self._ask(watch, found, decision) if isinstance(found, Mail) else found

@@ -11,8 +11,8 @@ from local.cli.project import SAMPLE
 
 EXIT_CODES = """\
 Exit code 0: the pipeline handled the file as it should (approved, rejected, pending, expired,
-already processed). 1: the file was refused, or the model is worse than the threshold. 2: the pipeline itself
-or the release failed, or the command line is wrong (for example, no such file). 128 + signal: interrupted."""
+already processed). 1: the file or the retraining was refused, or the model is worse than the threshold. 2:
+the pipeline itself or the release failed, or the command line is wrong (for example, no such file). 128 + signal: interrupted."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -146,6 +146,31 @@ def run(
     with Interrupts() as interrupts:
         order = Order(file, workload, decision, threshold, releases=not no_release, reuses=not force)
         sys.exit(run_file(interrupts, order, as_json=as_json))
+
+
+@cli.command(epilog=EXIT_CODES)
+@click.argument("workload")
+@click.option(
+    "--on",
+    type=click.Choice(["newest", "all"]),
+    help="The newest upload that led to a model, or all of them together.  [default: as deployed]",
+)
+@click.option(
+    "--decision",
+    type=click.Choice(["approve", "reject", "none"]),
+    default="approve",
+    show_default=True,
+    help="The answer to the approval mail; none leaves the request open.",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object as the last line, the rest to stderr."
+)
+def retrain(workload: str, on: str | None, decision: str, as_json: bool) -> None:
+    """Train WORKLOAD again on what was uploaded to the running `mpg up` before, and follow the run."""
+    from local.cli.retrain import retrain_workload
+
+    with Interrupts():
+        sys.exit(retrain_workload(workload, on, decision, as_json=as_json))
 
 
 @cli.command()

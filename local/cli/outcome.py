@@ -21,6 +21,7 @@ Outcome = Literal[
     "over_limit",
     "below_threshold",
     "already_processed",
+    "not_started",
     "failed",
 ]
 
@@ -45,6 +46,8 @@ class Result:
 
     outcome: Outcome = "failed"
     workload: str | None = None
+    reason: str = "upload"
+    """Why the run was started: `upload`, `schedule`, `drift` or `retrain`."""
     execution_arn: str | None = None
     error: str | None = None
     cause: str | None = None
@@ -114,7 +117,8 @@ class Result:
         """0: all worked as it should; 1: file, model or run was refused; 2: pipeline or release failed."""
         if self.outcome == "approved":
             return 2 if self.error else 0
-        return {"refused": 1, "over_limit": 1, "below_threshold": 1, "failed": 2}.get(self.outcome, 0)
+        refused = dict.fromkeys(("refused", "over_limit", "below_threshold", "not_started"), 1)
+        return {**refused, "failed": 2}.get(self.outcome, 0)
 
     def take_workload(self, workload: Workload, parameters: Mapping[str, str]) -> None:
         """Note what the file is for, and its gate; a stack parameter may set the limit."""

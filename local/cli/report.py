@@ -92,10 +92,11 @@ def show_mail(screen: Screen, mail: Mail) -> None:
 def show_end(screen: Screen, result: Result) -> None:
     """The last line: how it ended."""
     total = f"{result.seconds['total']:.1f} s"
+    began = "the upload" if result.reason == "upload" else "the start"
     words = {
-        "approved": f"Approved. {total} from the upload to the approval mail.",
-        "rejected": f"Rejected. {total} from the upload to the approval mail.",
-        "pending": f"Waiting for a decision. {total} from the upload to the approval mail.",
+        "approved": f"Approved. {total} from {began} to the approval mail.",
+        "rejected": f"Rejected. {total} from {began} to the approval mail.",
+        "pending": f"Waiting for a decision. {total} from {began} to the approval mail.",
         "expired": "Nobody decided in time; the model package stays pending.",
         "already_processed": "This version of the file was processed before; nothing was done.",
     }

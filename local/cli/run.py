@@ -3,7 +3,7 @@
 import json
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,12 +42,21 @@ class Order:
 
 def run_file(interrupts: Interrupts, order: Order, *, as_json: bool) -> int:
     """Run the file, show everything, print the JSON object if requested. Returns the exit code."""
-    screen = Screen.on(stderr=as_json)
-    result = Result()
-    try:
+
+    def work(screen: Screen, result: Result) -> None:
         with deployed(interrupts, screen, _parameters(order)) as (endpoint, stays):
             drive = Drive(endpoint, result, screen, stays=stays)
             drive.run(order.file, order.workload, order.decision, reuse=order.reuses)
+
+    return report(work, as_json=as_json)
+
+
+def report(work: Callable[[Screen, Result], None], *, as_json: bool) -> int:
+    """Do the work, show everything, print the JSON object if requested. Returns the exit code."""
+    screen = Screen.on(stderr=as_json)
+    result = Result()
+    try:
+        work(screen, result)
     except Trouble as trouble:
         _note_failure(result, trouble.what)
         show_trouble(screen, trouble)

@@ -66,6 +66,7 @@ def build(
     seams.install_keys(questions)
     seams.install_missing()
     seams.install_handovers(questions)
+    seams.install_schedules(questions)
     as_sagemaker = seams.role_credentials("sagemaker.amazonaws.com", questions)
     sagemaker = SageMaker(
         account_id=ACCOUNT_ID,

@@ -2,12 +2,12 @@
 
 A file of up to 64 MiB is held in memory. A larger one is read twice, in parts of that size, on all cores and
 machines of the cluster: first to check it and to learn from the training rows, then to write. Neither depends
-on how many work on it.
+on how many work on it. Several files are read once more, to find the rows that count.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -18,50 +18,54 @@ import pyarrow.compute as pc
 from auto_mpg.features import Preprocessor, to_json
 from auto_mpg.names import clean
 from auto_mpg.survey import Survey, count, split, survey
-from auto_mpg.table import Cars, Upload, concatenate, open_upload
+from auto_mpg.table import Cars, concatenate, open_upload
+from auto_mpg.together import Part, Uploads, mark_latest, mark_parts
 from auto_mpg.writing import Place, Writer, Written
 from common.arrow import to_arrow, to_numpy
-from common.blocks import Block, group
 from common.cluster import Cluster
 from common.preprocessing import Prepared
 from common.splitting import FIXED, PARTS, Borders, exact_borders
 from common.text import shown_name
-from common.uploads import BadUpload, Problems
-
-# Blocks of this size fit into the caches of a processor, and into memory many times.
-BLOCK = 1 << 22
-BLOCKS_OF_A_PART = 16
-Part = tuple[Block, ...]
+from common.uploads import REPLACED, BadUpload, Problems
 
 
 def prepare(upload: Path, name: str, output: Path, cluster: Cluster) -> Prepared:
     """Write the tables for an upload. Raises BadUpload, whose message calls it `name`."""
-    opened = open_upload(upload, name)
-    if opened.rows.end - opened.rows.start <= BLOCKS_OF_A_PART * BLOCK:
+    return prepare_all([(upload, name)], output, cluster)
+
+
+def prepare_all(uploads: Sequence[tuple[Path, str]], output: Path, cluster: Cluster) -> Prepared:
+    """Write the tables for uploads with their names, the latest of which is the last. Raises BadUpload."""
+    opened = Uploads([open_upload(upload, name) for upload, name in uploads])
+    if opened.fit_into_a_part:
         return _prepare_in_memory(opened, output, cluster.training_hosts)
     return _prepare_in_parts(opened, output, cluster, FIXED)
 
 
-def _prepare_in_memory(upload: Upload, output: Path, hosts: int) -> Prepared:
-    cars, found = _read_all(upload)
+def _prepare_in_memory(uploads: Uploads, output: Path, hosts: int) -> Prepared:
+    cars, found = _read_all(uploads)
     borders = exact_borders(cars[~np.isnan(cars.mpg)].hashes())
     cars = _in_order(cars)
     parts, _ = split(cars, borders)
     found.add(cars, parts)
     found.training.append(int(found.rows[0]))
-    _refuse_useless(upload, found, hosts)
+    _refuse_useless(uploads, found, hosts)
     preprocessor = _write_preprocessor(found, output)
     writer = Writer(preprocessor, Place(training_files=hosts))
     writer.add(cars, parts)
     return _prepared(found, [writer.close(output)], "exact shares of the different rows")
 
 
-def _read_all(upload: Upload) -> tuple[Cars, Survey]:
-    found = Survey(Problems(upload.name))
-    cars = concatenate([upload.read(block, found.problems, named=True) for block in upload.blocks(BLOCK)])
-    found.problems.refuse_any()
+def _read_all(uploads: Uploads) -> tuple[Cars, Survey]:
+    found = Survey(Problems(uploads.name))
+    each = list(uploads.read())
+    cars = concatenate(each)
+    if len(each) > 1:
+        is_latest = mark_latest(cars, [len(of_upload) for of_upload in each])
+        found.replaced = int((~is_latest).sum())
+        cars = cars[is_latest]
     count(cars, cars.hashes(), found.tally)
-    found.tally.refuse_too_little(upload.name)
+    found.tally.refuse_too_little(uploads.name)
     return Cars(cars.mpg, cars.content, clean(cars.names)), found
 
 
@@ -75,53 +79,55 @@ def _in_order(cars: Cars) -> Cars:
     return concatenate([cars[~is_labelled], labelled[order]])
 
 
-def _prepare_in_parts(upload: Upload, output: Path, cluster: Cluster, borders: Borders) -> Prepared:
-    found, parts = _survey_all(upload, cluster, borders)
-    _refuse_useless(upload, found, cluster.training_hosts)
+def _prepare_in_parts(uploads: Uploads, output: Path, cluster: Cluster, borders: Borders) -> Prepared:
+    several = len(uploads.uploads) > 1
+    cut = mark_parts(uploads, cluster, output.parent) if several else uploads.parts()
+    found, parts = _survey_all(uploads.name, cut, cluster, borders)
+    _refuse_useless(uploads, found, cluster.training_hosts)
     preprocessor = _write_preprocessor(found, output)
     files = _training_files(found.training, cluster.training_hosts)
-    write = partial(_write_part, upload, borders, preprocessor, output)
+    write = partial(_write_part, borders, preprocessor, output)
     places = [Place(number, len(parts), files) for number in range(len(parts))]
     written = cluster.map(write, zip(places, parts, strict=True))
     return _prepared(found, written, "fixed borders of the hashes")
 
 
-def _survey_all(upload: Upload, cluster: Cluster, borders: Borders) -> tuple[Survey, list[Part]]:
+def _survey_all(
+    name: str, cut: Iterable[Part], cluster: Cluster, borders: Borders
+) -> tuple[Survey, list[Part]]:
     parts: list[Part] = []
 
-    def cut() -> Iterable[Part]:
-        for part in group(upload.blocks(BLOCK), BLOCKS_OF_A_PART):
+    def noted() -> Iterable[Part]:
+        for part in cut:
             parts.append(part)
             yield part
 
-    found = Survey(Problems(upload.name))
-    for of_part in cluster.map(partial(survey, upload, borders), cut()):
+    found = Survey(Problems(name))
+    for of_part in cluster.map(partial(survey, borders), noted()):
         found.merge(of_part)
         if found.problems.suffice:
             found.problems.stopped = True
             break
     found.problems.refuse_any()
-    found.tally.refuse_too_little(upload.name)
-    if parts[-1][-1].end != upload.rows.end:
-        raise AssertionError("rows beyond the last block were not read")
+    found.tally.refuse_too_little(name)
+    found.replaced = sum(part.replaced for part in parts)
     return found, parts
 
 
 def _write_part(
-    upload: Upload, borders: Borders, preprocessor: Preprocessor, output: Path, task: tuple[Place, Part]
+    borders: Borders, preprocessor: Preprocessor, output: Path, task: tuple[Place, Part]
 ) -> Written:
-    place, blocks = task
+    place, part = task
     writer = Writer(preprocessor, place)
-    problems = Problems(upload.name)
-    for block in blocks:
-        cars = upload.read(block, problems, named=True)
+    problems = Problems(part.upload.name)
+    for cars in part.read(problems, named=True):
         writer.add(cars, split(cars, borders)[0])
     problems.refuse_any()
     return writer.close(output)
 
 
-def _refuse_useless(upload: Upload, found: Survey, hosts: int) -> None:
-    name = shown_name(upload.name)
+def _refuse_useless(uploads: Uploads, found: Survey, hosts: int) -> None:
+    name = shown_name(uploads.name)
     if not found.fit.horsepower.count:
         raise BadUpload(
             f"{name} has too few rows with horsepower; none of them is in the part that trains the model"
@@ -159,7 +165,8 @@ def _prepared(found: Survey, written: Iterable[Written], method: str) -> Prepare
         rows = {kind: rows[kind] + part.rows[kind] for kind in rows}
     labelled = found.tally.labelled
     counts = {
-        "uploaded": found.tally.rows,
+        "uploaded": found.tally.rows + found.replaced,
+        **({REPLACED: found.replaced} if found.replaced else {}),
         "labelled": labelled,
         "unlabelled": found.tally.rows - labelled,
         **rows,

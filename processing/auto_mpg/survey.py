@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,9 +10,9 @@ from numpy.typing import NDArray
 from auto_mpg.car import CONTENT
 from auto_mpg.cars import FEWEST_LABELLED_ROWS, Tally
 from auto_mpg.fitting import Fit
-from auto_mpg.table import Cars, Upload
+from auto_mpg.table import Cars
+from auto_mpg.together import Part
 from auto_mpg.writing import UNLABELLED
-from common.blocks import Block
 from common.splitting import PARTS, Borders
 from common.uploads import Problems
 
@@ -24,7 +23,8 @@ _HORSEPOWER = CONTENT.index("horsepower")
 class Survey:
     """The problems and the counts of rows, and what the training rows teach.
 
-    `rows` has the rows of each of PARTS, `training` the training rows of each part of the upload.
+    `rows` has the rows of each of PARTS, `training` the training rows of each part of the upload. Further
+    rows, which a later upload `replaced`, do not count.
     """
 
     problems: Problems
@@ -32,6 +32,7 @@ class Survey:
     fit: Fit = field(default_factory=Fit)
     rows: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(PARTS), np.int64))
     training: list[int] = field(default_factory=list)
+    replaced: int = 0
 
     def add(self, cars: Cars, parts: NDArray[np.intp]) -> None:
         """Add cars, of which each belongs to a position in PARTS or is UNLABELLED."""
@@ -47,11 +48,10 @@ class Survey:
         self.training.append(int(later.rows[0]))
 
 
-def survey(upload: Upload, borders: Borders, blocks: Sequence[Block]) -> Survey:
+def survey(borders: Borders, part: Part) -> Survey:
     """Survey a part of an upload."""
-    found = Survey(Problems(upload.name))
-    for block in blocks:
-        cars = upload.read(block, found.problems, named=False)
+    found = Survey(Problems(part.upload.name))
+    for cars in part.read(found.problems, named=False):
         if found.problems.suffice:
             found.problems.stopped = True
             break

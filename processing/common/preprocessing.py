@@ -18,7 +18,7 @@ from common import job
 from common.cluster import Cluster
 from common.digests import ChangedFile, check, file_digest
 from common.text import shown_name
-from common.uploads import REFUSED, BadUpload
+from common.uploads import LIST, REFUSED, BadUpload
 from common.workload import Workload
 
 # Training and batch transform read the files that a manifest names, and nothing else in the folder.
@@ -30,9 +30,10 @@ SUMMARY = "summary.json"
 class Prepared:
     """The result of a workload's `prepare`.
 
-    `rows` counts at least uploaded, labelled, unlabelled, train, validation, test and batch. `warnings` are
-    sentences for the reviewer; `report` holds anything else for evaluation or a person. `digests` has at
-    least the files that other machines wrote, by their names below the output folder.
+    `rows` counts at least uploaded, labelled, unlabelled, train, validation, test and batch; of several
+    uploads, also those of REPLACED, which are uploaded and nothing else. `warnings` are sentences for the
+    reviewer; `report` holds anything else for evaluation or a person. `digests` has at least the files that
+    other machines wrote, by their names below the output folder.
     """
 
     rows: Mapping[str, int]
@@ -47,10 +48,15 @@ def preprocess(
     """Write `prepared/` for an upload with this digest, and return the digest of its `summary.json`.
 
     Raises BadUpload and ChangedFile, whose messages call the upload `name`. `uri` is the output folder's
-    future address in S3.
+    future address in S3. If the upload is a list of several, they are prepared together.
     """
-    check(upload, digest, shown_name(name))
-    prepared: Prepared = workload.module("preprocess").prepare(upload, name, output, cluster)
+    uploads = find_uploads(upload, digest, name)
+    module = workload.module("preprocess")
+    prepared: Prepared = (
+        module.prepare_all(uploads, output, cluster)
+        if upload.name == LIST
+        else module.prepare(upload, name, output, cluster)
+    )
     digests = dict(prepared.digests)
     for channel in CHANNELS:
         _write_manifest(output, channel, uri, digests)
@@ -68,6 +74,19 @@ def preprocess(
     (output / SUMMARY).write_text(json.dumps(summary, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     print("rows:", ", ".join(f"{count} {name}" for name, count in prepared.rows.items()))
     return file_digest(output / SUMMARY)
+
+
+def find_uploads(upload: Path, digest: str, name: str) -> list[tuple[Path, str]]:
+    """The files with their names, the earliest first, that this is or lists. Raises ChangedFile."""
+    check(upload, digest, shown_name(name))
+    if upload.name != LIST:
+        return [(upload, name)]
+    found = []
+    for each in json.loads(upload.read_text(encoding="utf-8"))["files"]:
+        path = upload.with_name(each["file"])
+        check(path, each["digest"], shown_name(each["name"]))
+        found.append((path, each["name"]))
+    return found
 
 
 def main(workload: Workload, arguments: Sequence[str]) -> int:
@@ -90,7 +109,7 @@ def main(workload: Workload, arguments: Sequence[str]) -> int:
         args.output_uri,
         args.file_name,
     )
-    verify = partial(check, args.upload, args.upload_digest, shown_name(args.file_name))
+    verify = partial(find_uploads, args.upload, args.upload_digest, args.file_name)
     return job.run(work, args.exit_message, (BadUpload, ChangedFile), verify, args.training_hosts)
 
 

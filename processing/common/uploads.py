@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from common.text import shown_name
@@ -11,10 +12,21 @@ PROBLEMS_SHOWN = 5
 PROBLEMS_COUNTED = 10_000
 # The error's name in Step Functions, and the first word of a job's exit message, if the file is bad.
 REFUSED = "UploadRefused"
+# Several uploads that are prepared together are named in a file, which takes the place of the one upload.
+LIST = "upload.list.json"
+MOST_TOGETHER = 100
+# Among the counts of rows: those of earlier uploads that a later one replaced, if there are any.
+REPLACED = "replaced"
 
 
 class BadUpload(Exception):
     """The upload cannot be used; `str(error)` is the whole message for a person, below 1,000 characters."""
+
+
+def name_together(names: Sequence[str]) -> str:
+    """What messages call several uploads, of which the last one is the newest."""
+    others = len(names) - 1
+    return f"{names[-1]} with {others} earlier {'file' if others == 1 else 'files'}" if others else names[0]
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,11 @@ class Workload:
         return int(self.settings["upload"].get("max_bytes", MAX_BYTES))
 
     @property
+    def takes_several(self) -> bool:
+        """Whether it can prepare several uploads together."""
+        return bool(self.settings["upload"].get("together", False))
+
+    @property
     def gate(self) -> Gate:
         """The limit that a model must meet."""
         gate = self.settings["gate"]

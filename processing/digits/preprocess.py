@@ -6,7 +6,7 @@ The channels hold plain NumPy arrays, `images.npy` (uint8, images x 28 x 28) and
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,13 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.cluster import Cluster
+from common.duplicates import latest
 from common.preprocessing import Prepared
 from common.splitting import PARTS, exact_borders
 from common.text import shown_name
-from common.uploads import BadUpload, Problems
+from common.uploads import REPLACED, BadUpload, Problems, name_together
 from digits import CLASSES, SIDE, distribution
 from digits.pictures import BadPicture, Pixels, decode, request_line
 from digits.table import BadTable, Row, read_rows
+from digits.upload import problem_of_rows
 
 _UNLABELLED = -1
 
@@ -44,12 +46,18 @@ def prepare(upload: Path, name: str, output: Path, cluster: Cluster) -> Prepared
 
     The output depends neither on the order of the images nor on the file's compression.
     """
-    uploaded = _read(upload, name)
+    return prepare_all([(upload, name)], output, cluster)
+
+
+def prepare_all(uploads: Sequence[tuple[Path, str]], output: Path, cluster: Cluster) -> Prepared:
+    """Write the arrays for uploads with their names, the latest of which is the last. Raises BadUpload."""
+    name = name_together([name for _, name in uploads])
+    uploaded, replaced = _read_all(uploads, name)
     unlabelled = uploaded[uploaded.labels == _UNLABELLED]
     labelled, hashes = _in_order(uploaded[uploaded.labels != _UNLABELLED])
     if problem := distribution.problem_of_labels(labelled.labels, len(set(hashes))):
         raise BadUpload(f"{shown_name(name)} {problem}")
-    starts = np.array([int(key[:16], 16) for key in hashes], np.uint64)
+    starts = _starts(hashes)
     of_part = exact_borders(starts).of(starts)
     parts = {part: labelled[of_part == position] for position, part in enumerate(PARTS)}
     for part, images in parts.items():
@@ -59,7 +67,8 @@ def prepare(upload: Path, name: str, output: Path, cluster: Cluster) -> Prepared
     labels = {part: images.labels for part, images in parts.items()}
     return Prepared(
         rows={
-            "uploaded": len(uploaded),
+            "uploaded": len(uploaded) + replaced,
+            **({REPLACED: replaced} if replaced else {}),
             "labelled": len(labelled),
             "unlabelled": len(unlabelled),
             **{part: len(images) for part, images in parts.items()},
@@ -68,6 +77,21 @@ def prepare(upload: Path, name: str, output: Path, cluster: Cluster) -> Prepared
         warnings=[*distribution.warnings(labels), *_contradictions(labelled, hashes)],
         report={"labels": distribution.report(labels)},
     )
+
+
+def _read_all(uploads: Sequence[tuple[Path, str]], name: str) -> tuple[Images, int]:
+    """The images that count, and how many others there are. Raises BadUpload."""
+    each = [_read(upload, of_upload) for upload, of_upload in uploads]
+    if len(each) == 1:
+        return each[0], 0
+    images = Images(
+        *(np.concatenate(column) for column in zip(*((i.pixels, i.labels) for i in each), strict=True))
+    )
+    if problem := problem_of_rows(len(images)):
+        raise BadUpload(f"{shown_name(name)} {problem}")
+    rows = np.repeat(np.arange(len(each)), [len(of_upload) for of_upload in each])
+    is_latest = latest(_starts(_hashes(images)), images.labels != _UNLABELLED, rows)
+    return images[is_latest], int((~is_latest).sum())
 
 
 def _read(upload: Path, name: str) -> Images:
@@ -103,9 +127,17 @@ def _problem_of_label(row: Row) -> str | None:
 
 def _in_order(images: Images) -> tuple[Images, list[str]]:
     """The images sorted by the hashes of their pixels, and the hashes."""
-    hashes = [hashlib.sha256(pixels.tobytes()).hexdigest() for pixels in images.pixels]
+    hashes = _hashes(images)
     order = sorted(range(len(images)), key=lambda row: (hashes[row], images.labels[row]))
     return images[np.array(order, np.intp)], [hashes[row] for row in order]
+
+
+def _hashes(images: Images) -> list[str]:
+    return [hashlib.sha256(pixels.tobytes()).hexdigest() for pixels in images.pixels]
+
+
+def _starts(hashes: Iterable[str]) -> NDArray[np.uint64]:
+    return np.array([int(key[:16], 16) for key in hashes], np.uint64)
 
 
 def _contradictions(images: Images, hashes: Iterable[str]) -> list[str]:

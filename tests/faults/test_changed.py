@@ -111,7 +111,7 @@ def test_figures_changed_after_the_evaluation_let_no_weak_model_through(pipeline
 
 
 def test_a_kept_model_changed_before_it_is_served_is_not_served(pipeline: Pipeline) -> None:
-    with pipeline.script("preprocess.py", OTHER_DATA, after="cars, found = _read_all(upload)\n"):
+    with pipeline.script("preprocess.py", OTHER_DATA, after="cars, found = _read_all(uploads)\n"):
         other = pipeline.upload()
         assert other.ends().outcome == "pending"
     with pipeline.held("sagemaker:CreateTransformJob"):

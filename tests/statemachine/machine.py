@@ -122,6 +122,12 @@ def upload_event(
     }
 
 
+def retraining_event(reason: str = "schedule", **detail: Any) -> dict[str, Any]:
+    """What starts the pipeline for a retraining: S3's event of the newest upload, with what is different."""
+    event = upload_event()
+    return {**event, "id": "retrain-0a1b2c3d", "detail": {**event["detail"], "reason": reason, **detail}}
+
+
 DIGESTS = {
     name: f"sha256:{number:064x}"
     for number, name in enumerate(("upload", "trained_model", "model", "model_files", "evaluation"), start=1)
@@ -187,6 +193,7 @@ GOOD_DAY: Mapping[str, Answer] = {
     "Find prepared data": looked_up("preprocess"),
     "Find tuned model": looked_up("tune"),
     "Find evaluation": looked_up("evaluate", model_digest=DIGESTS["trained_model"]),
+    "Note accepted upload": {},
     "Remember results": {"StatusCode": 200, "Payload": {"remembered": []}},
     "Preprocess": {"ProcessingJobName": "preprocess", "ProcessingJobStatus": "Completed"},
     "Read prepared digest": {"ProcessingJobName": "preprocess", "ExitMessage": PREPARED_DIGEST},

@@ -49,6 +49,8 @@ GOOD_DAY_STATES = [
     "Create model",
     "Batch transform",
     "Register model",
+    "Was a file uploaded?",
+    "Note accepted upload",
     "Remember results",
     "Ask for approval",
     "Approved?",

@@ -59,7 +59,7 @@ def test_every_task_has_a_time_limit_and_retries(place: tuple[str, str]) -> None
     assert TASKS[place]["Retry"]
 
 
-def test_the_pipeline_catches_only_errors_with_a_final_outcome_and_those_of_reuse() -> None:
+def test_the_pipeline_catches_only_errors_with_a_final_outcome_and_those_of_reuse_and_notes() -> None:
     # An execution that ended in a Fail state cannot be redriven: it would enter the Fail state again.
     caught = {
         (name, error, catcher["Next"])
@@ -78,6 +78,8 @@ def test_the_pipeline_catches_only_errors_with_a_final_outcome_and_those_of_reus
         ("Find tuned model", "States.ALL", "Tune, or reuse?"),
         ("Find evaluation", "States.ALL", "Evaluate, or reuse?"),
         ("Remember results", "States.ALL", "Ask for approval"),
+        # A retraining does without what cannot be noted.
+        ("Note accepted upload", "States.ALL", "Remember results"),
     }
 
 

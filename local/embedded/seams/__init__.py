@@ -28,6 +28,7 @@ from local.embedded.seams.nested_stacks import install_nested_stacks
 from local.embedded.seams.objects import install_objects
 from local.embedded.seams.permissions import SagemakerResource, install_iam, refusal
 from local.embedded.seams.roles import role_credentials, role_may
+from local.embedded.seams.schedules import install_schedules
 from local.embedded.seams.services import (
     application,
     functions_running,
@@ -73,6 +74,7 @@ __all__ = [
     "install_nested_stacks",
     "install_objects",
     "install_resource_type",
+    "install_schedules",
     "install_service",
     "install_stack_rules",
     "install_state_tests",

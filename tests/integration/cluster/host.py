@@ -66,10 +66,10 @@ def cars(folder: Path, on: cluster.Cluster) -> str:
     import numpy as np
     import xgboost
 
-    from auto_mpg import evaluate, preprocess
+    from auto_mpg import evaluate, preprocess, together
     from tests.channels import read_channel
 
-    preprocess.BLOCK, preprocess.BLOCKS_OF_A_PART = 2048, 2
+    together.BLOCK, together.BLOCKS_OF_A_PART = 2048, 2
     preprocess.prepare(ROOT / "data" / "auto-mpg.csv", "cars.csv", folder / "prepared", on)
     train = read_channel(folder / "prepared" / "train")
     settings = {"max_depth": 3, "nthread": 1}

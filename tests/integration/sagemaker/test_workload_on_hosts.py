@@ -17,7 +17,7 @@ from tests.integration.sagemaker.conftest import XGBOOST, Bench
 from tests.integration.sagemaker.test_hosts import ended, lines
 from tests.unit.processing.conftest import pack, sha256
 
-from auto_mpg import preprocess  # isort: skip
+from auto_mpg import together  # isort: skip
 from common.evaluating import main as evaluate  # isort: skip
 from common.preprocessing import main as prepare  # isort: skip
 from common.workload import Workload, find_workload  # isort: skip
@@ -34,10 +34,10 @@ from functools import partial
 
 sys.path.insert(0, "{ML}/input/code/code.zip")
 import run
-from auto_mpg import preprocess
+from auto_mpg import together
 from common.dask_cluster import Dask
 
-vars(preprocess).update({SMALL})
+vars(together).update({SMALL})
 
 
 def losing(function, item):
@@ -154,7 +154,7 @@ def test_the_jobs_of_a_workload_on_two_instances_survive_the_loss_of_a_worker(
     bench: Bench, cars: Workload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in SMALL.items():
-        monkeypatch.setattr(preprocess, name, value)
+        monkeypatch.setattr(together, name, value)
     jobs = Jobs(bench, cars, tmp_path)
     jobs.put("upload/auto-mpg.csv", SAMPLE.read_bytes())
     options = ["--upload-digest", sha256(SAMPLE), "--output-uri", jobs.uri("prepared")]

@@ -71,12 +71,15 @@ class FakeStepFunctions:
 
     def start_execution(self, *, stateMachineArn: str, name: str, input: str) -> Call:  # noqa: A002, N803
         arn = f"{stateMachineArn.replace(':stateMachine:', ':execution:')}:{name}"
-        if arn in self.executions:
+        known = self.executions.get(arn, {})
+        if known.get("status") == "RUNNING" and known.get("input") == input:
+            return {"executionArn": arn}
+        if known:
             raise service_error("ExecutionAlreadyExists", "StartExecution")
         self.executions[arn] = {**_execution(arn, "RUNNING"), "input": input}
         return {"executionArn": arn}
 
-    def _newest_first(self, *, stateMachineArn: str) -> list[Call]:  # noqa: N803
+    def _newest_first(self, *, stateMachineArn: str, statusFilter: str = "") -> list[Call]:  # noqa: N803
         listed = ("executionArn", "status", "startDate", "stopDate", "redriveCount")
         others = ("-release", "-monitor")
         own = next((kind for kind in others if stateMachineArn.endswith(kind)), "")
@@ -84,6 +87,7 @@ class FakeStepFunctions:
             {k: v for k, v in e.items() if k in listed}
             for e in self.executions.values()
             if next((kind for kind in others if f"{kind}:" in e["executionArn"]), "") == own
+            and statusFilter in ("", e["status"])
         ]
         return sorted(found, key=lambda e: e["startDate"], reverse=True)
 

@@ -75,3 +75,27 @@ def test_the_endpoints_sentence_names_the_version_that_is_replaced(
     }
     world.table.put_item(Item={"pk": "live#auto_mpg", **dict.fromkeys(texts, "x"), **names})
     assert endpoint_change(READ) == "Approving it replaces version 6 on the endpoint mpg-pipeline-auto-mpg."
+
+
+NOT_BETTER, WORSE = "Not clearly better than the approved model", "Worse than the approved model"
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "short"),
+    [
+        (compared(-2, -3, -1), ""),
+        (compared(2, 1, 3, "higher"), ""),
+        (compared(2, 1, 3), WORSE),
+        (compared(-2, -3, -1, "higher"), WORSE),
+        (compared(-2, -3, 1), NOT_BETTER),
+        (compared(0, 0, 0), NOT_BETTER),
+        # Without an interval, nobody can say that it is better.
+        (replace(READ, champion=Champion(ARN, 10.0)), NOT_BETTER),
+        (replace(READ, champion=None), ""),
+        (replace(READ, champion=None, champion_problem="it is gone"), "Not compared with the approved model"),
+    ],
+)
+def test_only_a_model_that_is_clearly_better_is_not_said_to_be_not_better(
+    evaluation: Evaluation, short: str
+) -> None:
+    assert model_change(evaluation).not_better == short

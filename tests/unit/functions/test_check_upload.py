@@ -1,6 +1,8 @@
 """A good file is kept for the run exactly as it was claimed; a bad one is refused in words for a person."""
 
 import hashlib
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -185,3 +187,77 @@ def test_the_handler_raises_the_error_that_the_state_machine_names(world: World,
     with pytest.raises(Exception, match="semicolons") as raised:
         check_upload.handler(event, context)
     assert type(raised.value).__name__ == "UploadRefused"
+
+
+def together(world: World, *files: tuple[str, bytes], **changes: Any) -> Upload:
+    """The uploads of a retraining, the earliest first."""
+    uploads = [{"key": key, "version_id": world.put(key, body), "size": len(body)} for key, body in files]
+    newest = {**uploads[-1], "size": sum(int(each["size"]) for each in uploads)}
+    event = {"run_id": "mpg-1", "bucket": BUCKET, "default_workload": "auto_mpg", **newest}
+    return Upload.from_event({**event, "uploads": uploads, **changes})
+
+
+HEADER = GOOD.partition(b"\n")[0] + b"\n"
+OTHER = HEADER + b"".join(GOOD.splitlines(keepends=True)[100:200])
+
+
+def test_several_uploads_are_kept_with_a_list_of_them_whose_digest_counts(world: World) -> None:
+    answer = check(
+        together(world, ("incoming/a.csv", GOOD), ("incoming/auto_mpg/b.csv", OTHER)), whole_up_to=1_000_000
+    )
+    listed = content(world, "runs/mpg-1/input/upload.list.json")
+    assert answer["suffix"] == ".list.json"
+    assert answer["upload_key"] == "runs/mpg-1/input/upload.list.json"
+    assert answer["digest"] == f"sha256:{hashlib.sha256(listed).hexdigest()}"
+    assert (answer["workload"], answer["checked"], answer["reuse"]) == ("auto_mpg", "whole", True)
+    assert json.loads(listed) == {
+        "files": [
+            {
+                "file": f"upload.{place:05}.csv",
+                "digest": f"sha256:{hashlib.sha256(body).hexdigest()}",
+                "name": name,
+            }
+            for place, (name, body) in enumerate(
+                [("incoming/a.csv", GOOD), ("incoming/auto_mpg/b.csv", OTHER)]
+            )
+        ]
+    }
+    assert content(world, "runs/mpg-1/input/upload.00000.csv") == GOOD
+    assert content(world, "runs/mpg-1/input/upload.00001.csv") == OTHER
+
+
+def test_the_list_is_the_same_for_the_same_uploads_so_that_its_result_can_be_reused(world: World) -> None:
+    upload = together(world, ("incoming/a.csv", GOOD), ("incoming/b.csv", OTHER))
+    first = check(upload, whole_up_to=1_000_000)
+    assert check(replace(upload, run_id="mpg-2"), whole_up_to=1_000_000)["digest"] == first["digest"]
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ([("incoming/a.csv", b"no,car\n1,2\n"), ("incoming/b.csv", GOOD)], "^incoming/a.csv, line 1: "),
+        (
+            [("incoming/digits/a.parquet", b"PAR1"), ("incoming/b.csv", GOOD)],
+            "^incoming/digits/a.parquet is for digits, and not for auto_mpg$",
+        ),
+        ([("incoming/a.csv", GOOD)] * 101, "can use at most 100 files together$"),
+    ],
+)
+def test_uploads_that_do_not_fit_are_refused_in_words(
+    world: World, files: list[tuple[str, bytes]], words: str
+) -> None:
+    with pytest.raises(UploadRefused, match=words):
+        check(together(world, *files), whole_up_to=10_000_000)
+
+
+def test_together_they_may_have_as_many_bytes_as_one(world: World) -> None:
+    upload = replace(together(world, ("incoming/a.csv", GOOD), ("incoming/b.csv", GOOD)), size=11 << 30)
+    with pytest.raises(UploadRefused, match=r"at most 10,737,418,240 can be used"):
+        check(upload, whole_up_to=1_000_000)
+
+
+def test_one_of_several_that_was_deleted_meanwhile_is_named(world: World) -> None:
+    upload = together(world, ("incoming/a.csv", GOOD), ("incoming/b.csv", GOOD))
+    world.s3.delete_object(Bucket=BUCKET, Key="incoming/a.csv", VersionId=upload.together[0].version_id)
+    with pytest.raises(UploadRefused, match=r"^incoming/a\.csv: "):
+        check(upload, whole_up_to=1_000_000)

@@ -70,6 +70,7 @@ def _action(service: str, operation: str) -> str:
         "head_object": "get_object",
         "generate_presigned_url": "get_object",
         "list_objects_v2": "list_bucket",
+        "list_object_versions": "list_bucket_versions",
     }
     name = names.get(operation, operation).title().replace("_", "")
     return f"{_SERVICES.get(service, service)}:{name}"

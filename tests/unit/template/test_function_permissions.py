@@ -161,6 +161,17 @@ CALLS = {
         ("sns:Publish", READERS),
         ("sqs:SendMessage", DEAD_LETTERS),
     },
+    "Retrain": {
+        ("dynamodb:BatchGetItem", TABLE),
+        ("dynamodb:GetItem", TABLE),
+        ("dynamodb:PutItem", TABLE),
+        ("dynamodb:UpdateItem", TABLE),
+        ("s3:ListBucketVersions", BUCKET),
+        ("states:ListExecutions", MACHINE),
+        ("states:StartExecution", MACHINE),
+        ("states:DescribeExecution", EXECUTION),
+        ("sqs:SendMessage", DEAD_LETTERS),
+    },
     "CheckRelease": {
         ("s3:ListBucket", BUCKET),
         ("s3:GetObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
@@ -312,6 +323,19 @@ def test_the_functions_of_monitoring_write_no_record_of_others(key: str) -> None
             assert not iam.allows(iam.statements(role), f"dynamodb:{action}", TABLE, of_key)
 
 
+@pytest.mark.parametrize("key", ["package#arn", "live#iris", "told#x", "upload#x", "link#x", "result#x"])
+def test_the_function_that_retrains_reads_and_writes_no_record_of_others(key: str) -> None:
+    for action in ("BatchGetItem", "GetItem", "PutItem", "UpdateItem", "DeleteItem"):
+        of_key = {"dynamodb:LeadingKeys": key}
+        assert not iam.allows(iam.statements("RetrainRole"), f"dynamodb:{action}", TABLE, of_key)
+
+
+def test_the_function_that_retrains_notes_no_upload_and_reads_none() -> None:
+    of_key = {"dynamodb:LeadingKeys": "accepted#iris#2026-01-31"}
+    assert not iam.allows(iam.statements("RetrainRole"), "dynamodb:PutItem", TABLE, of_key)
+    assert not {"s3:GetObject", "s3:GetObjectVersion"} & iam.actions("RetrainRole")
+
+
 def test_only_a_function_that_checks_who_asks_remembers_results() -> None:
     of_key = {"dynamodb:LeadingKeys": "result#x"}
     assert iam.allows(iam.statements("RememberResultsRole"), "dynamodb:PutItem", TABLE, of_key)
@@ -351,6 +375,7 @@ NOT_REACHED = {
     "IssueCatalogueLink": {"dynamodb:GetItem"},
     "StopJobs": {"states:ListExecutions"},
     "Sweep": {"s3:PutObject"},
+    "Retrain": {"dynamodb:DeleteItem"},
     "CheckRelease": {"s3:PutObject"},
     # Only where a function answers.
     "SmokeTest": {"s3:PutObject", "lambda:Invoke"},

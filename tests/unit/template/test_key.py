@@ -39,7 +39,12 @@ ASKED_OF_KMS = {
     },
 }
 # Neither reads nor writes encrypted data.
-WITHOUT_CONTENT = {"s3:AbortMultipartUpload", "s3:ListBucket", "sns:ListSubscriptionsByTopic"}
+WITHOUT_CONTENT = {
+    "s3:AbortMultipartUpload",
+    "s3:ListBucket",
+    "s3:ListBucketVersions",
+    "sns:ListSubscriptionsByTopic",
+}
 OF_JOBS = {"kms:CreateGrant", "kms:Encrypt"}
 FUNCTIONS = {role for role in iam.roles() if "FunctionPolicy" in iam.managed_policies(role)}
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
-from auto_mpg import preprocess
+from auto_mpg import preprocess, together
 from auto_mpg.car import COLUMNS
 from auto_mpg.preprocess import prepare
 from auto_mpg.table import to_cars
@@ -45,8 +45,8 @@ def cars(count: int = ROWS) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preprocess, "BLOCK", 2048)
-    monkeypatch.setattr(preprocess, "BLOCKS_OF_A_PART", 5)
+    monkeypatch.setattr(together, "BLOCK", 2048)
+    monkeypatch.setattr(together, "BLOCKS_OF_A_PART", 5)
 
 
 def prepared(folder: Path, lines: list[str] | str, *, workers: int = 1, hosts: int = 1) -> Prepared:
@@ -96,8 +96,8 @@ def test_blocks_of_any_size_give_the_same_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int, blocks: int
 ) -> None:
     expected = prepared(tmp_path / "expected", cars())
-    monkeypatch.setattr(preprocess, "BLOCK", block)
-    monkeypatch.setattr(preprocess, "BLOCKS_OF_A_PART", blocks)
+    monkeypatch.setattr(together, "BLOCK", block)
+    monkeypatch.setattr(together, "BLOCKS_OF_A_PART", blocks)
     found = prepared(tmp_path / "found", cars())
     assert joined(tmp_path / "found") == joined(tmp_path / "expected")
     assert (found.rows, found.report) == (expected.rows, expected.report)
@@ -110,7 +110,7 @@ def test_a_file_in_memory_has_the_same_rows_and_preprocessor_but_for_their_order
     labelled = [one for one in read_cars(io.BytesIO(content), "") if one.mpg is not None]
     monkeypatch.setattr(preprocess, "FIXED", exact_borders(to_cars(labelled).hashes()))
     in_parts = prepared(tmp_path / "parts", cars())
-    monkeypatch.setattr(preprocess, "BLOCK", 1 << 20)
+    monkeypatch.setattr(together, "BLOCK", 1 << 20)
     in_memory = prepared(tmp_path / "memory", cars())
     assert in_parts.rows == in_memory.rows
     ordered, other = joined(tmp_path / "parts"), joined(tmp_path / "memory")

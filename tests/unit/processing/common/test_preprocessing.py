@@ -104,3 +104,48 @@ def test_an_unexpected_error_is_reported_in_a_line_and_logged_with_its_traceback
     message = (tmp_path / "out" / "message").read_text()
     assert message.startswith("unexpected error")
     assert message.endswith("; see the job's log")
+
+
+def listed(tmp_path: Path, *names: str) -> Path:
+    """A list of uploads, as the function that checks them writes it."""
+    files = []
+    for place, name in enumerate(names):
+        path = tmp_path / f"upload.{place:05}.txt"
+        path.write_text(f"{place}\n" * 4)
+        files.append({"file": path.name, "digest": sha256(path), "name": name})
+    found = tmp_path / "upload.list.json"
+    found.write_text(json.dumps({"files": files}))
+    return found
+
+
+def test_the_uploads_of_a_list_are_prepared_together_by_their_names(
+    guess: Workload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[tuple[Path, str]]] = []
+    module = guess.module("preprocess")
+
+    def prepare_all(uploads: list[tuple[Path, str]], output: Path, cluster: object) -> object:
+        seen.append(uploads)
+        return module.prepare(*uploads[-1], output, cluster)
+
+    monkeypatch.setattr(module, "prepare_all", prepare_all, raising=False)
+    upload = listed(tmp_path, "incoming/a.txt", "incoming/b.txt")
+    assert run(guess, upload, tmp_path) == 0
+    assert seen == [
+        [(tmp_path / "upload.00000.txt", "incoming/a.txt"), (tmp_path / "upload.00001.txt", "incoming/b.txt")]
+    ]
+    summary = json.loads((tmp_path / "prepared" / "summary.json").read_text())
+    assert summary["upload_digest"] == sha256(upload)
+
+
+@pytest.mark.parametrize("changed", ["upload.00000.txt", "upload.00001.txt", "upload.list.json"])
+def test_a_changed_upload_or_list_is_refused_by_its_name(
+    guess: Workload, tmp_path: Path, changed: str
+) -> None:
+    upload = listed(tmp_path, "incoming/a.txt", "incoming/b.txt")
+    digest = sha256(upload)
+    (tmp_path / changed).write_text('{"files": []}')
+    assert run(guess, upload, tmp_path, digest) == 1
+    names = {"upload.00000.txt": "incoming/a.txt", "upload.00001.txt": "incoming/b.txt"}
+    message = (tmp_path / "out" / "message").read_text()
+    assert message.startswith(f"{names.get(changed, NAME)} was changed after it was written")

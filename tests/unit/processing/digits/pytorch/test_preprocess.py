@@ -20,7 +20,7 @@ from common.cluster import Local
 from common.preprocessing import Prepared
 from common.uploads import BadUpload
 from digits.pictures import Pixels
-from digits.preprocess import prepare
+from digits.preprocess import prepare, prepare_all
 from tests.unit.processing.digits.pytorch.helpers import LAYOUT, SAMPLE, Rows, png, write_table
 
 PARTS = ("train", "validation", "test")
@@ -256,3 +256,30 @@ def test_any_damage_is_survived_or_refused(tmp_path: Path, small: bytes, place: 
     upload.write_bytes(content)
     with suppress(BadUpload):
         prepare(upload, "digits.parquet", tmp_path / "output", Local(workers=1))
+
+
+def test_of_several_uploads_the_latest_with_a_label_counts(tmp_path: Path, sample: Rows) -> None:
+    def written(name: str, rows: Sequence[tuple[bytes | None, int | None]]) -> tuple[Path, str]:
+        images, labels = zip(*rows, strict=True)
+        return write_table(tmp_path / name, images, labels), f"incoming/digits/{name}"
+
+    relabelled = [(image, 9 - (label or 0)) for image, label in sample[:5]]
+    late = [(image, None) for image, _ in sample[5:10]]
+    first, second = written("a.parquet", sample), written("b.parquet", [*relabelled, *late, *sample[10:]])
+    both = prepare_all([first, second], tmp_path / "both", Local(workers=1))
+    shutil.rmtree(tmp_path / "output", ignore_errors=True)
+    expected, output = prepared(tmp_path, [*relabelled, *sample[5:]])
+    assert {**both.rows, "uploaded": len(sample)} == {**expected.rows, "replaced": len(sample)}
+    assert {
+        name: content for name, content in contents(tmp_path / "both").items() if "batch" not in name
+    } == {name: content for name, content in contents(output).items() if "batch" not in name}
+
+
+def test_uploads_that_are_too_many_images_together_are_refused_by_all_their_names(
+    tmp_path: Path, sample: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, labels = zip(*sample, strict=True)
+    files = [(write_table(tmp_path / f"{name}.parquet", images, labels), f"{name}.parquet") for name in "ab"]
+    monkeypatch.setattr("digits.upload.MOST_IMAGES", 2 * len(sample) - 1)
+    with pytest.raises(BadUpload, match=r"^b\.parquet with 1 earlier file has .* at most"):
+        prepare_all(files, tmp_path / "output", Local(workers=1))

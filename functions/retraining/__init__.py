@@ -1,0 +1,1 @@
+"""Retraining: starts the pipeline on uploads that it accepted before."""
