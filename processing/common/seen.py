@@ -12,17 +12,21 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from common import lenient
 from common.left_out import LeftOut
 from common.serving import media_type
+from common.workload import Workload
 
 BATCH, ENDPOINT = "batch", "endpoint"
 # Above the largest request of any endpoint, 25 MB, in base64 and with its answer.
 LONGEST_LINE = 64 << 20
+
+# The files are chosen by when they were stored, and an endpoint stores what it captured somewhat later.
+CAPTURE_DELAY = timedelta(hours=1)
 
 _ROWS, _BYTES = 1000, 4 << 20
 _JSON = ("application/json", "application/jsonlines")
@@ -41,6 +45,13 @@ class Form:
     accept: str
     answer_columns: int = 1
 
+    @classmethod
+    def of(cls, workload: Workload) -> Form:
+        """What its workload.json says; monitoring.py says it if an answer has several columns."""
+        columns = getattr(workload.module("monitoring"), "ANSWER_COLUMNS", 1)
+        model = workload.settings["model"]
+        return cls(model["content_type"], model["accept"], columns)
+
     @property
     def is_json(self) -> bool:
         """Whether a batch transform joins rows and answers as JSON."""
@@ -49,13 +60,14 @@ class Form:
 
 @dataclass(frozen=True)
 class Window:
-    """From `since`, inclusive, to `until`."""
+    """From `since`, inclusive, to `until`, in which the files were stored."""
 
     since: datetime
     until: datetime
 
     def __contains__(self, moment: datetime) -> bool:
-        return self.since <= moment < self.until
+        """Whether what happened at this moment may have been stored in the window."""
+        return self.since - CAPTURE_DELAY <= moment < self.until
 
 
 @dataclass(frozen=True)
