@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common import lenient
-from common.columns import Column, Columns, row_count
+from common.columns import Column, Columns, Texts, row_count
 from common.columns import Numbers as Values
 from common.exact_sums import ExactSum
 
@@ -99,9 +99,11 @@ class Baseline:
         return {"version": 0.0, "dataset": {"item_count": self.rows}, "features": features}
 
 
-def summarize(column: Column) -> Feature:
-    """The summary of one column."""
-    return _number(column) if isinstance(column, np.ndarray) else _category(column)
+def summarize(column: Column, *, whole: bool = False) -> Feature:
+    """The summary of one column; `whole` keeps the counts of all its categories."""
+    if isinstance(column, np.ndarray):
+        return _number(column)
+    return _category(column, None if whole else _CATEGORIES)
 
 
 def read_baseline(statistics_json: str) -> Baseline:
@@ -150,9 +152,9 @@ def _sketched(values: Values) -> tuple[Values, NDArray[np.int64]]:
     return values[starts + weights // 2], weights
 
 
-def _category(column: Sequence[str | None]) -> Category:
+def _category(column: Texts, most: int | None) -> Category:
     counted = Counter(value[:_LONGEST_CATEGORY] for value in column if value is not None)
-    kept = sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:_CATEGORIES]
+    kept = sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:most]
     present = counted.total()
     return Category(len(column) - present, present, dict(kept), len(counted))
 
