@@ -7,7 +7,7 @@ hashes of its upload's labelled rows, of a large upload the smallest ones.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -62,8 +62,3 @@ def read_known_rows(content: bytes) -> KnownRows:
 def known_rows(monitoring: ModuleType, prepared: Path) -> KnownRows:
     """The labelled rows of a prepared upload, by the workload's `monitoring.py`."""
     return KnownRows.of(monitoring.keys(request) for request, _ in monitoring.sample(prepared))
-
-
-def request_of(lines: Sequence[str]) -> str:
-    """Lines as one request."""
-    return "".join(f"{line}\n" for line in lines)

@@ -1,22 +1,19 @@
-"""Reads what models were asked and what they answered, from the files of batch transforms and data capture.
+"""Reads the rows that models were asked about: of batch transforms here, of endpoints in `captures.py`.
 
-Nothing here is larger in memory than a block and a line, however large the files are. A line that cannot be
-read is left out and counted. Standard library only.
+A block and a line are all that is in memory, however large the files are. A line that cannot be read is left
+out and counted. Standard library only.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-from common import lenient
 from common.left_out import LeftOut
 from common.serving import media_type
 from common.workload import Workload
@@ -25,11 +22,9 @@ BATCH, ENDPOINT = "batch", "endpoint"
 # Above the largest request of any endpoint, 25 MB, in base64 and with its answer.
 LONGEST_LINE = 64 << 20
 
-# The files are chosen by when they were stored, and an endpoint stores what it captured somewhat later.
-CAPTURE_DELAY = timedelta(hours=1)
-
-_ROWS, _BYTES = 1000, 4 << 20
+_ROWS, _CHARACTERS = 1000, 4 << 20
 _JSON = ("application/json", "application/jsonlines")
+_OUTPUT, _INPUT = "SageMakerOutput", "SageMakerInput"
 _RUN = re.compile(r"[a-z]+-(\d{8}-\d{4})-[0-9a-f]{8}")
 
 
@@ -47,61 +42,45 @@ class Form:
 
     @classmethod
     def of(cls, workload: Workload) -> Form:
-        """What its workload.json says; monitoring.py says it if an answer has several columns."""
+        """By its workload.json; its monitoring.py has ANSWER_COLUMNS if an answer has more than one."""
         columns = getattr(workload.module("monitoring"), "ANSWER_COLUMNS", 1)
         model = workload.settings["model"]
         return cls(model["content_type"], model["accept"], columns)
 
-    @property
-    def is_json(self) -> bool:
-        """Whether a batch transform joins rows and answers as JSON."""
-        return media_type(self.content_type) in _JSON
 
+class Row(NamedTuple):
+    """A row as it was sent, without a line end, and the live model's answer.
 
-@dataclass(frozen=True)
-class Window:
-    """From `since`, inclusive, to `until`, in which the files were stored."""
+    The answer is None if another model gave it, or if it was not captured as the type that the workload
+    reads. `time` is when the row was sent: of a batch transform, when its run began. `place` is for people.
+    """
 
-    since: datetime
-    until: datetime
-
-    def __contains__(self, moment: datetime) -> bool:
-        """Whether what happened at this moment may have been stored in the window."""
-        return self.since - CAPTURE_DELAY <= moment < self.until
+    request: str
+    answer: str | None
+    time: datetime
+    place: str
 
 
 @dataclass(frozen=True)
 class Block:
-    """Some rows as they were sent, without line ends, with the answer to each; in files' order.
-
-    An answer is None if it was not captured or is of another type than the workload's. `run` predicted them
-    by a batch transform; of an endpoint's rows it is empty. `times` say when each was asked: of a batch
-    transform, when its run started.
-    """
+    """Some rows of a file, in its order. `run` has predicted them; it is empty if an endpoint did."""
 
     run: str
-    place: str
-    requests: list[str] = field(default_factory=list)
-    answers: list[str | None] = field(default_factory=list)
-    times: list[datetime] = field(default_factory=list)
+    rows: Sequence[Row]
 
     @property
     def kind(self) -> str:
         """BATCH or ENDPOINT."""
         return BATCH if self.run else ENDPOINT
 
-    def __len__(self) -> int:
-        return len(self.requests)
 
-
-def read_time(text: str) -> datetime:
-    """ISO 8601; UTC where it names no zone. Raises ValueError."""
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def request_of(rows: Iterable[Row]) -> str:
+    """Rows as one request."""
+    return "".join(f"{row.request}\n" for row in rows)
 
 
 def run_time(run: str) -> datetime | None:
-    """When a run of this id started, to the minute; None if it is no id of a run."""
+    """When a run of this id began, to the minute; None if it is no id of a run."""
     match = _RUN.fullmatch(run)
     try:
         return datetime.strptime(match[1], "%Y%m%d-%H%M").replace(tzinfo=UTC) if match else None
@@ -110,174 +89,94 @@ def run_time(run: str) -> datetime | None:
 
 
 def predicted(root: Path, form: Form, left_out: LeftOut) -> Iterator[Block]:
-    """The rows of `runs/<run>/predictions/`, which batch transforms wrote with JoinSource Input."""
-    split = _split_json if form.is_json else _split_csv
-    for path in sorted(root.glob("runs/*/predictions/**/*.out")):
-        run = path.relative_to(root).parts[1]
-        if time := run_time(run):
-            rows = _rows(path, path.relative_to(root).as_posix(), split, form, left_out)
-            yield from _blocks(run, ((place, request, answer, time) for place, request, answer in rows))
+    """The rows of `runs/<run>/predictions/`, which batch transforms wrote with JoinSource Input.
 
-
-def captured(root: Path, workload: str, form: Form, window: Window, left_out: LeftOut) -> Iterator[Block]:
-    """The rows of `captured/<workload>/`, which an endpoint answered within the window.
-
-    Each line is an event of data capture: https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-data-capture-endpoint.html
+    They have no answers: a run predicts with its own model, which nobody has approved yet.
     """
-    for path in sorted(root.glob(f"captured/{workload}/**/*.jsonl")):
-        yield from _blocks("", _calls(path, path.relative_to(root).as_posix(), form, window, left_out))
+    for path in sorted(root.glob("runs/*/predictions/**/*.out")):
+        name = path.relative_to(root)
+        run = name.parts[1]
+        if time := run_time(run):
+            yield from blocks(run, _joined_rows(path, name.as_posix(), time, form, left_out))
 
 
-def _blocks(run: str, rows: Iterable[tuple[str, str, str | None, datetime]]) -> Iterator[Block]:
-    block, size = None, 0
-    for place, request, answer, time in rows:
-        if block is None or len(block) == _ROWS or size >= _BYTES:
-            if block:
-                yield block
-            block, size = Block(run, place), 0
-        block.requests.append(request)
-        block.answers.append(answer)
-        block.times.append(time)
-        size += len(request)
-    if block:
-        yield block
+def blocks(run: str, rows: Iterable[Row]) -> Iterator[Block]:
+    """Rows in blocks that fit into memory."""
+    some: list[Row] = []
+    size = 0
+    for row in rows:
+        some.append(row)
+        size += len(row.request)
+        if len(some) == _ROWS or size >= _CHARACTERS:
+            yield Block(run, some)
+            some, size = [], 0
+    if some:
+        yield Block(run, some)
 
 
-def _lines(path: Path, name: str, left_out: LeftOut) -> Iterator[tuple[str, str]]:
-    """The place and the text of each line that is not empty."""
+def lines(path: Path, name: str, left_out: LeftOut) -> Iterator[tuple[str, str]]:
+    """The place and the text of each line of a file that is not empty."""
     with path.open("rb") as stream:
-        number = 0
-        while line := stream.readline(LONGEST_LINE):
-            number += 1
-            if len(line) == LONGEST_LINE and not line.endswith(b"\n"):
-                left_out.add(f"longer than {LONGEST_LINE >> 20} MiB", f"{name}, line {number}")
-                while line and not line.endswith(b"\n"):
-                    line = stream.readline(LONGEST_LINE)
-                continue
-            try:
-                text = line.rstrip(b"\r\n").decode("utf-8")
-            except UnicodeDecodeError:
-                left_out.add("not encoded in UTF-8", f"{name}, line {number}")
-                continue
-            if text:
-                yield f"{name}, line {number}", text
+        number, starts = 0, True
+        while piece := stream.readline(LONGEST_LINE):
+            is_whole = piece.endswith(b"\n") or len(piece) < LONGEST_LINE
+            number += starts
+            place = f"{name}, line {number}"
+            if starts and not is_whole:
+                left_out.add(f"longer than {LONGEST_LINE >> 20} MiB", place)
+            elif starts and (text := _decoded(piece, place, left_out)):
+                yield place, text
+            starts = is_whole
 
 
-def _rows(
-    path: Path, name: str, split: Any, form: Form, left_out: LeftOut
-) -> Iterator[tuple[str, str, str | None]]:
-    for place, line in _lines(path, name, left_out):
+def _decoded(line: bytes, place: str, left_out: LeftOut) -> str:
+    try:
+        return line.rstrip(b"\r\n").decode("utf-8")
+    except UnicodeDecodeError:
+        left_out.add("not encoded in UTF-8", place)
+        return ""
+
+
+def _joined_rows(path: Path, name: str, time: datetime, form: Form, left_out: LeftOut) -> Iterator[Row]:
+    is_json = media_type(form.content_type) in _JSON
+    for place, line in lines(path, name, left_out):
         try:
-            request, answer = split(line, form)
+            request = _request_of_object(line) if is_json else _request_of_csv(line, form.answer_columns)
         except Unreadable as problem:
             left_out.add(str(problem), place)
         else:
-            yield place, request, answer
+            yield Row(request, None, time, place)
 
 
-def _split_csv(line: str, form: Form) -> tuple[str, str]:
-    """The request of a joined line, and the answer, which is its last columns."""
-    parts = line.rsplit(",", form.answer_columns)
-    answer = parts[1:]
+def _request_of_csv(line: str, answer_columns: int) -> str:
+    """The line without its last columns, which are the answer."""
+    request, *answer = line.rsplit(",", answer_columns)
     if any('"' in cell for cell in answer):
-        return _split_quoted(line, form)
-    if len(answer) < form.answer_columns or not all(answer):
+        return _request_of_quoted(line, answer_columns)
+    if len(answer) < answer_columns or not all(answer):
         raise Unreadable("without an answer")
-    return parts[0], ",".join(answer)
+    return request
 
 
-def _split_quoted(line: str, form: Form) -> tuple[str, str]:
-    """The same where a comma may be inside quotes."""
-    # A quote that opens or closes a field changes whether the text after it is inside quotes.
+def _request_of_quoted(line: str, answer_columns: int) -> str:
+    """The same where a comma may be inside quotes. A doubled quote ends them and begins them again."""
     borders, inside = [], False
     for position, character in enumerate(line):
         inside ^= character == '"'
         if character == "," and not inside:
             borders.append(position)
-    if len(borders) < form.answer_columns or inside:
+    if inside or len(borders) < answer_columns:
         raise Unreadable("without an answer")
-    border = borders[-form.answer_columns]
-    return line[:border], line[border + 1 :]
+    return line[: borders[-answer_columns]]
 
 
-def _split_json(line: str, form: Form) -> tuple[str, str]:
-    """The request and the answer of a joined object."""
+def _request_of_object(line: str) -> str:
+    """The object without the answer; a request that is no object is below a key of its own."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError):
         raise Unreadable("no JSON") from None
-    if not isinstance(found, dict) or "SageMakerOutput" not in found:
+    if not isinstance(found, dict) or _OUTPUT not in found:
         raise Unreadable("without an answer")
-    answer = found.pop("SageMakerOutput")
-    return json.dumps(found.get("SageMakerInput", found)), json.dumps(answer)
-
-
-def _calls(
-    path: Path, name: str, form: Form, window: Window, left_out: LeftOut
-) -> Iterator[tuple[str, str, str | None, datetime]]:
-    for place, line in _lines(path, name, left_out):
-        try:
-            event = _event(line)
-            time = _inference_time(event)
-            if time not in window:
-                continue
-            captures = lenient.mapping(event["captureData"])
-            requests = _request_rows(lenient.mapping(captures.get("endpointInput")), form)
-        except Unreadable as problem:
-            left_out.add(str(problem), place)
-            continue
-        answers = _answer_rows(lenient.mapping(captures.get("endpointOutput")), form, len(requests))
-        for request, answer in zip(requests, answers, strict=True):
-            yield place, request, answer, time
-
-
-def _event(line: str) -> Mapping[str, Any]:
-    try:
-        event = json.loads(line)
-    except (ValueError, RecursionError):
-        raise Unreadable("no JSON") from None
-    if not lenient.mapping(lenient.mapping(event).get("captureData")):
-        raise Unreadable("no event of data capture")
-    return lenient.mapping(event)
-
-
-def _inference_time(event: Mapping[str, Any]) -> datetime:
-    try:
-        return read_time(lenient.text(lenient.mapping(event.get("eventMetadata")).get("inferenceTime")))
-    except ValueError:
-        raise Unreadable("captured without a time") from None
-
-
-def _request_rows(side: Mapping[str, Any], form: Form) -> list[str]:
-    if not side:
-        raise Unreadable("captured without the request")
-    observed = media_type(lenient.text(side.get("observedContentType")))
-    if observed != media_type(form.content_type):
-        shown = observed[:60] or "no type"
-        raise Unreadable(f"requests of {shown}; only {form.content_type} is looked at")
-    return _side_lines(side)
-
-
-def _answer_rows(side: Mapping[str, Any], form: Form, rows: int) -> list[str] | list[None]:
-    """The answer to each row; None for each where they cannot be told apart."""
-    if media_type(lenient.text(side.get("observedContentType"))) == media_type(form.accept):
-        try:
-            answers = _side_lines(side)
-        except Unreadable:
-            answers = []
-        if len(answers) == rows:
-            return answers
-    return [None] * rows
-
-
-def _side_lines(side: Mapping[str, Any]) -> list[str]:
-    text, encoding = lenient.text(side.get("data")), side.get("encoding")
-    if encoding == "BASE64":
-        try:
-            text = base64.b64decode(text, validate=True).decode("utf-8")
-        except (binascii.Error, ValueError):
-            raise Unreadable("captured in a wrong encoding") from None
-    elif encoding not in ("CSV", "JSON"):
-        raise Unreadable("captured in a wrong encoding")
-    lines = text.removeprefix("\ufeff").removesuffix("\n").removesuffix("\r").split("\n")
-    return [line.removesuffix("\r") for line in lines]
+    del found[_OUTPUT]
+    return json.dumps(found.get(_INPUT, found))
