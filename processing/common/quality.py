@@ -8,6 +8,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from common import lenient
 from common.drift import QualityChange
 from common.evaluation import Better, Metric, Values
 
@@ -34,6 +35,17 @@ class Quality:
             return None
         mean, deviation = float(found.mean()), float(found.std(ddof=1))
         return cls(metric.name, metric.label, metric.better, mean, deviation, len(found))
+
+
+def read_quality(statistics: object) -> Quality | None:
+    """The quality in the content of a model_quality_statistics.json; None if it has none."""
+    found = lenient.mapping(lenient.mapping(statistics).get("gate"))
+    mean, deviation, rows = (lenient.number(found.get(name)) for name in ("mean", "deviation", "rows"))
+    if mean is None or deviation is None or rows is None:
+        return None
+    better: Better = "higher" if found.get("better") == "higher" else "lower"
+    metric = lenient.text(found.get("metric"))
+    return Quality(metric, lenient.text(found.get("label")) or metric, better, mean, deviation, int(rows))
 
 
 def quality_change(then: Quality, now: Values, significance: float) -> QualityChange | None:

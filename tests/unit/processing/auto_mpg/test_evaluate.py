@@ -205,7 +205,7 @@ def test_an_onnx_model_that_predicts_something_else_ends_the_job(
 def test_the_test_rows_are_compared_in_requests_that_fit_into_memory(
     trained: Path, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("auto_mpg.evaluate._LINES_A_REQUEST", 7)
+    monkeypatch.setattr("auto_mpg.labelled._LINES_A_REQUEST", 7)
     assert evaluate(tmp_path, trained, prepared) == 0
     assert len(list(requests(prepared))) == math.ceil(evaluation(tmp_path)["onnx"]["rows"] / 7)
     assert "".join(requests(prepared)).count("\n") == evaluation(tmp_path)["onnx"]["rows"]
