@@ -26,6 +26,7 @@ from common.champions import Champion, compare_champion
 from common.cluster import Cluster
 from common.digests import ChangedFile, check, check_prepared, file_digest
 from common.evaluation import Evaluation, Measurement, OnnxCheck, Values
+from common.known_rows import write_known_rows
 from common.model_baseline import FILES, FOLDER, write_model_baseline
 from common.onnx_check import OnnxDiffers, export_and_check
 from common.serving import UnusableModel, files_digest
@@ -119,6 +120,7 @@ def _bundle_and_measure(
                 known = Baseline.of(seen_by(workload, Path(folder), prepared))
                 write_model_baseline(output, known, distance, measured, workload.gate.metric)
                 shutil.copytree(output / FOLDER, Path(folder) / FOLDER)
+                write_known_rows(workload, prepared, Path(folder) / FOLDER)
         except (BadArchive, UnusableModel) as error:
             raise BadModel(f"the trained model cannot be evaluated: {error}") from error
         except OnnxDiffers as error:

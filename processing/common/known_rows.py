@@ -10,13 +10,13 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from common.baseline import SAMPLE
 from common.bundle import BadArchive
+from common.workload import Workload
 
 FILE = "known_rows.npy"
 
@@ -59,6 +59,8 @@ def read_known_rows(content: bytes) -> KnownRows:
     return KnownRows(np.sort(keys))
 
 
-def known_rows(monitoring: ModuleType, prepared: Path) -> KnownRows:
-    """The labelled rows of a prepared upload, by the workload's `monitoring.py`."""
-    return KnownRows.of(monitoring.keys(request) for request, _ in monitoring.sample(prepared))
+def write_known_rows(workload: Workload, prepared: Path, folder: Path) -> None:
+    """Write FILE for a prepared upload of a workload that is watched."""
+    monitoring = workload.module("monitoring")
+    rows = KnownRows.of(monitoring.keys(request) for request, _ in monitoring.sample(prepared))
+    (folder / FILE).write_bytes(rows.to_bytes())

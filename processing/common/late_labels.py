@@ -7,7 +7,7 @@ those whose label was in the upload that they were predicted for. Each content c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType
@@ -19,17 +19,13 @@ from common.readable import each_readable
 from common.seen import Block, Row, request_of, run_time
 
 
-@dataclass
+@dataclass(frozen=True)
 class Upload:
-    """The labelled rows of the upload of a run that began at this time: labels by contents."""
+    """The labelled rows of the upload of a run that began at this time, and the label of each content."""
 
     time: datetime
-    labels: dict[int, str] = field(default_factory=dict)
-
-    @property
-    def keys(self) -> Keys:
-        """The contents."""
-        return np.fromiter(self.labels, np.uint64, len(self.labels))
+    rows: KnownRows
+    labels: Mapping[int, str]
 
 
 def read_uploads(root: Path, monitoring: ModuleType) -> dict[str, Upload]:
@@ -38,11 +34,18 @@ def read_uploads(root: Path, monitoring: ModuleType) -> dict[str, Upload]:
     for summary in sorted(root.glob("runs/*/prepared/summary.json")):
         run = summary.parts[-3]
         if time := run_time(run):
-            uploads[run] = upload = Upload(time)
-            for request, labels in monitoring.sample(summary.parent):
-                for key, label in zip(monitoring.keys(request).tolist(), labels, strict=True):
-                    upload.labels.setdefault(key, label)
+            uploads[run] = _read_upload(time, summary.parent, monitoring)
     return uploads
+
+
+def _read_upload(time: datetime, prepared: Path, monitoring: ModuleType) -> Upload:
+    keys: list[Keys] = []
+    found: dict[int, str] = {}
+    for request, labels in monitoring.sample(prepared):
+        keys.append(monitoring.keys(request))
+        for key, label in zip(keys[-1].tolist(), labels, strict=True):
+            found.setdefault(key, label)
+    return Upload(time, KnownRows.of(keys), found)
 
 
 class LateLabels:
@@ -61,9 +64,9 @@ class LateLabels:
     ) -> None:
         self._monitoring = monitoring
         self._uploads = sorted(uploads.values(), key=lambda upload: upload.time)
-        self._own = {run: KnownRows.of([each.keys]) for run, each in {**earlier, **uploads}.items()}
+        self._own = {run: each.rows for run, each in {**earlier, **uploads}.items()}
         self._known = known
-        self._keys = KnownRows.of(upload.keys for upload in self._uploads).keys
+        self._keys = KnownRows.of(upload.rows.keys for upload in self._uploads).keys
         self._found: dict[int, tuple[Row, str]] = {}
         # Of runs whose own upload is not there, the rows that it may have had labels for.
         self._unknown: dict[str, int] = {}
