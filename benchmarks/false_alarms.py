@@ -8,8 +8,10 @@ and each degradation is a false alarm. `--json` prints JSON.
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +42,7 @@ def main() -> None:
         "resamples": arguments.resamples,
         "false_alarms": count_all(arguments.resamples),
         "degradations": count_degradations(arguments.resamples),
-        "found": {name: drifted(*pair) for name, pair in differences()},
+        "found": {name: drifted(*make()) for name, make in DIFFERENCES.items()},
     }
     print(json.dumps(found, indent=2) if arguments.json else _table(found))
 
@@ -55,7 +57,7 @@ def cars() -> Columns:
     }
 
 
-def digits(count: int = 2000, *, inverted: bool = False) -> Columns:
+def digits(count: int = 2000, *, is_inverted: bool = False) -> Columns:
     """The features of pictures but for those of the network, and the label in the place of the prediction."""
     import pyarrow.parquet as pq
 
@@ -64,7 +66,7 @@ def digits(count: int = 2000, *, inverted: bool = False) -> Columns:
 
     table = pq.read_table(DIGITS).slice(0, count)
     pixels = [decode(image["bytes"]) for image in table.column("image").to_pylist()]
-    request = "".join(request_line(255 - one if inverted else one) for one in pixels)
+    request = "".join(request_line(255 - one if is_inverted else one) for one in pixels)
     features = monitoring.features(request, None)
     own = {name: column for name, column in features.items() if not name.startswith("network_")}
     return {**own, "prediction": [str(label) for label in table.column("label").to_pylist()]}
@@ -107,14 +109,13 @@ def resamples(columns: Columns, random: Random) -> Iterator[tuple[str, Columns, 
 def count_all(times: int) -> dict[str, int]:
     """Comparisons with any false alarm, by data and kind."""
     random = np.random.default_rng(0)
-    makers: Mapping[str, Callable[[], Columns]] = {
-        "cars": lambda of=cars(): of,
-        "digits": lambda of=digits(): of,
-        "hard, 400 rows": lambda: hard(random, 400),
-        "hard, 4,000 rows": lambda: hard(random, 4000),
+    samples = {"cars": cars(), "digits": digits()}
+    data: dict[str, Callable[[], Columns]] = {
+        **{name: partial(dict, columns) for name, columns in samples.items()},
+        **{f"hard, {rows:,} rows": partial(hard, random, rows) for rows in (400, 4000)},
     }
     counts: dict[str, int] = {}
-    for name, make in makers.items():
+    for name, make in data.items():
         for _ in range(times):
             for kind, before, now in resamples(make(), random):
                 alarms = bool(drifted(before, now))
@@ -140,17 +141,29 @@ def _degraded(metric: Metric, values: NDArray[np.float64]) -> bool:
     return bool(change and change.degraded)
 
 
-def differences() -> Iterator[tuple[str, tuple[Columns, Columns]]]:
-    """Baselines, and rows that really differ."""
-    all_cars = cars()
-    years = np.asarray(all_cars["model_year"])
-    early, late = (np.flatnonzero(is_it) for is_it in (years <= 76, years > 76))
-    yield "cars of 1970-1976, then of 1977-1982", (chosen(all_cars, early), chosen(all_cars, late))
-    yield "kilograms for pounds", (
-        all_cars,
-        {**all_cars, "weight": np.asarray(all_cars["weight"]) * _POUND},
-    )
-    yield "digits, then inverted", (digits(), digits(inverted=True))
+def years_apart() -> tuple[Columns, Columns]:
+    """The cars until 1976, and those since."""
+    columns = cars()
+    years = np.asarray(columns["model_year"])
+    return chosen(columns, np.flatnonzero(years <= 76)), chosen(columns, np.flatnonzero(years > 76))
+
+
+def kilograms() -> tuple[Columns, Columns]:
+    """All cars, and the same with their weight in kilograms instead of pounds."""
+    columns = cars()
+    return columns, {**columns, "weight": np.asarray(columns["weight"]) * _POUND}
+
+
+def inverted() -> tuple[Columns, Columns]:
+    """Pictures, and the same with black for white."""
+    return digits(), digits(is_inverted=True)
+
+
+DIFFERENCES = {
+    "cars of 1970-1976, then of 1977-1982": years_apart,
+    "kilograms for pounds": kilograms,
+    "digits, then inverted": inverted,
+}
 
 
 def drifted(before: Columns, now: Columns) -> list[str]:
@@ -158,11 +171,11 @@ def drifted(before: Columns, now: Columns) -> list[str]:
     return compare(Baseline.of(before), now, "").drifted_features
 
 
-def _table(found: Mapping[str, object]) -> str:
+def _table(found: dict[str, Any]) -> str:
     lines = [f"of {found['resamples']} resamples each"]
     for part in ("false_alarms", "degradations", "found"):
         lines += ["", part.replace("_", " ")]
-        lines += [f"  {name:40} {value}" for name, value in dict(found[part]).items()]  # type: ignore[call-overload]
+        lines += [f"  {name:40} {value}" for name, value in found[part].items()]
     return "\n".join(lines)
 
 

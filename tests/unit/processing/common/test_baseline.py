@@ -1,6 +1,7 @@
 """A baseline is exact for small data, bounded for large, and survives writing and reading."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from common.baseline import LARGEST, BadBaseline, Baseline, Category, Number, read_baseline, summarize
-from common.columns import concatenated, row_count
+from common.columns import Columns, concatenated, row_count
 
 
 def number(values: Any) -> Number:
@@ -19,7 +20,7 @@ def number(values: Any) -> Number:
     return found
 
 
-def category(values: list[str | None], *, whole: bool = False) -> Category:
+def category(values: Sequence[str | None], *, whole: bool = False) -> Category:
     found = summarize(values, whole=whole)
     assert isinstance(found, Category)
     return found
@@ -30,7 +31,7 @@ def written(baseline: Baseline) -> str:
 
 
 def test_the_layout_is_model_monitors() -> None:
-    columns = {"n": np.array([1.0, 3.0, np.nan, 2.0]), "c": ["a", None, "b", "a"]}
+    columns: Columns = {"n": np.array([1.0, 3.0, np.nan, 2.0]), "c": ["a", None, "b", "a"]}
     found = Baseline.of(columns).statistics()
     buckets = found["features"][0]["numerical_statistics"]["distribution"]["kll"].pop("buckets")
     assert [bucket["count"] for bucket in buckets] == [1, 0, 0, 0, 0, 1, 0, 0, 0, 1]
@@ -119,15 +120,17 @@ def test_a_number_may_be_huge_infinite_or_negative_zero() -> None:
     assert not np.signbit(found.values[1])
 
 
-@pytest.mark.parametrize(("values", "kind"), [([], "Unknown"), ([np.nan] * 3, "Unknown"), ([1, 2.5], "Fractional")])
+@pytest.mark.parametrize(
+    ("values", "kind"), [([], "Unknown"), ([np.nan] * 3, "Unknown"), ([1, 2.5], "Fractional")]
+)
 def test_the_type_is_that_of_the_values(values: list[float], kind: str) -> None:
     assert number(values).inferred_type == kind
 
 
 def test_categories_are_bounded_and_so_are_their_names() -> None:
-    values: list[str | None] = [f"{place}".ljust(200, "x") for place in range(5000)] + ["often"] * 3
+    values = [f"{place}".ljust(200, "x") for place in range(5000)] + ["often"] * 3
     found = category(values)
-    assert list(found.counts)[0] == "often"
+    assert next(iter(found.counts)) == "often"
     assert len(found.counts) == 100
     assert max(map(len, found.counts)) == 100
     assert len(category(values, whole=True).counts) == found.distinct
@@ -168,7 +171,7 @@ def test_other_texts_are_no_baseline(text: str) -> None:
 
 
 def test_parts_are_joined_row_by_row() -> None:
-    parts = [{"n": np.array([1.0]), "c": ["a"]}, {"n": np.array([2.0]), "c": [None]}]
+    parts: list[Columns] = [{"n": np.array([1.0]), "c": ["a"]}, {"n": np.array([2.0]), "c": [None]}]
     found = concatenated(parts)
     assert np.asarray(found["n"]).tolist() == [1.0, 2.0]
     assert list(found["c"]) == ["a", None]
