@@ -110,8 +110,11 @@ def read_baseline(statistics_json: str) -> Baseline:
     """The baseline in a statistics.json. Raises BadBaseline."""
     try:
         found = lenient.mapping(json.loads(statistics_json))
+        rows = int(found["dataset"]["item_count"])
         features = {str(one["name"]): _read_feature(one) for one in found["features"]}
-        return Baseline(int(found["dataset"]["item_count"]), features)
+        if any(feature.present + feature.missing != rows for feature in features.values()):
+            raise ValueError("a feature has other rows")
+        return Baseline(rows, features)
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise BadBaseline("is no statistics.json that this code can read") from error
 

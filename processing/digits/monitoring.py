@@ -8,14 +8,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from common.baseline import SAMPLE
 from common.columns import Columns
 from common.splitting import PARTS
 from digits import SIDE
-from digits.inference import WEIGHTS, load_network
 from digits.pictures import Pixels, request_line
 from digits.requests import JSON_LINES, read_images
 
@@ -91,6 +89,11 @@ def _activations(pixels: Pixels, model: Path | None) -> Numbers:
     """The mean of each group of activations, shaped (GROUPS, images)."""
     if model is None:
         return np.full((GROUPS, len(pixels)), np.nan)
+    # Only here: its import takes seconds, and the rest needs numpy alone.
+    import torch
+
+    from digits.inference import WEIGHTS, load_network
+
     network = load_network(model / WEIGHTS)
     with torch.inference_mode():
         found = network.penultimate(torch.from_numpy(pixels).float()).numpy()
