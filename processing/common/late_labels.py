@@ -78,7 +78,8 @@ class LateLabels:
 
     def add(self, block: Block) -> None:
         """Look for the labels of a block's rows."""
-        if self.expected:
+        first = min(row.time for row in block.rows)
+        if self.expected and self._uploads[-1].time > first:
             # Rows without a content are counted where the sample is read.
             for rows, keys in each_readable(self._read_keys, block.rows, lambda row: None):
                 self._join(block.run, rows, keys)
