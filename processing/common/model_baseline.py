@@ -59,7 +59,7 @@ def write_model_baseline(
         QUALITY: {"version": 0.0, "dataset": rows, **measured.model_quality, **gate},
         QUALITY_CONSTRAINTS: {"version": 0.0, **_quality_constraints(measured)},
     }
-    (folder / FOLDER).mkdir(parents=True)
+    (folder / FOLDER).mkdir(exist_ok=True)
     for name, content in contents.items():
         (folder / name).write_text(json.dumps(content, allow_nan=False) + "\n", encoding="utf-8")
 
@@ -69,13 +69,17 @@ def read_model_baseline(archive: Path) -> ModelBaseline:
     try:
         found = read_files(archive, {STATISTICS, CONSTRAINTS, QUALITY})
     except BadArchive:
-        raise NoBaseline("It was registered without a baseline; its next version will have one.") from None
+        raise NoBaseline(
+            "The approved model was registered without a baseline. The next one will have one."
+        ) from None
     try:
         data = read_baseline(found[STATISTICS].decode())
         limits = lenient.mapping(json.loads(found[CONSTRAINTS]))
         return ModelBaseline(data, limits, read_quality(json.loads(found[QUALITY])))
     except (BadBaseline, ValueError, RecursionError):
-        raise NoBaseline("Its baseline is damaged; its next version will have one again.") from None
+        raise NoBaseline(
+            "The baseline of the approved model is damaged. The next model will have one."
+        ) from None
 
 
 def _quality_constraints(measured: Measurement) -> dict[str, Any]:
