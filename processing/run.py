@@ -9,7 +9,11 @@ import sys
 from common.workload import UnknownWorkload, find_workload
 
 # Imported only for their own step, so that a change to one does not concern the other (`code_digests.py`).
-STEPS = {"preprocess": "common.preprocessing", "evaluate": "common.evaluating"}
+STEPS = {
+    "preprocess": "common.preprocessing",
+    "evaluate": "common.evaluating",
+    "monitor": "common.monitoring",
+}
 
 
 def main(arguments: list[str]) -> int:

@@ -23,6 +23,7 @@ from auto_mpg import inference
 from auto_mpg.car import COLUMNS, RAW_COLUMNS
 from auto_mpg.errors import Errors
 from auto_mpg.inference import MODEL_FILES
+from auto_mpg.labelled import labelled_lines, labelled_requests
 from common.arrow import to_numpy
 from common.bundle import Contents, read_files
 from common.cluster import Cluster
@@ -35,7 +36,6 @@ __all__ = ["FORKS", "MODEL_FILES", "assemble", "measure", "requests"]
 
 # The model can also be used in a fork of a process that has used it.
 FORKS = True
-_LINES_A_REQUEST = 10_000
 
 Numbers = NDArray[np.float64]
 
@@ -57,7 +57,7 @@ def measure(folder: Path, prepared: Path, cluster: Cluster) -> Measurement:
     model = Contents.read(folder, MODEL_FILES)
     for of_file in cluster.map(partial(_measure_file, model, mean_label, kind), files):
         errors.merge(of_file)
-    rows = [line for _, line in islice(_lines(files[0]), ROWS)]
+    rows = [line for _, line in islice(labelled_lines(files[0]), ROWS)]
     sample = smoke_test(inference, _load(model), rows, "text/csv", "text/csv")
     return replace(measured(errors), smoke_test=sample)
 
@@ -65,7 +65,7 @@ def measure(folder: Path, prepared: Path, cluster: Cluster) -> Measurement:
 def requests(prepared: Path) -> Iterator[str]:
     """The test rows as callers of the model send them, in requests that fit into memory."""
     for path in _files(prepared, "test"):
-        for _, request in _requests(path):
+        for _, request in labelled_requests(path):
             yield request
 
 
@@ -119,9 +119,10 @@ def _figures(pairs: list[tuple[float, float]]) -> list[Figure]:
 
 def _measure_file(files: Contents, mean_label: float, kind: type[np.floating], path: Path) -> Errors:
     model = _load(files)
-    labels, predicted = [], []
-    for actual, request in _requests(path):
-        labels += actual
+    labels: list[float] = []
+    predicted = []
+    for actual, request in labelled_requests(path):
+        labels += map(float, actual)
         predicted.append(_predict(model, request))
     return Errors.of(np.array(labels), np.concatenate(predicted), mean_label, kind)
 
@@ -144,22 +145,6 @@ def _predict(model: inference.Model, request: str) -> Numbers:
 def _files(prepared: Path, folder: str) -> list[Path]:
     """The files of a channel or table, in their order."""
     return sorted(path for path in (prepared / folder).iterdir() if path.suffix != ".manifest")
-
-
-def _requests(path: Path) -> Iterator[tuple[list[float], str]]:
-    """The labels of some rows, and the rows as a caller of the model sends them."""
-    lines = _lines(path)
-    while some := list(islice(lines, _LINES_A_REQUEST)):
-        yield [label for label, _ in some], "".join(row for _, row in some)
-
-
-def _lines(path: Path) -> Iterator[tuple[float, str]]:
-    """The label and the rest of each row. No field has a line end in it, and the label comes first."""
-    with path.open(encoding="utf-8", newline="\n") as stream:
-        next(stream)
-        for line in stream:
-            label, _, row = line.partition(",")
-            yield float(label), row
 
 
 def _mean_label(prepared: Path, cluster: Cluster) -> float:

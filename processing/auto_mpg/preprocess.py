@@ -16,11 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from auto_mpg.features import Preprocessor, to_json
+from auto_mpg.labelled import SAMPLE
 from auto_mpg.names import clean
+from auto_mpg.sample import Sample
 from auto_mpg.survey import Survey, count, split, survey
 from auto_mpg.table import Cars, concatenate, open_upload
 from auto_mpg.together import Part, Uploads, mark_latest, mark_parts
-from auto_mpg.writing import Place, Writer, Written
+from auto_mpg.writing import Place, Writer, Written, write_labelled
 from common.arrow import to_arrow, to_numpy
 from common.cluster import Cluster
 from common.preprocessing import Prepared
@@ -46,14 +48,16 @@ def _prepare_in_memory(uploads: Uploads, output: Path, hosts: int) -> Prepared:
     cars, found = _read_all(uploads)
     borders = exact_borders(cars[~np.isnan(cars.mpg)].hashes())
     cars = _in_order(cars)
-    parts, _ = split(cars, borders)
+    parts, hashes = split(cars, borders)
     found.add(cars, parts)
     found.training.append(int(found.rows[0]))
     _refuse_useless(uploads, found, hosts)
     preprocessor = _write_preprocessor(found, output)
     writer = Writer(preprocessor, Place(training_files=hosts))
     writer.add(cars, parts)
-    return _prepared(found, [writer.close(output)], "exact shares of the different rows")
+    sample = Sample()
+    sample.add(cars, hashes)
+    return _prepared(found, [(writer.close(output), sample)], output, "exact shares of the different rows")
 
 
 def _read_all(uploads: Uploads) -> tuple[Cars, Survey]:
@@ -89,7 +93,7 @@ def _prepare_in_parts(uploads: Uploads, output: Path, cluster: Cluster, borders:
     write = partial(_write_part, borders, preprocessor, output)
     places = [Place(number, len(parts), files) for number in range(len(parts))]
     written = cluster.map(write, zip(places, parts, strict=True))
-    return _prepared(found, written, "fixed borders of the hashes")
+    return _prepared(found, written, output, "fixed borders of the hashes")
 
 
 def _survey_all(
@@ -116,14 +120,16 @@ def _survey_all(
 
 def _write_part(
     borders: Borders, preprocessor: Preprocessor, output: Path, task: tuple[Place, Part]
-) -> Written:
+) -> tuple[Written, Sample]:
     place, part = task
-    writer = Writer(preprocessor, place)
+    writer, sample = Writer(preprocessor, place), Sample()
     problems = Problems(part.upload.name)
     for cars in part.read(problems, named=True):
-        writer.add(cars, split(cars, borders)[0])
+        parts, hashes = split(cars, borders)
+        writer.add(cars, parts)
+        sample.add(cars, hashes)
     problems.refuse_any()
-    return writer.close(output)
+    return writer.close(output), sample
 
 
 def _refuse_useless(uploads: Uploads, found: Survey, hosts: int) -> None:
@@ -157,12 +163,17 @@ def _write_preprocessor(found: Survey, output: Path) -> Preprocessor:
     return preprocessor
 
 
-def _prepared(found: Survey, written: Iterable[Written], method: str) -> Prepared:
+def _prepared(
+    found: Survey, written: Iterable[tuple[Written, Sample]], output: Path, method: str
+) -> Prepared:
     digests: dict[str, str] = {}
+    sample = Sample()
     rows: dict[str, int] = dict.fromkeys([*PARTS, "batch"], 0)
-    for part in written:
+    for part, of_part in written:
         digests |= part.digests
+        sample.merge(of_part)
         rows = {kind: rows[kind] + part.rows[kind] for kind in rows}
+    digests[SAMPLE] = write_labelled(output / SAMPLE, sample.cars)
     labelled = found.tally.labelled
     counts = {
         "uploaded": found.tally.rows + found.replaced,

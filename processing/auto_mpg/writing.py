@@ -98,6 +98,13 @@ class Writer:
         return pa.record_batch([to_arrow(column.astype(np.float32)) for column in columns], _CHANNEL)
 
 
+def write_labelled(path: Path, cars: Cars) -> str:
+    """Write a table of labelled cars, which need names; returns its digest."""
+    table = _Table(COLUMNS, header=True)
+    table.add(_texts(cars))
+    return _write(path, table.close())
+
+
 class _Channel:
     """Rows for the training, the label first."""
 

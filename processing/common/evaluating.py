@@ -2,7 +2,7 @@
 
 The workload's `evaluate.py` assembles the model and measures it with the code that serves it. This module
 does what is common to all workloads: it verifies the prepared files, measures the champion on the same rows,
-and writes bundle, evaluation and digests.
+and writes bundle, baseline, evaluation and digests.
 """
 
 from __future__ import annotations
@@ -10,23 +10,27 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import shutil
 import tempfile
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from common import bootstrap, evaluation, job
-from common.bundle import BadArchive, add_code, read_files, write_archive
+from common import job
+from common.baseline import Baseline
+from common.bundle import BadArchive, add_code, write_archive
+from common.champions import Champion, compare_champion
 from common.cluster import Cluster
 from common.digests import ChangedFile, check, check_prepared, file_digest
-from common.evaluation import Comparison, Evaluation, Measurement, OnnxCheck, Values
+from common.evaluation import Evaluation, Measurement, OnnxCheck, Values
+from common.known_rows import write_known_rows
+from common.model_baseline import FILES, FOLDER, write_model_baseline
 from common.onnx_check import OnnxDiffers, export_and_check
 from common.serving import UnusableModel, files_digest
+from common.watching import USUAL, Sensitivity, is_watched, seen_by
 from common.wheels import importable
 from common.workload import Workload
 
@@ -35,16 +39,6 @@ EVALUATION, BUNDLE, ONNX = "evaluation.json", "model.tar.gz", "model.onnx"
 
 class BadModel(Exception):
     """The trained model cannot be evaluated; `str(error)` says why."""
-
-
-@dataclass(frozen=True)
-class Champion:
-    """The newest approved model package. The file `archive` is missing if the state machine did not find it
-    among the kept models. `digest` is the package's; None if the package was registered by hand."""
-
-    archive: Path
-    arn: str
-    digest: str | None
 
 
 def evaluate(
@@ -56,8 +50,9 @@ def evaluate(
     champion: Champion | None,
     cluster: Cluster,
     model_digest: str | None = None,
+    sensitivity: Sensitivity = USUAL,
 ) -> str:
-    """Write the bundle and `evaluation.json`, and return the digest of the latter.
+    """Write the bundle, the model's baseline and `evaluation.json`, and return the digest of the latter.
 
     Raises BadModel, and ChangedFile if `prepared` is not what preprocessing wrote or the model has another
     digest than this.
@@ -66,14 +61,17 @@ def evaluate(
         check(model, model_digest, "the trained model")
     summary = check_prepared(prepared, prepared_digest)
     output.mkdir(parents=True, exist_ok=True)
-    measured, model_files, onnx = _bundle_and_measure(workload, model, prepared, output, cluster)
-    compared, problem = _compare(champion, measured, workload, prepared, cluster)
+    measured, model_files, onnx = _bundle_and_measure(
+        workload, model, prepared, output, cluster, sensitivity.distance
+    )
+    compared = compare_champion(champion, measured, workload, prepared, cluster, sensitivity)
     digests = {
         "upload": summary["upload_digest"],
         "trained_model": file_digest(model),
         "model": file_digest(output / BUNDLE),
         "model_files": model_files,
         **({"onnx": file_digest(output / ONNX)} if onnx else {}),
+        **{name: file_digest(output / name) for name in FILES if (output / name).is_file()},
     }
     found = Evaluation(
         workload=workload.name,
@@ -81,8 +79,8 @@ def evaluate(
         metrics=measured.metrics,
         gate=workload.gate,
         baseline=measured.baseline,
-        champion=compared,
-        champion_problem=problem,
+        champion=compared.champion,
+        champion_problem=compared.problem,
         rows=summary["rows"],
         warnings=[*summary["warnings"], *measured.warnings],
         batch_columns=measured.batch_columns,
@@ -91,6 +89,7 @@ def evaluate(
         figures=measured.figures,
         onnx=onnx,
         smoke_test=measured.smoke_test,
+        drift=compared.drift,
     )
     print(json.dumps(found.summary()))
     return _write(output / EVALUATION, {**found.to_json(), **measured.model_quality})
@@ -102,9 +101,9 @@ def _batch_files(prepared: Iterable[str]) -> int:
 
 
 def _bundle_and_measure(
-    workload: Workload, model: Path, prepared: Path, output: Path, cluster: Cluster
+    workload: Workload, model: Path, prepared: Path, output: Path, cluster: Cluster, distance: float
 ) -> tuple[Measurement, str, OnnxCheck | None]:
-    """Write the bundle and the ONNX model, if the workload has one.
+    """Write the bundle, the ONNX model and the baseline, if the workload has them.
 
     Returns what was measured, the digest of the bundle's files, and how the ONNX model compares.
     """
@@ -115,13 +114,18 @@ def _bundle_and_measure(
             add_code(Path(folder), workload.name)
             measured: Measurement = steps.measure(Path(folder), prepared, cluster)
             model_files = files_digest(Path(folder), steps.MODEL_FILES)
+            _check_gate(measured, workload)
             onnx = export_and_check(workload, Path(folder), prepared, output / ONNX, cluster)
+            if is_watched(workload):
+                known = Baseline.of(seen_by(workload, Path(folder), prepared))
+                write_model_baseline(output, known, distance, measured, workload.gate.metric)
+                shutil.copytree(output / FOLDER, Path(folder) / FOLDER)
+                write_known_rows(workload, prepared, Path(folder) / FOLDER)
         except (BadArchive, UnusableModel) as error:
             raise BadModel(f"the trained model cannot be evaluated: {error}") from error
         except OnnxDiffers as error:
             raise BadModel(str(error)) from error
         write_archive(output / BUNDLE, Path(folder))
-    _check_gate(measured, workload)
     return measured, model_files, onnx
 
 
@@ -145,38 +149,6 @@ def _write(path: Path, content: dict[str, Any]) -> str:
     return file_digest(path)
 
 
-def _compare(
-    champion: Champion | None, new: Measurement, workload: Workload, prepared: Path, cluster: Cluster
-) -> tuple[evaluation.Champion | None, str]:
-    """Measure the champion. An unusable champion is only reported: the new model may replace it."""
-    if champion is None:
-        return None, ""
-    try:
-        if not champion.archive.is_file():
-            raise BadArchive("its model.tar.gz was deleted, or was never among the pipeline's kept models")
-        if champion.digest and file_digest(champion.archive) != champion.digest:
-            raise BadArchive("its model.tar.gz was changed after it was registered")
-        old = _measure_champion(champion.archive, workload.module("evaluate"), prepared, cluster)
-    except (BadArchive, UnusableModel) as error:
-        return None, f"{champion.arn} cannot be compared: {error}"
-    return evaluation.Champion(champion.arn, old.value(workload.gate.metric), _difference(new, old)), ""
-
-
-def _difference(new: Measurement, old: Measurement) -> Comparison | None:
-    if new.gate_values is None or old.gate_values is None:
-        return None
-    return bootstrap.compare(new.gate_values, old.gate_values)
-
-
-def _measure_champion(archive: Path, steps: ModuleType, prepared: Path, cluster: Cluster) -> Measurement:
-    """Measure the champion's files with the current code; the code in its bundle never runs."""
-    with tempfile.TemporaryDirectory() as folder:
-        for name, content in read_files(archive, set(steps.MODEL_FILES)).items():
-            (Path(folder) / name).write_bytes(content)
-        measured: Measurement = steps.measure(Path(folder), prepared, cluster)
-        return measured
-
-
 def main(workload: Workload, arguments: Sequence[str]) -> int:
     """Run the job; returns its exit code."""
     parser = argparse.ArgumentParser(prog="evaluate", description=__doc__)
@@ -192,6 +164,15 @@ def main(workload: Workload, arguments: Sequence[str]) -> int:
     parser.add_argument("--champion", type=Path, help="bundle of the newest approved model package")
     parser.add_argument("--champion-arn", help="its ARN")
     parser.add_argument("--champion-digest", help="digest of the bundle, as the package says")
+    parser.add_argument(
+        "--drift-significance", type=float, default=USUAL.significance, help="probability of any false alarm"
+    )
+    parser.add_argument(
+        "--drift-distance",
+        type=float,
+        default=USUAL.distance,
+        help="smallest distance that counts as a drift",
+    )
     args = parser.parse_args(arguments)
     if (args.champion is None) != (args.champion_arn is None):
         parser.error("--champion and --champion-arn belong together")
@@ -205,6 +186,7 @@ def main(workload: Workload, arguments: Sequence[str]) -> int:
         args.output,
         champion,
         model_digest=args.model_digest,
+        sensitivity=Sensitivity(args.drift_significance, args.drift_distance),
     )
     check_host = partial(check_prepared, args.prepared, args.prepared_digest)
     with importable(args.wheels):

@@ -30,6 +30,10 @@ class Network(nn.Module):  # type: ignore[misc]
     def forward(self, pixels: Tensor) -> Tensor:
         return self.layers(pixels.unsqueeze(1) / 255)
 
+    def penultimate(self, pixels: Tensor) -> Tensor:
+        """What the last layer gets of the same images, shaped (images, 64)."""
+        return self.layers[:-1](pixels.unsqueeze(1) / 255)
+
 
 def _convolution(channels_in: int, channels_out: int) -> tuple[nn.Module, ...]:
     """Layers that halve the sides of an image. Early pooling leaves the later ones a quarter of the work."""

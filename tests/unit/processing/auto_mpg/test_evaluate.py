@@ -19,9 +19,12 @@ from numpy.typing import NDArray
 from auto_mpg import onnx_inference
 from auto_mpg.errors import POINTS, Errors
 from auto_mpg.evaluate import MODEL_FILES, measure, requests
+from common.bundle import read_files
 from common.cluster import Local
 from common.evaluating import main
 from common.evaluation import Evaluation, Scatter
+from common.model_baseline import FILES as BASELINE
+from common.preprocessing import preprocess
 from common.workload import find_workload
 from tests.unit.processing.common.test_content_hash import one_by_one
 from tests.unit.processing.conftest import Script, pack, sha256
@@ -205,7 +208,7 @@ def test_an_onnx_model_that_predicts_something_else_ends_the_job(
 def test_the_test_rows_are_compared_in_requests_that_fit_into_memory(
     trained: Path, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("auto_mpg.evaluate._LINES_A_REQUEST", 7)
+    monkeypatch.setattr("auto_mpg.labelled._LINES_A_REQUEST", 7)
     assert evaluate(tmp_path, trained, prepared) == 0
     assert len(list(requests(prepared))) == math.ceil(evaluation(tmp_path)["onnx"]["rows"] / 7)
     assert "".join(requests(prepared)).count("\n") == evaluation(tmp_path)["onnx"]["rows"]
@@ -216,7 +219,8 @@ def test_the_bundle_serves_by_itself(evaluated: Path, prepared: Path, tmp_path: 
         names = set(tar.getnames())
         assert {name for name in names if "/" not in name} == {*MODEL_FILES}
         assert {"code/wsgi.py", "code/inference.py", "code/auto_mpg/inference.py"} < names
-        assert {Path(name).suffix for name in names if "/" in name} == {".py"}
+        assert set(BASELINE) < names
+        assert {Path(name).suffix for name in names - {*BASELINE} if "/" in name} == {".py"}
         tar.extractall(tmp_path, filter="data")
     code = (
         "import wsgi, io, sys; body = sys.stdin.buffer.read(); "
@@ -253,14 +257,114 @@ def test_the_champion_is_measured_on_the_same_rows(
     champion = evaluated / "out" / "model.tar.gz"
     code = evaluate(tmp_path, trained, prepared, "--champion", champion, "--champion-arn", ARN)
     assert code == 0
+    found = evaluation(tmp_path)["champion"]
+    change = found.pop("change")
     mse = value(evaluation(tmp_path), "mse")
     equal = {"difference": 0, "low": 0, "high": 0, "level": 0.95, "rows": 60, "resamples": 2000}
-    assert evaluation(tmp_path)["champion"] == {
-        "model_package_arn": ARN,
-        "value": mse,
-        "comparison": equal,
-        "change": None,
+    assert found == {"model_package_arn": ARN, "value": mse, "comparison": equal}
+    assert (change["metric"], change["now"], change["rows"], change["degraded"]) == ("mse", mse, 60, False)
+    assert change["at_approval"] == change["now"]
+    assert change["low"] == -change["high"] < 0
+
+
+def test_a_model_has_a_baseline_beside_it_and_in_its_archive(evaluated: Path) -> None:
+    found = evaluation(evaluated)
+    packed = read_files(evaluated / "out" / "model.tar.gz", set(BASELINE))
+    for name in BASELINE:
+        assert packed[name] == (evaluated / "out" / name).read_bytes()
+        assert found["digests"][name] == sha256(evaluated / "out" / name)
+    statistics, limits, quality, quality_limits = (json.loads(packed[name]) for name in BASELINE)
+    assert statistics["dataset"]["item_count"] == 398
+    names = [feature["name"] for feature in statistics["features"]]
+    assert names == [
+        "cylinders",
+        "displacement",
+        "horsepower",
+        "weight",
+        "acceleration",
+        "model_year",
+        "origin",
+        "prediction",
+    ]
+    assert [feature["name"] for feature in limits["features"]] == names
+    assert limits["monitoring_config"]["distribution_constraints"]["comparison_threshold"] == 0.1
+    power = statistics["features"][2]["numerical_statistics"]
+    assert power["common"] == {"num_present": 392, "num_missing": 6}
+    assert quality["dataset"] == {"item_count": 60}
+    assert quality["regression_metrics"] == found["regression_metrics"]
+    assert quality["gate"]["mean"] == value(found, "mse")
+    assert quality_limits["regression_constraints"]["mse"] == {
+        "threshold": value(found, "mse"),
+        "comparison_operator": "GreaterThanThreshold",
     }
+    assert quality_limits["regression_constraints"]["r2"]["comparison_operator"] == "LessThanThreshold"
+
+
+def test_a_champion_sees_no_drift_in_the_upload_that_it_was_trained_on(
+    evaluated: Path, trained: Path, prepared: Path, tmp_path: Path
+) -> None:
+    champion = evaluated / "out" / "model.tar.gz"
+    assert evaluate(tmp_path, trained, prepared, "--champion", champion, "--champion-arn", ARN) == 0
+    drift = Evaluation.from_json(evaluation(tmp_path)).drift
+    assert drift is not None
+    assert (drift.model_package_arn, drift.baseline_rows, drift.rows, drift.problem) == (ARN, 398, 398, "")
+    assert len(drift.tests) == 7 * 3 + 2
+    assert not drift.drifted
+    assert evaluation(evaluated)["drift"] is None
+
+
+def test_a_champion_sees_the_weights_that_came_in_kilograms(
+    evaluated: Path, trained: Path, sample_rows: list[dict[str, str]], tmp_path: Path
+) -> None:
+    upload = tmp_path / "kilograms.csv"
+    with upload.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(sample_rows[0]))
+        writer.writeheader()
+        writer.writerows({**row, "weight": f"{float(row['weight']) * 0.45359237:.1f}"} for row in sample_rows)
+    digest = sha256(upload)
+    folder = tmp_path / "prepared"
+    preprocess(find_workload("auto_mpg"), upload, digest, folder, "s3://bucket/x", upload.name, Local())
+    champion = evaluated / "out" / "model.tar.gz"
+    options = ["--champion", champion, "--champion-arn", ARN, "--drift-distance", "0.2"]
+    assert evaluate(tmp_path, trained, folder, *options) == 0
+    drift = Evaluation.from_json(evaluation(tmp_path)).drift
+    assert drift is not None
+    # The champion also answers otherwise.
+    assert drift.drifted_features == ["weight", "prediction"]
+    assert {test.threshold for test in drift.tests if test.test == "missing"} == {0.2}
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (dict.fromkeys(BASELINE), "was registered without a baseline"),
+        ({BASELINE[2]: None}, "was registered without a baseline"),
+        ({BASELINE[0]: b"{}"}, "is damaged"),
+        ({BASELINE[0]: b"\xff"}, "is damaged"),
+        ({BASELINE[1]: b"{"}, "is damaged"),
+        ({BASELINE[2]: b"["}, "is damaged"),
+    ],
+)
+def test_a_champion_without_a_whole_baseline_is_said(
+    change: dict[str, bytes | None],
+    problem: str,
+    evaluated: Path,
+    trained: Path,
+    prepared: Path,
+    tmp_path: Path,
+) -> None:
+    champion = tmp_path / "champion.tar.gz"
+    files = read_files(evaluated / "out" / "model.tar.gz", {*MODEL_FILES, *BASELINE})
+    champion.write_bytes(
+        pack(*((name, content) for name, content in {**files, **change}.items() if content is not None))
+    )
+    assert evaluate(tmp_path, trained, prepared, "--champion", champion, "--champion-arn", ARN) == 0
+    found = Evaluation.from_json(evaluation(tmp_path))
+    assert found.drift is not None
+    assert problem in found.drift.problem
+    assert (found.drift.tests, found.drift.significance) == ((), 0.001)
+    assert found.champion is not None
+    assert found.champion.change is None
 
 
 def test_the_code_of_a_champion_is_not_run(

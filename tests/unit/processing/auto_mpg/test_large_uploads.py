@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
-from auto_mpg import preprocess, together
+from auto_mpg import preprocess, sample, together
 from auto_mpg.car import COLUMNS
 from auto_mpg.preprocess import prepare
 from auto_mpg.table import to_cars
@@ -88,7 +88,24 @@ def test_any_number_of_workers_writes_the_same_files(tmp_path: Path, workers: in
     many = prepared(tmp_path / "many", cars(), workers=workers)
     assert one == many
     assert files(tmp_path / "one") == files(tmp_path / "many")
-    assert len(files(tmp_path / "one")) == 4 * PARTS + 1
+    assert len(files(tmp_path / "one")) == 4 * PARTS + 2
+
+
+@pytest.mark.parametrize("most", [30, 100, 10_000])
+def test_the_sample_has_the_labelled_rows_with_the_smallest_hashes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setattr(sample, "SAMPLE", most)
+    prepared(tmp_path / "parts", cars(), workers=2)
+    monkeypatch.setattr(together, "BLOCK", 1 << 20)
+    prepared(tmp_path / "memory", cars())
+    labelled = [one for one in read_cars(io.BytesIO((HEADER + "".join(cars())).encode()), "") if one.mpg]
+    expected = np.sort(to_cars(labelled).hashes())[:most]
+    for folder in ("parts", "memory"):
+        text = (tmp_path / folder / "prepared" / "sample" / "sample.csv").read_bytes()
+        found = to_cars(read_cars(io.BytesIO(text), ""))
+        assert found.hashes().tolist() == expected.tolist()
+        assert not np.isnan(found.mpg).any()
 
 
 @pytest.mark.parametrize(("block", "blocks"), [(300, 40), (2048, 1), (9000, 2)])
@@ -119,7 +136,7 @@ def test_a_file_in_memory_has_the_same_rows_and_preprocessor_but_for_their_order
     }
     assert set(files(tmp_path / "memory")) == {
         *("preprocessor.json", "train/train.parquet", "validation/validation.parquet"),
-        *("test/test.csv", "batch/batch.csv"),
+        *("test/test.csv", "batch/batch.csv", "sample/sample.csv"),
     }
 
 
@@ -165,7 +182,7 @@ def test_every_host_of_the_training_gets_a_file_with_rows(tmp_path: Path, hosts:
     assert min(rows) > 0
     assert sum(rows) == len(joined(tmp_path)["train"])
     others = {name for name in files(tmp_path) if not name.startswith("train/")}
-    assert len(others) == 3 * PARTS + 1
+    assert len(others) == 3 * PARTS + 2
 
 
 def test_a_small_file_has_a_training_file_for_each_host_too(tmp_path: Path) -> None:

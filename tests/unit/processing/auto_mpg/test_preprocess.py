@@ -137,7 +137,7 @@ def test_the_same_upload_gives_the_same_files(tmp_path: Path, sample: bytes, pre
     assert preprocess(tmp_path, sample)[0] == 0
     again = tmp_path / "prepared"
     files = [path.relative_to(prepared) for path in prepared.rglob("*.*")]
-    assert len(files) == 9
+    assert len(files) == 10
     assert all((again / file).read_bytes() == (prepared / file).read_bytes() for file in files)
 
 

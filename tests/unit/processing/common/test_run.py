@@ -11,7 +11,7 @@ def test_without_a_step_and_a_workload_the_usage_is_shown(
 ) -> None:
     done = run_script(*arguments, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "usage: run.py preprocess|evaluate WORKLOAD [options]\n"
+    assert done.stderr == "usage: run.py preprocess|evaluate|monitor WORKLOAD [options]\n"
 
 
 def test_an_unknown_workload_is_reported_with_the_existing_ones(run_script: Script, tmp_path: Path) -> None:
