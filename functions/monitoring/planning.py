@@ -3,14 +3,17 @@
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from common.workload import Workload, find_workloads
+from monitoring.earlier import asked_before
 from monitoring.models import WatchedModel, watched_model
 from monitoring.plans import MONITOR, NO_MODEL, NOT_WATCHED, NOTHING_NEW, Plan, folder_of
 from monitoring.records import last_look
 from monitoring.sources import captured_by, sources_of_runs
 from monitoring.windows import Window, fit
+from shared.addresses import uri_of
 from shared.aws import client
 from shared.text import timestamp
 
@@ -66,8 +69,7 @@ def _begin(workload: str, model: WatchedModel) -> datetime:
 def _look(
     monitoring_id: str, workload: Workload, model: WatchedModel, begin: datetime, window: Window
 ) -> Plan:
-    bucket = os.environ["BUCKET_NAME"]
-    return Plan(
+    found = Plan(
         workload=workload.name,
         todo=MONITOR if window.sources else NOTHING_NEW,
         title=workload.title,
@@ -75,18 +77,29 @@ def _look(
         since=timestamp(begin),
         until=timestamp(window.until),
         model_package_arn=model.package_arn,
-        model_uri=f"s3://{bucket}/{model.model_key}",
+        model_uri=uri_of(model.model_key),
         model_digest=model.digest,
-        seen_uri=_write_manifest(folder_of(workload.name, monitoring_id), window.keys)
-        if window.sources
-        else "",
+    )
+    folder, name = folder_of(workload.name, monitoring_id), workload.name
+    earlier: list[str] = []
+    if any(source.has_labels for source in window.sources):
+        earlier = asked_before(name, model.endpoint, datetime.fromisoformat(model.since), begin)
+    return replace(
+        found,
+        seen_uri=_write_manifest(f"{folder}seen.manifest", window.keys),
+        earlier_uri=_write_manifest(f"{folder}earlier.manifest", earlier),
     )
 
 
-def _write_manifest(folder: str, keys: Sequence[str]) -> str:
-    bucket, key = os.environ["BUCKET_NAME"], f"{folder}seen.manifest"
-    manifest = [{"prefix": f"s3://{bucket}/"}, *keys]
+def _write_manifest(key: str, keys: Sequence[str]) -> str:
+    """The address of a manifest of these objects; empty, as a manifest must not be, if there are none."""
+    if not keys:
+        return ""
+    manifest = [{"prefix": uri_of("")}, *keys]
     client("s3").put_object(
-        Bucket=bucket, Key=key, Body=json.dumps(manifest).encode(), ContentType="application/json"
+        Bucket=os.environ["BUCKET_NAME"],
+        Key=key,
+        Body=json.dumps(manifest).encode(),
+        ContentType="application/json",
     )
-    return f"s3://{bucket}/{key}"
+    return uri_of(key)

@@ -40,6 +40,7 @@ class Source:
 
     name: str
     files: tuple[Stored, ...]
+    has_labels: bool = False
 
     @property
     def at(self) -> datetime:
@@ -63,7 +64,7 @@ def sources_of_runs(
     for execution in list_executions(os.environ["STATE_MACHINE_ARN"], since - _LONGEST_RUN):
         if execution.started >= until or (execution.stopped and execution.stopped < since):
             continue
-        sources = [source for source in _written_by(execution.run_id) if since <= source.at < until]
+        sources = [source for source in written_by(execution.run_id) if since <= source.at < until]
         if sources and (workload := _workload_of(execution, workloads)):
             found.setdefault(workload, []).extend(sources)
     return found
@@ -73,15 +74,16 @@ def captured_by(workload: str, endpoint: str, since: datetime, until: datetime) 
     """The requests that an endpoint captured in the window, file by file."""
     folder = f"captured/{workload}/{endpoint}/live/"
     begin = f"{folder}{since - _CAPTURE_DELAY:%Y/%m/%d/%H}"
-    for file in _list(folder, StartAfter=begin):
+    for file in list_objects(folder, StartAfter=begin):
         if since <= file.at < until:
             yield Source(file.key, (file,))
 
 
-def _written_by(run_id: str) -> Iterator[Source]:
+def written_by(run_id: str) -> Iterator[Source]:
+    """What a run predicted and prepared, if it did."""
     folder = f"runs/{run_id}/"
     # "prepared/" and "predictions/" in one call.
-    files = list(_list(f"{folder}pre"))
+    files = list(list_objects(f"{folder}pre"))
     predicted = tuple(f for f in files if f.key.startswith(f"{folder}predictions/"))
     prepared = f"{folder}prepared/"
     labelled = tuple(
@@ -91,7 +93,7 @@ def _written_by(run_id: str) -> Iterator[Source]:
         yield Source(f"the batch of run {run_id}", predicted)
     # The job writes the summary last; without it, the upload was not accepted.
     if any(f.key == f"{prepared}summary.json" for f in labelled):
-        yield Source(f"the upload of run {run_id}", labelled)
+        yield Source(f"the upload of run {run_id}", labelled, has_labels=True)
 
 
 def _workload_of(execution: Execution, workloads: Mapping[str, Workload]) -> str:
@@ -111,7 +113,8 @@ def _detail(execution_input: object) -> Mapping[str, Any]:
     return detail if isinstance(detail, dict) else {}
 
 
-def _list(prefix: str, **options: str) -> Iterator[Stored]:
+def list_objects(prefix: str, **options: str) -> Iterator[Stored]:
+    """The objects under a prefix of the pipeline's bucket, by key; `options` of ListObjectsV2."""
     pages = client("s3").get_paginator("list_objects_v2")
     for page in pages.paginate(Bucket=os.environ["BUCKET_NAME"], Prefix=prefix, **options):
         for found in page.get("Contents", ()):

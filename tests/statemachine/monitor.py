@@ -51,6 +51,7 @@ def plan(workload: str = "auto_mpg", todo: str = "monitor", **changes: Any) -> d
         "model_uri": f"s3://{BUCKET}/models/mpg-20261101-1200-0123abcd/model.tar.gz",
         "model_digest": f"sha256:{3:064x}",
         "seen_uri": f"s3://{BUCKET}/monitoring/{workload}/x/seen.manifest",
+        "earlier_uri": "",
         **changes,
     }
 

@@ -118,6 +118,15 @@ def test_the_image_is_that_of_the_evaluation_with_its_wheels(workload: str, imag
     assert request["AppSpecification"]["ContainerArguments"][-2] == "--wheels"
 
 
+def test_what_was_asked_before_comes_along_where_labels_came() -> None:
+    uri = plan()["seen_uri"].replace("seen", "earlier")
+    ending = monitor({"Plan monitoring": planned(plan(earlier_uri=uri))})
+    inputs = {each["InputName"]: each["S3Input"] for each in ending.arguments("Monitor")["ProcessingInputs"]}
+    assert list(inputs) == ["code", "model", "seen", "earlier", "wheels"]
+    assert (inputs["earlier"]["S3Uri"], inputs["earlier"]["S3DataType"]) == (uri, "ManifestFile")
+    assert option(ending, "--earlier") == inputs["earlier"]["LocalPath"]
+
+
 def test_a_workload_may_need_no_wheels_and_an_instance_of_its_own() -> None:
     evaluation = {"image": "scikit-learn", "wheels": [], "instance_type": "ml.m5.xlarge"}
     request = monitor({"Load workload": {"Body": json.dumps({"evaluation": evaluation})}}).arguments(

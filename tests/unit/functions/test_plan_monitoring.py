@@ -8,6 +8,7 @@ import pytest
 
 from common.workload import Workload
 from handlers import plan_monitoring
+from monitoring.earlier import asked_before
 from monitoring.records import LastLook, last_look, record_look
 from monitoring.sources import Source, Stored
 from monitoring.windows import MOST_BYTES, MOST_FILES, fit
@@ -65,6 +66,31 @@ def test_an_accepted_upload_is_listed_with_its_labels_and_without_its_batch(
     its_id = run(world, "one", "incoming/file.csv", *files)
     assert plan(context)["todo"] == "monitor"
     assert manifest(world) == [f"runs/{its_id}/{name}" for name in ("prepared/sample/sample.csv", files[0])]
+
+
+def test_labels_bring_along_what_was_asked_before(world: World, context: Any) -> None:
+    approve(world)
+    asked = run(world, "asked", "incoming/file.csv", "predictions/batch.csv.out", "prepared/summary.json")
+    assert plan(context)["earlier_uri"] == ""
+    world.s3.copy_object(
+        Bucket=BUCKET,
+        Key=f"monitoring/{WORKLOAD}/before/seen.manifest",
+        CopySource={"Bucket": BUCKET, "Key": f"{FOLDER}seen.manifest"},
+    )
+    # What was asked was stored before the next window, as far as the test can tell.
+    begin = NOW + timedelta(minutes=30)
+    record_look(WORKLOAD, LastLook(timestamp(begin), "before"))
+    assert asked_before(WORKLOAD, "", NOW, begin) == [
+        f"runs/{asked}/{name}" for name in ("predictions/batch.csv.out", "prepared/summary.json")
+    ]
+    assert asked_before(WORKLOAD, "", NOW, NOW - timedelta(days=1)) == []
+    assert asked_before(WORKLOAD, "", NOW, NOW + timedelta(days=31)) == []
+
+
+def test_without_labels_nothing_from_before_is_read(world: World, context: Any) -> None:
+    approve(world)
+    run(world, "asked")
+    assert plan(context)["earlier_uri"] == ""
 
 
 def test_an_upload_that_was_not_accepted_is_not_looked_at(world: World, context: Any) -> None:

@@ -198,7 +198,9 @@ CALLS = {
         ("states:ListExecutions", MACHINE),
         ("states:DescribeExecution", EXECUTION),
         ("s3:ListBucket", BUCKET),
+        ("s3:GetObject", f"{BUCKET}/monitoring/some_workload/{RUN}/seen.manifest"),
         ("s3:PutObject", f"{BUCKET}/monitoring/some_workload/{RUN}/seen.manifest"),
+        ("s3:PutObject", f"{BUCKET}/monitoring/some_workload/{RUN}/earlier.manifest"),
     },
     "ReportMonitoring": {
         ("states:GetExecutionHistory", MONITORING),
@@ -380,8 +382,8 @@ NOT_REACHED = {
     # Only where a function answers.
     "SmokeTest": {"s3:PutObject", "lambda:Invoke"},
     "NotifyMonitoring": {"states:ListExecutions"},
-    # The kept model is only looked for; what is remembered is written by the function that reports.
-    "PlanMonitoring": {"dynamodb:PutItem", "s3:GetObject"},
+    # What is remembered is written by the function that reports.
+    "PlanMonitoring": {"dynamodb:PutItem"},
     "ReportRelease": {"states:ListExecutions", "s3:PutObject"},
 }
 

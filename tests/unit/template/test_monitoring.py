@@ -130,13 +130,14 @@ def test_the_job_reads_what_models_saw_and_writes_what_it_found() -> None:
         f"runs/{RUN}/prepared/summary.json",
         "captured/some_workload/endpoint/live/2026/01/31/09/1.jsonl",
         f"{FOLDER}/seen.manifest",
+        f"{FOLDER}/earlier.manifest",
     ]
     for key in read:
         assert iam.allows(policy, "s3:GetObject", f"{BUCKET}/{key}"), key
     for key in ("incoming/cars.csv", f"runs/{RUN}/input/upload.csv", f"runs/{RUN}/tuning/x/model.tar.gz"):
         assert not iam.allows(policy, "s3:GetObject", f"{BUCKET}/{key}"), key
     assert iam.allows(policy, "s3:PutObject", f"{BUCKET}/{FOLDER}/monitoring.json")
-    for key in (*read[:-1], "incoming/cars.csv", "monitoring/some_workload/x"):
+    for key in (*read[:-2], "incoming/cars.csv", "monitoring/some_workload/x"):
         assert not iam.allows(policy, "s3:PutObject", f"{BUCKET}/{key}"), key
     for action, resource in NEEDED_BY_EVERY_JOB:
         assert iam.allows(policy, action, resource), f"{action} on {resource}"
