@@ -9,7 +9,8 @@ MONITOR, NOTHING_NEW, NO_MODEL, NOT_WATCHED = "monitor", "nothing_new", "no_mode
 class Plan:
     """What becomes of a workload in this execution. `todo` is one of the words above; `notes` are for people.
 
-    The window begins at `since` and ends before `until`. The rest is there if there is something to look at; `earlier_uri` only
+    The window begins at `since` and ends before `until`. The rest is there if there is something to look at,
+    `earlier_uri` only
     if labels came.
     """
 
