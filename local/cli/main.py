@@ -174,6 +174,20 @@ def retrain(workload: str, on: str | None, decision: str, as_json: bool) -> None
 
 
 @cli.command()
+@click.argument("workload", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, the rest to stderr.")
+def monitor(workload: str | None, as_json: bool) -> None:
+    """Look now at what the live models of the running `mpg up` were asked since the last time.
+
+    Without WORKLOAD, it looks at all of them.
+    """
+    from local.cli.monitor import look_now
+
+    with Interrupts():
+        sys.exit(look_now(workload, as_json=as_json))
+
+
+@cli.command()
 @click.argument("workload")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path))
 def predict(workload: str, file: Path) -> None:
