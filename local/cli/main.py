@@ -12,7 +12,8 @@ from local.cli.project import SAMPLE
 EXIT_CODES = """\
 Exit code 0: the pipeline handled the file as it should (approved, rejected, pending, expired,
 already processed). 1: the file or the retraining was refused, or the model is worse than the threshold. 2:
-the pipeline itself or the release failed, or the command line is wrong (for example, no such file). 128 + signal: interrupted."""
+the pipeline itself or the release failed, or the command line is wrong (for example, no such file). 128 +
+signal: interrupted."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

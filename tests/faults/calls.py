@@ -81,6 +81,7 @@ WAITED_FOR = {
 }
 # A run goes on without these.
 REUSE = [Call("lambda:Invoke", "FindResult"), Call("lambda:Invoke", "RememberResults")]
+NOTES = [Call("dynamodb:UpdateItem", "accepted#")]
 LAMBDAS = [
     *WAITED_FOR,
     Call("s3:HeadObject", "/model.tar.gz"),
@@ -113,4 +114,4 @@ JOBS = [
     Call("logs:PutLogEvents"),
     Call("s3:HeadObject", "/prepared/"),
 ]
-CALLS = [*TASKS.values(), *REUSE, *LAMBDAS, *JOBS]
+CALLS = [*TASKS.values(), *REUSE, *NOTES, *LAMBDAS, *JOBS]

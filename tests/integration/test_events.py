@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import re
+import time
 import urllib.request
 import uuid
 import zipfile
@@ -29,7 +30,7 @@ Json = dict[str, Any]
 ROLE = "arn:aws:iam::000000000000:role/test"
 FUNCTIONS = (
     "check_upload", "find_result", "keep_model", "remember_results", "request_approval", "review", "resume_pipeline", "notify", "stop_jobs", "sweep",
-    "check_release", "smoke_test", "report_release",
+    "check_release", "smoke_test", "report_release", "retrain",
     "list_models", "download_model", "catalogue", "issue_catalogue_link",
 )  # fmt: skip
 SKLEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.9-0-cpu-py3"
@@ -257,7 +258,7 @@ def ask(stage: Stage, event: str = "request_approval-first-model") -> Asked:
 def test_there_is_a_test_for_every_event_and_an_event_for_every_function() -> None:
     tested = set(
         re.findall(
-            r'"((?:catalogue|check|download|find|issue|keep|list|remember|report|request|review|resume|notify|smoke|stop|sweep)[\w]*-[\w-]+)"',
+            r'"((?:catalogue|check|download|find|issue|keep|list|remember|report|request|review|resume|retrain|notify|smoke|stop|sweep)[\w]*-[\w-]+)"',
             Path(__file__).read_text(),
         )
     )
@@ -592,6 +593,28 @@ def test_the_sweep_reconciles_events_that_never_arrived(stage: Stage, asked: Ask
     assert job_status["ProcessingJobStatus"] in ("Stopping", "Stopped")
 
 
+def test_a_retraining_is_asked_for_once(stage: Stage) -> None:
+    version = stage.upload("incoming/auto_mpg/retrained.csv", SAMPLE)
+    upload = {"bucket": stage.bucket, "key": "incoming/auto_mpg/retrained.csv", "version_id": version}
+    upload |= {"uploaded_at": "2999-01-01T00:00:00Z", "uploaded_by": "ada", "source_ip": "192.0.2.7"}
+    day = time.strftime("%Y-%m-%d", time.gmtime())
+    stage.aws.client("dynamodb").put_item(
+        TableName=stage.table,
+        Item={
+            "pk": {"S": f"accepted#auto_mpg#{day}"},
+            "uploads": {"SS": [json.dumps({**upload, "size": len(SAMPLE)})]},
+        },
+    )
+    started = stage.invoke("retrain-asked")["started"]
+    states = stage.aws.client("stepfunctions")
+    event = json.loads(states.describe_execution(executionArn=started)["input"])
+    assert event["detail"]["object"]["version-id"] == version
+    answers = stage.invoke("retrain-scheduled")
+    assert answers["auto_mpg"]["started"] is None
+    assert answers["digits"]["why_not"].startswith("There is no upload of digits")
+    states.stop_execution(executionArn=started)
+
+
 def test_the_functions_do_not_mention_x_ray_where_there_is_none(stage: Stage) -> None:
     stage.invoke("notify-already-processed", stage.end("notify-already-processed"))
     log = stage.runtimes("notify").log
@@ -684,6 +707,10 @@ def _environment(made: Json) -> dict[str, str]:
         "LINK_DAYS": "7",
         "CATALOGUE_URL": "https://abcdefghijklmnopqrstuvwxyz012345.lambda-url.us-east-1.on.aws/",
         "STATE_MACHINE_ARN": made["machine"],
+        "DEFAULT_WORKLOAD": "auto_mpg",
+        "RETRAIN_ON": "newest",
+        "RETRAIN_ON_DRIFT": "false",
+        "RETRAIN_AT_MOST_EVERY_DAYS": "1",
         "RELEASE_MACHINE_ARN": made["releases"],
         "REUSE": "true",
         "EXPIRE_RUNS_AFTER_DAYS": "90",

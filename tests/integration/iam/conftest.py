@@ -21,6 +21,7 @@ from tests.faults.tally import Tally
 from tests.integration.iam.key import ON_CALL, deliver_into_the_queue, make_key, sound_alarm
 from tests.integration.iam.live import Live
 from tests.integration.iam.policies import Asked
+from tests.integration.iam.monitoring import monitor_everything
 from tests.integration.iam.releasing import release_everything
 
 
@@ -61,6 +62,7 @@ def _do_everything(pipeline: Pipeline) -> None:
     assert approved.approve_by_mail() == 200
     assert approved.is_over().outcome == "approved"
     approved.reported()
+    _retrain(pipeline)
     # The first one has a champion to compare itself with; the second one reuses all.
     for _ in range(2):
         assert pipeline.upload(reuse=True).ends().outcome == "pending"
@@ -74,11 +76,29 @@ def _do_everything(pipeline: Pipeline) -> None:
     _fails(pipeline, "/prepared/").reported()
     _without_events(pipeline)
     _with_broken_mail(pipeline, approved)
+    monitor_everything(pipeline)
     release_everything(pipeline, approved.packages()[0])
     # Deletes the model's file at the end.
     _use_catalogue(pipeline, approved)
     # The workloads are published again, to groups that are there.
     set_parameter(pipeline.endpoint, "MseThreshold", "45")
+
+
+def _retrain(pipeline: Pipeline) -> None:
+    """Ask for a retraining; again while it is open; and again once it was stopped, which is too soon."""
+    upload = pipeline.upload()
+    assert upload.ends().outcome == "pending"
+    assert upload.approve().outcome == "approved"
+
+    def answer() -> dict[str, str]:
+        asked = {"workload": "auto_mpg", "reason": "retrain"}
+        found: dict[str, str] = json.loads(pipeline.invoke("RetrainFunction", asked))
+        return found
+
+    started = answer()["started"]
+    assert "has not ended" in answer()["why_not"]
+    pipeline.client("stepfunctions").stop_execution(executionArn=started)
+    assert "RetrainAtMostEveryDays" in answer()["why_not"]
 
 
 def _use_catalogue(pipeline: Pipeline, approved: Run) -> None:
@@ -240,9 +260,11 @@ def _with_broken_mail(pipeline: Pipeline, run: Run) -> None:
     pipeline.fault("sns:Publish", error="InternalError", times=None)
     pipeline.fault("dynamodb:Scan", error="InternalServerError", times=None)
     pipeline.invoke("NotifyFunction", _event_of(pipeline, run), asynchronously=True)
-    others = ("ResumePipelineFunction", "StopJobsFunction", "SweepFunction")
+    pipeline.fault("states:ListExecutions", error="InternalFailure", times=None)
+    others = ("ResumePipelineFunction", "StopJobsFunction", "SweepFunction", "RetrainFunction")
     for function in others:
-        pipeline.invoke(function, {"detail": "nothing that an event says"}, asynchronously=True)
+        event = {"detail": "nothing that an event says", "reason": "schedule"}
+        pipeline.invoke(function, event, asynchronously=True)
     awaited = {pipeline.stack[function] for function in ("NotifyFunction", *others)}
 
     def all_came() -> bool:

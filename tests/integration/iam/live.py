@@ -121,6 +121,7 @@ _REQUESTS: Mapping[str, Callable[[str], Parameters]] = {
     "s3:GetObject": _object,
     "s3:GetObjectVersion": lambda arn: _object(arn) | {"VersionId": "live"},
     "s3:ListBucket": lambda arn: {"Bucket": _last(arn), "MaxKeys": 1},
+    "s3:ListBucketVersions": lambda arn: {"Bucket": _last(arn), "MaxKeys": 1},
     # Not executed: the digest does not match.
     "s3:PutObject": lambda arn: _object(arn) | {"Body": b"live", "ContentMD5": "AAAAAAAAAAAAAAAAAAAAAA=="},
     "sagemaker:CreateEndpoint": lambda arn: _ENDPOINT | _CONFIG,
@@ -157,6 +158,7 @@ _METHODS = {
     "lambda:InvokeFunction": "invoke",
     "s3:GetObjectVersion": "get_object",
     "s3:ListBucket": "list_objects_v2",
+    "s3:ListBucketVersions": "list_object_versions",
 }
 _JOB = re.compile(r"sagemaker:(?:Create|Describe|Stop)(\w+)")
 

@@ -34,7 +34,10 @@ def _group_of(role: str) -> str:
     """The table's name for all roles of this kind."""
     if role in ROLES_OF_SAGEMAKER:
         return JOBS
-    of_their_own = ("StateMachineRole", "ReleaseStateMachineRole", "UploadRuleRole", "ReleaseRuleRole")
+    of_their_own = (
+        *("StateMachineRole", "ReleaseStateMachineRole", "MonitorStateMachineRole"),
+        *("UploadRuleRole", "ReleaseRuleRole", "ScheduleRole"),
+    )
     return "" if role in of_their_own else FUNCTIONS
 
 
@@ -96,6 +99,8 @@ def test_every_line_of_the_table_is_about_an_existing_statement() -> None:
     [
         ("StateMachineRole", "states.amazonaws.com"),
         ("ReleaseStateMachineRole", "states.amazonaws.com"),
+        ("MonitorStateMachineRole", "states.amazonaws.com"),
+        ("ScheduleRole", "scheduler.amazonaws.com"),
         *((role, "sagemaker.amazonaws.com") for role in ROLES_OF_SAGEMAKER),
         ("UploadRuleRole", "events.amazonaws.com"),
         ("CheckUploadRole", "lambda.amazonaws.com"),

@@ -75,7 +75,7 @@ def test_the_json_object_has_every_field_whatever_was_reached() -> None:
     assert set(Result().as_json()) == {
         *("outcome", "workload", "execution_arn", "error", "cause", "metrics", "gate", "trials", "reused"),
         *("best_hyperparameters", "model_package_arn", "predictions", "predictions_uri", "mails", "endpoint"),
-        *("seconds", "drift", "champion"),
+        *("seconds", "drift", "champion", "reason"),
     }
 
 

@@ -192,7 +192,7 @@ def test_the_handler_raises_the_error_that_the_state_machine_names(world: World,
 def together(world: World, *files: tuple[str, bytes], **changes: Any) -> Upload:
     """The uploads of a retraining, the earliest first."""
     uploads = [{"key": key, "version_id": world.put(key, body), "size": len(body)} for key, body in files]
-    newest = {**uploads[-1], "size": sum(int(each["size"]) for each in uploads)}
+    newest = {**uploads[-1], "size": sum(len(body) for _, body in files)}
     event = {"run_id": "mpg-1", "bucket": BUCKET, "default_workload": "auto_mpg", **newest}
     return Upload.from_event({**event, "uploads": uploads, **changes})
 

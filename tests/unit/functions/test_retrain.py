@@ -10,6 +10,7 @@ import pytest
 from common.workload import Workload
 from handlers import retrain
 from retraining import accepted, choosing
+from shared.aws import read_items
 from tests.unit.functions.conftest import BUCKET, World
 from tests.unit.functions.fakes import service_error
 
@@ -288,7 +289,7 @@ def test_one_workload_that_fails_does_not_keep_the_others_from_it(
     world: World, ask: Any, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     note(world, "incoming/digits/a.parquet", workload=OTHER)
-    read = accepted.read_items
+    read = read_items
 
     def failing(name: str, keys: list[str]) -> Any:
         if keys[0].startswith(f"accepted#{ONE}"):

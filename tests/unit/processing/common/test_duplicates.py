@@ -10,7 +10,8 @@ from common.duplicates import Spill, latest, read_kept
 
 def kept(*rows: tuple[int, bool, int]) -> list[bool]:
     hashes, labelled, uploads = zip(*rows, strict=True)
-    return latest(np.array(hashes, np.uint64), np.array(labelled, bool), np.array(uploads, int)).tolist()
+    found = latest(np.array(hashes, np.uint64), np.array(labelled, bool), np.array(uploads, int))
+    return [bool(row) for row in found]
 
 
 def test_a_content_of_two_uploads_is_taken_from_the_later_one() -> None:

@@ -1,0 +1,120 @@
+"""Everything that monitoring can do, once, for the list of policy questions."""
+
+import csv
+import io
+import json
+from typing import Any
+
+from tests.conftest import eventually
+from tests.faults.pipeline import SAMPLE, Pipeline
+
+_SECONDS = 180
+_FAILED = "NotifyMonitoringFunctionMonitoringFailed"
+
+
+def monitor_everything(pipeline: Pipeline) -> None:
+    """Look by the schedule and when asked; find a drift and lose its mail; fail, be stopped, lose events."""
+    _look(pipeline)
+    # Labels of earlier rows, and heavier cars.
+    assert pipeline.upload(content=_in_kilograms()).ends().outcome == "pending"
+    pipeline.fault("sns:Publish", error="InternalError")
+    [found] = [each for each in _look(pipeline)["workloads"] if each["workload"] == "auto_mpg"]
+    assert found["drifted"], found
+    _fail(pipeline)
+    _stop(pipeline)
+    _schedule(pipeline)
+    pipeline.invoke("NotifyMonitoringFunction", {"detail": "nothing that an event says"}, asynchronously=True)
+    eventually(lambda: pipeline.messages("MonitoringDeadLetters"), 120)
+
+
+def _in_kilograms() -> bytes:
+    rows = list(csv.DictReader(io.StringIO(SAMPLE.decode())))
+    changed = io.StringIO()
+    writer = csv.DictWriter(changed, rows[0].keys())
+    writer.writeheader()
+    writer.writerows({**row, "weight": f"{float(row['weight']) * 0.4536:.0f}"} for row in rows)
+    return changed.getvalue().encode()
+
+
+def _start(pipeline: Pipeline) -> str:
+    machine = pipeline.stack["MonitorStateMachineArn"]
+    return str(pipeline.client("stepfunctions").start_execution(stateMachineArn=machine)["executionArn"])
+
+
+def _ended(pipeline: Pipeline, arn: str) -> dict[str, Any]:
+    eventually(lambda: pipeline.describe(arn)["status"] != "RUNNING", _SECONDS)
+    return pipeline.describe(arn)
+
+
+def _look(pipeline: Pipeline) -> dict[str, Any]:
+    described = _ended(pipeline, _start(pipeline))
+    assert described["status"] == "SUCCEEDED", described
+    output: dict[str, Any] = json.loads(described["output"])
+    return output
+
+
+def _fail(pipeline: Pipeline) -> None:
+    """Findings that are missing; a job that cannot write; a mail that is lost once, and one that was sent."""
+    assert pipeline.upload().ends().outcome == "pending"
+    with pipeline.held("lambda:Invoke", "ReportMonitoring"):
+        arn = _start(pipeline)
+        pipeline.until_met()
+        [key] = [key for key in pipeline.objects("monitoring/auto_mpg/") if _is_newest(pipeline, arn, key)]
+        pipeline.delete(key)
+    assert "is missing" in _ended(pipeline, arn)["cause"]
+    pipeline.fault("s3:PutObject", containing="/monitoring.json", error="AccessDenied", times=None)
+    with pipeline.withheld(_FAILED):
+        arn = _start(pipeline)
+        assert "the job" in _ended(pipeline, arn)["cause"]
+        pipeline.heal()
+        pipeline.fault("sns:Publish", error="InternalError", times=None)
+        event = {"detail": {"executionArn": arn, "status": "FAILED"}}
+        pipeline.invoke("NotifyMonitoringFunction", event)
+        pipeline.heal()
+    for _ in range(2):
+        pipeline.invoke("NotifyMonitoringFunction", event)
+
+
+def _is_newest(pipeline: Pipeline, arn: str, key: str) -> bool:
+    from runs.names import run_id
+
+    return key.endswith(f"{run_id(arn, pipeline.describe(arn)['startDate'])}/monitoring.json")
+
+
+def _stop(pipeline: Pipeline) -> None:
+    """An execution that is stopped while its job runs; the sweep finds another that no event reported."""
+    for withheld in ("StopJobsFunctionRunEndedBadly", _FAILED):
+        with pipeline.withheld(withheld), pipeline.held("s3:PutObject", containing="/monitoring.json"):
+            arn = _start(pipeline)
+            pipeline.until_met()
+            pipeline.client("stepfunctions").stop_execution(executionArn=arn)
+            _ended(pipeline, arn)
+            pipeline.sweep()
+
+
+def _schedule(pipeline: Pipeline) -> None:
+    """A schedule like the stack's starts the machine; one for another machine cannot, and keeps that."""
+    iam, schedules = pipeline.client("iam"), pipeline.client("scheduler")
+    role = iam.get_role(RoleName=pipeline.stack["ScheduleRole"])["Role"]["Arn"]
+    queue = pipeline.client("sqs").get_queue_attributes(
+        QueueUrl=pipeline.stack["MonitoringDeadLetters"], AttributeNames=["QueueArn"]
+    )["Attributes"]["QueueArn"]
+    machine = pipeline.stack["MonitorStateMachineArn"]
+    for name, arn in (("may", machine), ("may-not", pipeline.stack["ReleaseStateMachineArn"])):
+        target = {"Arn": arn, "RoleArn": role, "Input": "{}", "DeadLetterConfig": {"Arn": queue}}
+        schedules.create_schedule(
+            Name=f"monitoring-{name}",
+            ScheduleExpression="at(2026-01-01T00:00:00)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target=target,
+        )
+    started = pipeline.client("stepfunctions").list_executions
+    before = len(started(stateMachineArn=machine)["executions"])
+    eventually(lambda: len(started(stateMachineArn=machine)["executions"]) >= before, 60)
+    eventually(lambda: pipeline.messages("MonitoringDeadLetters"), 60)
+    for name in ("may", "may-not"):
+        schedules.delete_schedule(Name=f"monitoring-{name}")
+    eventually(
+        lambda: all(each["status"] != "RUNNING" for each in started(stateMachineArn=machine)["executions"]),
+        _SECONDS,
+    )
