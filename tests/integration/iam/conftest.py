@@ -20,8 +20,8 @@ from tests.faults.run import Run
 from tests.faults.tally import Tally
 from tests.integration.iam.key import ON_CALL, deliver_into_the_queue, make_key, sound_alarm
 from tests.integration.iam.live import Live
-from tests.integration.iam.policies import Asked
 from tests.integration.iam.monitoring import monitor_everything
+from tests.integration.iam.policies import Asked
 from tests.integration.iam.releasing import release_everything
 
 

@@ -100,6 +100,8 @@ def _schedule(pipeline: Pipeline) -> None:
         QueueUrl=pipeline.stack["MonitoringDeadLetters"], AttributeNames=["QueueArn"]
     )["Attributes"]["QueueArn"]
     machine = pipeline.stack["MonitorStateMachineArn"]
+    started = pipeline.client("stepfunctions").list_executions
+    before = len(started(stateMachineArn=machine)["executions"])
     for name, arn in (("may", machine), ("may-not", pipeline.stack["ReleaseStateMachineArn"])):
         target = {"Arn": arn, "RoleArn": role, "Input": "{}", "DeadLetterConfig": {"Arn": queue}}
         schedules.create_schedule(
@@ -108,9 +110,7 @@ def _schedule(pipeline: Pipeline) -> None:
             FlexibleTimeWindow={"Mode": "OFF"},
             Target=target,
         )
-    started = pipeline.client("stepfunctions").list_executions
-    before = len(started(stateMachineArn=machine)["executions"])
-    eventually(lambda: len(started(stateMachineArn=machine)["executions"]) >= before, 60)
+    eventually(lambda: len(started(stateMachineArn=machine)["executions"]) > before, 60)
     eventually(lambda: pipeline.messages("MonitoringDeadLetters"), 60)
     for name in ("may", "may-not"):
         schedules.delete_schedule(Name=f"monitoring-{name}")
