@@ -69,7 +69,9 @@ def _report_findings(
     if outcome == TOO_LITTLE:
         count("MonitoringTooLittleData")
     uri = f"s3://{os.environ['BUCKET_NAME']}/{key}"
-    return Outcome(workload, outcome, found.drifted, found.degraded, uri, shown)
+    reason = (found.drift.problem,) if found.drift and found.drift.problem else ()
+    said = tuple(one_line(text, 600) for text in (*reason, *shown))
+    return Outcome(workload, outcome, found.drifted, found.degraded, uri, said)
 
 
 def is_judged(found: Monitored) -> bool:

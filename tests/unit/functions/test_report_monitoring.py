@@ -139,6 +139,7 @@ def test_a_calm_window_is_reported_and_not_mailed(world: World, context: Any, qu
 def test_too_little_data_is_said_and_not_judged(world: World, context: Any, capsys: Any) -> None:
     answer = report(world, context, findings(world, found(problem="There are 3 rows; 30 are needed.")))
     assert (answer["outcome"], answer["drifted"]) == ("too_little_data", False)
+    assert answer["notes"] == ("There are 3 rows; 30 are needed.",)
     assert "Too little data" in page(world)
     assert "There are 3 rows" in page(world)
     assert world.mails() == []
