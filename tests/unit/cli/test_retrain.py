@@ -55,7 +55,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, **answer: Any) -> FakeEndpoint:
     monkeypatch.setattr(retrain, "running", lambda: endpoint)
     monkeypatch.setattr(retrain, "connected", connected)
     monkeypatch.setattr(retrain, "Drive", FakeDrive)
-    monkeypatch.setattr(retrain.deploy, "outputs", lambda _: {"RetrainFunction": "the-function"})
+    monkeypatch.setattr("local.cli.deploy.outputs", lambda _: {"RetrainFunction": "the-function"})
     monkeypatch.setattr(FakeDrive, "followed", [])
     return endpoint
 
