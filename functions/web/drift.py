@@ -38,16 +38,23 @@ class DriftView:
 
 
 def drift_view(
-    drift: Drift | None, change: QualityChange | None, package_arn: str = "", subject: str = "The upload"
+    drift: Drift | None,
+    change: QualityChange | None,
+    package_arn: str = "",
+    subject: str = "The upload",
+    rows: str = "new test rows",
 ) -> DriftView:
-    """What there is to show. `package_arn` names the approved model if there is no drift that does."""
+    """What there is to show. `package_arn` names the approved model if there is no drift that does.
+
+    The subject is compared with the approved model's data; on the rows, its error was measured.
+    """
     package_arn = package_arn or (drift.model_package_arn if drift else "")
     features = _features(drift) if drift else []
     shown = min(_SHOWN, sum(feature.drifted for feature in features))
     return DriftView(
         drift,
         data_change(drift, subject),
-        error_change(change, package_arn),
+        error_change(change, package_arn, rows),
         features[:shown],
         features[shown:],
     )

@@ -72,6 +72,20 @@ def test_without_histograms_the_table_stands_alone() -> None:
     assert headings == 2 * ["Feature", "Test", "Statistic", "Threshold", "Result"]
 
 
+@pytest.mark.parametrize("significance", [0.0, -1.0, 2.0, 1e308, 5e-324])
+def test_a_drift_of_which_a_file_says_odd_things_is_shown(significance: float) -> None:
+    assert READ
+    page = section(replace(READ, significance=significance, left_out=1200))
+    assert "There was no room for 1,200 more tests." in page
+    assert ("comparisons" in page) == (0 < significance < 1)
+
+
+def test_the_words_say_what_was_compared_if_that_is_no_upload() -> None:
+    view = drift_view(READ, CHANGED, "arn/7", "What the endpoint was asked", "rows whose labels came late")
+    assert view.data.words.startswith("What the endpoint was asked differs from")
+    assert view.error.words.startswith("On 184 rows whose labels came late, version 7 does worse")
+
+
 @pytest.mark.parametrize("drift", [None, Drift("arn", 0, 0, 0.0, problem="there are 3 rows.")])
 def test_without_tests_there_is_no_table(drift: Drift | None) -> None:
     page = section(drift, None)
