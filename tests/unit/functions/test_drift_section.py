@@ -177,6 +177,20 @@ def test_categories_are_boxes_of_their_own_and_the_rare_ones_are_one() -> None:
     assert many.words.endswith("; others: 42 % then, 70 % now")
 
 
+@pytest.mark.parametrize(
+    ("labels", "written"),
+    [
+        (list("0123456789"), list("0123456789")),
+        (["a long name"] * 2, ["a long name"] * 2),
+        (["a long name"] * 4, ["a l..."] * 4),
+        (["a long name"] * 5, []),
+    ],
+)
+def test_names_of_categories_are_written_if_there_is_room(labels: list[str], written: list[str]) -> None:
+    shares = [1 / len(labels)] * len(labels)
+    assert [label.text for label in plotted(Histogram([], labels, shares, shares)).labels] == written
+
+
 def test_more_bins_than_one_can_see_are_not_drawn() -> None:
     assert histogram_plot(Histogram([*range(102)], [], [0.0] * 101, [0.0] * 101)) is None
 
