@@ -8,8 +8,8 @@ from model.change import Change
 from model.drift_words import data_change, error_change
 from web.histograms import HistogramPlot, histogram_plot
 
-# Shown at once: the first features, and as many of those that drifted.
-_SHOWN, _DRIFTED_SHOWN = 8, 20
+# The most features in view; a page folds the others.
+_SHOWN = 20
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Feature:
 
 @dataclass(frozen=True)
 class DriftView:
-    """The sentences on data and error, and the features to show at once, drifted ones first, and to fold."""
+    """The sentences on data and error, the features that drifted, and the others, which are folded."""
 
     drift: Drift | None
     data: Change
@@ -38,16 +38,23 @@ class DriftView:
 
 
 def drift_view(
-    drift: Drift | None, change: QualityChange | None, package_arn: str = "", subject: str = "The upload"
+    drift: Drift | None,
+    change: QualityChange | None,
+    package_arn: str = "",
+    subject: str = "The upload",
+    rows: str = "new test rows",
 ) -> DriftView:
-    """What there is to show. `package_arn` names the approved model if there is no drift that does."""
+    """What there is to show. `package_arn` names the approved model if there is no drift that does.
+
+    The subject is compared with the approved model's data; on the rows, its error was measured.
+    """
     package_arn = package_arn or (drift.model_package_arn if drift else "")
     features = _features(drift) if drift else []
-    shown = max(_SHOWN, min(_DRIFTED_SHOWN, sum(feature.drifted for feature in features)))
+    shown = min(_SHOWN, sum(feature.drifted for feature in features))
     return DriftView(
         drift,
         data_change(drift, subject),
-        error_change(change, package_arn),
+        error_change(change, package_arn, rows),
         features[:shown],
         features[shown:],
     )

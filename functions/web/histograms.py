@@ -10,7 +10,9 @@ WIDTH, HEIGHT = 180, 70
 # The margin is half of the outline's width.
 _BASE, _TOP, _MARGIN = 54, 2, 1
 _GAP = 3.0
-_BINS_SHOWN, _LABELS_SHOWN, _NAMES_WRITTEN = 100, 10, 4
+# More names than the last are written only if each of them has room for its letters.
+_BINS_SHOWN, _LABELS_SHOWN, _NAMES_SHORTENED = 100, 10, 4
+_LETTER = 7
 _OTHERS = "others"
 
 
@@ -63,9 +65,10 @@ def _categories(found: Histogram) -> HistogramPlot:
             (_OTHERS, sum(row[1] for row in rest), sum(row[2] for row in rest)),
         ]
     slot = WIDTH / len(rows)
-    written = rows if len(rows) <= _NAMES_WRITTEN else []
+    fits = all(len(row[0]) * _LETTER <= slot for row in rows)
+    written = rows if fits or len(rows) <= _NAMES_SHORTENED else []
     labels = [
-        Label(round((at + 0.5) * slot, 1), "middle", shorten(row[0], int(slot / 7)))
+        Label(round((at + 0.5) * slot, 1), "middle", shorten(row[0], int(slot / _LETTER)))
         for at, row in enumerate(written)
     ]
     words = "; ".join(

@@ -11,7 +11,7 @@ from model.drift_words import data_change, error_change
 from shared.text import defang, number, one_line
 
 # The most tests of a table.
-_ROWS = 20
+_ROWS = 10
 
 
 def show_model(screen: Screen, result: Result, tuned: Sequence[str]) -> None:

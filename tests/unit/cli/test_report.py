@@ -37,7 +37,7 @@ def test_a_name_from_the_upload_is_no_link_and_moves_no_cursor() -> None:
     tests = [{**DRIFT["tests"][2], "name": f"http://evil.example/\x1b[2J{n}"} for n in range(25)]
     lines = shown(Evaluation.from_json({**DRIFTED, "drift": {**DRIFT, "tests": tests}}))
     assert not [line for line in lines if "\x1b" in line or "evil.example" in line or "://" in line]
-    assert lines[-1] == "  and 5 more"
+    assert lines[-1] == "  and 15 more"
 
 
 def test_without_an_approved_model_nothing_is_shown() -> None:
