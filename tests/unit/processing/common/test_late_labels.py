@@ -143,7 +143,7 @@ def test_the_known_rows_of_an_archive_are_read_back(numbers: ModuleType) -> None
     assert again.to_bytes() == rows.to_bytes()
 
 
-@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", known_rows.KnownRows(np.array([1.5])).to_bytes()])  # type: ignore[arg-type]
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", known_rows.KnownRows(np.array([1.5])).to_bytes()])
 def test_damaged_known_rows_are_refused(content: bytes) -> None:
     with pytest.raises(BadArchive):
         read_known_rows(content)
