@@ -1,4 +1,4 @@
-"""Keeps a run's model and evaluation under `models/<run id>/`, beyond the reach of its jobs.
+"""Keeps a run's model, its evaluation and its baseline under `models/<run id>/`, beyond the reach of its jobs.
 
 Jobs may write under runs/; under models/, only the function keep_model may. The function checks the copies,
 and later steps use these copies, so nothing can change them in between.
@@ -15,6 +15,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from common.baseline_files import FILES
 from common.evaluation import Evaluation
 from model.artifacts import ArtifactRefused, copy
 from shared.addresses import key_in_bucket
@@ -36,8 +37,9 @@ def keep(
     """Keep the evaluation with this gate, and its model, as models/<run id>/; returns the evaluation.
 
     `evaluation_uri` is the folder that the evaluation job wrote. Its `evaluation.json` must have the digest,
-    and contains the model's and, if there is one, that of the model as ONNX. `digests["evaluation"]` of what
-    is returned is the digest of the kept `evaluation.json`. Without a gate, it is kept as it is.
+    and contains the model's and, if there are any, those of the model as ONNX and of its baseline.
+    `digests["evaluation"]` of what is returned is the digest of the kept `evaluation.json`. Without a gate, it
+    is kept as it is.
     Raises ArtifactRefused.
     """
     folder = key_in_bucket(evaluation_uri)
@@ -59,6 +61,9 @@ def keep(
     _keep(folder, run_id, MODEL, "application/gzip", found.digests.get("model", "none"))
     if digest := found.digests.get("onnx"):
         _keep(folder, run_id, ONNX, "application/octet-stream", digest)
+    for name in FILES:
+        if digest := found.digests.get(name):
+            _keep(folder, run_id, name, "application/json", digest)
     return replace(found, digests={**found.digests, "evaluation": _digest(body)})
 
 

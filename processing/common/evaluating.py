@@ -21,13 +21,14 @@ import numpy as np
 
 from common import job
 from common.baseline import Baseline
+from common.baseline_files import FILES, FOLDER
 from common.bundle import BadArchive, add_code, write_archive
 from common.champions import Champion, compare_champion
 from common.cluster import Cluster
 from common.digests import ChangedFile, check, check_prepared, file_digest
 from common.evaluation import Evaluation, Measurement, OnnxCheck, Values
 from common.known_rows import write_known_rows
-from common.model_baseline import FILES, FOLDER, write_model_baseline
+from common.model_baseline import write_model_baseline
 from common.onnx_check import OnnxDiffers, export_and_check
 from common.serving import UnusableModel, files_digest
 from common.watching import USUAL, Sensitivity, is_watched, seen_by

@@ -1,7 +1,5 @@
-"""The four files of a model's baseline, beside its evaluation and in its archive.
+"""Writes and reads the files of a model's baseline, in Model Monitor's layouts:
 
-Two describe the data, features and predictions, and two the errors: statistics, and the constraints that they
-suggest. The layouts are Model Monitor's:
 https://docs.aws.amazon.com/sagemaker/latest/dg/model-monitor-model-quality-metrics.html
 """
 
@@ -15,16 +13,11 @@ from typing import Any
 
 from common import lenient
 from common.baseline import BadBaseline, Baseline, read_baseline
+from common.baseline_files import CONSTRAINTS, FOLDER, QUALITY, QUALITY_CONSTRAINTS, STATISTICS
 from common.bundle import BadArchive, read_files
 from common.constraints import constraints
 from common.evaluation import Measurement
 from common.quality import Quality, read_quality
-
-FOLDER = "baseline"
-STATISTICS, CONSTRAINTS = f"{FOLDER}/statistics.json", f"{FOLDER}/constraints.json"
-QUALITY = f"{FOLDER}/model_quality_statistics.json"
-QUALITY_CONSTRAINTS = f"{FOLDER}/model_quality_constraints.json"
-FILES = (STATISTICS, CONSTRAINTS, QUALITY, QUALITY_CONSTRAINTS)
 
 _METRICS = "_metrics"
 
@@ -48,7 +41,7 @@ class ModelBaseline:
 def write_model_baseline(
     folder: Path, data: Baseline, distance: float, measured: Measurement, gate_metric: str
 ) -> None:
-    """Write FILES below a folder. `distance` is the smallest one that counts as a drift."""
+    """Write the files below a folder. `distance` is the smallest one that counts as a drift."""
     metric = next(metric for metric in measured.metrics if metric.name == gate_metric)
     quality = None if measured.gate_values is None else Quality.of(metric, measured.gate_values)
     rows = {} if measured.gate_values is None else {"item_count": len(measured.gate_values)}

@@ -57,6 +57,8 @@ SUBSTITUTIONS = {
     "DefaultWorkload": "auto_mpg",
     "ApprovalTimeoutSeconds": "604800",
     "UseSpot": "false",
+    "DriftSignificance": "0.001",
+    "DriftDistance": "0.1",
     "ModelPackageGroupPrefix": "mpg-pipeline",
     "KmsKeyArn": "",
 }

@@ -2,7 +2,17 @@
 
 from typing import Any
 
-from tests.statemachine.machine import CHAMPION, DIGESTS, EVALUATION_DIGEST, PREPARED_DIGEST, run
+from tests.statemachine.machine import (
+    BUCKET,
+    CHAMPION,
+    DIGESTS,
+    EVALUATION_DIGEST,
+    PREPARED_DIGEST,
+    kept,
+    run,
+)
+
+from common.baseline_files import FILES  # isort: skip
 
 CHAMPION_FOUND = {"Find champion": {"ModelPackageSummaryList": [{"ModelPackageArn": CHAMPION}]}}
 
@@ -44,6 +54,39 @@ def test_the_registered_model_is_the_one_that_predicted_the_batch_and_carries_it
     assert package["CustomerMetadataProperties"]["model_digest"] == DIGESTS["model"]
     assert package["CustomerMetadataProperties"]["upload_digest"] == DIGESTS["upload"]
     assert package["CustomerMetadataProperties"]["evaluation_digest"] == DIGESTS["evaluation"]
+
+
+def source(package: Any, name: str, digest: str) -> dict[str, str]:
+    """A kept file as a package names it."""
+    run_id = package["CustomerMetadataProperties"]["run_id"]
+    uri = f"s3://{BUCKET}/models/{run_id}/{name}"
+    return {"ContentType": "application/json", "S3Uri": uri, "ContentDigest": digest}
+
+
+def test_the_registered_model_has_the_kept_files_of_its_baseline_with_their_digests() -> None:
+    digests = {**DIGESTS, **{name: f"sha256:{place:064x}" for place, name in enumerate(FILES)}}
+    answer = kept(8.7)
+    answer["Payload"]["digests"] = digests
+    package = run({"Keep model": answer}).arguments("Register model")
+    data, data_limits, quality, quality_limits = (source(package, name, digests[name]) for name in FILES)
+    watched = {"Statistics": data, "Constraints": data_limits}
+    assert package["DriftCheckBaselines"] == {
+        "ModelDataQuality": watched,
+        "ModelQuality": {"Statistics": quality, "Constraints": quality_limits},
+    }
+    assert package["ModelMetrics"] == {
+        "ModelDataQuality": watched,
+        "ModelQuality": {
+            "Statistics": source(package, "evaluation.json", DIGESTS["evaluation"]),
+            "Constraints": quality_limits,
+        },
+    }
+
+
+def test_a_model_that_is_not_watched_has_its_evaluation_alone() -> None:
+    package = run().arguments("Register model")
+    only = {"ModelQuality": {"Statistics": source(package, "evaluation.json", DIGESTS["evaluation"])}}
+    assert (package["ModelMetrics"], package["DriftCheckBaselines"]) == (only, only)
 
 
 def test_the_model_that_is_evaluated_is_the_one_whose_digest_was_computed_before() -> None:

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from auto_mpg import onnx_inference
 from auto_mpg.errors import POINTS, Errors
 from auto_mpg.evaluate import MODEL_FILES, measure, requests
+from common.baseline_files import FILES as BASELINE
 from common.bundle import read_files
 from common.cluster import Local
 from common.evaluating import main
 from common.evaluation import Evaluation, Scatter
-from common.model_baseline import FILES as BASELINE
 from common.preprocessing import preprocess
 from common.workload import find_workload
 from tests.unit.processing.common.test_content_hash import one_by_one
