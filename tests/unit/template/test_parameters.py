@@ -63,6 +63,8 @@ def test_a_default_is_a_value_that_is_accepted(name: str) -> None:
         ("AlarmEmail", ""),
         ("AlarmEmail", "on-call@example.com"),
         ("ReminderHours", "0"),
+        ("DriftSignificance", "0.05"),
+        ("DriftDistance", "0"),
         ("MaxRunsPerDay", "0"),
         ("KmsKeyArn", "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"),
         (
@@ -84,6 +86,8 @@ def test_a_sensible_value_is_accepted(name: str, value: str) -> None:
         ("AlarmEmail", "nobody"),
         ("ReminderHours", "-1"),
         ("MaxRunsPerDay", "1001"),
+        ("DriftSignificance", "0"),
+        ("DriftDistance", "1.5"),
         ("AlarmRunsPerHour", "0"),
         # EventBridge says "1 minute".
         ("SweepEveryMinutes", "1"),
