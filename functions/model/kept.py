@@ -1,4 +1,4 @@
-"""Keeps a run's model, its evaluation and its baseline under `models/<run id>/`, beyond the reach of its jobs.
+"""Keeps a run's model, evaluation and baseline under `models/<run id>/`, beyond the reach of its jobs.
 
 Jobs may write under runs/; under models/, only the function keep_model may. The function checks the copies,
 and later steps use these copies, so nothing can change them in between.
@@ -38,9 +38,8 @@ def keep(
 
     `evaluation_uri` is the folder that the evaluation job wrote. Its `evaluation.json` must have the digest,
     and contains the model's and, if there are any, those of the model as ONNX and of its baseline.
-    `digests["evaluation"]` of what is returned is the digest of the kept `evaluation.json`. Without a gate, it
-    is kept as it is.
-    Raises ArtifactRefused.
+    `digests["evaluation"]` of what is returned is the digest of the kept `evaluation.json`. Without a gate,
+    it is kept as it is. Raises ArtifactRefused.
     """
     folder = key_in_bucket(evaluation_uri)
     body = _read(f"{folder}/{EVALUATION}")

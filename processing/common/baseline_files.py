@@ -1,7 +1,7 @@
-"""The names of the files of a model's baseline, beside its evaluation and in its archive. Standard library only.
+"""The names of the files of a model's baseline, beside its evaluation and in its archive.
 
 Two describe the data, features and predictions, and two the errors: statistics, and the constraints that they
-suggest.
+suggest. Standard library only.
 """
 
 FOLDER = "baseline"

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common import known_rows
+from common.baseline_files import FOLDER
 from common.bundle import BadArchive, read_files
 from common.digests import file_digest
 from common.known_rows import KnownRows
-from common.model_baseline import FOLDER, ModelBaseline, NoBaseline, read_model_baseline
+from common.model_baseline import ModelBaseline, NoBaseline, read_model_baseline
 from common.seen import Row, request_of
 from common.serving import UnusableModel
 from common.watching import answerer

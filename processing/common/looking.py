@@ -23,7 +23,7 @@ from common.workload import Workload
 LABELLED = "labelled"
 # Rows that the model answers together.
 _ROWS = 1000
-_UNREADABLE = "the model cannot read the row or its answer is none"
+_UNREADABLE = "the model cannot read the row, or its answer is damaged"
 
 
 @dataclass(frozen=True)

@@ -102,8 +102,7 @@ def _write(path: Path, content: Mapping[str, Any]) -> str:
     return file_digest(path)
 
 
-def main(workload: Workload, arguments: Sequence[str]) -> int:
-    """Run the job; returns its exit code."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="monitor", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="model.tar.gz of the live model")
     parser.add_argument("--model-digest", required=True, help="digest of that file, as the package says")
@@ -131,7 +130,12 @@ def main(workload: Workload, arguments: Sequence[str]) -> int:
         default=USUAL.distance,
         help="smallest distance that counts as a drift",
     )
-    args = parser.parse_args(arguments)
+    return parser
+
+
+def main(workload: Workload, arguments: Sequence[str]) -> int:
+    """Run the job; returns its exit code."""
+    args = _parser().parse_args(arguments)
 
     def work(_: object) -> str:
         return monitor(

@@ -20,6 +20,8 @@ from tests.channels import read_channel
 from tests.pytorch import PYTORCH, ROOT, why_left_out
 from tests.unit.workloads.folders import EXAMPLES, PROCESSING, Folder, folders
 
+from common.baseline import SAMPLE, read_baseline  # isort: skip
+from common.baseline_files import FILES, STATISTICS  # isort: skip
 from common.evaluation import Evaluation  # isort: skip
 from packing import pack  # isort: skip
 from wheels import collect  # isort: skip
@@ -223,6 +225,55 @@ def test_the_evaluation_is_one_that_pages_and_mails_can_read(journey: Journey) -
     # What the page is ready to read, and what the state machine can carry of it.
     assert (journey.folder / "output/evaluation.json").stat().st_size < 1 << 20
     assert len(json.dumps(evaluation.summary())) < 64 << 10
+
+
+# What a workload's monitoring.py says of the sample, with the model and without, as JSON.
+WATCH = """
+import json, sys
+from pathlib import Path
+code, name, prepared, model = sys.argv[1:]
+sys.path.insert(0, code)
+from common.columns import row_count
+from common.watching import answerer
+from common.workload import find_workload
+workload = find_workload(name)
+monitoring, answer = workload.module("monitoring"), answerer(workload, Path(model))
+found = []
+for request, labels in monitoring.sample(Path(prepared)):
+    answered = answer(request)
+    columns = {**monitoring.features(request, Path(model)), **monitoring.predictions(answered)}
+    found.append({
+        "columns": list(columns), "rows": row_count(columns), "labels": len(labels),
+        "without a model": [*monitoring.features(request, None), *monitoring.predictions(answered)],
+        "keys": monitoring.keys(request).tolist(),
+        "errors": monitoring.errors(answered, labels).tolist(),
+    })
+print(json.dumps(found))
+"""
+
+
+def test_a_watched_workload_says_the_same_columns_and_a_key_and_an_error_for_each_row(
+    journey: Journey,
+) -> None:
+    baseline = {name: journey.folder / "output" / name for name in FILES}
+    digests = journey.read("output/evaluation.json")["digests"]
+    if not (journey.workload.path / "monitoring.py").exists():
+        assert not digests.keys() & set(FILES)
+        assert not any(path.exists() for path in baseline.values())
+        return
+    assert {name: digests[name] for name in FILES} == {name: sha256(path) for name, path in baseline.items()}
+    arguments = [journey.folder / "code" / "code.zip", journey.workload.name, journey.folder / "prepared"]
+    done = journey.run("-c", WATCH, *arguments, journey.folder / "model")
+    assert done.returncode == 0, done.stderr
+    known = read_baseline(baseline[STATISTICS].read_text())
+    parts = json.loads(done.stdout)
+    for part in parts:
+        assert part["columns"] == part["without a model"] == list(known.features)
+        assert "prediction" in part["columns"]
+        assert part["rows"] == part["labels"] == len(part["keys"]) == len(part["errors"])
+    keys = [key for part in parts for key in part["keys"]]
+    assert keys == sorted(keys)
+    assert len(keys) == known.rows == min(journey.read("prepared/summary.json")["rows"]["labelled"], SAMPLE)
 
 
 def test_lines_are_predicted_as_the_evaluation_says_until_one_is_no_record(journey: Journey) -> None:

@@ -95,6 +95,11 @@ def test_the_model_that_is_evaluated_is_the_one_whose_digest_was_computed_before
     assert "--model-digest" not in without["AppSpecification"]["ContainerArguments"]
 
 
+def test_the_evaluation_gets_what_counts_as_a_drift() -> None:
+    evaluate = run(substitutions={"DriftSignificance": "0.01", "DriftDistance": "0.2"}).arguments("Evaluate")
+    assert (option(evaluate, "--drift-significance"), option(evaluate, "--drift-distance")) == ("0.01", "0.2")
+
+
 def test_a_champion_is_compared_by_the_digest_that_its_package_carries() -> None:
     assert option(run(CHAMPION_FOUND).arguments("Evaluate"), "--champion-digest") == f"sha256:{7:064x}"
 

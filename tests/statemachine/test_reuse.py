@@ -204,6 +204,8 @@ def loaded(**changes: Any) -> dict[str, Answer]:
         (loaded(gate={"metric": "mae"}), {}, {"evaluate"}),
         (loaded(onnx={"tolerance": 0.5}), {}, {"evaluate"}),
         (CHAMPION_FOUND, {}, {"evaluate"}),
+        ({}, {"DriftSignificance": "0.01"}, {"evaluate"}),
+        ({}, {"DriftDistance": "0.2"}, {"evaluate"}),
         # No content: limits, decisions, machines, places, times.
         (loaded(gate={"at_most": 1.0}), {}, set()),
         (loaded(gate={"at_most": None, "at_least": 0.5}), {}, set()),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from common.baseline_files import FILES
 from common.evaluation import Evaluation
 from handlers import keep_model
 from model import kept
@@ -74,6 +75,32 @@ def test_a_model_without_onnx_is_kept_without(evaluated: World) -> None:
     assert [entry["Key"] for entry in found] == [
         f"models/mpg-1/{n}" for n in ("evaluation.json", "model.tar.gz")
     ]
+
+
+@pytest.fixture
+def watched(evaluated: World) -> str:
+    """The digest of an evaluation with a baseline, in the bucket."""
+    contents = {name: name.encode() for name in FILES}
+    digests = {**SUMMARY["digests"], **{name: digest(content) for name, content in contents.items()}}
+    body = json.dumps({**SUMMARY, "digests": digests}).encode()
+    for name, content in {"evaluation.json": body, **contents}.items():
+        evaluated.put(f"runs/mpg-1/evaluation/{name}", content)
+    return digest(body)
+
+
+def test_the_files_of_a_baseline_are_kept_with_their_digests(evaluated: World, watched: str) -> None:
+    found = kept.keep("mpg-1", URI, watched, None)
+    for name in FILES:
+        assert stored_digest(BUCKET, f"models/mpg-1/{name}") == found.digests[name] == digest(name.encode())
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_changed_file_of_a_baseline_is_refused_by_name(evaluated: World, watched: str, name: str) -> None:
+    evaluated.put(f"runs/mpg-1/evaluation/{name}", b"something else")
+    with pytest.raises(
+        ArtifactRefused, match=f"^runs/mpg-1/evaluation/{name} was changed after the evaluation"
+    ):
+        kept.keep("mpg-1", URI, watched, None)
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,41 @@ def test_an_image_has_the_same_digest_in_every_package(sagemaker: SageMaker, pac
     assert digests[0] == digests[1] != digests[2]
 
 
+SOURCE = {
+    "ContentType": "application/json",
+    "ContentDigest": f"sha256:{7:064x}",
+    "S3Uri": "s3://bucket/models/run/baseline/statistics.json",
+}
+BASELINES = {
+    kind: {"Statistics": SOURCE, "Constraints": SOURCE} for kind in ("ModelQuality", "ModelDataQuality")
+}
+
+
+def test_a_package_shows_its_metrics_and_its_baselines(sagemaker: SageMaker, package: str) -> None:
+    more = {"ModelMetrics": BASELINES, "DriftCheckBaselines": BASELINES}
+    arn = sagemaker.call("CreateModelPackage", {**PACKAGE, **more})["ModelPackageArn"]
+    described = describe(sagemaker, arn)
+    assert {name: described[name] for name in more} == more
+
+
+@pytest.mark.parametrize("member", ["ModelMetrics", "DriftCheckBaselines"])
+@pytest.mark.parametrize(
+    ("field", "value", "problem"),
+    [
+        ("ContentDigest", "7" * 64, r"expression pattern: \^?\[Ss\]\[Hh\]\[Aa\]256:\[0-9a-fA-F\]\{64\}"),
+        ("ContentDigest", f"sha256:{7:066x}", "length less than or equal to 72"),
+        ("ContentType", None, "must not be null"),
+        ("S3Uri", "models/run/baseline/statistics.json", "regular expression pattern"),
+    ],
+)
+def test_a_source_that_aws_would_refuse_is_refused(
+    sagemaker: SageMaker, package: str, member: str, field: str, value: str | None, problem: str
+) -> None:
+    bad = {name: content for name, content in {**SOURCE, field: value}.items() if content is not None}
+    with pytest.raises(ServiceError, match=problem):
+        sagemaker.call("CreateModelPackage", {**PACKAGE, member: {"ModelQuality": {"Statistics": bad}}})
+
+
 def test_a_version_number_is_never_reused(sagemaker: SageMaker, package: str) -> None:
     sagemaker.call("DeleteModelPackage", {"ModelPackageName": package})
 

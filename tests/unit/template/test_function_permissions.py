@@ -5,6 +5,8 @@ import pytest
 from tests.unit.template import code, iam
 from tests.unit.template.stack import STACK, aws_arn, of_type, properties
 
+from common.baseline_files import FILES  # isort: skip
+
 BUCKET = "arn:aws:s3:::mpg-test-pipelinebucket-x1"
 RUN = "mpg-20260131-0915-0123abcd"
 TABLE = aws_arn("dynamodb", "table/mpg-test-PipelineTable-X1")
@@ -82,6 +84,8 @@ CALLS = {
         ("s3:PutObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
         ("s3:PutObject", f"{BUCKET}/models/{RUN}/model.tar.gz"),
         ("s3:PutObject", f"{BUCKET}/models/{RUN}/model.onnx"),
+        ("s3:GetObject", f"{BUCKET}/runs/{RUN}/evaluation/baseline/statistics.json"),
+        ("s3:PutObject", f"{BUCKET}/models/{RUN}/baseline/statistics.json"),
     },
     "RequestApproval": {
         ("dynamodb:GetItem", TABLE),
@@ -290,7 +294,7 @@ def test_jobs_of_others_cannot_be_stopped(role: str) -> None:
 
 
 def test_only_checked_files_are_copied_to_models_and_no_job_can_change_them() -> None:
-    for name in ("model.tar.gz", "model.onnx", "evaluation.json"):
+    for name in ("model.tar.gz", "model.onnx", "evaluation.json", *FILES):
         kept = f"{BUCKET}/models/{RUN}/{name}"
         writers = {role for role in iam.roles() if iam.allows(iam.statements(role), "s3:PutObject", kept)}
         assert writers == {"KeepModelRole"}

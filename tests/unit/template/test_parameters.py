@@ -63,6 +63,8 @@ def test_a_default_is_a_value_that_is_accepted(name: str) -> None:
         ("AlarmEmail", ""),
         ("AlarmEmail", "on-call@example.com"),
         ("ReminderHours", "0"),
+        ("DriftSignificance", "0.05"),
+        ("DriftDistance", "0"),
         ("MaxRunsPerDay", "0"),
         ("MonitorSchedule", "rate(1 day)"),
         ("MonitorSchedule", "rate(12 hours)"),

@@ -127,7 +127,8 @@ WRITTEN = {
         f"runs/{RUN}/checkpoints/0-0/epoch-1",
     ],
     "EvaluationRole": [
-        f"runs/{RUN}/evaluation/{name}" for name in ("evaluation.json", "model.tar.gz", "model.onnx")
+        f"runs/{RUN}/evaluation/{name}"
+        for name in ("evaluation.json", "model.tar.gz", "model.onnx", "baseline/statistics.json")
     ],
     "ModelRole": [f"runs/{RUN}/predictions/batch.csv.out"],
 }

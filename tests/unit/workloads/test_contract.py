@@ -30,6 +30,13 @@ OFFERED: dict[str, dict[str, Any]] = {
     "evaluate": {"MODEL_FILES": None, "assemble": ["trained", "prepared", "folder"], "measure": ["folder", "prepared", "cluster"]},
     "inference": {"model_fn": 1, "input_fn": 2, "predict_fn": 2, "output_fn": 2},
 }  # fmt: skip
+MONITORING = {
+    "features": ["request", "model"],
+    "predictions": ["answer"],
+    "keys": ["request"],
+    "errors": ["answer", "labels"],
+    "sample": ["prepared"],
+}
 ONNX = {
     "export": ("export", ["folder", "path"]),
     "onnx_inference": ("feed", ["request", "content_type"]),
@@ -112,6 +119,18 @@ def test_the_check_of_an_upload_needs_only_the_standard_library(folder: Folder) 
 def test_a_job_imports_only_what_its_image_has(folder: Folder, module: str, job: str) -> None:
     image = folder.settings[job]["image"]
     assert imported(folder, module) - sys.stdlib_module_names <= LIBRARIES[image] | _CLUSTER
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [each for each in WORKLOADS if (each.path / "monitoring.py").exists()],
+    ids=lambda folder: folder.name,
+)
+def test_it_is_watched_with_the_libraries_of_its_evaluation(folder: Folder) -> None:
+    defined = definitions(folder.path / "monitoring.py")
+    assert {name: defined.get(name) for name in MONITORING} == MONITORING
+    available = LIBRARIES[folder.settings["evaluation"]["image"]]
+    assert imported(folder, "monitoring") - sys.stdlib_module_names <= available
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_each_content_counts_once_with_the_first_label_after_it(numbers: ModuleT
     }
     late = LateLabels(numbers, uploads, {}, known())
     late.add(block(1, 1))
-    late.add(block(1))
+    late.add(block(1, time=NOON + HOUR))
     assert found(late) == [("1", "first")]
 
 
@@ -121,7 +121,10 @@ def test_a_row_that_cannot_be_read_takes_no_other_with_it(numbers: ModuleType) -
 
 
 def test_rows_are_not_read_if_no_labels_came_after_them(numbers: ModuleType) -> None:
-    numbers.__dict__["keys"] = None
+    def refuse(request: str) -> Keys:
+        raise AssertionError(request)
+
+    numbers.__dict__["keys"] = refuse
     LateLabels(numbers, {"b": upload(NOON, {1: "x"})}, {}, known()).add(block(1))
     LateLabels(numbers, {}, {}, known()).add(block(1))
 
@@ -143,7 +146,7 @@ def test_the_known_rows_of_an_archive_are_read_back(numbers: ModuleType) -> None
     assert again.to_bytes() == rows.to_bytes()
 
 
-@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", known_rows.KnownRows(np.array([1.5])).to_bytes()])  # type: ignore[arg-type]
+@pytest.mark.parametrize("content", [b"", b"\x93NUMPY", known_rows.KnownRows(np.array([1.5])).to_bytes()])
 def test_damaged_known_rows_are_refused(content: bytes) -> None:
     with pytest.raises(BadArchive):
         read_known_rows(content)

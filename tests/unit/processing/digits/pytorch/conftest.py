@@ -22,7 +22,17 @@ torch.set_num_threads(1)
 @pytest.fixture(scope="session")
 def sample() -> Rows:
     """The first 1,000 rows of the sample file."""
-    table = next(pq.ParquetFile(SAMPLE).iter_batches(1000))
+    return read_sample(0, 1000)
+
+
+@pytest.fixture(scope="session")
+def later_sample() -> Rows:
+    """The 300 rows that follow."""
+    return read_sample(1000, 1300)
+
+
+def read_sample(begin: int, end: int) -> Rows:
+    table = next(pq.ParquetFile(SAMPLE).iter_batches(end)).slice(begin)
     images, labels = table.column("image").to_pylist(), table.column("label").to_pylist()
     return [(image["bytes"], label) for image, label in zip(images, labels, strict=True)]
 

@@ -12,9 +12,12 @@ import numpy as np
 import pytest
 
 import run
+from common.monitored import Monitored, parse
 from common.preprocessing import CHANNELS
 from digits import train
+from digits.pictures import Pixels, decode, request_line
 from tests.unit.processing.digits.pytorch.helpers import Rows, write_table
+from tests.unit.processing.seen_files import event, write_captures, write_predictions
 
 TRAINING = ("--epochs", "3", "--batch-size", "32", "--learning-rate", "0.01", "--dropout", "0.05")
 # What the image's server does with inference.py. pyarrow is not in the image.
@@ -109,3 +112,74 @@ def test_a_champion_is_measured_on_the_same_images(folder: Path) -> None:
     evaluation = evaluate(folder, "third", "--champion", folder / "damaged", "--champion-arn", "arn:champion")
     assert evaluation["champion"] is None
     assert str(evaluation["champion_problem"]).startswith("arn:champion cannot be compared: ")
+
+
+def prepare(upload: Path, output: Path) -> None:
+    options = ["--upload", upload, "--upload-digest", sha256(upload), "--output", output]
+    options += ["--output-uri", "s3://bucket/prepared", "--exit-message", upload.with_suffix(".message")]
+    assert run.main(["preprocess", "digits", *map(str, options)]) == 0
+
+
+def watch(folder: Path, seen: Path) -> Monitored:
+    """The findings of the monitoring job."""
+    archive = folder / "output" / "model.tar.gz"
+    options = [
+        "--model",
+        archive,
+        "--model-digest",
+        sha256(archive),
+        "--model-arn",
+        "arn:live",
+        "--seen",
+        seen,
+    ]
+    options += ["--since", "2026-03-01T00:00:00Z", "--until", "2026-03-08T00:00:00Z"]
+    options += ["--output", seen / "found", "--exit-message", seen / "message"]
+    assert run.main(["monitor", "digits", *map(str, options)]) == 0
+    assert (seen / "message").read_text() == sha256(seen / "found" / "monitoring.json")
+    return parse((seen / "found" / "monitoring.json").read_text())
+
+
+def requests(pixels: Pixels) -> list[str]:
+    return [line.rstrip("\n") for line in map(request_line, pixels)]
+
+
+@pytest.mark.parametrize("is_inverted", [False, True])
+def test_inverted_digits_have_drifted_and_the_same_digits_have_not(
+    is_inverted: bool, folder: Path, sample_pixels: Pixels, tmp_path: Path
+) -> None:
+    asked = sample_pixels[np.random.default_rng(1).integers(len(sample_pixels), size=400)]
+    lines = [
+        json.dumps({**json.loads(line), "SageMakerOutput": {"label": 1}})
+        for line in requests(255 - asked if is_inverted else asked)
+    ]
+    write_predictions(tmp_path, "mpg-20260302-1000-0123abcd", lines, "batch.jsonl.out")
+    found = watch(folder, tmp_path)
+    assert found.drift
+    assert (found.drift.rows, found.drift.problem, found.problems) == (400, "", ())
+    assert found.drifted == is_inverted
+    if is_inverted:
+        assert {"brightness", "network_1"} <= set(found.drift.drifted_features)
+
+
+def test_labels_of_captured_digits_that_came_later_give_the_accuracy_in_the_wild(
+    folder: Path, sample: Rows, later_sample: Rows, tmp_path: Path
+) -> None:
+    pixels = np.stack([decode(content) for content, _ in later_sample])
+    # Every fifth answer is wrong.
+    answers = [(label + (place % 5 == 0)) % 10 for place, (_, label) in enumerate(later_sample)]
+    kind = {"content_type": "application/jsonlines", "encoding": "JSON"}
+    events = [
+        event(line, json.dumps({"label": answer, "probability": 0.9}), **kind)
+        for line, answer in zip(requests(pixels), answers, strict=True)
+    ]
+    write_captures(tmp_path, "digits", events)
+    upload = write_table(tmp_path / "later.parquet", *zip(*sample, *later_sample, strict=True))
+    prepare(upload, tmp_path / "runs" / "mpg-20260304-1000-0123abcd" / "prepared")
+    found = watch(folder, tmp_path)
+    # The model knew the first sample, so only the second counts.
+    assert found.rows == {"batch": 0, "endpoint": 300, "labelled": 300}
+    assert found.quality
+    assert (found.quality.metric, found.quality.better) == ("accuracy", "higher")
+    assert found.quality.now == pytest.approx(0.8)
+    assert found.quality.degraded == (found.quality.high < 0)
