@@ -91,27 +91,19 @@ def _stop(pipeline: Pipeline) -> None:
 
 
 def _schedule(pipeline: Pipeline) -> None:
-    """A schedule like the stack's starts the machine; one for another machine cannot, and keeps that."""
-    iam, schedules = pipeline.client("iam"), pipeline.client("scheduler")
-    role = iam.get_role(RoleName=pipeline.stack["ScheduleRole"])["Role"]["Arn"]
-    queue = pipeline.client("sqs").get_queue_attributes(
-        QueueUrl=pipeline.stack["MonitoringDeadLetters"], AttributeNames=["QueueArn"]
-    )["Attributes"]["QueueArn"]
+    """A schedule like the stack's starts the machine."""
+    schedules, started = pipeline.client("scheduler"), pipeline.client("stepfunctions").list_executions
+    role = pipeline.client("iam").get_role(RoleName=pipeline.stack["ScheduleRole"])["Role"]["Arn"]
     machine = pipeline.stack["MonitorStateMachineArn"]
-    started = pipeline.client("stepfunctions").list_executions
     before = len(started(stateMachineArn=machine)["executions"])
-    for name, arn in (("may", machine), ("may-not", pipeline.stack["ReleaseStateMachineArn"])):
-        target = {"Arn": arn, "RoleArn": role, "Input": "{}", "DeadLetterConfig": {"Arn": queue}}
-        schedules.create_schedule(
-            Name=f"monitoring-{name}",
-            ScheduleExpression="at(2026-01-01T00:00:00)",
-            FlexibleTimeWindow={"Mode": "OFF"},
-            Target=target,
-        )
+    schedules.create_schedule(
+        Name="monitoring",
+        ScheduleExpression="at(2026-01-01T00:00:00)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": machine, "RoleArn": role, "Input": "{}"},
+    )
     eventually(lambda: len(started(stateMachineArn=machine)["executions"]) > before, 60)
-    eventually(lambda: pipeline.messages("MonitoringDeadLetters"), 60)
-    for name in ("may", "may-not"):
-        schedules.delete_schedule(Name=f"monitoring-{name}")
+    schedules.delete_schedule(Name="monitoring")
     eventually(
         lambda: all(each["status"] != "RUNNING" for each in started(stateMachineArn=machine)["executions"]),
         _SECONDS,
