@@ -319,9 +319,7 @@ def test_the_functions_of_reuse_read_and_write_no_record_of_others(key: str) -> 
             assert not iam.allows(iam.statements(role), f"dynamodb:{action}", TABLE, of_key)
 
 
-@pytest.mark.parametrize(
-    "key", ["package#arn", "live#iris", "told#arn:run", "upload#x", "result#x", "release#x"]
-)
+@pytest.mark.parametrize("key", ["package#arn", "live#iris", "upload#x", "result#x", "release#x"])
 def test_the_functions_of_monitoring_write_no_record_of_others(key: str) -> None:
     for role in ("PlanMonitoringRole", "ReportMonitoringRole", "NotifyMonitoringRole"):
         for action in ("PutItem", "UpdateItem", "DeleteItem"):
