@@ -9,6 +9,7 @@ from pathlib import Path
 import boto3
 
 from deploy.belongings import find_belongings
+from deploy.packages import pack
 from deploy.problems import Trouble
 from deploy.quotas import check_account
 from deploy.settings import ROOT, Settings, image_accounts, read_settings
@@ -45,7 +46,11 @@ def deploy(environment: str, region: str | None, *, skip_quotas: bool) -> int:
         return built
     if guided:
         print(_BEFORE_THE_QUESTIONS, flush=True)
-    return sam("deploy", *chosen, *(["--guided"] if guided else []))
+    packed = pack(ROOT / ".aws-sam" / "build" / "template.yaml")
+    return sam(
+        *("deploy", *chosen, "--template-file", str(packed), "--use-json"),
+        *(["--guided"] if guided else []),
+    )
 
 
 def ask_where(settings: Settings) -> Settings:

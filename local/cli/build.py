@@ -10,8 +10,8 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from deploy.packages import pack
 from deploy.problems import Trouble
-from local.cli.packages import pack
 from local.cli.project import ROOT, STATE_FOLDER
 
 BUILDS = STATE_FOLDER / "build"

@@ -8,7 +8,9 @@ import pytest
 from deploy import deployment as command
 from deploy.belongings import Belongings
 from deploy.problems import Trouble
-from deploy.settings import Settings
+from deploy.settings import ROOT, Settings
+
+PACKED = ("--template-file", str(ROOT / ".aws-sam" / "build" / "template.packed"), "--use-json")
 
 
 class World:
@@ -28,6 +30,7 @@ class World:
         monkeypatch.setattr(command, "read_settings", self._settings)
         monkeypatch.setattr(command, "sam", self._sam)
         monkeypatch.setattr(command, "answer", self._answer)
+        monkeypatch.setattr(command, "pack", lambda template: template.with_suffix(".packed"))
         monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
 
     def _belongings(self, clients: Any, stack_name: str) -> Belongings:
@@ -61,7 +64,10 @@ def test_the_first_deployment_checks_the_quotas_and_asks(world: World) -> None:
     assert world.looked_up == 1
     assert world.ran == [
         ("build", "--config-env", "default"),
-        ("deploy", "--config-env", "default", "--stack-name", "mpg", "--region", "eu-west-1", "--guided"),
+        (
+            *("deploy", "--config-env", "default", "--stack-name", "mpg", "--region", "eu-west-1"),
+            *(*PACKED, "--guided"),
+        ),
     ]
 
 
@@ -108,7 +114,7 @@ def test_a_later_deployment_neither_checks_nor_asks(world: World) -> None:
     world.status = "UPDATE_COMPLETE"
     command.deploy("production", "eu-west-3", skip_quotas=False)
     assert world.looked_up == 0
-    assert world.ran[-1] == ("deploy", "--config-env", "production", "--region", "eu-west-3")
+    assert world.ran[-1] == ("deploy", "--config-env", "production", "--region", "eu-west-3", *PACKED)
 
 
 def test_a_value_that_is_still_missing_is_asked_for(world: World) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local.cli.packages import pack
+from deploy.packages import pack
 
 
 @pytest.fixture
@@ -47,6 +47,14 @@ def test_functions_have_the_package_of_their_folder(app: Path) -> None:
     with zipfile.ZipFile(app / "One.zip") as archive:
         assert {name: archive.read(name) for name in archive.namelist()} == {"package/module.py": b"'code'"}
         assert archive.getinfo("package/module.py").external_attr >> 16 == 0o100644
+
+
+def test_what_was_built_again_is_packed_again(app: Path) -> None:
+    packed(app, {"A": function("One")})
+    (app / "One" / "package" / "module.py").write_text("'new'")
+    packed(app, {"A": function("One")})
+    with zipfile.ZipFile(app / "One.zip") as archive:
+        assert archive.read("package/module.py") == b"'new'"
 
 
 def test_functions_of_a_nested_stack_share_the_packages(app: Path) -> None:

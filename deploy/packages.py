@@ -24,39 +24,45 @@ def pack(template: Path) -> Path:
     The zip files are made beside their folders. `sam deploy` reads a template seven times, which takes two
     seconds where it is YAML.
     """
+    return _pack(template, set())
+
+
+def _pack(template: Path, done: set[Path]) -> Path:
+    """The same; `done` has the folders that are packed."""
     from samcli.yamlhelper import yaml_parse
 
     content = yaml_parse(template.read_text(encoding="utf-8"))
-    resources = {name: _packed(each, template.parent) for name, each in content["Resources"].items()}
+    resources = {name: _packed(each, template.parent, done) for name, each in content["Resources"].items()}
     packed = template.with_suffix(".json")
     packed.write_text(json.dumps({**content, "Resources": resources}), encoding="utf-8")
     return packed
 
 
-def _packed(resource: Any, folder: Path) -> Any:
+def _packed(resource: Any, folder: Path, done: set[Path]) -> Any:
     if not isinstance(resource, Mapping):  # of Fn::ForEach
         return resource
     properties, kind = resource.get("Properties", {}), str(resource["Type"])
     for places, path_of in ((_CODE, _package), (_NESTED, _nested)):
         place = places.get(kind, "")
-        if path := path_of(folder, properties.get(place)):
+        if path := path_of(folder, properties.get(place), done):
             return {**resource, "Properties": {**properties, place: path}}
     return resource
 
 
-def _package(folder: Path, code: Any) -> str | None:
+def _package(folder: Path, code: Any, done: set[Path]) -> str | None:
     if not isinstance(code, str) or not (folder / code).is_dir():
         return None
     package = f"{code}.zip"
-    if not (folder / package).exists():
-        _zip(folder / code, folder / package)
+    if (source := (folder / code).resolve()) not in done:
+        _zip(source, folder / package)
+        done.add(source)
     return package
 
 
-def _nested(folder: Path, template: Any) -> str | None:
+def _nested(folder: Path, template: Any, done: set[Path]) -> str | None:
     if not isinstance(template, str) or not (folder / template).is_file():
         return None
-    return pack(folder / template).relative_to(folder).as_posix()
+    return _pack(folder / template, done).relative_to(folder).as_posix()
 
 
 def _zip(folder: Path, package: Path) -> None:
