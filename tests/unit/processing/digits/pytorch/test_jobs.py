@@ -108,6 +108,10 @@ def test_a_champion_is_measured_on_the_same_images(folder: Path) -> None:
     found = evaluation["champion"]
     assert (found["model_package_arn"], found["value"]) == ("arn:champion", evaluation["metrics"][0]["value"])
     assert found["comparison"]["difference"] == 0
+    assert found["change"]["now"] == found["change"]["at_approval"]
+    drift = evaluation["drift"]
+    assert (drift["problem"], drift["drifted"], drift["rows"]) == ("", False, drift["baseline_rows"])
+    assert {"brightness", "network_8", "prediction"} <= {test["name"] for test in drift["tests"]}
     (folder / "damaged").write_bytes(archive.read_bytes()[:50_000])
     evaluation = evaluate(folder, "third", "--champion", folder / "damaged", "--champion-arn", "arn:champion")
     assert evaluation["champion"] is None
