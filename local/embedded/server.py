@@ -1,6 +1,7 @@
 """Assembles the embedded AWS and serves it."""
 
 import asyncio
+import itertools
 import json
 import logging
 import re
@@ -33,6 +34,9 @@ from local.sagemaker import SageMaker
 ACCOUNT_ID = "000000000000"
 REGION = "us-east-1"
 SHUTDOWN_SECONDS = 1.5
+# CloudWatch evaluates most alarms once a minute, and SQS reports that often.
+ALARM_SECONDS = 10.0
+TICKS_A_MINUTE = 6
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +132,8 @@ def _mend(folder: Path) -> None:
     seams.install_cors()
     seams.install_leading_keys()
     seams.install_log_filters()
-    seams.install_alarm_dimensions()
+    seams.install_alarms()
+    seams.install_metrics()
     seams.install_stack_rules()
     seams.install_function_versions()
     seams.install_function_permissions()
@@ -197,10 +202,22 @@ async def serve(aws: EmbeddedAws, port: int, ready: Callable[[], None]) -> None:
     config.accesslog = None
     config.loglevel = "WARNING"
     serving = asyncio.create_task(hypercorn_serve(aws.application, config, shutdown_trigger=stop.wait))
+    watching = asyncio.create_task(_watch())
     aws.sagemaker.start()
     ready()
     await asyncio.wait({serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    watching.cancel()
     # A request in progress, such as a page whose function is running, does not delay the end.
     await asyncio.wait({serving}, timeout=SHUTDOWN_SECONDS)
     if serving.done():
         serving.result()
+
+
+async def _watch() -> None:
+    """Evaluate the alarms as time passes: data comes at any moment, and also stays away."""
+    queues = seams.Queues()
+    for tick in itertools.count():
+        await asyncio.sleep(ALARM_SECONDS)
+        if tick % TICKS_A_MINUTE == 0:
+            await asyncio.to_thread(queues.measure)
+        await asyncio.to_thread(seams.evaluate_alarms)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from local.embedded.seams.languages import Jsonata, JsonPath, as_task_error
+from local.embedded.seams.metrics import count_execution
 from local.embedded.task_errors import TaskError
 from local.embedded.tasks import Callback, Language, new_token
 
@@ -145,6 +146,7 @@ def publish_status(execution: Mapping[str, Any]) -> None:
     if execution.get("sync"):
         return  # Express executions have no such event.
 
+    count_execution(execution)
     failed = execution["status"] in {"FAILED", "ABORTED", "TIMED_OUT"}
     detail = {
         "executionArn": execution["executionArn"],
