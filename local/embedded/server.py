@@ -15,7 +15,7 @@ from typing import Any
 
 from local.embedded import seams
 from local.embedded.access import keep_secret, new_secret, pages
-from local.embedded.asgi import Application, answer_text
+from local.embedded.asgi import Application, answer, answer_text
 from local.embedded.authentication import with_signatures
 from local.embedded.autoscaling_api import TARGET_PREFIX, autoscaling_handler
 from local.embedded.cloudformation import model_package_group_handlers
@@ -25,7 +25,7 @@ from local.embedded.iam import Questions, also_needed, sagemaker_resource
 from local.embedded.integrations import AwsIntegrations
 from local.embedded.large_requests import with_large_requests
 from local.embedded.mailbox import Mailbox
-from local.embedded.page import render
+from local.embedded.pages.site import HEADERS, page
 from local.embedded.sagemaker_api import Permissions, sagemaker_handler
 from local.embedded.sagemaker_runtime import Runtime, with_runtime
 from local.embedded.traces import answer_xray
@@ -170,14 +170,13 @@ async def _answer(
         await answer_text(send, 200, "application/json", json.dumps(questions.as_json()))
     elif path == "/_mpg/functions":
         await answer_text(send, 200, "application/json", json.dumps({"running": seams.functions_running()}))
-    elif path == "/_mpg/":
-        await answer_text(send, 200, "text/html; charset=utf-8", await asyncio.to_thread(_page, mailbox))
+    elif found := await asyncio.to_thread(
+        page, path.removeprefix("/_mpg/"), scope["query_string"].decode("latin-1"), mailbox.mails()
+    ):
+        content_type, text = found
+        await answer(send, 200, {"content-type": content_type, **HEADERS}, text.encode())
     else:
         await answer_text(send, 404, "text/plain", "There is no such page.\n")
-
-
-def _page(mailbox: Mailbox) -> str:
-    return render(mailbox.mails(), seams.executions())
 
 
 async def serve(aws: EmbeddedAws, port: int, ready: Callable[[], None]) -> None:

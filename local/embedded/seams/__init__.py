@@ -13,7 +13,7 @@ from local.embedded.seams.deliveries import (
     install_version_ids,
 )
 from local.embedded.seams.encryption import install_encryption
-from local.embedded.seams.executions import executions, install_machine, redrive_execution, run_execution
+from local.embedded.seams.executions import install_machine, redrive_execution, run_execution
 from local.embedded.seams.function_permissions import install_function_permissions
 from local.embedded.seams.function_versions import install_function_versions
 from local.embedded.seams.handovers import install_handovers
@@ -49,7 +49,6 @@ __all__ = [
     "check",
     "configure",
     "evaluate_alarms",
-    "executions",
     "functions_running",
     "install_alarms",
     "install_asynchronous_events",
