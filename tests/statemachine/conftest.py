@@ -3,6 +3,7 @@
 import pytest
 
 from local.embedded import seams
+from local.embedded.iam import Questions
 from tests.statemachine.machine import TASKS
 
 
@@ -14,6 +15,7 @@ def step_functions(tmp_path_factory: pytest.TempPathFactory) -> None:
             environment.setenv(name, value)
         assert seams.check() == []
         seams.install_machine(TASKS)
+        seams.install_branches(TASKS, Questions())
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,11 @@ class State:
     resource: str = ""
     inner: tuple["Graph", ...] = ()
 
+    @property
+    def waits(self) -> bool:
+        """Whether the state itself does nothing but wait."""
+        return self.type == "Wait" or self.resource.endswith(".waitForTaskToken")
+
 
 @dataclass(frozen=True)
 class Edge:
@@ -43,12 +48,26 @@ def read_graph(definition: Mapping[str, Any]) -> Graph:
     return Graph(tuple(_state(name, states[name]) for name in names), tuple(dict.fromkeys(edges)))
 
 
-def _state(name: str, state: Mapping[str, Any]) -> State:
+def find_state(definition: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    """The definition of a state, wherever in the machine it is."""
+    for own, state in definition.get("States", {}).items():
+        if own == name:
+            return dict(state)
+        for inner in _inner(state):
+            if found := find_state(inner, name):
+                return found
+    return None
+
+
+def _inner(state: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     processor = state.get("ItemProcessor") or state.get("Iterator")
-    inner = [*state.get("Branches", []), *([processor] if processor else [])]
+    return [*state.get("Branches", []), *([processor] if processor else [])]
+
+
+def _state(name: str, state: Mapping[str, Any]) -> State:
     # arn:aws:states:::lambda:invoke.waitForTaskToken is lambda:invoke.waitForTaskToken.
     resource = str(state.get("Resource", "")).removeprefix("arn:aws:states:::")
-    return State(name, str(state.get("Type", "")), resource, tuple(map(read_graph, inner)))
+    return State(name, str(state.get("Type", "")), resource, tuple(map(read_graph, _inner(state))))
 
 
 def _edges(name: str, state: Mapping[str, Any]) -> Iterator[Edge]:

@@ -1,5 +1,6 @@
 """Which page has which address, and what it shows."""
 
+import json
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ from urllib.parse import parse_qs, quote
 
 from local.embedded.pages import progress
 from local.embedded.pages.drawing import draw
+from local.embedded.pages.graph import find_state
 from local.embedded.pages.plots import Plot, plot
 from local.embedded.pages.progress import Visit, follow, status_of
 from local.embedded.pages.rendering import STYLE, duration, render
@@ -31,6 +33,7 @@ _MARKS = {
     progress.FAILED: "✗ failed",
     progress.STOPPED: "■ stopped",
 }
+_ALARM_ORDER = ("ALARM", "INSUFFICIENT_DATA", "OK")
 _POLICY = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 HEADERS = {
     "cache-control": "no-store",
@@ -68,7 +71,7 @@ def _html(path: str, asked: Mapping[str, str], mails: Mails) -> str | None:
     common: Values = {"root": "../" * path.count("/"), "page": "", "refresh": REFRESH_SECONDS}
     common |= {"still": "still" in asked, "kept": _kept(asked)}
     match kind:
-        case "":
+        case "" if not path:
             return _home(asked, mails, common)
         case "machines":
             return _machine(rest, asked, common)
@@ -78,7 +81,8 @@ def _html(path: str, asked: Mapping[str, str], mails: Mails) -> str | None:
         case "metrics":
             return _metrics(common)
         case "alarms":
-            alarms = [(alarm, _link(alarm.description)) for alarm in views.alarms()]
+            listed = sorted(views.alarms(), key=lambda alarm: _ALARM_ORDER.index(alarm.state))
+            alarms = [(alarm, _link(alarm.description)) for alarm in listed]
             return render("alarms.html", **common | {"page": "Alarms", "alarms": alarms})
         case "docs":
             return _section(rest, asked.get("section", ""), common)
@@ -105,7 +109,13 @@ def _machine(name: str, asked: Mapping[str, str], common: Values) -> str | None:
     machine = next((each for each in views.machines() if each.name == name), None)
     if machine is None:
         return None
-    graph = {"drawing": draw(machine.definition), "states": {}, "ways": set(), "chosen": asked.get("state")}
+    chosen = asked.get("state", "")
+    state = find_state(json.loads(machine.definition), chosen)
+    graph: Values = {"drawing": draw(machine.definition), "states": {}, "ways": set()}
+    graph |= {
+        "chosen": chosen if state else "",
+        "definition": json.dumps(state, indent=2, ensure_ascii=False),
+    }
     listed = _listed(views.executions(name), asked)
     return render("machine.html", **common | graph | listed | {"machine": machine})
 
@@ -118,11 +128,12 @@ def _execution(machine: str, name: str, chosen: str, common: Values) -> str | No
     execution, found = history.execution, follow(history.events)
     by_state = found.by_state()
     visits = by_state.get(chosen, [])
-    running = execution.status == "RUNNING"
+    running, drawing = execution.status == "RUNNING", draw(history.definition)
+    waiting = {box.state.name for box in drawing.boxes if box.state.waits}
     whole = Visit("", execution.started_at, "", left=execution.stopped_at or None)
     values = {
         "chosen": chosen,
-        "drawing": draw(history.definition),
+        "drawing": drawing,
         "earlier": max(0, len(visits) - MOST_VISITS),
         "events": len(history.events),
         "execution": execution,
@@ -131,7 +142,7 @@ def _execution(machine: str, name: str, chosen: str, common: Values) -> str | No
         "output": history.output,
         "refresh": RUNNING_SECONDS if running else 0,
         "seconds": whole.seconds(now),
-        "states": {state: _shown(each, now) for state, each in by_state.items()},
+        "states": {state: _shown(each, now, state in waiting) for state, each in by_state.items()},
         "status": {"RUNNING": "running", "SUCCEEDED": "succeeded"}.get(execution.status, "failed"),
         "visits": visits[: -MOST_VISITS - 1 : -1],
         "ways": found.ways,
@@ -139,10 +150,15 @@ def _execution(machine: str, name: str, chosen: str, common: Values) -> str | No
     return render("execution.html", **common | values)
 
 
-def _shown(visits: Sequence[Visit], now: str) -> Shown:
+def _shown(visits: Sequence[Visit], now: str, waits: bool) -> Shown:
     status = status_of(visits)
+    mark = _MARKS[status]
+    if status == progress.RUNNING and visits[-1].error:
+        mark = "↻ retrying"
+    elif status == progress.RUNNING and waits:
+        mark = "⏸ waiting"
     retries, seconds = sum(visit.retries for visit in visits), sum(visit.seconds(now) for visit in visits)
-    words = [_MARKS[status], duration(seconds)]
+    words = [mark, duration(seconds)]
     if retries:
         words.append(f"{retries} {'retry' if retries == 1 else 'retries'}")
     if len(visits) > 1:

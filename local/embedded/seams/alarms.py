@@ -76,9 +76,8 @@ def _reason(alarm: Mapping[str, Any], values: list[float | None], points: list[b
     latest = ", ".join(f"{value:g}" for value in real[-alarm["EvaluationPeriods"] :])
     breaching, threshold = points.count(True), f"{alarm['ComparisonOperator']} {alarm['Threshold']:g}"
     if not real:
-        periods = alarm["EvaluationPeriods"]
-        treated = f"missing data is treated as {alarm['TreatMissingData']}"
-        return f"Threshold Crossed: no datapoints were received for {periods} periods; {treated}."
+        span = f"{alarm['EvaluationPeriods']} x {alarm['Period']} s"
+        return f"No datapoints were received for {span}; missing data: {alarm['TreatMissingData']}."
     return f"Threshold Crossed: {breaching} of the last datapoints [{latest}] breach {threshold}."
 
 
