@@ -4,6 +4,7 @@ By https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-evaluati
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html.
 """
 
+import json
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -85,6 +86,24 @@ def _problem_of_lists(alarm: Mapping[str, Any]) -> str:
         if len(alarm.get(name) or []) > MOST_ACTIONS:
             return f"The collection {name} must not have a size greater than {MOST_ACTIONS}."
     return ""
+
+
+def mail_text(message: str) -> str:
+    """What SNS mails for a message: an alarm's change in words, anything else as it is."""
+    try:
+        found = json.loads(message)
+        lines = {
+            "Name": found["AlarmName"],
+            "Description": found["AlarmDescription"],
+            "State Change": f"{found['OldStateValue']} -> {found['NewStateValue']}",
+            "Reason for State Change": found["NewStateReason"],
+            "Timestamp": found["StateChangeTime"],
+            "AWS Account": found["AWSAccountId"],
+        }
+    except (KeyError, TypeError, ValueError):
+        return message
+    head = f'Your Amazon CloudWatch Alarm "{lines["Name"]}" has entered the {found["NewStateValue"]} state.'
+    return "\n".join([head, "", "Alarm Details:", *(f"- {name}: {text}" for name, text in lines.items()), ""])
 
 
 def _list(names: Mapping[str, Any] | set[str]) -> str:

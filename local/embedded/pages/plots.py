@@ -49,7 +49,7 @@ def plot(series: Series, now: float) -> Plot:
         last_at=at,
         lowest=min(single, default=0.0),
         highest=max(single, default=0.0),
-        values=len(series.points),
+        values=series.size,
         path=_bars(dots) if is_count else "M" + " L".join(f"{x:.1f},{y:.1f}" for x, y in dots),
         dots=() if is_count else dots[-1:],
     )

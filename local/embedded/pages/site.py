@@ -20,7 +20,7 @@ from local.embedded.pages.rendering import STYLE, duration, render
 from local.embedded.seams import views
 
 # Pages have no scripts: they reload. An execution that runs changes every second, most else does not.
-REFRESH_SECONDS, RUNNING_SECONDS = 5, 2
+REFRESH_SECONDS, RUNNING_SECONDS, METRICS_SECONDS = 5, 2, 10
 NEWEST = 50
 MOST_VISITS = 5
 MOST_PLOTS = 400
@@ -171,7 +171,8 @@ def _metrics(common: Values) -> str:
     series = sorted(views.metrics(), key=_order)[:MOST_PLOTS]
     plots = [plot(each, now) for each in series]
     namespaces = [(name, list(each)) for name, each in groupby(plots, key=_namespace)]
-    return render("metrics.html", **common | {"page": "Metrics", "namespaces": namespaces})
+    values = {"page": "Metrics", "namespaces": namespaces, "refresh": METRICS_SECONDS}
+    return render("metrics.html", **common | values)
 
 
 def _order(series: views.Series) -> tuple[bool, str, str, str]:

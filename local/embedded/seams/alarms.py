@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from local.embedded.alarms import COMPARISONS, EXTRA_PERIODS, find_problem, judge
@@ -34,12 +34,13 @@ def install_alarms() -> None:
     cloudwatch._evaluate_all_alarms = evaluate_alarms
 
 
-def evaluate_alarms(now: float | None = None) -> None:
-    """Set every metric alarm's state, and take its actions if the state changes."""
+def evaluate_alarms(now: float | None = None, *, names: Container[str] | None = None) -> None:
+    """Set the state of all alarms, or of those on metrics of these names; take actions if a state changes."""
     from ministack.services import cloudwatch
 
     for alarm in cloudwatch._alarms.values():
-        evaluate_alarm(alarm, now)
+        if names is None or alarm["MetricName"] in names:
+            evaluate_alarm(alarm, now)
 
 
 def evaluate_alarm(alarm: dict[str, Any], now: float | None = None) -> None:

@@ -77,8 +77,7 @@ def extract(group: str, messages: Sequence[str]) -> None:
     if refused:
         where = {"LogGroupName": group}
         _store("AWS/Logs", "EMFValidationErrors", where, time.time(), "Count", {"Value": float(refused)})
-    if found or refused:
-        evaluate_alarms()
+    evaluate_alarms(names={metric.name for metric in found})
 
 
 def publish_metrics(namespace: str, data: Sequence[Mapping[str, Any]]) -> None:
@@ -87,7 +86,7 @@ def publish_metrics(namespace: str, data: Sequence[Mapping[str, Any]]) -> None:
         dimensions = {each["Name"]: each["Value"] for each in datum.get("Dimensions", [])}
         moment = datum["Timestamp"].timestamp()
         _store(namespace, datum["MetricName"], dimensions, moment, datum.get("Unit", "None"), datum)
-    evaluate_alarms()
+    evaluate_alarms(names={datum["MetricName"] for datum in data})
 
 
 def count_execution(execution: Mapping[str, Any]) -> None:
@@ -98,13 +97,12 @@ def count_execution(execution: Mapping[str, Any]) -> None:
     now, status = time.time(), execution["status"]
     if status == "RUNNING":
         name = "ExecutionsRedriven" if execution.get("redriveCount") else "ExecutionsStarted"
-        _store("AWS/States", name, where, now, "Count", {"Value": 1.0})
-    elif status in _ENDED:
-        _store("AWS/States", f"Executions{_ENDED[status]}", where, now, "Count", {"Value": 1.0})
-        began = stepfunctions._iso_to_epoch_ms(execution["startDate"])
-        spent = {"Value": now * 1000 - began}
+    else:
+        name = f"Executions{_ENDED[status]}"
+        spent = {"Value": now * 1000 - stepfunctions._iso_to_epoch_ms(execution["startDate"])}
         _store("AWS/States", "ExecutionTime", where, now, "Milliseconds", spent)
-    evaluate_alarms()
+    _store("AWS/States", name, where, now, "Count", {"Value": 1.0})
+    evaluate_alarms(names={name, "ExecutionTime"})
 
 
 class Queues:

@@ -7,6 +7,9 @@ from typing import Any
 
 from local.embedded.seams.executions import json_object
 
+# More than a small plot can show.
+MOST_POINTS = 500
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -45,13 +48,14 @@ class History:
 
 @dataclass(frozen=True)
 class Series:
-    """A metric: `points` are time (seconds since 1970), sum and number of the values."""
+    """A metric of `size` points; the newest are here: time (seconds since 1970), sum and number of values."""
 
     namespace: str
     name: str
     dimensions: Mapping[str, str]
     unit: str
     points: list[tuple[float, float, float]]
+    size: int
 
 
 @dataclass(frozen=True)
@@ -115,10 +119,10 @@ def _series(namespace: str, name: str, points: list[Any]) -> Series:
     from ministack.services import cloudwatch
 
     read = []
-    for point in points:
+    for point in points[-MOST_POINTS:]:
         count, total, *_ = cloudwatch._point_stats(point)
         read.append((point["Timestamp"], total, count))
-    return Series(namespace, name, points[0]["Dimensions"], points[0]["Unit"], sorted(read))
+    return Series(namespace, name, points[0]["Dimensions"], points[0]["Unit"], sorted(read), len(points))
 
 
 def alarms() -> list[Alarm]:

@@ -1,7 +1,6 @@
 """Alarms of the embedded CloudWatch."""
 
 import datetime as dt
-import json
 import time
 import uuid
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ import pytest
 from ministack.services import cloudwatch, sns
 from ministack.services.cloudformation import provisioners
 
-from local.embedded.alarms import find_problem, judge
+from local.embedded.alarms import find_problem, judge, mail_text
 from local.embedded.seams import evaluate_alarms, install_alarms, publish_metrics
 
 NAMESPACE = "AWS/SageMaker"
@@ -148,9 +147,7 @@ def test_an_alarm_changes_as_time_passes_and_its_topic_is_told_of_each_change_on
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told: list[tuple[str, str]] = []
-    monkeypatch.setattr(
-        sns, "_fanout", lambda topic, _id, message, subject: told.append((subject, json.loads(message)))
-    )
+    monkeypatch.setattr(sns, "_fanout", lambda topic, _id, message, subject: told.append((subject, message)))
     topic = "arn:aws:sns:us-east-1:000000000000:alarms"
     alarm = put(TreatMissingData="notBreaching", AlarmActions=[topic], OKActions=[topic], AlarmName="errors")
     publish(1.0)
@@ -162,6 +159,14 @@ def test_an_alarm_changes_as_time_passes_and_its_topic_is_told_of_each_change_on
     # From no data to OK is a change as well.
     subjects = [f'{state}: "errors" in us-east-1' for state in ("OK", "ALARM", "OK")]
     assert [subject for subject, _ in told] == subjects
+    mail = mail_text(told[1][1])
+    assert '"errors" has entered the ALARM state' in mail
+    assert "- Reason for State Change: Threshold Crossed: 1 of the last datapoints [1] breach" in mail
+
+
+@pytest.mark.parametrize("message", ["text", "[1]", '"text"', "{}", '{"AlarmName": "a"}'])
+def test_the_mail_of_any_other_message_is_the_message(message: str) -> None:
+    assert mail_text(message) == message
 
 
 @pytest.mark.usefixtures("alarms")

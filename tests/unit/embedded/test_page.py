@@ -102,7 +102,7 @@ def test_text_from_others_is_shown_and_not_executed(emulator: Emulator) -> None:
     emulator.executions = [execution(**evil, started_at=EVIL, stopped_at=EVIL)]
     emulator.machines = [Machine(EVIL, DEFINITION, {EVIL: 1})]
     emulator.alarms = [alarm(name=EVIL, since=EVIL, reason=EVIL, description=EVIL, rule=EVIL, state="ALARM")]
-    emulator.metrics = [Series(EVIL, EVIL, {EVIL: EVIL}, EVIL, [(NOW, 1.0, 1.0)])]
+    emulator.metrics = [Series(EVIL, EVIL, {EVIL: EVIL}, EVIL, [(NOW, 1.0, 1.0)], 1)]
     definition = json.dumps({"States": {EVIL: {"Type": EVIL, "Resource": EVIL, "Next": EVIL}}})
     times = {"started_at": "2026-01-05T12:00:00Z"}
     emulator.history = History(execution(**evil, **times), definition, events(EVIL, EVIL), EVIL, EVIL)
@@ -230,8 +230,8 @@ def test_an_alarm_that_names_no_section_has_no_link(emulator: Emulator) -> None:
 def test_metrics_of_the_functions_come_before_those_of_aws(emulator: Emulator) -> None:
     point = [(NOW, 3.0, 1.0)]
     emulator.metrics = [
-        Series("AWS/Lambda", "Errors", {}, "Count", point),
-        Series("Shop", "Sales", {"till": "2"}, "None", point),
+        Series("AWS/Lambda", "Errors", {}, "Count", point, 1),
+        Series("Shop", "Sales", {"till": "2"}, "None", point, 1),
     ]
     text = show("metrics")
     assert text.index("Shop") < text.index("AWS/Lambda")
@@ -240,8 +240,8 @@ def test_metrics_of_the_functions_come_before_those_of_aws(emulator: Emulator) -
 
 def test_counts_are_summed_and_other_values_averaged() -> None:
     points = [(NOW, 4.0, 2.0), (NOW + 1, 6.0, 1.0), (NOW + 3600, 1.0, 1.0)]
-    count = plot(Series("Shop", "Sales", {}, "Count", points), NOW + 3600)
-    mean = plot(Series("Shop", "Sales", {}, "Seconds", points), NOW + 3600)
+    count = plot(Series("Shop", "Sales", {}, "Count", points, 3), NOW + 3600)
+    mean = plot(Series("Shop", "Sales", {}, "Seconds", points, 3), NOW + 3600)
     assert (mean.last, mean.lowest, mean.highest, mean.values) == (1.0, 1.0, 6.0, 3)
     # The first two share a slot: a bar of 10 beside one of 1, a dot at 10 / 3 beside one at 1.
     assert count.path == f"M3.0,{HEIGHT - 2:.1f} V3.0 M{WIDTH - 3:.1f},{HEIGHT - 2:.1f} V37.2"
@@ -258,7 +258,7 @@ def test_counts_are_summed_and_other_values_averaged() -> None:
     ],
 )
 def test_few_values_are_drawn_inside_the_plot(points: list[tuple[float, float, float]], unit: str) -> None:
-    drawn = plot(Series("Shop", "Sales", {}, unit, points), NOW)
+    drawn = plot(Series("Shop", "Sales", {}, unit, points, 1), NOW)
     numbers = [
         float(part) for part in drawn.path.replace("M", " ").replace("V", " ").replace(",", " ").split()
     ]
