@@ -51,7 +51,7 @@ def test_events_of_branches_that_run_at_the_same_time_belong_to_their_states() -
     by_state = {state: visits[0] for state, visits in found.by_state().items()}
     assert {state: visit.retries for state, visit in by_state.items() if visit.retries} == {"Flaky": 2}
     assert (by_state["Caught"].error, by_state["Caught"].cause) == ("Slow", "too slow")
-    assert found.ways == {("Flaky", "Then"), ("Caught", "After"), ("Both", "Last")}
+    assert found.ways == {("Flaky", "Then", False), ("Caught", "After", True), ("Both", "Last", False)}
     assert by_state["Then"].around is by_state["Both"]
 
 

@@ -40,10 +40,13 @@ class Visit:
 
 @dataclass
 class Progress:
-    """All visits, in the order in which they began, and the ways that were taken from state to state."""
+    """All visits, in the order in which they began, and the ways that were taken.
+
+    A way has the names of both states, and says whether it began with a caught error.
+    """
 
     visits: list[Visit] = field(default_factory=list)
-    ways: set[tuple[str, str]] = field(default_factory=set)
+    ways: set[tuple[str, str, bool]] = field(default_factory=set)
 
     def by_state(self) -> dict[str, list[Visit]]:
         found: dict[str, list[Visit]] = {}
@@ -88,7 +91,7 @@ def _enter(progress: Progress, event: Mapping[str, Any], before: Visit | None) -
     visit = Visit(details["name"], event["timestamp"], details.get("input", ""))
     if before and before.left:
         visit.around = before.around
-        progress.ways.add((before.state, visit.state))
+        progress.ways.add((before.state, visit.state, before.status == CAUGHT))
     else:
         visit.around = before
     progress.visits.append(visit)

@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from local.embedded.pages.drawing import Line
+from local.embedded.pages.graph import CATCH
 
 _FOLDER = Path(__file__).parent / "templates"
 _LINK = re.compile(r"https?://[^\s<>\"']+")
@@ -60,8 +61,8 @@ def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[:length]} ... ({len(text)} characters)"
 
 
-def _taken(line: Line, ways: set[tuple[str, str]]) -> bool:
-    return any((link.source, link.target) in ways for link in line.links)
+def _taken(line: Line, ways: set[tuple[str, str, bool]]) -> bool:
+    return any((link.source, link.target, link.kind == CATCH) in ways for link in line.links)
 
 
 _environment = Environment(
