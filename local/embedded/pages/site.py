@@ -156,7 +156,7 @@ def _shown(visits: Sequence[Visit], now: str, waits: bool) -> Shown:
     if status == progress.RUNNING and visits[-1].error:
         mark = "↻ retrying"
     elif status == progress.RUNNING and waits:
-        mark = "⏸ waiting"
+        mark = "… waiting"
     retries, seconds = sum(visit.retries for visit in visits), sum(visit.seconds(now) for visit in visits)
     words = [mark, duration(seconds)]
     if retries:

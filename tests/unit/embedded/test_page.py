@@ -158,7 +158,7 @@ def test_an_execution_is_a_graph_whose_states_link_to_their_input(emulator: Emul
     emulator.history = History(execution(), DEFINITION, events(given='{"a": 1}'), '{"whole": 1}', "")
     text = show("executions/m/e-1")
     assert "?state=A%20b" in Links(text).found
-    assert "⏸ waiting" in text
+    assert "… waiting" in text
     assert '"whole": 1'.replace('"', "&#34;") in text
     chosen = show("executions/m/e-1", "state=A%20b")
     assert '"a": 1'.replace('"', "&#34;") in chosen
