@@ -49,6 +49,7 @@ _LONGEST_FIRST = (
     "tests/faults/",
     "tests/faults/trials/",
     "tests/e2e/",
+    "tests/e2e/test_scale.py",
     "tests/integration/iam/",
     "tests/integration/test_deploy.py",
     "tests/e2e/test_interrupts.py",

@@ -6,26 +6,21 @@ training and serving cannot drift apart.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from pathlib import Path
 
 import numpy as np
 import xgboost
 from numpy.typing import NDArray
 
-from auto_mpg.car import CONTENT, Car
 from auto_mpg.features import FEATURES, BadPreprocessor, Preprocessor, from_json
-from auto_mpg.requests import read_cars, write_predictions
+from auto_mpg.requests import Contents, read_contents, write_predictions
 from common.serving import UnusableModel, refuse_changed_files
 
 BOOSTER = "xgboost-model"
 PREPROCESSOR = "preprocessor.json"
 XGBOOST_VERSION = "xgboost-version"
 MODEL_FILES = (BOOSTER, PREPROCESSOR, XGBOOST_VERSION)
-
-_CONTENT = attrgetter(*CONTENT)
 
 
 @dataclass(frozen=True)
@@ -47,14 +42,13 @@ def model_fn(model_dir: str) -> Model:
     return model
 
 
-def input_fn(body: str | bytes, content_type: str) -> list[Car]:
+def input_fn(body: str | bytes, content_type: str) -> Contents:
     """The cars of a request. Raises BadRequest or UnsupportedContentType."""
-    return read_cars(body, content_type)
+    return read_contents(body, content_type)
 
 
-def predict_fn(cars: Sequence[Car], model: Model) -> NDArray[np.float32]:
+def predict_fn(contents: Contents, model: Model) -> NDArray[np.float32]:
     """Miles per gallon of each car, in the same order."""
-    contents = np.array([_CONTENT(car) for car in cars], dtype=np.float64)
     rows = model.preprocessor.features(contents).astype(np.float32)
     # One thread: the server runs a worker on each core, and OpenMP's threads do not survive a fork.
     predictions: NDArray[np.float32] = model.booster.predict(

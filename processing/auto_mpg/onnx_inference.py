@@ -5,29 +5,21 @@ It accepts what `inference.py` accepts and answers as it does. numpy and the sta
 
 from __future__ import annotations
 
-from operator import attrgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from auto_mpg.car import CONTENT
-from auto_mpg.requests import read_cars, write_predictions
+from auto_mpg.requests import read_contents, write_predictions
 
 # The inputs, in the order of CONTENT, and the output of the graph (`export.py`).
 NUMBERS, ORIGIN, MPG = "numbers", "origin", "mpg"
 
-_CONTENT = attrgetter(*CONTENT)
-
 
 def feed(request: bytes, content_type: str) -> dict[str, NDArray[Any]]:
     """The graph's inputs for a request. Raises BadRequest or UnsupportedContentType."""
-    contents = [_CONTENT(car) for car in read_cars(request, content_type)]
-    return {
-        # None becomes NaN.
-        NUMBERS: np.array([content[:-1] for content in contents], np.float64),
-        ORIGIN: np.array([content[-1:] for content in contents], np.int64),
-    }
+    contents = read_contents(request, content_type)
+    return {NUMBERS: np.ascontiguousarray(contents[:, :-1]), ORIGIN: contents[:, -1:].astype(np.int64)}
 
 
 def answer(outputs: dict[str, NDArray[Any]], accept: str) -> tuple[str, str]:

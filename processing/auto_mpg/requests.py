@@ -7,20 +7,30 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 from collections.abc import Sequence
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
 
-from auto_mpg.car import RAW_COLUMNS, BadCar, Car, read_car
+from auto_mpg.car import CONTENT, RAW_COLUMNS, BadCar, BadValue, Car, read_car, read_value
 from common.serving import BadRequest, UnacceptableType, UnsupportedContentType, accepted, media_type
 
+Contents = NDArray[np.float64]
 
-def read_cars(body: str | bytes, content_type: str) -> list[Car]:
+_CONTENT = attrgetter(*CONTENT)
+# Of each column, some megabytes at most.
+_TEXTS_KEPT = 20_000
+_LONGEST_KEPT = 40
+
+
+def read_contents(body: str | bytes, content_type: str) -> Contents:
     """Parse CSV without a header: one car a line, RAW_COLUMNS in their order; `car_name` may be left out.
 
-    Raises BadRequest or UnsupportedContentType. An empty line is an error, because a batch transform joins
-    predictions to input lines by position.
+    Returns a row with the values of CONTENT for each car, NaN for a missing one. Raises BadRequest or
+    UnsupportedContentType. An empty line is an error, because a batch transform joins predictions to input
+    lines by position.
     """
     if media_type(content_type) != "text/csv":
         raise UnsupportedContentType(f"content type {content_type} is not supported; send text/csv")
@@ -29,7 +39,8 @@ def read_cars(body: str | bytes, content_type: str) -> list[Car]:
     except UnicodeDecodeError:
         raise BadRequest("the body is not encoded in UTF-8") from None
     lines = text.removeprefix("\ufeff").removesuffix("\n").removesuffix("\r").split("\n")
-    return [_read_record(line.removesuffix("\r"), number) for number, line in enumerate(lines, start=1)]
+    contents = _read_columns(lines)
+    return _read_records(lines) if contents is None else contents
 
 
 def write_predictions(predictions: NDArray[np.float32], accept: str) -> tuple[str, str]:
@@ -44,6 +55,45 @@ def write_predictions(predictions: NDArray[np.float32], accept: str) -> tuple[st
     if not {"text/csv", "text/*", "*/*"}.isdisjoint(wanted):
         return "".join(f"{prediction!s}\n" for prediction in predictions), "text/csv"
     raise UnacceptableType(f"{accept} cannot be given; accept text/csv or application/json")
+
+
+def _read_columns(lines: Sequence[str]) -> Contents | None:
+    """The same for plain lines with equal numbers of fields, ten times as fast; None for any others."""
+    try:
+        records = list(csv.reader(lines, strict=True, skipinitialspace=True))
+        counts = set(map(len, records))
+        if len(records) != len(lines) or len(counts) != 1:
+            return None
+        columns = dict(zip(_columns(records[0]), zip(*records, strict=True), strict=True))
+        contents = np.empty((len(CONTENT), len(records)))
+        for row, column in zip(contents, CONTENT, strict=True):
+            row[:] = list(map(_VALUES[column].__getitem__, columns[column]))
+    except (csv.Error, BadCar, BadValue):
+        return None
+    return contents.T
+
+
+class _Values(dict[str, float]):
+    """The values of a column by their texts, of which even millions of cars have few."""
+
+    def __init__(self, column: str) -> None:
+        super().__init__()
+        self._column = column
+
+    def __missing__(self, text: str) -> float:
+        value = read_value(self._column, text)
+        number = math.nan if value is None else float(value)
+        if len(self) < _TEXTS_KEPT and len(text) <= _LONGEST_KEPT:
+            self[text] = number
+        return number
+
+
+_VALUES = {column: _Values(column) for column in CONTENT}
+
+
+def _read_records(lines: Sequence[str]) -> Contents:
+    cars = [_read_record(line.removesuffix("\r"), number) for number, line in enumerate(lines, start=1)]
+    return np.array([_CONTENT(car) for car in cars], dtype=np.float64)
 
 
 def _read_record(line: str, number: int) -> Car:

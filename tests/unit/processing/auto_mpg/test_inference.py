@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 import xgboost
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from auto_mpg import inference, onnx_inference
+from auto_mpg import inference, onnx_inference, requests
 from auto_mpg.inference import MODEL_FILES, Model, input_fn, model_fn, output_fn, predict_fn
 from common.serving import FILES_DIGEST, BadRequest, UnsupportedContentType, UnusableModel, files_digest
 from tests.unit.processing.conftest import SCRIPTS
@@ -133,6 +135,36 @@ def test_a_record_that_is_no_car_is_named(read: Reader, body: str, message: str)
     with pytest.raises(BadRequest, match=r"^record") as refused:
         read(body.encode(), "text/csv")
     assert str(refused.value).startswith(message)
+
+
+_FIELDS = st.sampled_from(
+    ["8", "307.0", "1e2", " 70", "1970", "?", "NA", "", "usa", "3", '"2"', '"a, b"', '"', "\r", "x"]
+)
+
+
+@given(
+    st.lists(st.lists(_FIELDS, min_size=6, max_size=9).map(",".join), min_size=1, max_size=3).map("\n".join)
+)
+@example("8,307,?,3504,12,70,usa\r\n4,91,53,2000,17,1982,3\r\n")
+@example(f'{ROW}\n8,307,130,3504,12,70,1,"a\n{ROW}"')
+def test_a_body_read_by_columns_is_what_it_is_read_by_records(body: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(requests, "_read_columns", lambda _: None)
+        expected = outcome(body)
+    np.testing.assert_equal(outcome(body), expected)
+
+
+def outcome(body: str) -> object:
+    try:
+        return input_fn(body, "text/csv").tolist()
+    except BadRequest as refused:
+        return str(refused)
+
+
+def test_what_is_kept_of_texts_is_bounded() -> None:
+    for start in range(1, 60_000, 20_000):
+        input_fn("\n".join(ROW.replace("3504", f"{start + n}.5") for n in range(20_000)), "text/csv")
+    assert max(map(len, requests._VALUES.values())) <= 20_000
 
 
 @pytest.mark.parametrize("read", [input_fn, onnx_inference.feed])
