@@ -93,6 +93,7 @@ SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
     ("services.cloudwatch", "_metrics", None),
     ("services.cloudwatch", "_dispatch_alarm_actions", ("alarm", "old_state", "new_state", "reason")),
     ("services.cloudwatch", "_parse_ts", ("value",)),
+    ("services.cloudwatch", "_point_stats", ("pt",)),
     ("services.cloudwatch", "_put_metric_alarm", ("params", "cbor_data", "is_cbor", "is_json")),
     ("services.cloudwatch", "_record_history", ("alarm_name", "old_state", "new_state", "reason")),
     ("services.cloudwatch", "_stat_value", ("stats", "stat_name", "points")),
