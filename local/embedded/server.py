@@ -1,6 +1,7 @@
 """Assembles the embedded AWS and serves it."""
 
 import asyncio
+import itertools
 import json
 import logging
 import re
@@ -14,7 +15,7 @@ from typing import Any
 
 from local.embedded import seams
 from local.embedded.access import keep_secret, new_secret, pages
-from local.embedded.asgi import Application, answer_text
+from local.embedded.asgi import Application, answer, answer_text
 from local.embedded.authentication import with_signatures
 from local.embedded.autoscaling_api import TARGET_PREFIX, autoscaling_handler
 from local.embedded.cloudformation import model_package_group_handlers
@@ -24,7 +25,7 @@ from local.embedded.iam import Questions, also_needed, sagemaker_resource
 from local.embedded.integrations import AwsIntegrations
 from local.embedded.large_requests import with_large_requests
 from local.embedded.mailbox import Mailbox
-from local.embedded.page import render
+from local.embedded.pages.site import HEADERS, page
 from local.embedded.sagemaker_api import Permissions, sagemaker_handler
 from local.embedded.sagemaker_runtime import Runtime, with_runtime
 from local.embedded.traces import answer_xray
@@ -33,6 +34,9 @@ from local.sagemaker import SageMaker
 ACCOUNT_ID = "000000000000"
 REGION = "us-east-1"
 SHUTDOWN_SECONDS = 1.5
+# CloudWatch evaluates most alarms once a minute, and SQS reports that often.
+ALARM_SECONDS = 10.0
+TICKS_A_MINUTE = 6
 
 logger = logging.getLogger(__name__)
 
@@ -129,7 +133,8 @@ def _mend(folder: Path) -> None:
     seams.install_cors()
     seams.install_leading_keys()
     seams.install_log_filters()
-    seams.install_alarm_dimensions()
+    seams.install_alarms()
+    seams.install_metrics()
     seams.install_stack_rules()
     seams.install_function_versions()
     seams.install_function_permissions()
@@ -166,14 +171,13 @@ async def _answer(
         await answer_text(send, 200, "application/json", json.dumps(questions.as_json()))
     elif path == "/_mpg/functions":
         await answer_text(send, 200, "application/json", json.dumps({"running": seams.functions_running()}))
-    elif path == "/_mpg/":
-        await answer_text(send, 200, "text/html; charset=utf-8", await asyncio.to_thread(_page, mailbox))
+    elif found := await asyncio.to_thread(
+        page, path.removeprefix("/_mpg/"), scope["query_string"].decode("latin-1"), mailbox.mails()
+    ):
+        content_type, text = found
+        await answer(send, 200, {"content-type": content_type, **HEADERS}, text.encode())
     else:
         await answer_text(send, 404, "text/plain", "There is no such page.\n")
-
-
-def _page(mailbox: Mailbox) -> str:
-    return render(mailbox.mails(), seams.executions())
 
 
 async def serve(aws: EmbeddedAws, port: int, ready: Callable[[], None]) -> None:
@@ -198,10 +202,22 @@ async def serve(aws: EmbeddedAws, port: int, ready: Callable[[], None]) -> None:
     config.accesslog = None
     config.loglevel = "WARNING"
     serving = asyncio.create_task(hypercorn_serve(aws.application, config, shutdown_trigger=stop.wait))
+    watching = asyncio.create_task(_watch())
     aws.sagemaker.start()
     ready()
     await asyncio.wait({serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
+    watching.cancel()
     # A request in progress, such as a page whose function is running, does not delay the end.
     await asyncio.wait({serving}, timeout=SHUTDOWN_SECONDS)
     if serving.done():
         serving.result()
+
+
+async def _watch() -> None:
+    """Evaluate the alarms as time passes: data comes at any moment, and also stays away."""
+    queues = seams.Queues()
+    for tick in itertools.count():
+        await asyncio.sleep(ALARM_SECONDS)
+        if tick % TICKS_A_MINUTE == 0:
+            await asyncio.to_thread(queues.measure)
+        await asyncio.to_thread(seams.evaluate_alarms)

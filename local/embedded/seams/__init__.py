@@ -1,6 +1,6 @@
 """The only folder that uses ministack's private names, to add the services that it lacks."""
 
-from local.embedded.seams.alarms import install_alarm_dimensions
+from local.embedded.seams.alarms import evaluate_alarms, install_alarms
 from local.embedded.seams.branches import install_branches
 from local.embedded.seams.browsers import install_cors
 from local.embedded.seams.copies import install_copies
@@ -13,7 +13,7 @@ from local.embedded.seams.deliveries import (
     install_version_ids,
 )
 from local.embedded.seams.encryption import install_encryption
-from local.embedded.seams.executions import executions, install_machine, redrive_execution, run_execution
+from local.embedded.seams.executions import install_machine, redrive_execution, run_execution
 from local.embedded.seams.function_permissions import install_function_permissions
 from local.embedded.seams.function_versions import install_function_versions
 from local.embedded.seams.handovers import install_handovers
@@ -21,6 +21,7 @@ from local.embedded.seams.journey import offer_task
 from local.embedded.seams.keys import install_keys, role_may_grant
 from local.embedded.seams.leading_keys import install_leading_keys
 from local.embedded.seams.log_filters import install_log_filters
+from local.embedded.seams.metrics import Queues, install_metrics, publish_metrics
 from local.embedded.seams.missing import install_missing, object_exists
 from local.embedded.seams.multipart import install_multipart
 from local.embedded.seams.names import MINISTACK_VERSION, SEAMS, check, configure, settings, wait_scale
@@ -36,7 +37,6 @@ from local.embedded.seams.services import (
     install_service,
     install_warm_functions,
     publish_events,
-    publish_metrics,
 )
 from local.embedded.seams.stacks import install_stack_rules
 from local.embedded.seams.state_tests import install_definition_checks, install_state_tests
@@ -44,13 +44,14 @@ from local.embedded.seams.state_tests import install_definition_checks, install_
 __all__ = [
     "MINISTACK_VERSION",
     "SEAMS",
+    "Queues",
     "SagemakerResource",
     "application",
     "check",
     "configure",
-    "executions",
+    "evaluate_alarms",
     "functions_running",
-    "install_alarm_dimensions",
+    "install_alarms",
     "install_asynchronous_events",
     "install_branches",
     "install_copies",
@@ -69,6 +70,7 @@ __all__ = [
     "install_log_filters",
     "install_machine",
     "install_mailbox",
+    "install_metrics",
     "install_missing",
     "install_multipart",
     "install_nested_stacks",

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from local.embedded.alarms import mail_text
 from local.embedded.mailbox import Mailbox
 from local.embedded.seams.names import ERROR_REPORT
 
@@ -99,12 +100,11 @@ def install_mailbox(mailbox: Mailbox) -> None:
 
     def fanout(topic_arn: str, msg_id: str, message: str, subject: str, *args: Any, **kwargs: Any) -> None:
         original_fanout(topic_arn, msg_id, message, subject, *args, **kwargs)
+        text = mail_text(message)
         topic = sns._topic_by_arn_any_scope(topic_arn) or {"subscriptions": []}
         for subscription in topic["subscriptions"]:
             if subscription["protocol"] == "email" and subscription["confirmed"]:
-                mailbox.deliver(
-                    to=subscription["endpoint"], topic_arn=topic_arn, subject=subject, text=message
-                )
+                mailbox.deliver(to=subscription["endpoint"], topic_arn=topic_arn, subject=subject, text=text)
 
     def subscribe(params: Any) -> Any:
         answer = original_subscribe(params)

@@ -10,37 +10,6 @@ from local.embedded.seams.journey import MinistackExecution, publish_status, rec
 from local.embedded.tasks import Integrations
 
 
-def executions() -> list[dict[str, Any]]:
-    """Every execution, newest first: name, status, started_at, stopped_at, file, outcome, error."""
-    from ministack.services import stepfunctions
-
-    found = sorted(
-        stepfunctions._executions.values(), key=lambda record: str(record["startDate"]), reverse=True
-    )
-    return [_described(record) for record in found]
-
-
-def _described(record: Mapping[str, Any]) -> dict[str, Any]:
-    event = json_object(record["input"])
-    output = json_object(record["output"]) if record["status"] == "SUCCEEDED" else {}
-    return {
-        "name": record["name"],
-        "status": record["status"],
-        "started_at": record["startDate"],
-        "stopped_at": record["stopDate"],
-        "file": _uploaded_key(event),
-        "outcome": output.get("outcome"),
-        "error": record.get("error"),
-    }
-
-
-def _uploaded_key(event: Any) -> str:
-    """The object's key in an event of S3; "" in any other input."""
-    for name in ("detail", "object", "key"):
-        event = event.get(name) if isinstance(event, dict) else None
-    return event if isinstance(event, str) else ""
-
-
 def install_machine(integrations: Integrations) -> None:
     """Run executions with `local.embedded.machine`, their tasks with `integrations`; add RedriveExecution."""
     from ministack.services import stepfunctions

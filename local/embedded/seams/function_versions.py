@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
-from local.embedded.seams.services import publish_metrics
+from local.embedded.seams.metrics import publish_metrics
 
 _FUNCTION = re.compile(r"/2015-03-31/functions/(?P<name>[^/]+)/(?P<call>[a-z-]+)(?:/(?P<rest>[^/]+))?")
 _CHANGES = {("PUT", "configuration"), ("PUT", "code"), ("POST", "versions")}

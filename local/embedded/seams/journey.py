@@ -8,8 +8,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from local.embedded.seams.languages import Jsonata, JsonPath, as_task_error
+from local.embedded.seams.metrics import count_execution
 from local.embedded.task_errors import TaskError
 from local.embedded.tasks import Callback, Language, new_token
+
+# In the context, which a branch inherits.
+_LAST_EVENT = "last_event"
+# An event's number is how many there are, so no two threads may add one at a time.
+_numbering = threading.Lock()
 
 
 class MinistackExecution:
@@ -56,6 +62,7 @@ class MinistackExecution:
             },
             "StateMachine": {"Id": record["stateMachineArn"], "Name": machine["name"]},
             "variables": position["variables"],
+            _LAST_EVENT: len(record["events"]) if record.get("redriveCount") else 0,
         }
         return cls(record, context, position, _still_runs(record, context))
 
@@ -123,7 +130,11 @@ class MinistackExecution:
             return output, following
 
     def record(self, event: str, details: Mapping[str, Any]) -> None:
-        self._states._add_event(self._record, event, dict(details))
+        # Branches run at the same time: only this tells which events follow each other.
+        before = self.context.get(_LAST_EVENT, 0)
+        with _numbering:
+            added = self._states._add_event(self._record, event, {"previousEventId": before, **details})
+        self.context[_LAST_EVENT] = added["id"]
 
     def open_callback(self) -> Callback:
         return _TokenCallback(self._states._task_tokens, self._record)
@@ -145,6 +156,7 @@ def publish_status(execution: Mapping[str, Any]) -> None:
     if execution.get("sync"):
         return  # Express executions have no such event.
 
+    count_execution(execution)
     failed = execution["status"] in {"FAILED", "ABORTED", "TIMED_OUT"}
     detail = {
         "executionArn": execution["executionArn"],

@@ -53,15 +53,3 @@ def publish_events(entries: Sequence[Mapping[str, Any]]) -> None:
     from ministack.services import eventbridge
 
     eventbridge._put_events({"Entries": list(entries)}, allow_aws_source=True)
-
-
-def publish_metrics(namespace: str, data: Sequence[Mapping[str, Any]]) -> None:
-    """Put metrics of such a service, in the form of PutMetricData. No client may use a namespace of AWS."""
-    from ministack.services import cloudwatch
-
-    request = {"Namespace": namespace, "MetricData": [_with_epoch(datum) for datum in data]}
-    cloudwatch._put_metric_data({}, request, is_cbor=False, is_json=True)
-
-
-def _with_epoch(datum: Mapping[str, Any]) -> dict[str, Any]:
-    return {**datum, "Timestamp": datum["Timestamp"].timestamp()}

@@ -1,10 +1,12 @@
-"""FilterLogEvents as in CloudWatch Logs, and X-Ray without traces."""
+"""FilterLogEvents as in CloudWatch Logs, metrics in log events, and X-Ray without traces."""
 
+import json
 import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from botocore.exceptions import ClientError
@@ -86,3 +88,42 @@ def test_there_are_no_traces(aws: Aws) -> None:
     assert xray.get_service_graph(StartTime=now, EndTime=now)["Services"] == []
     with pytest.raises(ClientError, match="not served by the embedded AWS"):
         xray.put_trace_segments(TraceSegmentDocuments=["{}"])
+
+
+def test_a_metric_in_a_log_event_rings_an_alarm_which_is_mailed(aws: Aws) -> None:
+    name = f"sales-{uuid.uuid4().hex}"
+    topic = aws.client("sns").create_topic(Name=name)["TopicArn"]
+    aws.client("sns").subscribe(TopicArn=topic, Protocol="email", Endpoint="ada@example.com")
+    aws.client("cloudwatch").put_metric_alarm(
+        AlarmName=name,
+        Namespace="Shop",
+        MetricName="Sales",
+        Dimensions=[{"Name": "till", "Value": name}],
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=2,
+        ComparisonOperator="GreaterThanThreshold",
+        AlarmActions=[topic],
+    )
+
+    log(aws, name, sales(name, 3))
+
+    with urlopen(f"{aws.pages}mails") as answer:
+        (mail,) = [mail for mail in json.load(answer) if mail["subject"].startswith(f'ALARM: "{name}"')]
+    assert "State Change: INSUFFICIENT_DATA -> ALARM" in mail["text"]
+    with urlopen(f"{aws.pages}metrics") as page:
+        assert f"till = {name}" in page.read().decode()
+
+
+def sales(till: str, number: int) -> str:
+    directive = {"Namespace": "Shop", "Dimensions": [["till"]], "Metrics": [{"Name": "Sales"}]}
+    head = {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": [directive]}
+    return json.dumps({"_aws": head, "till": till, "Sales": number})
+
+
+def log(aws: Aws, group: str, message: str) -> None:
+    logs, names = aws.client("logs"), {"logGroupName": group, "logStreamName": "stream"}
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(**names)
+    logs.put_log_events(**names, logEvents=[{"timestamp": int(time.time() * 1000), "message": message}])

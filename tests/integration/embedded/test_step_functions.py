@@ -1,7 +1,9 @@
 """The embedded Step Functions handles Lambda functions and jobs as AWS does."""
 
+import html
 import io
 import json
+import re
 import uuid
 import zipfile
 from collections.abc import Callable
@@ -269,5 +271,10 @@ def test_the_page_shows_executions_whatever_their_input_and_output_are(aws: Aws,
     )
     started = states.start_execution(stateMachineArn=machine["stateMachineArn"], input=value)
     assert json.loads(ending(aws, started["executionArn"])["output"]) == json.loads(value)
+    execution = started["executionArn"].rpartition(":")[2]
     with urlopen(aws.pages) as page:
-        assert started["executionArn"].rpartition(":")[2] in page.read().decode()
+        link = re.search(f"executions/m[0-9a-f]*/{execution}", page.read().decode())
+    assert link
+    with urlopen(f"{aws.pages}{link[0]}?state=Pass") as page:
+        assert "style-src 'self'" in page.headers["content-security-policy"]
+        assert f"<pre>{json.dumps(json.loads(value), indent=2)}</pre>" in html.unescape(page.read().decode())
