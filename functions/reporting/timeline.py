@@ -18,7 +18,7 @@ WIDTH = 800
 _LEFT, _RIGHT, _TOP, _ROW, _BAR = 170, 716, 8, 22, 14
 _LANE, _TRIAL, _BROKEN, _THINNEST = 7, 5, 46, 1.5
 # A wait that takes less of the time than this is drawn as long as it was.
-_LONG = 0.15
+_LONG = 0.5
 _TICKS, _APART = 6, 58
 _STEPS = (
     *(0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30),

@@ -22,7 +22,21 @@ ARROWS = {
     "catalogue": {"approval", "model", "shared"},
     "serving": {"shared"},
     "web": {"approval", "catalogue", "model", "shared"},
-    "handlers": {"approval", "catalogue", "model", "release", "reuse", "runs", "serving", "shared", "web"},
+    "reporting": {"approval", "model", "reuse", "runs", "shared", "web"},
+    "handlers": {
+        *(
+            "approval",
+            "catalogue",
+            "model",
+            "release",
+            "reporting",
+            "reuse",
+            "runs",
+            "serving",
+            "shared",
+            "web",
+        )
+    },
 }
 MODULES = sorted(path for path in FUNCTIONS.rglob("*.py") if path.name != "__init__.py")
 
