@@ -1,6 +1,6 @@
 """An execution's history as states and calls. It never contains a task token, which the real one does."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -86,10 +86,14 @@ def read_history(execution_arn: str) -> History:
         .get_paginator("get_execution_history")
         .paginate(executionArn=execution_arn, PaginationConfig={"PageSize": _PAGE})
     )
+    return history_of(event for page in pages for event in page["events"])
+
+
+def history_of(events: Iterable[Mapping[str, Any]]) -> History:
+    """The history that these events tell, in their order."""
     reader = _Reader()
-    for page in pages:
-        for event in page["events"]:
-            reader.take(event)
+    for event in events:
+        reader.take(event)
     return History(tuple(reader.states))
 
 

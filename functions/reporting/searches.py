@@ -69,13 +69,14 @@ def read_search(name: str) -> Search | None:
     except ClientError as error:
         logger.warning("trials not readable", tuning_job=name, **describe_error(error))
         return None
-    trials = [_trial(number, job) for number, job in enumerate(jobs, start=1)]
+    trials = [trial_of(number, job) for number, job in enumerate(jobs, start=1)]
     objective = next((found for job in jobs if (found := _objective(job))), {})
     minimizes = objective.get("Type", "Minimize") == "Minimize"
     return Search(name, lenient.text(objective.get("MetricName")), minimizes, trials)
 
 
-def _trial(number: int, job: Mapping[str, Any]) -> Trial:
+def trial_of(number: int, job: Mapping[str, Any]) -> Trial:
+    """A trial from SageMaker's summary of its training job."""
     status = str(job["TrainingJobStatus"])
     return Trial(
         number=number,

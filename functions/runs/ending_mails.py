@@ -30,9 +30,8 @@ def ending_mail(ending: Ending, link: Link | None = None) -> Mail:
         report=_report(ending),
         decision=ending.decision,
         console=console_of(ending.execution_arn),
-        run_id=ending.run_id,
         link=link,
-        where="" if "AWS_ENDPOINT_URL" in os.environ else " --config-env default",
+        on_aws="AWS_ENDPOINT_URL" not in os.environ,
     )
 
 
