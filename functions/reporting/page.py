@@ -74,7 +74,7 @@ def _parts(run: Run, moment: datetime) -> dict[str, object]:
         "data": _data(run),
         "rows_chart": _rows_chart(report),
         "decisions": _decisions(run),
-        "cost": cost_of(run),
+        "run_cost": cost_of(run),
         "settings": settings.settings(run),
         "reused": report.reuse(),
         "digests": settings.digests(run),
