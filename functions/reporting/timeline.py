@@ -11,7 +11,7 @@ from itertools import pairwise
 
 from reporting.history import Call, History, State
 from reporting.searches import Search, Trial
-from reporting.words import duration
+from reporting.words import duration, round_step
 from web.plots import Tick
 
 WIDTH = 800
@@ -20,11 +20,6 @@ _LANE, _TRIAL, _BROKEN, _THINNEST = 7, 5, 46, 1.5
 # A wait that takes less of the time than this is drawn as long as it was.
 _LONG = 0.5
 _TICKS, _APART = 6, 58
-_STEPS = (
-    *(0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30),
-    *(60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 28_800, 86_400, 172_800, 432_000),
-)
-
 Span = tuple[datetime, datetime]
 
 
@@ -182,7 +177,7 @@ class _Scale:
 
     def ticks(self) -> list[Tick]:
         """Round times since the start, outside of the breaks, where there is room for their labels."""
-        step = next((each for each in _STEPS if each >= self._shown / _TICKS), _STEPS[-1])
+        step = round_step(self._shown, _TICKS)
         found: list[Tick] = []
         for start, end in self._unbroken():
             first = int(_seconds(self._start, start) / step + 0.999)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from reporting.searches import Search, Trial
-from reporting.words import duration
+from reporting.words import duration, round_durations
 from shared.text import number, shorten
 from web.plots import Tick, round_numbers
 
@@ -14,7 +14,7 @@ WIDTH, HEIGHT = 720, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 704, 14, 216
 # Values that span more than this are drawn on a logarithmic axis.
 _DECADES = 30
-_CATEGORIES = 12
+_CATEGORIES, _TICKS = 12, 6
 _LINES = 200
 _NOTHING = 1e-12
 
@@ -77,11 +77,12 @@ def course(search: Search) -> Course | None:
     values = [trial.objective or 0.0 for trial in trials]
     x = _Scale(0.0, max(seconds), _LEFT, _RIGHT)
     y = _Scale(*_bounds(values), _BOTTOM, _TOP)
+    ticks = [Tick(x.at(moment), duration(moment)) for moment in round_durations(max(seconds), _TICKS)]
     dots = [
         Dot(x.at(moment), y.at(value), "best" if trial is search.best else "", _words(trial, search))
         for trial, moment, value in zip(trials, seconds, values, strict=True)
     ]
-    return Course(dots, _stairs(dots, search.minimizes), x.ticks(duration), y.ticks(number))
+    return Course(dots, _stairs(dots, search.minimizes), ticks, y.ticks(number))
 
 
 def parallel(search: Search) -> Parallel | None:

@@ -1,6 +1,25 @@
 """Durations and sizes for people."""
 
+import math
+
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+_STEPS = (
+    *(0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30),
+    *(60, 120, 300, 600, 1200, 1800, 3600, 7200, 14_400, 28_800, 86_400, 172_800, 432_000),
+)
+
+
+def round_step(seconds: float, parts: int) -> float:
+    """A round duration, of which at most that many go into this one; the longest is five days."""
+    return next((step for step in _STEPS if step >= seconds / parts), _STEPS[-1])
+
+
+def round_durations(seconds: float, parts: int) -> list[float]:
+    """The multiples of such a step from 0 to this duration."""
+    step = round_step(seconds, parts)
+    return [count * step for count in range(math.floor(seconds / step) + 1)]
 
 
 def duration(seconds: float) -> str:
