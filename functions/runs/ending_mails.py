@@ -4,7 +4,7 @@ import os
 
 from model.report import Report
 from runs.endings import Ending
-from shared.links import Link
+from shared.links import Link, report_command
 from shared.mails import Mail, render
 
 # Ends with a template of their own. Other successes use `succeeded`, other failures `failed`.
@@ -31,7 +31,7 @@ def ending_mail(ending: Ending, link: Link | None = None) -> Mail:
         decision=ending.decision,
         console=console_of(ending.execution_arn),
         link=link,
-        on_aws="AWS_ENDPOINT_URL" not in os.environ,
+        report_command=report_command(ending.run_id),
     )
 
 

@@ -284,8 +284,8 @@ def test_two_runs_are_compared_side_by_side(world: World, gathered: Callable[...
     output = {"outcome": "rejected", "evaluation": better, "best_hyperparameters": {"alpha": "0.25"}}
     other = gathered("notify-rejected", whole_story().answers(100).exits(), output=json.dumps(output))
     page = " ".join(comparison_page((one, other), START).split())
-    assert '<span class="better">-1</span>' in page
-    assert '<span class="worse">-0.0564</span>' in page
+    assert '<span class="better">-1, better</span>' in page
+    assert '<span class="worse">-0.0564, worse</span>' in page
     text = words_of(page)
     for words in (
         "Outcome Approved Rejected",
