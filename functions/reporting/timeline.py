@@ -178,12 +178,14 @@ class _Scale:
     def ticks(self) -> list[Tick]:
         """Round times since the start, outside of the breaks, where there is room for their labels."""
         step = round_step(self._shown, _TICKS)
+        labels = [gap.x + gap.width / 2 for gap in self.breaks()]
         found: list[Tick] = []
         for start, end in self._unbroken():
             first = int(_seconds(self._start, start) / step + 0.999)
             for count in range(first, int(_seconds(self._start, end) / step) + 1):
                 at = self.at(self._start + timedelta(seconds=count * step))
-                if not found or at - found[-1].at >= _APART:
+                others = [*labels, *(tick.at for tick in found[-1:])]
+                if all(abs(at - other) >= _APART for other in others):
                     found.append(Tick(at, duration(count * step) if count else "0"))
         return found
 
