@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from common.uploads import REFUSED
@@ -79,7 +80,7 @@ def from_detail(detail: Mapping[str, Any]) -> Ending:
         error, cause = REFUSED, cause.removeprefix(_REFUSAL)
     return Ending(
         execution_arn=str(detail["executionArn"]),
-        run_id=run_id(str(detail["executionArn"]), detail["startDate"]),
+        run_id=_run_id(detail),
         status=str(detail["status"]),
         redrives=int(detail.get("redriveCount") or 0),
         upload=uploaded_key(json_object(detail.get("input"))),
@@ -88,6 +89,12 @@ def from_detail(detail: Mapping[str, Any]) -> Ending:
         cause=cause,
         job=job,
     )
+
+
+def _run_id(detail: Mapping[str, Any]) -> str:
+    """The run's id; empty for an event, which has no moment of the start."""
+    started = detail.get("startDate")
+    return run_id(str(detail["executionArn"]), started) if isinstance(started, datetime) else ""
 
 
 def uploaded_key(execution_input: Mapping[str, Any]) -> str:

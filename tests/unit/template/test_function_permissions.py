@@ -126,6 +126,7 @@ CALLS = {
         ("sagemaker:DescribeProcessingJob", PROCESSING_JOB),
         ("sagemaker:ListTrainingJobsForHyperParameterTuningJob", TUNING_JOB),
         ("states:GetExecutionHistory", EXECUTION),
+        ("s3:ListBucket", BUCKET),
         ("s3:GetObject", f"{BUCKET}/runs/{RUN}/prepared/summary.json"),
         ("s3:GetObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
         ("s3:GetObject", f"{BUCKET}/runs/{RUN}/predictions/batch.csv.out"),
@@ -318,8 +319,7 @@ NOT_REACHED = {
     "RequestApproval": {"sagemaker:UpdateModelPackage", "dynamodb:Scan", "s3:PutObject"},
     "Review": {"dynamodb:PutItem", "dynamodb:Scan", "s3:PutObject"},
     "ResumePipeline": {"sagemaker:UpdateModelPackage", "dynamodb:Scan"},
-    # It reads decisions and prepared data, whose modules scan and list, too.
-    "Notify": {"dynamodb:Scan", "s3:ListBucket", "states:ListExecutions"},
+    "Notify": {"dynamodb:Scan", "states:ListExecutions"},
     "ListModels": CATALOGUE_NOT_REACHED | {"dynamodb:GetItem"},
     "DownloadModel": CATALOGUE_NOT_REACHED | {"dynamodb:GetItem", "sagemaker:ListModelPackages"},
     "Catalogue": CATALOGUE_NOT_REACHED - {"dynamodb:UpdateItem"},
