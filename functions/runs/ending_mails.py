@@ -4,7 +4,8 @@ import os
 
 from model.report import Report
 from runs.endings import Ending
-from shared.links import Link, report_command
+from shared.addresses import report_command
+from shared.links import Link
 from shared.mails import Mail, render
 
 # Ends with a template of their own. Other successes use `succeeded`, other failures `failed`.

@@ -18,12 +18,6 @@ class Link:
     until: str
 
 
-def report_command(run_id: str) -> str:
-    """The command that writes a run's report at any time."""
-    where = "" if "AWS_ENDPOINT_URL" in os.environ else " --config-env default"
-    return f"mpg report {run_id}{where}"
-
-
 def signed_link(key: str, seconds: float, **response: Any) -> str:
     """A link that returns the object, with these parameters of GetObject's response."""
     # By itself, the SDK presigns with an older signature, which S3 refuses for objects under a KMS key.
