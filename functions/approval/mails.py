@@ -5,6 +5,7 @@ from datetime import datetime
 from approval.request import Approval, Decision
 from model.change import endpoint_change
 from model.live import find_live
+from shared.addresses import report_command
 from shared.mails import Mail, render
 
 
@@ -12,7 +13,14 @@ def request_mail(approval: Approval, link: str) -> Mail:
     """The request to the approvers. Only this mail contains the link."""
     report = approval.report
     endpoint = endpoint_change(report.evaluation)
-    return render("approval/request", approval=approval, report=report, endpoint=endpoint, link=link)
+    return render(
+        "approval/request",
+        approval=approval,
+        report=report,
+        endpoint=endpoint,
+        link=link,
+        report_command=report_command(approval.run_id),
+    )
 
 
 def reminder_mail(approval: Approval, link: str, moment: datetime) -> Mail:

@@ -3,14 +3,19 @@
 The event only names the execution; the content of the mail comes from Step Functions and SageMaker. If an
 execution is redriven before its end was mailed, that end is not mailed: the person who redrove it knows, and
 the next end will be mailed.
+
+The mail links to the run's report. A duplicate of the event makes no other report.
 """
 
+from functools import partial
+
+from reporting.publishing import publish
 from runs.executions import describe_end
 from runs.notifying import announce, read_ending
 from shared.aws import prepare
 from shared.telemetry import Answer, Event, logger, observed
 
-prepare("stepfunctions", "sns")
+prepare("stepfunctions", "sns", "s3", "sagemaker")
 
 
 @observed
@@ -20,6 +25,6 @@ def handler(event: Event) -> Answer:
         logger.info("redriven", execution_arn=event["detail"]["executionArn"])
         return {"mailed": False}
     ending = read_ending(described)
-    mailed = announce(ending)
+    mailed = announce(ending, partial(publish, described, ending))
     logger.info("run ended", execution_arn=ending.execution_arn, outcome=ending.outcome, mailed=mailed)
     return {"mailed": mailed}

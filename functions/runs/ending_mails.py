@@ -4,6 +4,8 @@ import os
 
 from model.report import Report
 from runs.endings import Ending
+from shared.addresses import report_command
+from shared.links import Link
 from shared.mails import Mail, render
 
 # Ends with a template of their own. Other successes use `succeeded`, other failures `failed`.
@@ -20,17 +22,17 @@ _TEMPLATES = {
 _CONSOLES = {"aws-us-gov": "console.amazonaws-us-gov.com"}
 
 
-def ending_mail(ending: Ending) -> Mail | None:
-    """The mail about an end; None for a duplicate upload event, which concerns nobody."""
-    if ending.outcome == "already_processed":
-        return None
+def ending_mail(ending: Ending, link: Link | None = None) -> Mail:
+    """The mail about an end, with the link to the run's report if there is one."""
     fallback = "succeeded" if ending.status == "SUCCEEDED" else "failed"
     return render(
         f"runs/{_TEMPLATES.get(ending.outcome, fallback)}",
         ending=ending,
         report=_report(ending),
         decision=ending.decision,
-        console=_console(ending.execution_arn),
+        console=console_of(ending.execution_arn),
+        link=link,
+        report_command=report_command(ending.run_id),
     )
 
 
@@ -38,7 +40,7 @@ def _report(ending: Ending) -> Report:
     return Report.from_facts({"key": ending.upload, **ending.output})
 
 
-def _console(execution_arn: str) -> str:
+def console_of(execution_arn: str) -> str:
     """The execution's page in the AWS console; empty outside of AWS."""
     if "AWS_ENDPOINT_URL" in os.environ:
         return ""

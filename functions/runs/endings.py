@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from common.uploads import REFUSED
 from runs.causes import FailedJob, failed_job, json_object, readable_cause
+from runs.names import run_id
 from shared.text import one_line
 
 # The start of a processing job's message about a bad file that was too large for a complete check before.
@@ -17,6 +19,7 @@ class Ending:
     """The end of an execution. `output` is empty unless it succeeded; otherwise `error` and `cause` are."""
 
     execution_arn: str
+    run_id: str
     status: str
     redrives: int
     upload: str
@@ -52,6 +55,11 @@ class Ending:
         return identity(self.execution_arn, self.status, self.redrives)
 
     @property
+    def concerns_somebody(self) -> bool:
+        """Whether it has a mail: a duplicate of an upload's event concerns nobody."""
+        return self.outcome != "already_processed"
+
+    @property
     def shared_notice(self) -> str:
         """The key of a mail that all runs with this end share; empty if each run has a mail of its own."""
         return f"{self.error}#{self.cause}" if self.outcome == "TooManyRuns" else ""
@@ -63,7 +71,7 @@ def identity(execution_arn: str, status: str, redrives: int) -> str:
 
 
 def from_detail(detail: Mapping[str, Any]) -> Ending:
-    """Read the answer of DescribeExecution; the event's detail has the same names."""
+    """Read the answer of DescribeExecution, even of an execution that is under way."""
     output = json_object(detail.get("output"))
     error = one_line(str(detail.get("error") or ""), 100)
     cause = readable_cause(str(detail.get("cause") or ""))
@@ -72,6 +80,7 @@ def from_detail(detail: Mapping[str, Any]) -> Ending:
         error, cause = REFUSED, cause.removeprefix(_REFUSAL)
     return Ending(
         execution_arn=str(detail["executionArn"]),
+        run_id=_run_id(detail),
         status=str(detail["status"]),
         redrives=int(detail.get("redriveCount") or 0),
         upload=uploaded_key(json_object(detail.get("input"))),
@@ -80,6 +89,12 @@ def from_detail(detail: Mapping[str, Any]) -> Ending:
         cause=cause,
         job=job,
     )
+
+
+def _run_id(detail: Mapping[str, Any]) -> str:
+    """The run's id; empty for an event, which has no moment of the start."""
+    started = detail.get("startDate")
+    return run_id(str(detail["executionArn"]), started) if isinstance(started, datetime) else ""
 
 
 def uploaded_key(execution_input: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -14,7 +14,8 @@ from runs.ending_mails import ending_mail
 from runs.endings import Ending, from_detail
 from shared import once
 from shared.aws import client
-from shared.mails import Mail, send
+from shared.links import Link
+from shared.mails import send
 from shared.telemetry import count, describe_error, logger
 
 # The pipeline is not at fault in these, so they do not count as its failures, on which there is an alarm.
@@ -30,13 +31,15 @@ _METRICS = {
 }
 
 
-def announce(ending: Ending) -> bool:
-    """Count this end, and mail it if it has a mail: once. Returns whether this call mailed it."""
-    mail = ending_mail(ending)
-    new = once.do(ending.identity, lambda: _send(ending, mail) if mail else None)
+def announce(ending: Ending, publish: Callable[[], Link | None] = lambda: None) -> bool:
+    """Count this end, and mail it if it concerns somebody: once. Returns whether this call mailed it.
+
+    `publish` makes the run's report, to which the mail links.
+    """
+    new = once.do(ending.identity, lambda: _send(ending, publish) if ending.concerns_somebody else None)
     if new:
         count(_METRICS.get(ending.outcome, "RunEnded" if ending.status == "SUCCEEDED" else "PipelineFailed"))
-    return new and mail is not None
+    return new and ending.concerns_somebody
 
 
 def read_ending(described: Mapping[str, Any]) -> Ending:
@@ -50,8 +53,8 @@ def read_ending(described: Mapping[str, Any]) -> Ending:
     return ending
 
 
-def _send(ending: Ending, mail: Mail) -> None:
-    topic = os.environ["NOTIFICATION_TOPIC_ARN"]
+def _send(ending: Ending, publish: Callable[[], Link | None]) -> None:
+    topic, mail = os.environ["NOTIFICATION_TOPIC_ARN"], ending_mail(ending, publish())
     if not ending.shared_notice:
         send(mail, topic)
         return

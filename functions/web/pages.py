@@ -50,17 +50,20 @@ def decided_page(approval: Approval, decision: Decision) -> str:
 
 
 def _model(approval: Approval) -> dict[str, object]:
-    """The model's part of a page."""
+    """The model's part of a page, and the request about it."""
     report = approval.report
-    details = read_details(report)
+    return {"approval": approval, **model_parts(report, read_details(report), _origin(approval, report))}
+
+
+def model_parts(report: Report, details: Details, origin: Rows) -> dict[str, object]:
+    """What `model.html` shows."""
     return {
-        "approval": approval,
         "report": report,
         "evaluation": report.evaluation,
         "metrics": [(metric.label, *_value_and_unit(with_unit(metric))) for metric in report.other_metrics],
         "comparison": _comparison(report),
         "drift": _drift(report, details),
-        "origin": _origin(approval, report),
+        "origin": origin,
         "plots": [drawn for figure in details.figures if (drawn := _draw(figure))],
         "predictions": details.predictions,
     }
@@ -106,14 +109,22 @@ def _draw(figure: Figure) -> dict[str, object]:
 
 
 def _origin(approval: Approval, report: Report) -> Rows:
-    tuned = ", ".join(f"{name} = {_shortened(value)}" for name, value in report.hyperparameters.items())
     rows = [
         *report.origin(),
-        ("Tuning", f"best of {report.trials} trials" if report.trials else ""),
-        ("Hyperparameters", tuned),
+        *tuning_rows(report),
         ("Asked", readable_time(approval.requested_at)),
         ("Run", approval.run_id),
         ("Model package", approval.package_arn),
+    ]
+    return [(name, value) for name, value in rows if value]
+
+
+def tuning_rows(report: Report) -> Rows:
+    """How the model was tuned, as names and values."""
+    tuned = ", ".join(f"{name} = {_shortened(value)}" for name, value in report.hyperparameters.items())
+    rows = [
+        ("Tuning", f"best of {report.trials} trials" if report.trials else ""),
+        ("Hyperparameters", tuned),
     ]
     return [(name, value) for name, value in rows if value]
 

@@ -8,20 +8,27 @@ from markupsafe import Markup
 from shared.text import number, readable_time
 from web.drift import drift_view
 
-_FOLDER = Path(__file__).parent / "templates"
-STYLE = (_FOLDER / "page.css").read_text(encoding="utf-8")
+FOLDER = Path(__file__).parent / "templates"
+STYLE = (FOLDER / "page.css").read_text(encoding="utf-8")
 
-_environment = Environment(
-    loader=FileSystemLoader(_FOLDER),
-    autoescape=True,
-    undefined=StrictUndefined,
-    auto_reload=False,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+
+def new_environment(*folders: Path) -> Environment:
+    """An environment that escapes every value, with the templates in these folders."""
+    environment = Environment(
+        loader=FileSystemLoader(folders),
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["drift_view"] = drift_view
+    environment.filters |= {"number": number, "time": readable_time}
+    return environment
+
+
+_environment = new_environment(FOLDER)
 _environment.globals["style"] = Markup(STYLE)  # noqa: S704 - a file of ours
-_environment.globals["drift_view"] = drift_view
-_environment.filters |= {"number": number, "time": readable_time}
 # Compiled while the execution environment starts and has a whole CPU: this takes longer than rendering.
 _templates = {name: _environment.get_template(name) for name in _environment.list_templates(["html"])}
 

@@ -189,6 +189,34 @@ def monitor(workload: str | None, as_json: bool) -> None:
 
 
 @cli.command()
+@click.argument("run", required=False)
+@click.argument("other", required=False)
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="File or folder to write to, - for stdout.  [default: the run's id, here]",
+)
+@click.option(
+    "--config-env",
+    metavar="NAME",
+    help="Report on a run in your AWS account: the stack of this environment of samconfig.toml.",
+)
+@click.option("--region", help="AWS region, with --config-env.  [default: as for mpg deploy]")
+def report(
+    run: str | None, other: str | None, to: Path | None, config_env: str | None, region: str | None
+) -> None:
+    """Write a page about a run of the running `mpg up`, or compare it with another one.
+
+    A unique part of a run's id will do. Without RUN, it is the newest.
+    """
+    from local.cli.run_report import write_report
+
+    if region and not config_env:
+        raise click.UsageError("--region is for a run in your AWS account: give --config-env, too.")
+    sys.exit(write_report(tuple(filter(None, (run, other))), to, config_env, region))
+
+
+@cli.command()
 @click.argument("workload")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path))
 def predict(workload: str, file: Path) -> None:

@@ -64,6 +64,15 @@ def test_no_page_has_the_token_or_its_own_address(decided: Secrets) -> None:
         assert decided.token not in page
 
 
+def test_the_report_of_the_run_has_the_words_of_the_reviewer_and_no_secret(decided: Secrets) -> None:
+    up, key = decided.asked.up, f"runs/{decided.asked.run_id}/report/report.html"
+    stored = up.client("s3").get_object(Bucket=up.outputs["BucketName"], Key=key)
+    report = stored["Body"].read().decode()
+    assert "approved by Ada Lovelace on the review page" in report
+    assert decided.token not in report
+    assert decided.asked.link_id not in report
+
+
 def test_the_link_is_in_the_approvers_mail_and_in_no_other(decided: Secrets) -> None:
     up, link_id = decided.asked.up, decided.asked.link_id
     assert up.mails("ApprovalTopic", link_id) == [decided.asked.mail]

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,10 @@ def test_the_mails_of_a_run_are_the_request_the_result_and_the_release(approved:
     assert re.search(r"^http://\S+\.localhost:\d+/review/\S+$", question["text"], re.MULTILINE)
     assert ending["subject"].startswith("Approved")
     assert "Decided by mpg run" in ending["text"]
+    [link] = re.findall(r"^http://\S+/report/report\.html\?\S+$", ending["text"], re.MULTILINE)
+    with urllib.request.urlopen(link, timeout=10) as report:
+        assert report.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert "<h1>Approved</h1>" in report.read().decode()
 
 
 def test_the_seconds_are_by_state_and_in_total(approved: dict[str, Any]) -> None:
@@ -119,6 +124,11 @@ def test_the_same_file_again_reuses_data_and_model_and_says_so(up: Up, approved:
     assert (result["trials"], result["predictions"]) == (10, 60)
     for mail in result["mails"]:
         assert f"from run {result['reused']['tune']}, because data, code and parameters are" in mail["text"]
+    # Without an id, it is the newest run.
+    done = up.place.call("report", "--to", "-")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "<h1>Rejected</h1>" in done.stdout
+    assert f"Of run {result['reused']['tune']}, whose search this run reused." in done.stdout
 
 
 def test_a_request_left_open_stays_open(up: Up) -> None:

@@ -93,6 +93,8 @@ LAMBDAS = [
     Call("sagemaker:UpdateModelPackage"),
     Call("s3:GetObject", "/predictions/"),
     Call("states:SendTaskSuccess"),
+    Call("sagemaker:ListTrainingJobsForHyperParameterTuningJob"),
+    Call("s3:PutObject", "/report/report.html"),
 ]
 JOBS = [
     Call("s3:ListObjectsV2", "prefix=code/"),

@@ -20,6 +20,8 @@ SLOW = "import time; time.sleep(600)"
     [
         ({"before": "dynamodb:PutItem", "containing": "told#"}, 1),
         ({"after": "dynamodb:PutItem", "containing": "told#"}, 1),
+        ({"before": "s3:PutObject", "containing": "/report/"}, 1),
+        ({"after": "s3:PutObject", "containing": "/report/"}, 1),
         ({"before": "sns:Publish", "containing": "NotificationTopic"}, 1),
         # One too many, because none at all would be worse.
         ({"after": "sns:Publish", "containing": "NotificationTopic"}, 2),
@@ -39,6 +41,19 @@ def test_a_notification_may_crash_at_any_moment_when_its_event_is_redelivered_a_
     eventually(lambda: pipeline.invoke("NotifyFunction", event) == '{"mailed": false}')
     assert len(run.endings()) == mails
     run.expects_a_mail_twice = mails == 2
+
+
+@pytest.mark.parametrize("call", ["states:GetExecutionHistory", "s3:PutObject"])
+def test_the_mail_about_an_end_is_sent_although_its_report_cannot_be_made(
+    pipeline: Pipeline, call: str
+) -> None:
+    # A refused run has no other object.
+    containing = "/report/" if call == "s3:PutObject" else ""
+    pipeline.fault(call, containing=containing, error="AccessDenied", status=403, times=None)
+    run = refused(pipeline)
+    text = run.reported().text
+    assert "X-Amz-Signature" not in text
+    assert f"mpg report {run.run_id}" in text
 
 
 def test_a_sender_keeps_its_claim_until_it_has_recorded_the_mail(pipeline: Pipeline) -> None:

@@ -1,6 +1,8 @@
 """One deployed pipeline that has done everything once, and every decision of its policies."""
 
 import json
+import re
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -61,7 +63,7 @@ def _do_everything(pipeline: Pipeline) -> None:
     assert approved.ends().outcome == "pending", approved.ends()
     assert approved.approve_by_mail() == 200
     assert approved.is_over().outcome == "approved"
-    approved.reported()
+    _follow_link_to_report(approved.reported().text)
     _retrain(pipeline)
     # The first one has a champion to compare itself with; the second one reuses all.
     for _ in range(2):
@@ -99,6 +101,12 @@ def _retrain(pipeline: Pipeline) -> None:
     assert "has not ended" in answer()["why_not"]
     pipeline.client("stepfunctions").stop_execution(executionArn=started)
     assert "RetrainAtMostEveryDays" in answer()["why_not"]
+
+
+def _follow_link_to_report(mail: str) -> None:
+    [link] = re.findall(r"^http://\S+/report/report\.html\?\S+$", mail, re.MULTILINE)
+    with urllib.request.urlopen(link, timeout=10) as report:
+        assert b"<h1>Approved</h1>" in report.read()
 
 
 def _use_catalogue(pipeline: Pipeline, approved: Run) -> None:

@@ -21,7 +21,7 @@ def mpg(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30)
 
 
-@pytest.mark.parametrize("command", ["run", "deploy", "destroy", "preflight", "quotas"])
+@pytest.mark.parametrize("command", ["run", "report", "deploy", "destroy", "preflight", "quotas"])
 def test_help_imports_nothing_heavy(command: str) -> None:
     code = f"""
 import sys

@@ -66,6 +66,8 @@ class FakeStepFunctions:
         return {}
 
     def get_paginator(self, operation: str) -> "Pages":
+        if operation == "get_execution_history":
+            return Pages(lambda request: {"events": self._whole_history(**request)})
         assert operation == "list_executions"
         return Pages(lambda request: {"executions": self._newest_first(**request)})
 
@@ -78,6 +80,11 @@ class FakeStepFunctions:
             raise service_error("ExecutionAlreadyExists", "StartExecution")
         self.executions[arn] = {**_execution(arn, "RUNNING"), "input": input}
         return {"executionArn": arn}
+
+    def _whole_history(self, *, executionArn: str, **_: Any) -> list[Call]:  # noqa: N803
+        if self.broken:
+            raise service_error(self.broken, "GetExecutionHistory")
+        return [{"timestamp": datetime.now(UTC), **event} for event in self.histories[executionArn]]
 
     def _newest_first(self, *, stateMachineArn: str, statusFilter: str = "") -> list[Call]:  # noqa: N803
         listed = ("executionArn", "status", "startDate", "stopDate", "redriveCount")
@@ -165,6 +172,7 @@ class FakeSageMaker:
         self.refuses_updates = ""
         self.stale_reads = 0  # so many more reads of a package do not show yet that it was decided
         self.failed_trials: list[Call] = []
+        self.trials: list[Call] = []
         # A processing job's end in its description.
         self.last_words: Call = {}
         self.jobs: dict[str, str] = {}  # name -> status
@@ -282,11 +290,12 @@ class FakeSageMaker:
         self.packages[request["ModelPackageArn"]]["ModelApprovalStatus"] = request["ModelApprovalStatus"]
         return {"ModelPackageArn": request["ModelPackageArn"]}
 
-    def _trials(self, *, StatusEquals: str, **request: str) -> Call:  # noqa: N803
+    def _trials(self, *, StatusEquals: str = "", **request: Any) -> Call:  # noqa: N803
         if self.broken:
             raise service_error(self.broken, "ListTrainingJobsForHyperParameterTuningJob")
-        assert (StatusEquals, request["SortOrder"]) == ("Failed", "Ascending")
-        return {"TrainingJobSummaries": self.failed_trials}
+        assert request["SortOrder"] == "Ascending"
+        assert StatusEquals in ("", "Failed")
+        return {"TrainingJobSummaries": self.failed_trials if StatusEquals else self.trials}
 
 
 def _kind_of(name: str) -> str:

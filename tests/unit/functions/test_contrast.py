@@ -9,6 +9,7 @@ from tests.conftest import ROOT
 
 Rgb = tuple[float, ...]
 REVIEW = (ROOT / "functions/web/templates/page.css").read_text()
+REPORT = (ROOT / "functions/reporting/templates/report.css").read_text()
 CATALOGUE = (ROOT / "functions/catalogue_site/catalogue.css").read_text()
 # WCAG 2.2, level AA: success criterion 1.4.3 for text, 1.4.11 for what a picture must show.
 LEAST, LEAST_OF_PICTURES = 4.5, 3.0
@@ -19,6 +20,11 @@ def colors(css: str, scheme: str) -> dict[str, Rgb]:
     blocks = re.findall(r":root \{(.*?)\}", css, re.DOTALL)
     found = re.findall(r"--(\w+): ([^;]+);", blocks[("light", "dark").index(scheme)])
     return {name: channels(value) for name, value in found if re.fullmatch(r"#[0-9a-f]+|[\d ]+", value)}
+
+
+def light(css: str) -> str:
+    """The definitions of the light scheme."""
+    return str(re.findall(r":root \{(.*?)\}", css, re.DOTALL)[0])
 
 
 def channels(value: str) -> Rgb:
@@ -48,6 +54,21 @@ def luminance(color: Rgb) -> float:
     shares = (channel / 255 for channel in color)
     linear = (share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares)
     return sum(weight * share for weight, share in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("below", ["paper", "tint"])
+def test_text_in_every_colour_can_be_read(scheme: str, below: str) -> None:
+    known = colors(REVIEW, scheme)
+    for color in ("ink", "soft", "accent", "good", "bad"):
+        assert contrast(known[color], known[below]) >= LEAST, color
+
+
+def test_the_report_has_no_colour_of_its_own_and_prints_the_light_ones() -> None:
+    screen, _, printed = REPORT.partition("@media print")
+    assert re.findall(r"#[0-9a-f]{3,6}|rgb|hsl", screen) == []
+    [block] = re.findall(r":root \{(.*?)\}", printed, re.DOTALL)
+    assert set(re.findall(r"--\w+: [^;]+;", block)) == set(re.findall(r"--\w+: [^;]+;", light(REVIEW)))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -8,7 +8,7 @@ import pytest
 from handlers import notify
 from runs.executions import NotEnded
 from tests.evaluation import DRIFTED
-from tests.unit.functions.conftest import World, event
+from tests.unit.functions.conftest import BUCKET, World, event
 from tests.unit.functions.requests import ended
 
 EXECUTION = event("notify-approved")["detail"]["executionArn"]
@@ -197,8 +197,9 @@ def test_a_link_in_an_uploaders_text_cannot_be_clicked(world: World, mail: Any) 
     hostile = 'line 1: "https://evil.example", www.evil.example and evil.example are no columns'
     subject, text = mail("notify-upload-refused", input=json.dumps(told), cause=hostile)
     assert "evil.example" not in subject + text
-    [link] = [line for line in (subject + text).splitlines() if "://" in line]
-    assert link.startswith("https://us-east-1.console.aws.amazon.com/states/")
+    report, console = [line for line in (subject + text).splitlines() if "://" in line]
+    assert report.startswith(f"https://{BUCKET}.s3.amazonaws.com/runs/")
+    assert console.startswith("https://us-east-1.console.aws.amazon.com/states/")
 
 
 def test_a_link_in_a_comment_or_a_name_cannot_be_clicked(mail: Any) -> None:

@@ -24,18 +24,10 @@ ARROWS = {
     "serving": {"shared"},
     "web": {"approval", "catalogue", "model", "shared"},
     "monitoring": {"model", "runs", "shared", "web"},
+    "reporting": {"approval", "model", "reuse", "runs", "shared", "web"},
     "handlers": {
-        "approval",
-        "catalogue",
-        "model",
-        "monitoring",
-        "release",
-        "retraining",
-        "reuse",
-        "runs",
-        "serving",
-        "shared",
-        "web",
+        *("approval", "catalogue", "model", "monitoring", "release", "reporting", "retraining"),
+        *("reuse", "runs", "serving", "shared", "web"),
     },
 }
 MODULES = sorted(path for path in FUNCTIONS.rglob("*.py") if path.name != "__init__.py")

@@ -130,6 +130,13 @@ CALLS = {
         ("states:DescribeExecution", EXECUTION),
         ("sagemaker:DescribeProcessingJob", PROCESSING_JOB),
         ("sagemaker:ListTrainingJobsForHyperParameterTuningJob", TUNING_JOB),
+        ("states:GetExecutionHistory", EXECUTION),
+        ("s3:ListBucket", BUCKET),
+        ("s3:GetObject", f"{BUCKET}/runs/{RUN}/prepared/summary.json"),
+        ("s3:GetObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
+        ("s3:GetObject", f"{BUCKET}/runs/{RUN}/predictions/batch.csv.out"),
+        ("s3:PutObject", f"{BUCKET}/runs/{RUN}/report/report.html"),
+        ("s3:GetObject", f"{BUCKET}/runs/{RUN}/report/report.html"),
         ("sns:Publish", READERS),
         ("sqs:SendMessage", DEAD_LETTERS),
     },
@@ -346,6 +353,14 @@ def test_only_a_function_that_checks_who_asks_remembers_results() -> None:
     assert not iam.allows(iam.statements("FindResultRole"), "dynamodb:PutItem", TABLE, of_key)
 
 
+def test_the_report_is_written_where_no_model_lies() -> None:
+    policy = iam.statements("NotifyRole")
+    for key in (f"runs/{RUN}/prepared/summary.json", f"models/{RUN}/evaluation.json", "incoming/cars.csv"):
+        assert not iam.allows(policy, "s3:PutObject", f"{BUCKET}/{key}")
+    for key in (f"models/{RUN}/model.tar.gz", f"runs/{RUN}/input/upload.csv", "incoming/cars.csv"):
+        assert not iam.allows(policy, "s3:GetObject", f"{BUCKET}/{key}")
+
+
 def test_the_page_cannot_resume_an_execution() -> None:
     assert not any(action.startswith("states:") for action in iam.actions("ReviewRole"))
 
@@ -372,7 +387,7 @@ NOT_REACHED = {
     "RequestApproval": {"sagemaker:UpdateModelPackage", "dynamodb:Scan", "s3:PutObject"},
     "Review": {"dynamodb:PutItem", "dynamodb:Scan", "s3:PutObject"},
     "ResumePipeline": {"sagemaker:UpdateModelPackage", "dynamodb:Scan"},
-    "Notify": {"states:ListExecutions"},
+    "Notify": {"dynamodb:Scan", "states:ListExecutions"},
     "ListModels": CATALOGUE_NOT_REACHED | {"dynamodb:GetItem"},
     "DownloadModel": CATALOGUE_NOT_REACHED | {"dynamodb:GetItem", "sagemaker:ListModelPackages"},
     "Catalogue": CATALOGUE_NOT_REACHED - {"dynamodb:UpdateItem"},
