@@ -11,6 +11,7 @@ import os
 from approval.asking import ask, check_subscribers, new_request
 from approval.packages import evaluation_digest
 from approval.records import new_link_id
+from costs.run_costs import if_readable
 from model.kept import read_registered
 from runs.scheduled import scheduled_request
 from shared.aws import prepare
@@ -27,4 +28,5 @@ def handler(event: Event) -> Answer:
     evaluation = read_registered(request["run_id"], evaluation_digest(request["model_package_arn"]))
     link_id = new_link_id()
     timeout = int(os.environ["APPROVAL_TIMEOUT_SECONDS"])
-    return {"asked": ask(new_request(request, evaluation, link_id, timeout), link_id, topic)}
+    cost = if_readable(str(request["run_id"]))
+    return {"asked": ask(new_request(request, evaluation, link_id, timeout, cost), link_id, topic)}

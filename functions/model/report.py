@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from common.evaluation import Evaluation, Metric
+from costs.run_costs import RunCost
+from costs.words import cost_row
 from model.change import Change, model_change
 from shared.text import number, one_line, readable_time
 
@@ -22,7 +24,7 @@ _PARTS = ("train", "validation", "test", "batch")
 class Report:
     """A model, the file that it was trained on, and how it was tuned. Every text is a single line.
 
-    `reused` has the runs whose results it took, by step.
+    `reused` has the runs whose results it took, by step; `cost` is None if nobody knows it.
     """
 
     run_id: str
@@ -34,6 +36,7 @@ class Report:
     trials: str
     predictions_uri: str
     reused: Mapping[str, str]
+    cost: RunCost | None = None
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> "Report":
@@ -52,6 +55,7 @@ class Report:
             trials=number(facts["trials"]) if facts.get("trials") else "",
             predictions_uri=_text(facts.get("predictions_uri"), 1100),
             reused=_known_steps(_mapping(facts.get("reused"))),
+            cost=RunCost.from_json(facts.get("cost")),
         )
 
     @property
@@ -132,6 +136,7 @@ class Report:
             *(("Warning", warning) for warning in found.warnings),
             ("Workload", _text(found.title) or _text(found.workload)),
             *self.origin(),
+            *cost_row(self.cost),
             ("Run", self.run_id),
         ]
 

@@ -2,6 +2,7 @@
 
 import os
 
+from costs.words import cost_row
 from model.report import Report
 from runs.endings import Ending
 from shared.mails import Mail, render
@@ -14,6 +15,7 @@ _TEMPLATES = {
     "UploadRefused": "refused",
     "ModelQualityTooLow": "not_good_enough",
     "TooManyRuns": "too_many_runs",
+    "RunTooExpensive": "too_expensive",
     "TIMED_OUT": "timed_out",
     "ABORTED": "aborted",
 }
@@ -30,12 +32,14 @@ def ending_mail(ending: Ending) -> Mail | None:
         ending=ending,
         report=_report(ending),
         decision=ending.decision,
+        cost=cost_row(ending.cost),
         console=_console(ending.execution_arn),
     )
 
 
 def _report(ending: Ending) -> Report:
-    return Report.from_facts({"key": ending.upload, **ending.output})
+    cost = {"cost": ending.cost.to_json()} if ending.cost else {}
+    return Report.from_facts({"key": ending.upload, **ending.output, **cost})
 
 
 def _console(execution_arn: str) -> str:

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from common.uploads import REFUSED
+from costs.run_costs import RunCost
 from runs.causes import FailedJob, failed_job, json_object, readable_cause
+from runs.names import run_id
 from shared.text import one_line
 
 # The start of a processing job's message about a bad file that was too large for a complete check before.
@@ -14,7 +17,10 @@ _REFUSAL = f"{REFUSED}: "
 
 @dataclass(frozen=True)
 class Ending:
-    """The end of an execution. `output` is empty unless it succeeded; otherwise `error` and `cause` are."""
+    """The end of an execution. `output` is empty unless it succeeded; otherwise `error` and `cause` are.
+
+    `bytes` is the size of the upload; `cost` is None if nobody asked for it, or nobody knows it.
+    """
 
     execution_arn: str
     status: str
@@ -24,6 +30,9 @@ class Ending:
     error: str
     cause: str
     job: FailedJob | None
+    run_id: str = ""
+    bytes: int = 0
+    cost: RunCost | None = None
 
     @property
     def outcome(self) -> str:
@@ -79,7 +88,22 @@ def from_detail(detail: Mapping[str, Any]) -> Ending:
         error=error,
         cause=cause,
         job=job,
+        run_id=_run_id(detail),
+        bytes=_uploaded_bytes(json_object(detail.get("input"))),
     )
+
+
+def _run_id(detail: Mapping[str, Any]) -> str:
+    """The run's id; empty for an event, which has no moment of the start."""
+    started = detail.get("startDate")
+    return run_id(str(detail["executionArn"]), started) if isinstance(started, datetime) else ""
+
+
+def _uploaded_bytes(execution_input: Mapping[str, Any]) -> int:
+    try:
+        return int(execution_input["detail"]["object"]["size"])
+    except (KeyError, TypeError, ValueError):
+        return 0
 
 
 def uploaded_key(execution_input: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from common.uploads import BadUpload, Counts
 from common.workload import Workload, find_workloads
+from costs.estimates import check_cost
 from runs.upload_copies import copy_upload
 from runs.workload_choice import LONGEST_NAME, choose
 from shared.aws import client
@@ -63,7 +64,10 @@ class Upload:
 
 
 def check(upload: Upload, whole_up_to: int) -> Answer:
-    """Check the file by the rules of its workload and copy it to the run's folder. Raises UploadRefused."""
+    """Check the file by the rules of its workload and copy it to the run's folder.
+
+    Raises UploadRefused, and RunTooExpensive before anything is copied.
+    """
     try:
         return _check(upload, whole_up_to)
     except BadUpload as problem:
@@ -80,6 +84,7 @@ def _check(upload: Upload, whole_up_to: int) -> Answer:
         raise BadUpload(_too_large(upload, choice.workload.max_bytes))
     whole = upload.size <= whole_up_to
     counts, metadata = _check_content(upload, choice.workload, whole)
+    estimate = check_cost(choice.workload.name, upload.size)
     kept_as = f"runs/{upload.run_id}/input/upload{choice.suffix}"
     digest = copy_upload(upload.address, upload.size, upload.bucket, kept_as)
     return {
@@ -91,6 +96,7 @@ def _check(upload: Upload, whole_up_to: int) -> Answer:
         "labelled": counts.labelled,
         "checked": "whole" if whole else "head",
         "reuse": metadata.get("reuse") != "false",
+        **({"estimate": estimate.to_json()} if estimate else {}),
     }
 
 

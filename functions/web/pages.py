@@ -5,6 +5,7 @@ from typing import Literal
 
 from approval.request import Approval, Decision
 from common.evaluation import Bars, Figure, Matrix, Pictures, Scatter
+from costs.words import by_step, notes, usd
 from model.change import endpoint_change
 from model.details import read_details
 from model.predictions import picture
@@ -59,9 +60,17 @@ def _model(approval: Approval) -> dict[str, object]:
         "metrics": [(metric.label, *_value_and_unit(with_unit(metric))) for metric in report.other_metrics],
         "comparison": _comparison(report),
         "origin": _origin(approval, report),
+        **_cost(report),
         "plots": [drawn for figure in details.figures if (drawn := _draw(figure))],
         "predictions": details.predictions,
     }
+
+
+def _cost(report: Report) -> dict[str, object]:
+    if report.cost is None:
+        return {}
+    cost = report.cost
+    return {"cost_total": usd(cost.total), "cost_by_step": by_step(cost), "cost_notes": " ".join(notes(cost))}
 
 
 def _value_and_unit(shown: str) -> tuple[str, str]:

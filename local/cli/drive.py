@@ -61,6 +61,7 @@ class Drive:
             found = watch.until_mail(_topic(stack["ApprovalTopicArn"]))
             moment = found.sent_at.timestamp() if isinstance(found, Mail) else time.time()
             self._result.seconds["total"] = round(moment - uploaded.at, 3)
+            watch.take_cost()
             show_model(self._screen, self._result, tuned_names(workload))
             end = self._ask(watch, found, decision) if isinstance(found, Mail) else found
             self._finish(watch, end, _topic(stack["NotificationTopicArn"]))

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from common.evaluation import Evaluation
 from common.uploads import REFUSED
 from common.workload import Workload
+from costs.run_costs import RunCost
 from local.cli.history import Ended
 from local.cli.release import Release
 
@@ -18,6 +19,7 @@ Outcome = Literal[
     "expired",
     "refused",
     "over_limit",
+    "too_expensive",
     "below_threshold",
     "already_processed",
     "failed",
@@ -26,6 +28,7 @@ Outcome = Literal[
 _BY_ERROR: dict[str, Outcome] = {
     REFUSED: "refused",
     "TooManyRuns": "over_limit",
+    "RunTooExpensive": "too_expensive",
     "ModelQualityTooLow": "below_threshold",
 }
 _GOOD_ENDS: dict[str, Outcome] = {
@@ -64,6 +67,10 @@ class Result:
     """Subject and text of each mail about this run, in the order sent."""
     endpoint: dict[str, Any] | None = None
     """Where the approved model answers; None if no endpoint was to be released."""
+    cost: RunCost | None = None
+    """What the jobs would have cost on AWS; in the JSON object `cost_usd`, by step, and `total`."""
+    estimate_usd: float | None = None
+    """What the run was expected to cost before it started; None without an earlier run."""
     seconds: dict[str, float] = field(default_factory=dict)
     """By state, and `total`: from the upload to the approval mail, or to the end if nobody was asked."""
 
@@ -72,8 +79,9 @@ class Result:
 
         Each metric has a key of its own, too, and so have the gate's limit and the baseline.
         """
-        found = asdict(replace(self, evaluation=None))
-        del found["evaluation"]
+        found = asdict(replace(self, evaluation=None, cost=None))
+        del found["evaluation"], found["cost"]
+        found["cost_usd"] = {"total": self.cost.total, **self.cost.steps} if self.cost else None
         found["seconds"] = dict(sorted(self.seconds.items(), key=lambda item: item[0] == "total"))
         return {**found, **self._figures()}
 
@@ -93,7 +101,9 @@ class Result:
         """0: all worked as it should; 1: file, model or run was refused; 2: pipeline or release failed."""
         if self.outcome == "approved":
             return 2 if self.error else 0
-        return {"refused": 1, "over_limit": 1, "below_threshold": 1, "failed": 2}.get(self.outcome, 0)
+        if self.outcome in ("refused", "over_limit", "too_expensive", "below_threshold"):
+            return 1
+        return 2 if self.outcome == "failed" else 0
 
     def take_workload(self, workload: Workload, parameters: Mapping[str, str]) -> None:
         """Note what the file is for, and its gate; a stack parameter may set the limit."""
