@@ -3,7 +3,7 @@
 from costs.run_costs import RunCost
 
 # What each step is called where people read.
-_STEPS = {"preprocess": "preparing", "tune": "tuning", "evaluate": "evaluating", "predict": "predicting"}
+STEP_NAMES = {"preprocess": "preparing", "tune": "tuning", "evaluate": "evaluating", "predict": "predicting"}
 
 
 def usd(value: float) -> str:
@@ -29,7 +29,7 @@ def cost_row(cost: RunCost | None) -> list[tuple[str, str]]:
 def sentence(cost: RunCost) -> str:
     """`0.031 USD as if on AWS (preparing 0.004, tuning 0.021); spot instances saved 0.04 USD`."""
     shown = usd(cost.total) + (" as if on AWS" if cost.as_if else "")
-    parts = [f"{_STEPS.get(step, step)} {_amount(value)}" for step, value in cost.steps.items()]
+    parts = [f"{STEP_NAMES.get(step, step)} {_amount(value)}" for step, value in cost.steps.items()]
     if parts:
         shown += f" ({', '.join(parts)})"
     if cost.spot_saving:
@@ -50,4 +50,4 @@ def notes(cost: RunCost) -> list[str]:
 
 def by_step(cost: RunCost) -> list[tuple[str, str]]:
     """What each step is called, and its amount."""
-    return [(_STEPS.get(step, step), usd(amount)) for step, amount in cost.steps.items()]
+    return [(STEP_NAMES.get(step, step), usd(amount)) for step, amount in cost.steps.items()]

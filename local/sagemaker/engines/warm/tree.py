@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -68,13 +68,12 @@ def _children_left() -> bool:
     return True
 
 
-def uses_more_memory(pid: int, limit: int) -> bool:
-    """Whether the process and its descendants use more than ``limit`` bytes of memory.
+def exceed(used: Mapping[int, int], limit: int) -> bool:
+    """Whether these processes use more than ``limit`` bytes of memory, by their ``resident_bytes``.
 
     Only resident memory counts, as in a container: memory that is reserved but unused is free. All are forks
     of one warm interpreter; pages that they share count once, if the system reports them.
     """
-    used = resident_bytes(pid, include_root=True)
     if sum(used.values()) <= limit:
         return False
     return sum(_proportional_bytes(member, resident) for member, resident in used.items()) > limit
