@@ -15,7 +15,6 @@ from datetime import datetime
 from typing import Any
 
 from costs.prices import Kind
-from runs.names import read_attempt
 from shared.text import now
 
 TUNE = "tune"
@@ -85,12 +84,11 @@ def _spot_seconds(sagemaker: Any, trial: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def _names(pages: Any, stem: str, run_id: str) -> Iterator[tuple[str, str]]:
-    """The run's jobs of a kind, each with its step ("" for tuning)."""
+    """The run's jobs of a kind, `<run id>-<step>-<redrive>-<retry>`, each with its step."""
     for page in pages.paginate(NameContains=run_id):
         for summary in page[f"{stem}Summaries"]:
-            attempt = read_attempt(summary[f"{stem}Name"])
-            if attempt and attempt.run_id == run_id:
-                yield summary[f"{stem}Name"], attempt.step
+            name = str(summary[f"{stem}Name"])
+            yield name, name.removeprefix(f"{run_id}-").partition("-")[0]
 
 
 def _between(start: datetime | None, end: datetime | None) -> int:

@@ -189,6 +189,8 @@ def _environment(world: World) -> dict[str, str]:
         "MODEL_PACKAGE_GROUP_PREFIX": "mpg-pipeline-",
         "ENDPOINT_TYPE": "serverless",
         "MAX_CHECKED_BYTES": "1000000",
+        "AWS_REGION": REGION,
+        "DEFAULT_WORKLOAD": "auto_mpg",
         "EXPIRE_RUNS_AFTER_DAYS": "90",
         "REUSE": "true",
         "KMS_KEY_ARN": "",
