@@ -61,7 +61,7 @@ class RunCost:
 def of_run(run_id: str) -> RunCost:
     """What the run's jobs have cost so far."""
     uses = uses_of(run_id, client("sagemaker", read_timeout=_SECONDS))
-    return cost_of(uses, os.environ["AWS_REGION"], as_if="AWS_ENDPOINT_URL" in os.environ)
+    return cost_of(uses, os.environ.get("AWS_REGION", ""), as_if="AWS_ENDPOINT_URL" in os.environ)
 
 
 def if_readable(run_id: str) -> RunCost | None:

@@ -73,7 +73,7 @@ def advise(run_id: str) -> list[Advice]:
     """The advice for each step of a run whose metrics are there, in the order of the steps."""
     uses = [use for use in uses_of(run_id, client("sagemaker")) if use.seconds]
     found = _measured(uses, client("cloudwatch"))
-    return advice_for(uses, found, os.environ["AWS_REGION"])
+    return advice_for(uses, found, os.environ.get("AWS_REGION", ""))
 
 
 def advice_for(uses: Iterable[Use], measured: Mapping[str, Busy], region: str) -> list[Advice]:

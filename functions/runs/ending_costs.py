@@ -7,7 +7,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from common.uploads import REFUSED, BadUpload
 from common.workload import find_workloads
-from costs.history import HistoryBusy, PastRun, remember
+from costs.history import PastRun
+from costs.remembering import HistoryBusy, remember
 from costs.run_costs import if_readable
 from runs.endings import Ending
 from runs.workload_choice import choose

@@ -1,6 +1,7 @@
 """A run's cost is what its jobs used at the known prices; what comes before and after it follows from that."""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,8 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from costs.estimates import RunTooExpensive, check_cost, estimate
-from costs.history import LAST_RUNS, HistoryBusy, PastRun, last_runs, remember
+from costs.history import LAST_RUNS, PastRun, last_runs
 from costs.prices import serverless_usd_per_gb_second, usd_per_hour
+from costs.remembering import HistoryBusy, remember
 from costs.run_costs import RunCost, cost_of, if_readable, of_run
 from costs.usage import Use, uses_of
 from costs.words import cost_row, notes, sentence, usd
@@ -206,20 +208,20 @@ def test_the_last_runs_are_kept_and_a_redriven_one_replaces_its_entry(world: Wor
 
 
 def test_two_runs_that_end_at_once_are_both_remembered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from costs import history
+    from costs import remembering
 
-    read, others = history._read, iter(["first", "second"])
+    read, others = remembering.read_runs, iter(["first", "second"])
 
     def read_before_another_writes(workload: str) -> Any:
         found = read(workload)
         if other := next(others, None):
-            assert history._write(workload, [*found[0], past(other, 1, tune=1.0)], found[1])
+            assert remembering._write(workload, [*found[0], past(other, 1, tune=1.0)], found[1])
         return found
 
-    monkeypatch.setattr(history, "_read", read_before_another_writes)
+    monkeypatch.setattr(remembering, "read_runs", read_before_another_writes)
     remember("flowers", past("mine", 1, tune=1.0))
     assert [run.run_id for run in last_runs("flowers")] == ["first", "second", "mine"]
-    monkeypatch.setattr(history, "write_if", lambda *args, **named: False)
+    monkeypatch.setattr(remembering, "write_if", lambda *args, **named: False)
     with pytest.raises(HistoryBusy):
         remember("flowers", past("unlucky", 1, tune=1.0))
 
@@ -241,7 +243,7 @@ def test_an_end_is_mailed_with_its_cost_which_is_counted_and_remembered_once(
     for _ in range(2):
         notify.handler(happened, context)
     (mail,) = jobs.mails(jobs.notification_topic)
-    assert f"Cost:  {sentence(of_run(own))}" in mail[1]
+    assert re.search(rf"Cost: +{re.escape(sentence(of_run(own)))}", mail[1])
     steps = {step: value for _, step, value in metrics_of(capsys.readouterr().out, "CostUSD")}
     assert steps == of_run(own).steps
     (kept,) = last_runs("auto_mpg")
