@@ -1,8 +1,9 @@
 """CloudWatch's metrics of the instances of jobs, as SageMaker itself publishes them.
 
 By https://docs.aws.amazon.com/sagemaker/latest/dg/monitoring-cloudwatch.html#cloudwatch-metrics-jobs: percent
-of the instance's memory, and of one CPU, so that a program that keeps two busy has 200. AWS looks each minute.
-Here there is one value for each program when it has ended: its mean of the CPU, its peak of the memory.
+of the instance's memory, and of one CPU, so that a program that keeps two busy has 200. AWS looks at them
+every minute. Here there is one value for each program when it has ended: its mean of the CPU and its peak of
+the memory.
 """
 
 from __future__ import annotations

@@ -58,6 +58,7 @@ SUBSTITUTIONS = {
     "ApprovalTimeoutSeconds": "604800",
     "UseSpot": "false",
     "ModelPackageGroupPrefix": "mpg-pipeline",
+    "StackName": "mpg-pipeline",
     "KmsKeyArn": "",
 }
 
