@@ -19,7 +19,9 @@ from handlers import notify
 from runs.names import run_id
 from tests.unit.functions.conftest import World
 from tests.unit.functions.fakes import INSTANCE
-from tests.unit.functions.requests import ended
+from tests.unit.functions.requests import ask, ended
+from web.form import Entry
+from web.pages import open_page
 
 RUN = "mpg-20260301-0925-3fa85f64"
 START = datetime(2026, 3, 1, 9, 25, tzinfo=UTC)
@@ -208,9 +210,9 @@ def test_the_last_runs_are_kept_and_a_redriven_one_replaces_its_entry(world: Wor
 
 
 def test_two_runs_that_end_at_once_are_both_remembered(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from costs import remembering
+    from costs import history, remembering
 
-    read, others = remembering.read_runs, iter(["first", "second"])
+    read, others = history.read_runs, iter(["first", "second"])
 
     def read_before_another_writes(workload: str) -> Any:
         found = read(workload)
@@ -272,3 +274,14 @@ def test_the_event_of_a_run_that_is_too_expensive_is_mailed_like_other_refusals(
     assert subject == "Not started: incoming/cars 2026+spring.csv, too expensive"
     assert cause in text
     assert "higher MaxRunCostUSD" in text
+
+
+def test_the_page_shows_each_step_and_what_the_figure_leaves_out(world: World) -> None:
+    cost = RunCost(
+        0.025, {"preprocess": 0.004, "tune": 0.021}, 0.04, ("ml.x9.large (transform, here)",), as_if=True
+    )
+    page = open_page(ask(world, cost=cost.to_json()).record, Entry())
+    for shown in ("What it cost", "Preparing", "0.0040 USD", "0.021 USD", "0.025 USD", "embedded AWS"):
+        assert shown in page
+    assert "No price is known for ml.x9.large (transform, here); it is left out." in page
+    assert "What it cost" not in open_page(ask(world).record, Entry())
