@@ -86,7 +86,8 @@ def _proportional_bytes(pid: int, resident: int) -> int:
                 return int(line.split()[1]) * 1024
     except OSError:
         pass
-    return resident
+    # Where there is /proc, the process may have ended meanwhile, and then holds nothing any more.
+    return (_resident(pid) or 0) if HAS_PROC else resident
 
 
 def resident_bytes(root: int, *, include_root: bool = False) -> dict[int, int]:
