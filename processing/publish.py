@@ -69,7 +69,7 @@ def publish(event: Mapping[str, Any], folder: Path = _FOLDER) -> dict[str, str]:
         )
     stack = event["StackId"].split("/")[1]
     for name, settings in workloads.items():
-        make_group(group_name(asked["ModelPackageGroupPrefix"], name), settings["description"], stack)
+        make_group(group_name(asked["ModelPackageGroupPrefix"], name), settings["description"], stack, name)
     return {"CodePrefix": put_files(os.environ["BUCKET_NAME"], pack(folder, workloads))}
 
 
@@ -104,14 +104,18 @@ def group_name(prefix: str, workload: str) -> str:
     return name
 
 
-def make_group(name: str, description: str, stack: str) -> None:
-    """Create a model package group of the stack, unless it exists. Raises Unpublishable."""
+def make_group(name: str, description: str, stack: str, workload: str) -> None:
+    """Create a model package group of the stack, unless it exists. Raises Unpublishable.
+
+    Its versions have its tags: its owner's, and those by which costs are allocated (docs/costs.md).
+    """
+    tags = {STACK_TAG: stack, "mpg:stack": stack, "mpg:workload": workload}
     client = boto3.client("sagemaker")
     try:
         client.create_model_package_group(
             ModelPackageGroupName=name,
             ModelPackageGroupDescription=description,
-            Tags=[{"Key": STACK_TAG, "Value": stack}],
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
         )
     except ClientError as error:
         if "already exists" not in error.response["Error"].get("Message", ""):

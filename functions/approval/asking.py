@@ -18,6 +18,7 @@ from approval.records import hash_link, open_request
 from approval.request import Approval
 from approval.resuming import settle
 from common.evaluation import Evaluation
+from costs.run_costs import RunCost
 from shared.aws import client
 from shared.mails import send
 from shared.telemetry import PublicError, count, logger
@@ -29,9 +30,13 @@ class NobodyToAsk(PublicError):
 
 
 def new_request(
-    request: Mapping[str, Any], evaluation: Evaluation, link_id: str, timeout_seconds: int
+    request: Mapping[str, Any],
+    evaluation: Evaluation,
+    link_id: str,
+    timeout_seconds: int,
+    cost: RunCost | None = None,
 ) -> Approval:
-    """The record of this attempt. Its facts are the execution's payload without the token."""
+    """The record of this attempt. Its facts are the execution's payload without the token, and the cost."""
     moment = now()
     said = {name: value for name, value in request.items() if name != "task_token"}
     return Approval(
@@ -42,7 +47,12 @@ def new_request(
         link_hash=hash_link(link_id),
         requested_at=timestamp(moment),
         decide_before=int(moment.timestamp()) + timeout_seconds,
-        facts={**said, "workload": evaluation.workload, "evaluation": evaluation.summary()},
+        facts={
+            **said,
+            "workload": evaluation.workload,
+            "evaluation": evaluation.summary(),
+            **({"cost": cost.to_json()} if cost else {}),
+        },
     )
 
 

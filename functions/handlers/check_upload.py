@@ -2,6 +2,7 @@
 
 import os
 
+from costs.estimates import RunTooExpensive
 from runs.uploads import Upload, UploadRefused, check
 from shared.aws import prepare
 from shared.telemetry import Answer, Event, count, logger, observed
@@ -17,6 +18,9 @@ def handler(event: Event) -> Answer:
     except UploadRefused:
         logger.info("upload refused", run_id=upload.run_id, key=upload.name, size=upload.size)
         count("UploadRefused")
+        raise
+    except RunTooExpensive as refused:
+        logger.info("run too expensive", run_id=upload.run_id, key=upload.name, reason=str(refused))
         raise
     logger.info("upload accepted", key=upload.name, size=upload.size, **answer)
     count("UploadAccepted")

@@ -7,10 +7,12 @@ replace a token or reopen a request. `approval/asking.py` does the rest.
 """
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 from approval.asking import ask, check_subscribers, new_request
 from approval.packages import evaluation_digest
 from approval.records import new_link_id
+from costs.run_costs import if_readable
 from model.kept import read_registered
 from runs.scheduled import scheduled_request
 from shared.aws import prepare
@@ -23,8 +25,11 @@ prepare("stepfunctions", "sns", "sagemaker", "s3")
 def handler(event: Event) -> Answer:
     request = scheduled_request(event, "task_token")
     topic = os.environ["APPROVAL_TOPIC_ARN"]
-    check_subscribers(topic)
-    evaluation = read_registered(request["run_id"], evaluation_digest(request["model_package_arn"]))
+    with ThreadPoolExecutor(1) as meanwhile:
+        cost = meanwhile.submit(if_readable, str(request["run_id"]))
+        check_subscribers(topic)
+        evaluation = read_registered(request["run_id"], evaluation_digest(request["model_package_arn"]))
     link_id = new_link_id()
     timeout = int(os.environ["APPROVAL_TIMEOUT_SECONDS"])
-    return {"asked": ask(new_request(request, evaluation, link_id, timeout), link_id, topic)}
+    approval = new_request(request, evaluation, link_id, timeout, cost.result())
+    return {"asked": ask(approval, link_id, topic)}

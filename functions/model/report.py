@@ -10,6 +10,8 @@ from typing import Any
 
 from common.evaluation import Evaluation, Metric
 from common.uploads import MOST_TOGETHER, REPLACED, name_together
+from costs.run_costs import RunCost
+from costs.words import cost_row
 from model.change import Change, model_change
 from model.drift_words import data_change, error_change
 from shared.text import number, one_line, readable_time
@@ -30,8 +32,9 @@ _REASONS = {
 class Report:
     """A model, the file that it was trained on, and how it was tuned. Every text is a single line.
 
-    `reused` has the runs whose results it took, by step. `reason` is why the run was started; a retraining
-    has `files` of earlier runs, of which `key` is the newest, and says what was `left_out`.
+    `reused` has the runs whose results it took, by step; `cost` is None if nobody knows it. `reason` is why
+    the run was started; a retraining has `files` of earlier runs, of which `key` is the newest, and says what
+    was `left_out`.
     """
 
     run_id: str
@@ -46,6 +49,7 @@ class Report:
     reason: str = ""
     files: int = 1
     left_out: str = ""
+    cost: RunCost | None = None
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any]) -> "Report":
@@ -67,6 +71,7 @@ class Report:
             reason=_text(facts.get("reason"), 40),
             files=_whole(facts.get("files") or upload.get("files")),
             left_out=_text(facts.get("left_out"), 600),
+            cost=RunCost.from_json(facts.get("cost")),
         )
 
     @property
@@ -172,6 +177,7 @@ class Report:
             *(("Warning", warning) for warning in found.warnings),
             ("Workload", _text(found.title) or _text(found.workload)),
             *self.origin(),
+            *cost_row(self.cost),
             ("Run", self.run_id),
         ]
 

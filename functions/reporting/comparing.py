@@ -9,7 +9,7 @@ from model.report import with_unit
 from reporting import settings
 from reporting.facts import reason_in_words
 from reporting.gathering import Run
-from reporting.page import cost_of, outcome
+from reporting.page import outcome
 from reporting.templating import render
 from reporting.timeline import timeline
 from reporting.words import duration
@@ -114,11 +114,11 @@ def _seconds_by_state(run: Run, until: datetime) -> dict[str, float]:
 
 
 def _costs(runs: Pair) -> Iterator[Row]:
-    ours, theirs = (cost_of(run) for run in runs)
-    if not ours and not theirs:
+    costs = [run.report.cost for run in runs]
+    if not any(costs):
         return
-    yield _numbers("Total", [ours.get("total"), theirs.get("total")])
-    steps = [found.get("steps", {}) for found in (ours, theirs)]
+    yield _numbers("Total", [cost.total if cost else None for cost in costs])
+    steps = [cost.steps if cost else {} for cost in costs]
     for step in dict.fromkeys([*steps[0], *steps[1]]):
         yield _numbers(step.capitalize(), [found.get(step) for found in steps])
 

@@ -25,7 +25,8 @@ def read_facts(
     facts: dict[str, Any] = {"reused": {}}
     for call in history.calls:
         facts |= _said_by(call, facts["reused"])
-    return {**facts, **_upload(execution_input, ending), **ending.output, "run_id": run_id}
+    cost = {"cost": ending.cost.to_json()} if ending.cost else {}
+    return {**facts, **_upload(execution_input, ending), **ending.output, **cost, "run_id": run_id}
 
 
 def reason_in_words(facts: Mapping[str, Any]) -> str:

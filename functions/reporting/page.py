@@ -1,7 +1,6 @@
 """The page about a run. It works without scripts, as a file, and on paper."""
 
 from datetime import datetime
-from typing import Any
 
 from approval.request import Decision
 from common import lenient
@@ -17,7 +16,7 @@ from reporting.trial_plots import course, parallel
 from reporting.words import duration, size
 from runs.ending_mails import console_of
 from shared.text import number, readable_time, timestamp
-from web.pages import model_parts, tuning_rows
+from web.pages import cost_parts, model_parts, tuning_rows
 from web.plots import BarChart, bar_chart
 
 _PARTS = ("train", "validation", "test", "batch")
@@ -74,30 +73,13 @@ def _parts(run: Run, moment: datetime) -> dict[str, object]:
         "data": _data(run),
         "rows_chart": _rows_chart(report),
         "decisions": _decisions(run),
-        "run_cost": cost_of(run),
         "settings": settings.settings(run),
         "reused": report.reuse(),
         "digests": settings.digests(run),
         "objects": settings.objects(run),
         "console": console_of(run.execution_arn),
         **model_parts(report, run.details, tuning_rows(report)),
-    }
-
-
-def cost_of(run: Run) -> dict[str, Any]:
-    """The run's cost, as package `costs` writes it into the facts; empty if it is unknown."""
-    found = lenient.mapping(run.facts.get("cost"))
-    total = lenient.number(found.get("total"))
-    if total is None:
-        return {}
-    steps = {str(step): lenient.number(value) for step, value in lenient.mapping(found.get("steps")).items()}
-    return {
-        "total": total,
-        "currency": lenient.text(found.get("currency")) or "USD",
-        "steps": {step: value for step, value in steps.items() if value is not None},
-        "spot_saving": lenient.number(found.get("spot_saving")),
-        "unknown": [lenient.text(name) for name in lenient.items(found.get("unknown"))],
-        "as_if": found.get("as_if") is True,
+        **cost_parts(report),
     }
 
 

@@ -2,6 +2,7 @@
 
 import os
 
+from costs.words import cost_row
 from model.report import Report
 from runs.endings import Ending
 from shared.addresses import report_command
@@ -16,6 +17,7 @@ _TEMPLATES = {
     "UploadRefused": "refused",
     "ModelQualityTooLow": "not_good_enough",
     "TooManyRuns": "too_many_runs",
+    "RunTooExpensive": "too_expensive",
     "TIMED_OUT": "timed_out",
     "ABORTED": "aborted",
 }
@@ -33,11 +35,13 @@ def ending_mail(ending: Ending, link: Link | None = None) -> Mail:
         console=console_of(ending.execution_arn),
         link=link,
         report_command=report_command(ending.run_id),
+        cost=cost_row(ending.cost),
     )
 
 
 def _report(ending: Ending) -> Report:
-    return Report.from_facts({"key": ending.upload, **ending.output})
+    cost = {"cost": ending.cost.to_json()} if ending.cost else {}
+    return Report.from_facts({"key": ending.upload, **ending.output, **cost})
 
 
 def console_of(execution_arn: str) -> str:

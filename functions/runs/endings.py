@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from common.uploads import REFUSED
+from costs.run_costs import RunCost
 from runs.causes import FailedJob, failed_job, json_object, readable_cause
 from runs.names import run_id
 from shared.text import one_line
@@ -16,10 +17,12 @@ _REFUSAL = f"{REFUSED}: "
 
 @dataclass(frozen=True)
 class Ending:
-    """The end of an execution. `output` is empty unless it succeeded; otherwise `error` and `cause` are."""
+    """The end of an execution. `output` is empty unless it succeeded; otherwise `error` and `cause` are.
+
+    `bytes` is the size of the upload; `cost` is None if nobody asked for it, or nobody knows it.
+    """
 
     execution_arn: str
-    run_id: str
     status: str
     redrives: int
     upload: str
@@ -27,6 +30,9 @@ class Ending:
     error: str
     cause: str
     job: FailedJob | None
+    run_id: str = ""
+    bytes: int = 0
+    cost: RunCost | None = None
 
     @property
     def outcome(self) -> str:
@@ -80,7 +86,6 @@ def from_detail(detail: Mapping[str, Any]) -> Ending:
         error, cause = REFUSED, cause.removeprefix(_REFUSAL)
     return Ending(
         execution_arn=str(detail["executionArn"]),
-        run_id=_run_id(detail),
         status=str(detail["status"]),
         redrives=int(detail.get("redriveCount") or 0),
         upload=uploaded_key(json_object(detail.get("input"))),
@@ -88,6 +93,8 @@ def from_detail(detail: Mapping[str, Any]) -> Ending:
         error=error,
         cause=cause,
         job=job,
+        run_id=_run_id(detail),
+        bytes=_uploaded_bytes(json_object(detail.get("input"))),
     )
 
 
@@ -95,6 +102,13 @@ def _run_id(detail: Mapping[str, Any]) -> str:
     """The run's id; empty for an event, which has no moment of the start."""
     started = detail.get("startDate")
     return run_id(str(detail["executionArn"]), started) if isinstance(started, datetime) else ""
+
+
+def _uploaded_bytes(execution_input: Mapping[str, Any]) -> int:
+    try:
+        return int(execution_input["detail"]["object"]["size"])
+    except (KeyError, TypeError, ValueError):
+        return 0
 
 
 def uploaded_key(execution_input: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from runs.causes import failed_job, readable_cause
+from runs.ending_costs import record_cost, with_cost
 from runs.ending_mails import ending_mail
 from runs.endings import Ending, from_detail
 from shared import once
@@ -26,6 +27,7 @@ _METRICS = {
     "already_processed": "RunRepeated",
     "UploadRefused": "RunRefused",
     "TooManyRuns": "RunOverLimit",
+    "RunTooExpensive": "RunOverCost",
     "ModelQualityTooLow": "RunBelowThreshold",
     "ABORTED": "RunStopped",
 }
@@ -39,15 +41,16 @@ def announce(ending: Ending, publish: Callable[[], Link | None] = lambda: None) 
     new = once.do(ending.identity, lambda: _send(ending, publish) if ending.concerns_somebody else None)
     if new:
         count(_METRICS.get(ending.outcome, "RunEnded" if ending.status == "SUCCEEDED" else "PipelineFailed"))
+        record_cost(ending)
     return new and ending.concerns_somebody
 
 
 def read_ending(described: Mapping[str, Any]) -> Ending:
-    """The end of an execution, from DescribeExecution, with a failed job's reason from SageMaker."""
+    """The end of an execution, from DescribeExecution; SageMaker adds its cost and why a job failed."""
     job = failed_job(str(described.get("cause") or ""))
     if job and job.is_processing:
         described = {**described, "cause": _described(job.name) or described["cause"]}
-    ending = from_detail(described)
+    ending = with_cost(from_detail(described))
     if ending.job and ending.job.is_tuning and (trial := _first_failed_trial(ending.job.name)):
         return replace(ending, cause=f"{ending.cause}\n\n{trial}".strip())
     return ending

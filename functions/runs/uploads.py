@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from common.uploads import LIST, MOST_TOGETHER, BadUpload, Counts
 from common.workload import Workload, find_workloads
+from costs.estimates import check_cost
 from runs.upload_copies import copy_upload
 from runs.upload_lists import Listed, write_list
 from runs.workload_choice import LONGEST_NAME, Choice, choose
@@ -78,7 +79,10 @@ class Upload:
 
 
 def check(upload: Upload, whole_up_to: int) -> Answer:
-    """Check the file by the rules of its workload and copy it to the run's folder. Raises UploadRefused."""
+    """Check the file by the rules of its workload and copy it to the run's folder.
+
+    Raises UploadRefused, and RunTooExpensive before anything is copied.
+    """
     try:
         return _check(upload, whole_up_to)
     except BadUpload as problem:
@@ -90,11 +94,13 @@ def _check(upload: Upload, whole_up_to: int) -> Answer:
     if upload.size > choice.workload.max_bytes:
         raise BadUpload(_too_large(upload, choice.workload.max_bytes))
     whole = upload.size <= whole_up_to
+    estimate = check_cost(choice.workload.name, upload.size)
     kept = _keep_together(upload, choice, whole) if upload.together else _keep(upload, choice, whole, "")
     return {
         "workload": choice.workload.name,
         "upload_key": f"runs/{upload.run_id}/input/upload{kept['suffix']}",
         "checked": "whole" if whole else "head",
+        **({"estimate": estimate.to_json()} if estimate else {}),
         **kept,
     }
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from approval.request import Approval, Decision
 from common.evaluation import Bars, Figure, Matrix, Pictures, Scatter
+from costs.words import by_step, notes, usd
 from model.change import endpoint_change
 from model.details import Details, read_details
 from model.predictions import picture
@@ -52,7 +53,8 @@ def decided_page(approval: Approval, decision: Decision) -> str:
 def _model(approval: Approval) -> dict[str, object]:
     """The model's part of a page, and the request about it."""
     report = approval.report
-    return {"approval": approval, **model_parts(report, read_details(report), _origin(approval, report))}
+    parts = model_parts(report, read_details(report), _origin(approval, report))
+    return {"approval": approval, **parts, **cost_parts(report)}
 
 
 def model_parts(report: Report, details: Details, origin: Rows) -> dict[str, object]:
@@ -67,6 +69,14 @@ def model_parts(report: Report, details: Details, origin: Rows) -> dict[str, obj
         "plots": [drawn for figure in details.figures if (drawn := _draw(figure))],
         "predictions": details.predictions,
     }
+
+
+def cost_parts(report: Report) -> dict[str, object]:
+    """What `cost.html` shows."""
+    if report.cost is None:
+        return {}
+    cost = report.cost
+    return {"cost_total": usd(cost.total), "cost_by_step": by_step(cost), "cost_notes": " ".join(notes(cost))}
 
 
 def _value_and_unit(shown: str) -> tuple[str, str]:

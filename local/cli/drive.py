@@ -65,6 +65,7 @@ class Drive:
             found = watch.until_mail(_topic(stack["ApprovalTopicArn"]))
             moment = found.sent_at.timestamp() if isinstance(found, Mail) else time.time()
             self._result.seconds["total"] = round(moment - began, 3)
+            watch.take_cost()
             show_model(self._screen, self._result, tuned_names(workload))
             show_drift(self._screen, self._result)
             end = self._ask(watch, found, decision) if isinstance(found, Mail) else found

@@ -9,6 +9,7 @@ from common.drift import QualityChange
 from common.evaluation import Evaluation
 from common.uploads import REFUSED
 from common.workload import Workload
+from costs.run_costs import RunCost
 from local.cli.history import Ended
 from local.cli.release import Release
 
@@ -19,6 +20,7 @@ Outcome = Literal[
     "expired",
     "refused",
     "over_limit",
+    "too_expensive",
     "below_threshold",
     "already_processed",
     "not_started",
@@ -28,6 +30,7 @@ Outcome = Literal[
 _BY_ERROR: dict[str, Outcome] = {
     REFUSED: "refused",
     "TooManyRuns": "over_limit",
+    "RunTooExpensive": "too_expensive",
     "ModelQualityTooLow": "below_threshold",
 }
 _GOOD_ENDS: dict[str, Outcome] = {
@@ -68,6 +71,10 @@ class Result:
     """Subject and text of each mail about this run, in the order sent."""
     endpoint: dict[str, Any] | None = None
     """Where the approved model answers; None if no endpoint was to be released."""
+    cost: RunCost | None = None
+    """What the jobs would have cost on AWS; in the JSON object `cost_usd`, by step, and `total`."""
+    estimate_usd: float | None = None
+    """What the run was expected to cost before it started; None without an earlier run."""
     seconds: dict[str, float] = field(default_factory=dict)
     """By state, and `total`: from the upload to the approval mail, or to the end if nobody was asked."""
 
@@ -76,9 +83,10 @@ class Result:
 
         Each metric has a key of its own, too, and so have the gate's limit and the baseline.
         """
-        found = asdict(replace(self, evaluation=None))
-        del found["evaluation"]
+        found = asdict(replace(self, evaluation=None, cost=None))
+        del found["evaluation"], found["cost"]
         found |= {"drift": self._drift(), "champion": self._champion()}
+        found["cost_usd"] = {"total": self.cost.total, **self.cost.steps} if self.cost else None
         found["seconds"] = dict(sorted(self.seconds.items(), key=lambda item: item[0] == "total"))
         return {**found, **self._figures()}
 
@@ -117,8 +125,8 @@ class Result:
         """0: all worked as it should; 1: file, model or run was refused; 2: pipeline or release failed."""
         if self.outcome == "approved":
             return 2 if self.error else 0
-        refused = dict.fromkeys(("refused", "over_limit", "below_threshold", "not_started"), 1)
-        return {**refused, "failed": 2}.get(self.outcome, 0)
+        refused = ("refused", "over_limit", "too_expensive", "below_threshold", "not_started")
+        return {**dict.fromkeys(refused, 1), "failed": 2}.get(self.outcome, 0)
 
     def take_workload(self, workload: Workload, parameters: Mapping[str, str]) -> None:
         """Note what the file is for, and its gate; a stack parameter may set the limit."""

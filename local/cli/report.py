@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from common.drift import FeatureTest
 from common.evaluation import Evaluation, Metric
+from costs.words import cost_row
 from local.cli.endpoint import Mail
 from local.cli.outcome import Result
 from local.cli.screen import Screen, short
@@ -27,6 +28,7 @@ def show_model(screen: Screen, result: Result, tuned: Sequence[str]) -> None:
             *((metric.label, _figure(metric, evaluation)) for metric in evaluation.metrics),
             ("Trials", f"{result.trials}, the best with {best}"),
             *_reused(result),
+            *cost_row(result.cost),
             *(("Note", defang(warning)) for warning in evaluation.warnings),
         ]
     )
@@ -107,6 +109,7 @@ def show_end(screen: Screen, result: Result) -> None:
     reason = {
         "refused": "The file was refused",
         "over_limit": "Nothing was started for the file: too many runs today",
+        "too_expensive": "Nothing was started for the file: it would cost too much",
         "below_threshold": "The model is not good enough",
     }
     screen.failure(f"{reason.get(result.outcome, 'The pipeline failed')} after {total}: {result.error}")

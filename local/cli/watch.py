@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from common.evaluation import Evaluation
+from costs.run_costs import cost_of
+from costs.usage import uses_of
+from costs.words import usd
 from deploy.problems import Trouble
-from local.cli.endpoint import Endpoint, Mail
+from local.cli.endpoint import REGION, Endpoint, Mail
 from local.cli.history import Answered, Called, Ended, Entered, History, Left, Update
 from local.cli.outcome import Result
 from local.cli.screen import Screen, short
@@ -36,6 +39,7 @@ class Watch:
         self.asked = False
         """Whether the execution waits for a person, or did."""
         self._step = self._reused = ""
+        self._run_id = ""
 
     def until_mail(self, topic: str) -> Mail | Ended:
         """Follow to the mail on this topic that asks for a decision, or to the end if nobody is asked."""
@@ -58,6 +62,13 @@ class Watch:
                 if end := _end_in(self._take_updates()):
                     return end
                 self._give_up_after(since, SILENCE_SECONDS)
+
+    def take_cost(self) -> None:
+        """Note what the run's jobs would have cost on AWS."""
+        if self._run_id:
+            uses = uses_of(self._run_id, self._endpoint.client("sagemaker"))
+            cost = cost_of(uses, REGION, as_if=True)
+            self._result.cost = cost if cost.steps or cost.unknown else None
 
     def take_release(self, execution_arn: str) -> None:
         """From now on, mails about this release are mails about the run, too."""
@@ -122,6 +133,10 @@ class Watch:
                 self._result.take_reused(self._step, found)
                 run_id = defang(str(found["run_id"]))
                 self._reused = f"reused from run {run_id}, because data, code and parameters are the same"
+            case Answered("invoke", {"Payload": {"estimate": estimate}}):
+                self._result.estimate_usd = estimate["total"]
+                runs = defang(", ".join(estimate["runs"]))
+                self._screen.detail(f"estimated cost {usd(estimate['total'])}, from {runs}")
             case Answered("invoke", {"Payload": {"metrics": _, "gate": _} as evaluation}):
                 self._result.take_evaluation(Evaluation.from_json(evaluation))
             case _:
@@ -132,6 +147,7 @@ class Watch:
         self._step = payload.get("step", "")
         if run_id := payload.get("run_id"):
             self._marks.add(run_id)
+            self._run_id = run_id
         if resource == "createHyperParameterTuningJob.sync":
             self._trials = Trials(self._endpoint.client("sagemaker"), parameters)
         elif resource == "invoke.waitForTaskToken":

@@ -99,6 +99,24 @@ def also_needed(action: str, request: Json, region: str, account: str) -> Iterat
         yield f"sagemaker:{action}", f"arn:aws:sagemaker:{region}:{account}:{own}"
 
 
+def tag_keys(action: str, request: Json) -> dict[str, Any]:
+    """The condition keys of `sagemaker:AddTags` when a request creates a resource with tags.
+
+    By https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemakerai.html
+    """
+    tags = request.get("Tags")
+    named = {
+        _text(tag.get("Key")): _text(tag.get("Value"))
+        for tag in (tags if isinstance(tags, list) else [])
+        if isinstance(tag, Mapping)
+    }
+    return {
+        "sagemaker:TaggingAction": action,
+        "aws:TagKeys": list(named),
+        **{f"aws:RequestTag/{key}": value for key, value in named.items()},
+    }
+
+
 def passed_roles(request: Any) -> Iterator[str]:
     """The roles in a request to SageMaker, each of which the caller must be allowed to pass."""
     if not isinstance(request, Mapping):

@@ -13,6 +13,7 @@ from local.embedded.iam import (
     CannotAssume,
     passed_roles,
     read_for_package,
+    tag_keys,
     volume_keys,
 )
 from local.sagemaker import ServiceError
@@ -43,7 +44,7 @@ class Refusal(Protocol):
         headers: Mapping[str, str],
         action: str,
         resource: str,
-        context: Mapping[str, str] | None = None,
+        context: Mapping[str, Any] | None = None,
     ) -> str | None: ...
 
 
@@ -93,9 +94,9 @@ def _refused(
     roles = sorted(set(passed_roles(request))) if action.startswith("Create") else []
     read = list(read_for_package(request)) if action == "CreateModelPackage" else []
     needed = [*read, *permissions.also_needed(action, request)]
-    asked: list[tuple[str, str, dict[str, str]]] = [(*each, {}) for each in needed]
+    asked: list[tuple[str, str, dict[str, Any]]] = [(*each, {}) for each in needed]
     if action.startswith("Create") and request.get("Tags"):
-        asked.append(("sagemaker:AddTags", permissions.resource(action, request), {}))
+        asked.append(("sagemaker:AddTags", permissions.resource(action, request), tag_keys(action, request)))
     asked += [("iam:PassRole", role, {"iam:PassedToService": "sagemaker.amazonaws.com"}) for role in roles]
     for question in asked:
         if reason := permissions.refusal(headers, *question):

@@ -18,6 +18,8 @@ from local.embedded.access import keep_secret, new_secret, pages
 from local.embedded.asgi import Application, answer, answer_text
 from local.embedded.authentication import with_signatures
 from local.embedded.autoscaling_api import TARGET_PREFIX, autoscaling_handler
+from local.embedded.budgets import TYPE as BUDGET
+from local.embedded.budgets import budget_handlers
 from local.embedded.cloudformation import model_package_group_handlers
 from local.embedded.doors import with_doors
 from local.embedded.faults import with_faults
@@ -98,6 +100,8 @@ def build(
     scaling = autoscaling_handler(sagemaker.autoscaling, seams.refusal, REGION, ACCOUNT_ID)
     seams.install_service("application-autoscaling", TARGET_PREFIX, scaling)
     seams.install_resource_type("AWS::SageMaker::ModelPackageGroup", model_package_group_handlers(sagemaker))
+    budgets = budget_handlers(seams.call_budgets, ACCOUNT_ID, seams.budget_may_publish(questions))
+    seams.install_resource_type(BUDGET, budgets)
     _mend(folder)
     seams.install_service("xray", "AWSXRay.", answer_xray)
     seams.install_error_types()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import secrets
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -51,6 +52,7 @@ class Host:
         self.container = Container(folder)
         self.log = log
         self.process: Process | None = None
+        self._started = 0.0
         self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
 
     def start(
@@ -70,6 +72,7 @@ class Host:
             self._last_lines.append(shown)
             self.log(shown, "")
 
+        self._started = time.monotonic()
         self.process = workers.spawn(command, on_line=take_line, timeout=timeout, memory_bytes=memory_bytes)
 
     def stop(self) -> None:
@@ -81,7 +84,8 @@ class Host:
         """Block until the program, which was started, has ended."""
         if self.process is None:
             raise RuntimeError(f"{self.name} runs no program")
-        return Ended(self, self.process.wait())
+        ended = self.process.wait()
+        return Ended(self, ended, time.monotonic() - self._started)
 
     def failure(self, begin: str, said: str, end: str = "") -> JobFailed:
         """The failure of the program. Its reason is the program's message, or else the last lines of its
@@ -92,10 +96,11 @@ class Host:
 
 @dataclass(frozen=True)
 class Ended:
-    """How the program of one host ended."""
+    """How the program of one host ended, after so many seconds."""
 
     host: Host
     exit: Exit
+    seconds: float
 
     @property
     def failed(self) -> bool:

@@ -33,6 +33,7 @@ from local.sagemaker.logs import Logs, Stream
 from local.sagemaker.notes import Notes
 from local.sagemaker.storage import Storage
 from local.sagemaker.store import Record, Store
+from local.sagemaker.utilization import Utilization
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Backend:
     folder: Path
     notes: Notes
     addresses: Addresses
+    utilization: Utilization
 
 
 class Job:
@@ -187,7 +189,9 @@ class Job:
                 host.start(workers, command, self.on_line, timeout=timeout, memory_bytes=memory)
         if self.stopping.is_set() or self._without_instance is not None:
             self._end_programs()
-        return self._judge(list(as_they_end(hosts)))
+        ends = list(as_they_end(hosts))
+        self.backend.utilization.add(self.record, ends)
+        return self._judge(ends)
 
     def _judge(self, ends: Sequence[Ended]) -> Ended | None:
         """The failure that is the job's: the first, unless somebody has ended the job."""

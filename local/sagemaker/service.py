@@ -30,6 +30,7 @@ from local.sagemaker.registry import Registry
 from local.sagemaker.rules import check_rules
 from local.sagemaker.store import Record, Store
 from local.sagemaker.tags import Tags
+from local.sagemaker.utilization import Utilization
 from local.sagemaker.validation import check_request, output_members, service_model
 
 JobKind = Literal["processing", "training", "tuning", "transform"]
@@ -76,7 +77,15 @@ class SageMaker:
         events = Events(publish, self._store)
         folder.mkdir(parents=True, exist_ok=True)
         self._backend = Backend(
-            self._store, WarmWorkers(), clients, Logs(clients), events, folder, Notes(), Addresses()
+            self._store,
+            WarmWorkers(),
+            clients,
+            Logs(clients),
+            events,
+            folder,
+            Notes(),
+            Addresses(),
+            Utilization(publish_metrics),
         )
         registry = Registry(self._store, events)
         self._launcher = Launcher(self._backend, registry, quotas)
@@ -162,6 +171,7 @@ class SageMaker:
         self._endpoints.begin_close()
         self._backend.workers.close()
         self._endpoints.close()
+        self._backend.utilization.close()
         self._backend.logs.close()
         self._backend.events.close()
 

@@ -82,8 +82,20 @@ WAITED_FOR = {
 # A run goes on without these.
 REUSE = [Call("lambda:Invoke", "FindResult"), Call("lambda:Invoke", "RememberResults")]
 NOTES = [Call("dynamodb:UpdateItem", "accepted#")]
+# What a run cost: the request for approval and the mails do without it.
+COSTS = [
+    Call("dynamodb:GetItem", "cost#"),
+    Call("dynamodb:PutItem", "cost#"),
+    Call("sagemaker:ListProcessingJobs"),
+    Call("sagemaker:ListHyperParameterTuningJobs"),
+    Call("sagemaker:DescribeHyperParameterTuningJob"),
+    Call("sagemaker:ListTrainingJobsForHyperParameterTuningJob"),
+    Call("sagemaker:ListTransformJobs"),
+    Call("sagemaker:DescribeTransformJob"),
+]
 LAMBDAS = [
     *WAITED_FOR,
+    *COSTS,
     Call("s3:HeadObject", "/model.tar.gz"),
     Call("states:DescribeExecution"),
     Call("sns:Publish", "NotificationTopic"),

@@ -60,6 +60,7 @@ SUBSTITUTIONS = {
     "DriftSignificance": "0.001",
     "DriftDistance": "0.1",
     "ModelPackageGroupPrefix": "mpg-pipeline",
+    "StackName": "mpg-pipeline",
     "KmsKeyArn": "",
 }
 

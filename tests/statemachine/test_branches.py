@@ -254,6 +254,12 @@ def test_a_refused_upload_ends_with_the_sentence_for_a_person() -> None:
     assert ending.states == [*GOOD_DAY_STATES[:4], "Upload refused"]
 
 
+def test_a_run_that_is_too_expensive_ends_before_anything_else_is_done() -> None:
+    ending = run({"Check upload": raised("RunTooExpensive", "about 4.00 USD")})
+    assert (ending.status, ending.error, ending.cause) == ("FAILED", "RunTooExpensive", "about 4.00 USD")
+    assert ending.states == [*GOOD_DAY_STATES[:4], "Run too expensive"]
+
+
 OVER_LIMIT = TaskError("DynamoDB.ConditionalCheckFailedException", "The conditional request failed")
 
 

@@ -72,6 +72,7 @@ def test_the_pipeline_catches_only_errors_with_a_final_outcome_and_those_of_reus
         ("Claim upload", "DynamoDB.ConditionalCheckFailedException", "Already processed"),
         ("Count run", "DynamoDB.ConditionalCheckFailedException", "Too many runs today"),
         ("Check upload", "UploadRefused", "Upload refused"),
+        ("Check upload", "RunTooExpensive", "Run too expensive"),
         ("Ask for approval", "States.Timeout", "Approval expired"),
         # Reuse saves time; without it, the run does the step itself.
         ("Find prepared data", "States.ALL", "Prepare data, or reuse?"),

@@ -55,13 +55,24 @@ def was_set_back(ending: Ending) -> bool:
 # What goes live
 
 
+COST_TAGS = [
+    {"Key": "mpg:stack", "Value": "mpg-pipeline"},
+    {"Key": "mpg:workload", "Value": "auto_mpg"},
+    {"Key": "mpg:step", "Value": "serve"},
+]
+
+
 def test_the_first_model_of_a_workload_gets_an_endpoint() -> None:
     ending = release()
     assert ending.output["outcome"] == "live"
     assert ending.arguments("Create endpoint") == {
         "EndpointName": ENDPOINT,
         "EndpointConfigName": ending.arguments("Create endpoint configuration")["EndpointConfigName"],
+        "Tags": COST_TAGS,
     }
+    tagged = [*COST_TAGS, {"Key": "mpg:run", "Value": RUN_ID}]
+    for state in ("Create model", "Create endpoint configuration"):
+        assert ending.arguments(state)["Tags"] == tagged
     assert "Update endpoint" not in ending.states
     assert status_of(ending) == ("live", "")
 
@@ -124,6 +135,7 @@ def test_a_serverless_endpoint_has_memory_and_concurrency_and_nothing_that_it_do
     assert ending.arguments("Create endpoint configuration").keys() == {
         "EndpointConfigName",
         "ProductionVariants",
+        "Tags",
     }
     assert {"Set error alarm", "Register scalable target"}.isdisjoint(ending.states)
 

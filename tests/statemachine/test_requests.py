@@ -49,6 +49,20 @@ def test_every_request_satisfies_the_service_model(ending: Ending) -> None:
         check_request(operation, request)
 
 
+def test_every_resource_has_the_tags_by_which_costs_are_allocated(ending: Ending) -> None:
+    steps = {
+        "Preprocess": "preprocess",
+        "Tune": "tune",
+        "Evaluate": "evaluate",
+        "Create model": "predict",
+        "Batch transform": "predict",
+    }
+    for state, step in steps.items():
+        tags = {tag["Key"]: tag["Value"] for tag in ending.arguments(state)["Tags"]}
+        assert tags.pop("mpg:run").startswith("mpg-")
+        assert tags == {"mpg:stack": "mpg-pipeline", "mpg:workload": "auto_mpg", "mpg:step": step}
+
+
 @pytest.mark.parametrize(
     "key", ["incoming/two\nlines.csv", "incoming/" + "\N{AUTOMOBILE}" * 250 + ".csv", "incoming/a\u2028b.csv"]
 )

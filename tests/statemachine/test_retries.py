@@ -64,6 +64,7 @@ def test_a_transient_fault_is_retried(state: str, error: TaskError) -> None:
         ("Claim upload", TaskError("DynamoDB.ConditionalCheckFailedException", "taken"), 1),
         ("Count run", TaskError("DynamoDB.ConditionalCheckFailedException", "enough"), 1),
         ("Check upload", raised("UploadRefused", "bad"), 1),
+        ("Check upload", raised("RunTooExpensive", "dear"), 1),
         ("Check upload", NO_CONCURRENCY, 241),
         ("Check upload", CRASHED, 7),
         ("Load workload", TaskError("S3.S3Exception", "SlowDown"), 7),

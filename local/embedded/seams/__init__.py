@@ -3,6 +3,7 @@
 from local.embedded.seams.alarms import evaluate_alarms, install_alarms
 from local.embedded.seams.branches import install_branches
 from local.embedded.seams.browsers import install_cors
+from local.embedded.seams.budgets import budget_may_publish, call_budgets
 from local.embedded.seams.copies import install_copies
 from local.embedded.seams.credentials import install_function_urls, is_public, secret_of, unauthenticated
 from local.embedded.seams.deliveries import (
@@ -47,6 +48,8 @@ __all__ = [
     "Queues",
     "SagemakerResource",
     "application",
+    "budget_may_publish",
+    "call_budgets",
     "check",
     "configure",
     "evaluate_alarms",

@@ -82,6 +82,7 @@ SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
     ("core.lambda_runtime", "subprocess", None),
     ("core.lambda_runtime", "workers_in_use", ()),
     ("core.lambda_runtime", "zipfile", None),
+    ("services.budgets", "_DISPATCH", None),
     ("services.cloudwatch", "_dims_from_list", ("dimensions",)),
     ("services.cloudwatch", "_dims_key", ("dims",)),
     ("services.cloudwatch", "_alarms", None),

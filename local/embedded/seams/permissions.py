@@ -124,7 +124,7 @@ def also_ask(more: Callable[[Callable[..., Any], str, str, str, str], Any]) -> N
 
 
 def refusal(
-    headers: Mapping[str, str], action: str, resource: str, context: Mapping[str, str] | None = None
+    headers: Mapping[str, str], action: str, resource: str, context: Mapping[str, Any] | None = None
 ) -> str | None:
     """Why the caller of an allowed request may not also do this; None if they may."""
     from ministack import app

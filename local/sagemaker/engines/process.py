@@ -9,7 +9,7 @@ import selectors
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 MAX_LINE_BYTES = 256 * 1024
@@ -20,10 +20,13 @@ DRAIN_SECONDS = 0.5
 @dataclass(frozen=True)
 class Exit:
     """How a job ended. ``code`` is None when a signal killed it; ``reason`` is why the server ended it, or
-    "exited"."""
+    "exited". ``cpu_seconds`` is what all of its processes computed, ``peak_bytes`` the most memory that they
+    had together, as far as somebody looked."""
 
     code: int | None
     reason: Literal["exited", "timed_out", "stopped", "out_of_memory"]
+    cpu_seconds: float = field(default=0.0, compare=False)
+    peak_bytes: int = field(default=0, compare=False)
 
 
 class Process:

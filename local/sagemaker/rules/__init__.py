@@ -13,6 +13,7 @@ from local.sagemaker.rules.common import role_is_of_this_account
 from local.sagemaker.rules.endpoints import config_rules, update_rules, weights_rules
 from local.sagemaker.rules.models import model_rules, package_rules, transform_rules
 from local.sagemaker.rules.processing import processing_rules
+from local.sagemaker.rules.tags import tag_rules, version_rules
 from local.sagemaker.rules.training import training_rules, tuning_rules
 from local.sagemaker.store import Store
 
@@ -24,7 +25,7 @@ _RULES: dict[str, tuple[Rule, ...]] = {
     "CreateHyperParameterTuningJob": (tuning_rules, role_is_of_this_account),
     "CreateTransformJob": (transform_rules,),
     "CreateModel": (model_rules,),
-    "CreateModelPackage": (package_rules,),
+    "CreateModelPackage": (package_rules, version_rules),
     "CreateEndpointConfig": (config_rules,),
     "CreateEndpoint": (update_rules,),
     "UpdateEndpoint": (update_rules,),
@@ -34,5 +35,5 @@ _RULES: dict[str, tuple[Rule, ...]] = {
 
 def check_rules(action: str, request: Json, store: Store) -> None:
     """Raise `ServiceError` for the first rule that a validly shaped request breaks."""
-    for rule in _RULES.get(action, ()):
+    for rule in (*_RULES.get(action, ()), tag_rules):
         rule(request, store)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import eventually
-from tests.faults.calls import CALLS, JOBS, LAMBDAS, TASKS, WAITED_FOR, Call
+from tests.faults.calls import CALLS, COSTS, JOBS, LAMBDAS, TASKS, WAITED_FOR, Call
 from tests.faults.pipeline import Pipeline
 from tests.faults.run import RUN_SECONDS
 
@@ -148,6 +148,19 @@ def test_the_job_of_an_abandoned_attempt_is_stopped_by_the_sweep(pipeline: Pipel
     eventually(lambda: run.jobs()[orphan] == "Stopped")
     assert pipeline.running_jobs(run) == []
     assert pipeline.sweep().get("job", 0) == 0
+
+
+def test_a_run_is_asked_about_and_mailed_although_nobody_can_read_or_keep_its_cost(
+    pipeline: Pipeline,
+) -> None:
+    for call in COSTS:
+        refuse(pipeline, call)
+    run = pipeline.upload()
+    assert run.ends().outcome == "pending"
+    assert run.approve_by_mail() == 200
+    assert run.is_over().outcome == "approved"
+    run.reported()
+    assert "Cost" not in run.questions()[0].text + run.endings()[0].text
 
 
 @pytest.mark.parametrize("operation", ["logs:CreateLogStream", "logs:PutLogEvents"], ids=str)

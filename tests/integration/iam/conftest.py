@@ -40,6 +40,9 @@ def used() -> Iterator[Pipeline]:
             AlarmEmail=ON_CALL,
             MaxTrials=TRIALS,
             EndpointType="none",
+            # Only of trials on spot instances does anybody read the description, for what they cost.
+            UseSpot="true",
+            MonthlyBudgetUSD="50",
         )
         pipeline = Pipeline(aws, started.work, Tally())
         _do_everything(pipeline)

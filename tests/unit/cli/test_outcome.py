@@ -5,6 +5,7 @@ import pytest
 
 from common.evaluation import Baseline, Champion, Evaluation, Gate, Metric
 from common.workload import Workload
+from costs.run_costs import RunCost
 from local.cli.history import Ended
 from local.cli.outcome import Result
 from tests.evaluation import CHANGE, DRIFT, DRIFTED
@@ -24,6 +25,7 @@ def test_the_outcome_of_a_success_is_the_executions_output(outcome: str, exit_co
     [
         ("UploadRefused", "refused", 1),
         ("TooManyRuns", "over_limit", 1),
+        ("RunTooExpensive", "too_expensive", 1),
         ("ModelQualityTooLow", "below_threshold", 1),
         ("PreprocessingFailed", "failed", 2),
         ("TuningFailed", "failed", 2),
@@ -57,6 +59,13 @@ def test_a_success_without_an_output_counts_as_a_failure() -> None:
     assert result.exit_code == 2
 
 
+def test_the_cost_is_told_by_step_and_in_all_and_is_null_before_it_is_known() -> None:
+    result = Result(estimate_usd=0.4)
+    assert (result.as_json()["cost_usd"], result.as_json()["estimate_usd"]) == (None, 0.4)
+    result.cost = RunCost(0.3, {"preprocess": 0.1, "tune": 0.2})
+    assert result.as_json()["cost_usd"] == {"total": 0.3, "preprocess": 0.1, "tune": 0.2}
+
+
 def test_a_request_left_open_on_purpose_is_a_success() -> None:
     assert Result(outcome="pending").exit_code == 0
 
@@ -75,7 +84,7 @@ def test_the_json_object_has_every_field_whatever_was_reached() -> None:
     assert set(Result().as_json()) == {
         *("outcome", "workload", "execution_arn", "error", "cause", "metrics", "gate", "trials", "reused"),
         *("best_hyperparameters", "model_package_arn", "predictions", "predictions_uri", "mails", "endpoint"),
-        *("seconds", "drift", "champion", "reason"),
+        *("seconds", "drift", "champion", "reason", "cost_usd", "estimate_usd"),
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError, ParamValidationError
 
 Call = dict[str, Any]
+INSTANCE = {"InstanceType": "ml.m5.large", "InstanceCount": 1}
 
 
 def service_error(code: str, operation: str, text: str = "") -> ClientError:
@@ -172,9 +173,11 @@ class FakeSageMaker:
         self.refuses_updates = ""
         self.stale_reads = 0  # so many more reads of a package do not show yet that it was decided
         self.failed_trials: list[Call] = []
-        self.trials: list[Call] = []
         # A processing job's end in its description.
         self.last_words: Call = {}
+        # What the description of a job, or the list of its trials, says of its instances and times.
+        self.used: dict[str, Call] = {}
+        self.trials: dict[str, list[Call]] = {}
         self.jobs: dict[str, str] = {}  # name -> status
         self.endpoints: dict[str, Call] = {}
 
@@ -271,7 +274,19 @@ class FakeSageMaker:
     def describe_processing_job(self, *, ProcessingJobName: str) -> Call:  # noqa: N803
         if self.broken:
             raise service_error(self.broken, "DescribeProcessingJob")
-        return {"ProcessingJobName": ProcessingJobName, **self.last_words}
+        cluster = {"ProcessingResources": {"ClusterConfig": INSTANCE}}
+        said = self.used.get(ProcessingJobName, {})
+        return {"ProcessingJobName": ProcessingJobName, **cluster, **self.last_words, **said}
+
+    def describe_transform_job(self, *, TransformJobName: str) -> Call:  # noqa: N803
+        return {"TransformResources": INSTANCE, **self.used.get(TransformJobName, {})}
+
+    def describe_hyper_parameter_tuning_job(self, *, HyperParameterTuningJobName: str) -> Call:  # noqa: N803
+        said = self.used.get(HyperParameterTuningJobName, {})
+        return {"TrainingJobDefinition": {"ResourceConfig": INSTANCE, **said}}
+
+    def describe_training_job(self, *, TrainingJobName: str) -> Call:  # noqa: N803
+        return self.used.get(TrainingJobName, {})
 
     def describe_model_package(self, *, ModelPackageName: str) -> Call:  # noqa: N803
         if self.broken:
@@ -290,12 +305,13 @@ class FakeSageMaker:
         self.packages[request["ModelPackageArn"]]["ModelApprovalStatus"] = request["ModelApprovalStatus"]
         return {"ModelPackageArn": request["ModelPackageArn"]}
 
-    def _trials(self, *, StatusEquals: str = "", **request: Any) -> Call:  # noqa: N803
+    def _trials(self, *, StatusEquals: str = "", **request: str) -> Call:  # noqa: N803
         if self.broken:
             raise service_error(self.broken, "ListTrainingJobsForHyperParameterTuningJob")
-        assert request["SortOrder"] == "Ascending"
-        assert StatusEquals in ("", "Failed")
-        return {"TrainingJobSummaries": self.failed_trials if StatusEquals else self.trials}
+        if not StatusEquals:
+            return {"TrainingJobSummaries": self.trials.get(request["HyperParameterTuningJobName"], [])}
+        assert (StatusEquals, request["SortOrder"]) == ("Failed", "Ascending")
+        return {"TrainingJobSummaries": self.failed_trials}
 
 
 def _kind_of(name: str) -> str:

@@ -14,19 +14,20 @@ FUNCTIONS = ROOT / "functions"
 # Drawn as arrows from a package to those that it may import.
 ARROWS = {
     "shared": set[str](),
-    "model": {"shared"},
-    "approval": {"model", "shared"},
-    "runs": {"model", "shared"},
+    "costs": {"shared"},
+    "model": {"costs", "shared"},
+    "approval": {"costs", "model", "shared"},
+    "runs": {"costs", "model", "shared"},
     "reuse": {"model", "runs", "shared"},
     "release": {"model", "runs", "shared"},
     "retraining": {"runs", "shared"},
     "catalogue": {"approval", "model", "shared"},
     "serving": {"shared"},
-    "web": {"approval", "catalogue", "model", "shared"},
+    "web": {"approval", "catalogue", "costs", "model", "shared"},
     "monitoring": {"model", "runs", "shared", "web"},
     "reporting": {"approval", "model", "reuse", "runs", "shared", "web"},
     "handlers": {
-        *("approval", "catalogue", "model", "monitoring", "release", "reporting", "retraining"),
+        *("approval", "catalogue", "costs", "model", "monitoring", "release", "reporting", "retraining"),
         *("reuse", "runs", "serving", "shared", "web"),
     },
 }

@@ -47,7 +47,7 @@ def whole_story() -> Story:
 @pytest.fixture
 def gathered(world: World) -> Callable[..., Run]:
     """Gathers a run that ended as one of the events says, with this history."""
-    world.sagemaker.trials = [
+    world.sagemaker.trials[f"{RUN}-0"] = [
         training_job(1, 3.25, "1.5", 101, 130),
         training_job(2, 1.75, "0.5", 101, 150),
         training_job(3, None, "2.5", 131, 140, FailureReason="AlgorithmError: out of memory"),
@@ -208,14 +208,14 @@ def test_a_reused_search_is_the_earlier_runs(world: World, gathered: Callable[..
 
 def test_what_others_wrote_is_text_on_the_page(world: World, gathered: Callable[..., Run]) -> None:
     asked = ask(world)
-    world.sagemaker.trials = [
+    world.sagemaker.trials[f"{RUN}-0"] = [
         training_job(1, 1.0, HOSTILE, 0, 1), training_job(2, None, HOSTILE, 0, 1, FailureReason=HOSTILE)
     ]  # fmt: skip
     evaluation = {**EVALUATION, "title": HOSTILE, "warnings": [HOSTILE], "digests": {HOSTILE: HOSTILE}}
     output = {
         "outcome": HOSTILE, "evaluation": evaluation, "model_package_arn": asked.arn, "reused": {"tune": HOSTILE},
         "best_hyperparameters": {HOSTILE: HOSTILE}, "predictions_uri": HOSTILE,
-        "cost": {"total": 1.5, "currency": HOSTILE, "steps": {HOSTILE: 1.0}, "unknown": [HOSTILE]},
+        "cost": {"total": 1.5, "steps": {HOSTILE: 1.0}, "unknown": [HOSTILE]},
     }  # fmt: skip
     story = tuned(Story().works(HOSTILE, HOSTILE, 10)).ends("Failed")
     run = gathered("notify-approved", story, output=json.dumps(output))
@@ -258,8 +258,8 @@ def test_a_known_cost_is_shown_by_step(gathered: Callable[..., Run]) -> None:
     }
     output = {"outcome": "approved", "evaluation": EVALUATION, "cost": cost}
     text = shown(gathered("notify-approved", output=json.dumps(output)))
-    assert "0.0123 USD, as if on AWS" in text
-    assert "Tune 0.01 USD" in text
+    assert "Cost 0.012 USD as if on AWS" in text
+    assert "Tuning 0.010 USD" in text
     assert "Cost" not in shown(gathered("notify-approved"))
 
 

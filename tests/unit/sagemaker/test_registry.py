@@ -250,6 +250,41 @@ def test_tags_are_added_changed_listed_and_removed(sagemaker: SageMaker) -> None
     }
 
 
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (["aws:stack"], "reserved for system use: aws:stack"),
+        (["AWS:stack"], "reserved for system use: AWS:stack"),
+        (["a", "b", "a"], "Tag keys must be unique; 'a' is given more than once."),
+    ],
+)
+@pytest.mark.parametrize("action", ["CreateModel", "AddTags"])
+def test_tags_that_aws_refuses_are_refused(
+    sagemaker: SageMaker, action: str, keys: list[str], said: str
+) -> None:
+    tags = {"Tags": [{"Key": key, "Value": "x"} for key in keys]}
+    arn = "arn:aws:sagemaker:us-east-1:000000000000:model/model"
+    if action == "AddTags":
+        sagemaker.call("CreateModel", MODEL)
+    request = MODEL if action == "CreateModel" else {"ResourceArn": arn}
+    with pytest.raises(ServiceError, match=said):
+        sagemaker.call(action, request | tags)
+
+
+def test_a_resource_has_at_most_fifty_tags(sagemaker: SageMaker) -> None:
+    tags = [{"Key": f"key-{number}", "Value": "x"} for number in range(50)]
+    arn = sagemaker.call("CreateModel", MODEL | {"Tags": tags})["ModelArn"]
+    sagemaker.call("AddTags", {"ResourceArn": arn, "Tags": tags[:1]})
+    with pytest.raises(ServiceError, match="must not exceed 50"):
+        sagemaker.call("AddTags", {"ResourceArn": arn, "Tags": [{"Key": "more", "Value": "x"}]})
+
+
+def test_a_version_of_a_package_takes_no_tags_of_its_own(sagemaker: SageMaker) -> None:
+    sagemaker.call("CreateModelPackageGroup", GROUP)
+    with pytest.raises(ServiceError, match="uses those of its group"):
+        sagemaker.call("CreateModelPackage", PACKAGE | {"Tags": [{"Key": "a", "Value": "b"}]})
+
+
 def test_a_missing_resource_has_no_tags(sagemaker: SageMaker) -> None:
     with pytest.raises(ServiceError, match="Could not find resource"):
         sagemaker.call("ListTags", {"ResourceArn": ARN})

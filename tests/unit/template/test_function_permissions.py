@@ -22,6 +22,17 @@ TUNING_JOB = aws_arn("sagemaker", f"hyper-parameter-tuning-job/{RUN}-0")
 LISTS_OF_JOBS = {
     (f"sagemaker:List{kind}s", "*") for kind in ("ProcessingJob", "HyperParameterTuningJob", "TransformJob")
 }
+TRANSFORM_JOB = aws_arn("sagemaker", f"transform-job/{RUN}-predict-0-2")
+TRIAL = aws_arn("sagemaker", f"training-job/{RUN}-0-001-89abcdef")
+# How a run's cost is read.
+USED_BY_JOBS = {
+    *LISTS_OF_JOBS,
+    ("sagemaker:DescribeProcessingJob", PROCESSING_JOB),
+    ("sagemaker:DescribeHyperParameterTuningJob", TUNING_JOB),
+    ("sagemaker:ListTrainingJobsForHyperParameterTuningJob", TUNING_JOB),
+    ("sagemaker:DescribeTrainingJob", TRIAL),
+    ("sagemaker:DescribeTransformJob", TRANSFORM_JOB),
+}
 RELEASES = aws_arn("states", f"stateMachine:{STACK}-release")
 RELEASE = aws_arn("states", f"execution:{STACK}-release:0b1c_2d3e")
 MONITORING = aws_arn("states", f"execution:{STACK}-monitor:0b1c_2d3e")
@@ -57,6 +68,7 @@ LISTING_MODELS = {
 
 CALLS = {
     "CheckUpload": {
+        ("dynamodb:GetItem", TABLE),
         # GetObject returns 404 instead of 403 for a missing key only if the caller may list.
         ("s3:ListBucket", BUCKET),
         ("s3:GetObjectVersion", f"{BUCKET}/incoming/a + b%.csv"),
@@ -94,6 +106,7 @@ CALLS = {
         ("states:GetExecutionHistory", EXECUTION),
         ("s3:ListBucket", BUCKET),
         ("s3:GetObject", f"{BUCKET}/models/{RUN}/evaluation.json"),
+        *USED_BY_JOBS,
         ("sns:ListSubscriptionsByTopic", APPROVERS),
         ("sns:Publish", APPROVERS),
         ("sagemaker:DescribeModelPackage", PACKAGE),
@@ -128,8 +141,6 @@ CALLS = {
         ("dynamodb:UpdateItem", TABLE),
         ("dynamodb:DeleteItem", TABLE),
         ("states:DescribeExecution", EXECUTION),
-        ("sagemaker:DescribeProcessingJob", PROCESSING_JOB),
-        ("sagemaker:ListTrainingJobsForHyperParameterTuningJob", TUNING_JOB),
         ("states:GetExecutionHistory", EXECUTION),
         ("s3:ListBucket", BUCKET),
         ("s3:GetObject", f"{BUCKET}/runs/{RUN}/prepared/summary.json"),
@@ -137,6 +148,7 @@ CALLS = {
         ("s3:GetObject", f"{BUCKET}/runs/{RUN}/predictions/batch.csv.out"),
         ("s3:PutObject", f"{BUCKET}/runs/{RUN}/report/report.html"),
         ("s3:GetObject", f"{BUCKET}/runs/{RUN}/report/report.html"),
+        *USED_BY_JOBS,
         ("sns:Publish", READERS),
         ("sqs:SendMessage", DEAD_LETTERS),
     },
@@ -155,8 +167,7 @@ CALLS = {
         ("dynamodb:DeleteItem", TABLE),
         ("sagemaker:DescribeModelPackage", PACKAGE),
         ("sagemaker:UpdateModelPackage", PACKAGE),
-        ("sagemaker:DescribeProcessingJob", PROCESSING_JOB),
-        ("sagemaker:ListTrainingJobsForHyperParameterTuningJob", TUNING_JOB),
+        *USED_BY_JOBS,
         ("states:ListExecutions", MACHINE),
         ("states:ListExecutions", RELEASES),
         ("states:ListExecutions", aws_arn("states", f"stateMachine:{STACK}-monitor")),
@@ -166,7 +177,6 @@ CALLS = {
         ("sagemaker:ListModelPackages", GROUP),
         ("states:SendTaskSuccess", MACHINE),
         ("states:DescribeExecution", EXECUTION),
-        *LISTS_OF_JOBS,
         *STOPS_OF_JOBS,
         ("sns:Publish", APPROVERS),
         ("sns:Publish", READERS),

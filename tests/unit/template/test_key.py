@@ -104,6 +104,7 @@ def test_every_kind_of_resource_that_keeps_data_is_checked_here() -> None:
         "AWS::S3::Bucket",
         "AWS::S3::BucketPolicy",
         "AWS::SNS::Subscription",
+        "AWS::SNS::TopicPolicy",
         "AWS::SQS::QueuePolicy",
     }
 

@@ -310,7 +310,14 @@ def test_an_unexpected_failure_is_reported_at_once_with_the_log_that_has_its_rea
 
 def test_every_workload_gets_a_group_that_says_whose_it_is(s3: Any, registry: ModelRegistry) -> None:
     publish.publish(EVENT)
-    assert registry.groups == {name: {publish.STACK_TAG: STACK} for name in GROUPS}
+    assert registry.groups == {
+        f"{STACK}-{name.replace('_', '-')}": {
+            publish.STACK_TAG: STACK,
+            "mpg:stack": STACK,
+            "mpg:workload": name,
+        }
+        for name in WORKLOADS
+    }
     assert set(registry.descriptions.values()) == {w.settings["description"] for w in WORKLOADS.values()}
 
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 import math
 import os
+import resource
 import select
 import signal
 import socket
+import sys
 import time
 import traceback
 from collections.abc import Sequence
@@ -43,11 +45,19 @@ def keep(request: dict[str, Any], status_fd: int, output_fd: int, *others: int) 
         exit_status = keeper.watch()
         tree.kill_all(pid)
         code = os.WEXITSTATUS(exit_status) if os.WIFEXITED(exit_status) else None
-        answer = {"code": code, "reason": keeper.reason}
+        answer = {"code": code, "reason": keeper.reason, **used(keeper.peak_bytes)}
         try:
             status.sendall(json.dumps(answer).encode())
         except OSError:
             return
+
+
+def used(peak_bytes: int) -> dict[str, float]:
+    """What the job and all that it started have used, now that all have ended; memory at least so much."""
+    total = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # The largest single process. Kilobytes, but bytes on macOS.
+    largest = total.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return {"cpu_seconds": total.ru_utime + total.ru_stime, "peak_bytes": max(largest, peak_bytes)}
 
 
 def wake_on_child_exit() -> int:
@@ -72,10 +82,11 @@ def become_job(
 
 
 class Keeper:
-    """Watches one job; afterwards, ``reason`` says why it ended."""
+    """Watches one job; afterwards, ``reason`` says why it ended, and ``peak_bytes`` the most memory seen."""
 
     def __init__(self, request: dict[str, Any], pid: int, status: socket.socket, wakeup: int) -> None:
         self.reason: Reason = "exited"
+        self.peak_bytes = 0
         self._pid = pid
         self._status = status
         self._wakeup = wakeup
@@ -134,8 +145,11 @@ class Keeper:
             self._terminate("timed_out", self._grace)
         if now >= self._kill_at:
             self._kill(self.reason)
-        if self._memory is not None and tree.uses_more_memory(self._pid, self._memory):
-            self._kill("out_of_memory")
+        if self._memory is not None:
+            resident = tree.resident_bytes(self._pid, include_root=True)
+            self.peak_bytes = max(self.peak_bytes, sum(resident.values()))
+            if tree.exceed(resident, self._memory):
+                self._kill("out_of_memory")
 
     def _terminate(self, reason: Reason, grace: float) -> None:
         """Send SIGTERM to the job alone, as a container runtime does; kill everything after ``grace``."""

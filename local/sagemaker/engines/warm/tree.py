@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 PROC = Path("/proc")
@@ -68,13 +68,12 @@ def _children_left() -> bool:
     return True
 
 
-def uses_more_memory(pid: int, limit: int) -> bool:
-    """Whether the process and its descendants use more than ``limit`` bytes of memory.
+def exceed(used: Mapping[int, int], limit: int) -> bool:
+    """Whether these processes use more than ``limit`` bytes of memory, by their ``resident_bytes``.
 
     Only resident memory counts, as in a container: memory that is reserved but unused is free. All are forks
     of one warm interpreter; pages that they share count once, if the system reports them.
     """
-    used = resident_bytes(pid, include_root=True)
     if sum(used.values()) <= limit:
         return False
     return sum(_proportional_bytes(member, resident) for member, resident in used.items()) > limit
@@ -87,7 +86,8 @@ def _proportional_bytes(pid: int, resident: int) -> int:
                 return int(line.split()[1]) * 1024
     except OSError:
         pass
-    return resident
+    # Where there is /proc, the process may have ended meanwhile, and then holds nothing any more.
+    return (_resident(pid) or 0) if HAS_PROC else resident
 
 
 def resident_bytes(root: int, *, include_root: bool = False) -> dict[int, int]:
