@@ -5,7 +5,7 @@ from datetime import datetime
 from approval.request import Approval, Decision
 from model.change import endpoint_change
 from model.live import find_live
-from shared.addresses import report_command
+from shared.commands import report_command
 from shared.mails import Mail, render
 
 

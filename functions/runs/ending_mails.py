@@ -5,7 +5,7 @@ import os
 from costs.words import cost_row
 from model.report import Report
 from runs.endings import Ending
-from shared.addresses import report_command
+from shared.commands import report_command
 from shared.links import Link
 from shared.mails import Mail, render
 

@@ -1,4 +1,4 @@
-"""Where things are: objects in the pipeline's bucket, and the report of a run."""
+"""Where objects are in the pipeline's bucket."""
 
 import os
 
@@ -12,9 +12,3 @@ def key_in_bucket(uri: str) -> str:
 def uri_of(key: str) -> str:
     """The `s3://` address of a key in the pipeline's bucket."""
     return f"s3://{os.environ['BUCKET_NAME']}/{key}"
-
-
-def report_command(run_id: str) -> str:
-    """The command that writes a run's report at any time."""
-    where = "" if "AWS_ENDPOINT_URL" in os.environ else " --config-env default"
-    return f"mpg report {run_id}{where}"
