@@ -77,7 +77,7 @@ class Spill:
         counts = [of_part[number] for of_part in self._in_file]
         if not any(counts):
             return
-        records = np.fromfile(self._files[number], _RECORD)
+        records = np.frombuffer(self._files[number].read_bytes(), _RECORD)
         is_kept = latest(
             records["hash"], (records["row"] & _LABELLED) > 0, np.repeat(np.array(self._uploads), counts)
         )

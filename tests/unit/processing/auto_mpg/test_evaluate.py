@@ -24,6 +24,7 @@ from common.bundle import read_files
 from common.cluster import Local
 from common.evaluating import main
 from common.evaluation import Evaluation, Scatter
+from common.live_model import KNOWN_ROWS
 from common.preprocessing import preprocess
 from common.workload import find_workload
 from tests.unit.processing.common.test_content_hash import one_by_one
@@ -219,8 +220,8 @@ def test_the_bundle_serves_by_itself(evaluated: Path, prepared: Path, tmp_path: 
         names = set(tar.getnames())
         assert {name for name in names if "/" not in name} == {*MODEL_FILES}
         assert {"code/wsgi.py", "code/inference.py", "code/auto_mpg/inference.py"} < names
-        assert set(BASELINE) < names
-        assert {Path(name).suffix for name in names - {*BASELINE} if "/" in name} == {".py"}
+        assert {*BASELINE, KNOWN_ROWS} < names
+        assert {Path(name).suffix for name in names - {*BASELINE, KNOWN_ROWS} if "/" in name} == {".py"}
         tar.extractall(tmp_path, filter="data")
     code = (
         "import wsgi, io, sys; body = sys.stdin.buffer.read(); "
