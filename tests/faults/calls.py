@@ -71,6 +71,7 @@ WAITED_FOR = {
     Call("s3:PutObject", "/models/"): "Keep model",
     Call("s3:CopyObject", "/evaluation/model.tar.gz"): "Keep model",
     Call("s3:CopyObject", "/evaluation/model.onnx"): "Keep model",
+    Call("s3:CopyObject", "/evaluation/baseline/"): "Keep model",
     Call("sns:ListSubscriptionsByTopic", "ApprovalTopic"): "Ask for approval",
     # "Keep model" makes the same call, so it must have succeeded before this is tried.
     Call("s3:GetObject", "/evaluation.json"): "Ask for approval",
@@ -105,7 +106,6 @@ LAMBDAS = [
     Call("sagemaker:UpdateModelPackage"),
     Call("s3:GetObject", "/predictions/"),
     Call("states:SendTaskSuccess"),
-    Call("sagemaker:ListTrainingJobsForHyperParameterTuningJob"),
     Call("s3:PutObject", "/report/report.html"),
 ]
 JOBS = [
@@ -115,6 +115,7 @@ JOBS = [
     Call("s3:GetObject", "/code.zip"),
     Call("s3:GetObject", ".whl"),
     Call("s3:PutObject", "/evaluation/model.onnx"),
+    Call("s3:PutObject", "/evaluation/baseline/"),
     Call("s3:GetObject", "/input/upload.csv"),
     Call("s3:GetObject", "/prepared/"),
     Call("s3:GetObject", "/tuning/"),
