@@ -137,7 +137,7 @@ def count_degradations(times: int) -> dict[str, int]:
 
 def _degraded(metric: Metric, values: NDArray[np.float64]) -> bool:
     then = Quality.of(metric, values[0].tolist())
-    change = then and quality_change(then, values[1].tolist(), 0.001)
+    change = then and quality_change(then, values[1].tolist())
     return bool(change and change.degraded)
 
 

@@ -48,7 +48,9 @@ def deploy(environment: str, region: str | None, *, skip_quotas: bool) -> int:
         print(_BEFORE_THE_QUESTIONS, flush=True)
     packed = pack(ROOT / ".aws-sam" / "build" / "template.yaml")
     return sam(
-        *("deploy", *chosen, "--template-file", str(packed), "--use-json"),
+        # SAM looks for its settings beside the template.
+        *("deploy", *chosen, "--config-file", str(ROOT / "samconfig.toml")),
+        *("--template-file", str(packed), "--use-json"),
         *(["--guided"] if guided else []),
     )
 

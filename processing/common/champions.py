@@ -99,7 +99,7 @@ def _watch(
     drift = compare(known.data, seen, champion.arn, sensitivity.significance, sensitivity.distance)
     if known.quality is None or old.gate_values is None:
         return drift, None
-    return drift, quality_change(known.quality, old.gate_values, sensitivity.significance)
+    return drift, quality_change(known.quality, old.gate_values)
 
 
 def _difference(new: Measurement, old: Measurement) -> Comparison | None:

@@ -92,7 +92,7 @@ def _quality(
     then = model.baseline.quality if model.baseline else None
     if then is None:
         return None, ("The model's error at its approval is not known, so its error now is not judged.",)
-    change = quality_change(then, found.errors, sensitivity.significance)
+    change = quality_change(then, found.errors)
     few = f"{rows:,} row{'s' * (rows > 1)} with late labels are too few to judge the model's error."
     return change, () if change else (few,)
 

@@ -14,6 +14,8 @@ from common.evaluation import Better, Metric, Values
 
 # The mean of fewer rows says little about any others.
 FEWEST_ROWS = 10
+# Of the interval. There is one error to judge beside the many tests for drift: one false alarm in 200.
+LEVEL = 0.99
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,10 @@ def read_quality(statistics: object) -> Quality | None:
     return Quality(metric, lenient.text(found.get("label")) or metric, better, mean, deviation, int(rows))
 
 
-def quality_change(then: Quality, now: Values, significance: float) -> QualityChange | None:
+def quality_change(then: Quality, now: Values) -> QualityChange | None:
     """How the mean of the values now differs from that at approval; None for too few rows.
 
-    A model that has not changed counts as degraded with the probability `significance`. The interval is
+    A model that has not changed counts as degraded with the probability (1 - LEVEL) / 2. The interval is
     Welch's: B. Welch, "The generalization of 'Student's' problem when several different population variances
     are involved", 1947.
     """
@@ -59,7 +61,7 @@ def quality_change(then: Quality, now: Values, significance: float) -> QualityCh
     found = Quality.of(metric, now)
     if found is None or then.rows < FEWEST_ROWS:
         return None
-    difference, margin = found.mean - then.mean, _margin(then, found, significance)
+    difference, margin = found.mean - then.mean, _margin(then, found)
     low, high = difference - margin, difference + margin
     return QualityChange(
         metric=then.metric,
@@ -69,20 +71,20 @@ def quality_change(then: Quality, now: Values, significance: float) -> QualityCh
         now=found.mean,
         low=low,
         high=high,
-        level=1 - 2 * significance,
+        level=LEVEL,
         rows=found.rows,
         degraded=high < 0 if then.better == "higher" else low > 0,
     )
 
 
-def _margin(then: Quality, now: Quality, significance: float) -> float:
+def _margin(then: Quality, now: Quality) -> float:
     """Half of the interval, with the degrees of freedom by Welch and Satterthwaite."""
     parts = [quality.deviation**2 / quality.rows for quality in (then, now)]
     if not sum(parts):
         return 0.0
     squares = [part**2 / (quality.rows - 1) for part, quality in zip(parts, (then, now), strict=True)]
     freedom = sum(parts) ** 2 / sum(squares)
-    return _student_quantile(1 - significance, freedom) * math.sqrt(sum(parts))
+    return _student_quantile((1 + LEVEL) / 2, freedom) * math.sqrt(sum(parts))
 
 
 def _student_quantile(probability: float, freedom: float) -> float:

@@ -13,6 +13,9 @@ from tests.integration.iam.key import ON_CALL, documented_policy, make_key
 from tests.integration.iam.live import Live
 from tests.integration.iam.policies import Asked, deployed, sharing, statements
 
+# The first test waits until the pipeline has done all that it can do.
+pytestmark = pytest.mark.timeout(1200)
+
 KEY_POLICY = documented_policy()
 
 

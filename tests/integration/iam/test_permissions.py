@@ -23,6 +23,9 @@ from tests.integration.iam.policies import (
 )
 from tests.unit.template.iam import ROLES_OF_SAGEMAKER
 
+# The first test waits until the pipeline has done all that it can do.
+pytestmark = pytest.mark.timeout(1200)
+
 
 def _unseen_in(role: str, sid: str) -> set[str]:
     """The actions of a statement that, according to the table, nobody here sees."""

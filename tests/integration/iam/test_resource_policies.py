@@ -13,6 +13,9 @@ from tests.faults.pipeline import Pipeline
 from tests.integration.iam.live import Live
 from tests.unit.template import stack
 
+# The first test waits until the pipeline has done all that it can do.
+pytestmark = pytest.mark.timeout(1200)
+
 ROLES = {
     name: properties["AssumeRolePolicyDocument"]
     for name, properties in stack.of_type("AWS::IAM::Role").items()

@@ -10,7 +10,10 @@ from deploy.belongings import Belongings
 from deploy.problems import Trouble
 from deploy.settings import ROOT, Settings
 
-PACKED = ("--template-file", str(ROOT / ".aws-sam" / "build" / "template.packed"), "--use-json")
+PACKED = (
+    *("--config-file", str(ROOT / "samconfig.toml")),
+    *("--template-file", str(ROOT / ".aws-sam" / "build" / "template.packed"), "--use-json"),
+)
 
 
 class World:
