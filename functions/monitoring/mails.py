@@ -32,8 +32,8 @@ class Told:
 def identity_of(told: Told) -> str:
     """The key of what is told, for which one mail is sent.
 
-    Two looks at the same time that find the same have the same key, whichever reports first. A later look that
-    finds more in a window with the same beginning, because an earlier one was not remembered, has another.
+    Two looks at the same time that find the same have the same key, whichever reports first. One that finds
+    more in a window with the same beginning, because an earlier one was not remembered, has another.
     """
     features = sorted(told.found.drift.drifted_features if told.found.drift else ())
     plan, degraded = told.plan, told.found.degraded
