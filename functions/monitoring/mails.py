@@ -1,5 +1,7 @@
 """The mail about what monitoring found: once for each drift and each degradation of a model."""
 
+import hashlib
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +27,18 @@ class Told:
     found: Monitored
     notes: tuple[str, ...]
     report_key: str
+
+
+def identity_of(told: Told) -> str:
+    """The key of what is told, for which one mail is sent.
+
+    Two looks at the same time that find the same have the same key, whichever reports first. One that finds
+    more in a window with the same beginning, because an earlier one was not remembered, has another.
+    """
+    features = sorted(told.found.drift.drifted_features if told.found.drift else ())
+    plan, degraded = told.plan, told.found.degraded
+    facts = json.dumps([plan["since"], plan["model_package_arn"], features, degraded])
+    return f"monitoring#{plan['workload']}#{hashlib.sha256(facts.encode()).hexdigest()}"
 
 
 def mail_about(told: Told, before: LastLook | None) -> Mail | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from common.monitored import Monitored
 from monitoring.findings import read_findings
-from monitoring.mails import Told, mail_about
+from monitoring.mails import Told, identity_of, mail_about
 from monitoring.measuring import measure_findings
 from monitoring.plans import MONITOR, NOTHING_NEW, folder_of
 from monitoring.records import LastLook, last_look, record_look
@@ -61,9 +61,10 @@ def _report_findings(
     key = f"{folder}{REPORT}"
     _write_report(key, plan, found, shown)
     measure_findings(found)
-    if mail := mail_about(Told(plan, found, shown, key), before):
+    told = Told(plan, found, shown, key)
+    if mail := mail_about(told, before):
         topic = os.environ["NOTIFICATION_TOPIC_ARN"]
-        once.do(f"monitoring#{workload}#{monitoring_id}", lambda: send(mail, topic))
+        once.do(identity_of(told), lambda: send(mail, topic))
     record_look(workload, _after(before, plan, monitoring_id, found))
     outcome = FOUND if found.drifted or found.degraded else FINE if is_judged(found) else TOO_LITTLE
     if outcome == TOO_LITTLE:

@@ -36,6 +36,7 @@ CREATE_THROTTLED = TaskError("SageMaker.AmazonSageMakerException", "Rate exceede
 NO_QUOTA = TaskError("SageMaker.ResourceLimitExceededException", "The account-level service limit is 0")
 NO_CONCURRENCY = TaskError("Lambda.TooManyRequestsException", "Rate Exceeded.")
 CRASHED = TaskError("Lambda.Unknown", "RequestId: 1 Error: Runtime exited")
+TELLING = raised("InProgress", "monitoring#auto_mpg#0")
 S3_BUSY = TaskError("S3.S3Exception", "SlowDown")
 TWO = planned(plan("auto_mpg"), plan("digits"))
 
@@ -192,6 +193,7 @@ def test_no_drift_or_no_function_means_no_retraining(drifted: bool, substitution
         ("Monitor", CREATE_THROTTLED),
         ("Monitor", NO_QUOTA),
         ("Read findings digest", THROTTLED),
+        ("Report", TELLING),
         ("Report", NO_CONCURRENCY),
         ("Report", CRASHED),
         ("Retrain", NO_CONCURRENCY),
@@ -218,6 +220,8 @@ def test_a_transient_fault_is_retried(state: str, error: TaskError) -> None:
         ("Monitor", CREATE_THROTTLED, 21),
         ("Read findings digest", THROTTLED, 7),
         ("Report", raised("FindingsRefused", "monitoring.json was changed"), 1),
+        # Longer than a claim to send a mail lasts, for one that died with it.
+        ("Report", TELLING, 9),
         ("Report", NO_CONCURRENCY, 241),
         ("Report", CRASHED, 7),
         ("Retrain", NO_CONCURRENCY, 241),

@@ -10,8 +10,11 @@ import pytest
 
 from handlers import report_monitoring
 from monitoring.findings import FindingsRefused
+from monitoring.plans import folder_of
 from monitoring.records import LastLook, last_look, record_look
 from runs.scheduled import RequestNotScheduled
+from shared.mails import send
+from shared.once import InProgress
 from tests.unit.functions.conftest import BUCKET, World
 from tests.unit.functions.fakes import service_error
 from tests.unit.functions.monitoring import (
@@ -255,6 +258,40 @@ def test_two_executions_at_once_tell_once(world: World, context: Any) -> None:
     look = last_look(WORKLOAD)
     assert look
     assert look.monitoring_id == "another"
+
+
+def test_two_looks_at_the_same_that_report_at_the_same_moment_tell_once(
+    world: World, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = findings(world, found(DRIFTED))
+    findings(world, found(DRIFTED), folder_of(WORKLOAD, "another"))
+    other = {"execution_arn": f"{MONITOR}2", "monitoring_id": "another", "plan": plan_of(), "digest": digest}
+    world.stepfunctions.schedule(other)
+
+    def send_while_another_look_reports(*mail: Any) -> None:
+        monkeypatch.setattr("monitoring.reporting.send", send)
+        with pytest.raises(InProgress):
+            report_monitoring.handler(other, context)
+        send(*mail)
+
+    monkeypatch.setattr("monitoring.reporting.send", send_while_another_look_reports)
+    answers = [report(world, context, digest), report_monitoring.handler(other, context)]
+    assert [answer["outcome"] for answer in answers] == ["found", "overtaken"]
+    assert len(world.mails()) == 1
+
+
+def test_what_a_look_said_before_it_died_hides_nothing_that_the_next_one_finds(
+    world: World, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("monitoring.reporting.record_look", _fail)
+        with pytest.raises(Exception, match="UpdateItem"):
+            report(world, context, findings(world, found(DRIFTED)))
+    report(world, context, findings(world, found(DRIFTED, quality=DEGRADED)))
+    assert [subject.partition(":")[0] for subject, _ in world.mails()] == [
+        "Drift",
+        "Drift and worse predictions",
+    ]
 
 
 def test_findings_that_were_changed_are_refused(world: World, context: Any) -> None:
