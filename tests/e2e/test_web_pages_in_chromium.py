@@ -85,9 +85,9 @@ def test_a_person_may_follow_its_links(chromium: Browser, aws: Aws, site: str) -
     page = chromium.new_page()
     page.goto(site)
     page.locator("#pages").click()
-    assert page.locator("h1").inner_text() == "The pipeline on this machine"
+    assert page.locator("h1").inner_text() == "Executions"
     page.reload()
-    assert page.locator("h1").inner_text() == "The pipeline on this machine"
+    assert page.locator("h1").inner_text() == "Executions"
     page.goto(site)
     with page.expect_response(f"http://{'a' * 32}.**") as opened:
         page.locator("#function").click()

@@ -335,6 +335,8 @@ def test_what_was_evaluated_is_kept_and_what_was_changed_is_refused(stage: Stage
         answer = stage.invoke("keep_model-evaluated", told)
         assert answer == {
             **kept,
+            "champion": {**EVALUATION["champion"], "change": None},
+            "drift": None,
             "batch_files": 1,
             "digests": {**digests, "evaluation": digest(evaluation)},
         }
