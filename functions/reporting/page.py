@@ -1,5 +1,6 @@
 """The page about a run. It works without scripts, as a file, and on paper."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from approval.request import Decision
@@ -34,9 +35,9 @@ _OUTCOMES = {
 }
 
 
-def report_page(run: Run, moment: datetime) -> str:
-    """The page as of this moment."""
-    return render("report.html", **_parts(run, moment))
+def report_page(run: Run, moment: datetime, advice: Sequence[str] = ()) -> str:
+    """The page as of this moment. `advice` says which instances would have done."""
+    return render("report.html", advice=advice, **_parts(run, moment))
 
 
 def outcome(run: Run) -> tuple[str, str]:

@@ -51,6 +51,7 @@ def _pipeline(config_env: str | None, region: str | None) -> Iterator[Mapping[st
         with exit_with_message():
             outputs = _outputs_on_aws(config_env, region)
             os.environ.update({name: outputs[output] for name, output in _VARIABLES.items()})
+            os.environ["AWS_REGION"] = outputs["StateMachineArn"].split(":")[3]
             yield outputs
         return
     endpoint = running()
@@ -58,6 +59,7 @@ def _pipeline(config_env: str | None, region: str | None) -> Iterator[Mapping[st
         outputs = deploy.outputs(endpoint)
         os.environ.update(endpoint.environment())
         os.environ.update({name: outputs[output] for name, output in _VARIABLES.items()})
+        os.environ["AWS_REGION"] = outputs["StateMachineArn"].split(":")[3]
         yield outputs
 
 
@@ -85,7 +87,7 @@ def _page(parts: tuple[str, ...], machine: str) -> tuple[str, str]:
         raise Trouble("There is no run yet", "`mpg run` starts one.")
     found = [_gather(_choose(part, executions)) for part in parts or ("",)]
     if len(found) == 1:
-        return f"{found[0].run_id}.html", report_page(found[0], moment)
+        return f"{found[0].run_id}.html", report_page(found[0], moment, _advice(found[0].run_id))
     one, other = found
     return f"{one.run_id}-and-{other.run_id}.html", comparison_page((one, other), moment)
 
@@ -114,6 +116,18 @@ def _gather(execution: Execution) -> Run:
 
     described = describe(execution.arn)
     return gather(described, read_ending(described))
+
+
+def _advice(run_id: str) -> list[str]:
+    """Which instances would have done; nothing if the metrics cannot be read."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from costs.sizing import advise
+
+    try:
+        return [advice.sentence for advice in advise(run_id)]
+    except (ClientError, BotoCoreError):
+        return []
 
 
 def _write(page: str, name: str, to: Path | None, screen: Screen) -> None:

@@ -247,6 +247,13 @@ def test_every_drawing_has_words_for_those_who_do_not_see_it(gathered: Callable[
     assert all(int(after) <= int(before) + 1 for before, after in pairwise(headings))
 
 
+def test_advice_on_instances_is_on_the_page(gathered: Callable[..., Run]) -> None:
+    run = gathered("notify-approved")
+    assert "Which instances would do" not in shown(run)
+    text = words_of(report_page(run, START, ["Tuning used 0.2 CPUs: a smaller one would do."]))
+    assert "Tuning used 0.2 CPUs: a smaller one would do." in text
+
+
 def test_a_known_cost_is_shown_by_step(gathered: Callable[..., Run]) -> None:
     cost = {
         "currency": "USD",
