@@ -32,10 +32,12 @@ from tests.unit.functions.monitoring import (
 )
 
 
-def report(world: World, context: Any, digest: str = "none", **changes: Any) -> dict[str, Any]:
+def report(
+    world: World, context: Any, digest: str = "none", monitoring_id: str = ID, **changes: Any
+) -> dict[str, Any]:
     request = {
         "execution_arn": MONITOR,
-        "monitoring_id": ID,
+        "monitoring_id": monitoring_id,
         "plan": plan_of(**changes),
         "digest": digest,
     }
@@ -278,6 +280,24 @@ def test_two_looks_at_the_same_that_report_at_the_same_moment_tell_once(
     answers = [report(world, context, digest), report_monitoring.handler(other, context)]
     assert [answer["outcome"] for answer in answers] == ["found", "overtaken"]
     assert len(world.mails()) == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "mails"),
+    [("last_look", 0), ("read_findings", 0), ("_write_report", 0), ("send", 0), ("record_look", 1)],
+)
+def test_whatever_fails_in_a_report_the_next_look_finds_the_same_and_tells_once(
+    world: World, context: Any, monkeypatch: pytest.MonkeyPatch, call: str, mails: int
+) -> None:
+    digest = findings(world, found(DRIFTED))
+    with monkeypatch.context() as patch:
+        patch.setattr(f"monitoring.reporting.{call}", _fail)
+        with pytest.raises(Exception, match="InternalServerError"):
+            report(world, context, digest)
+    assert (len(world.mails()), last_look(WORKLOAD)) == (mails, None)
+    findings(world, found(DRIFTED), folder_of(WORKLOAD, "next"))
+    answer = report(world, context, digest, monitoring_id="next")
+    assert (answer["outcome"], len(world.mails())) == ("found", 1)
 
 
 def test_what_a_look_said_before_it_died_hides_nothing_that_the_next_one_finds(

@@ -245,6 +245,25 @@ def test_a_start_that_failed_is_made_up_for_by_the_next_caller(
     assert ask()["started"] is None
 
 
+@pytest.mark.parametrize(
+    "call", ["asking.open_run", "choosing.newest_first", "choosing._exists", "starting.write_if"]
+)
+def test_whatever_fails_before_a_start_the_next_caller_starts_one_run(
+    world: World, ask: Any, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    note(world, "incoming/a.csv")
+    with monkeypatch.context() as broken:
+
+        def refuse(*_: Any, **__: Any) -> Any:
+            raise service_error("AccessDenied", call)
+
+        broken.setattr(f"retraining.{call}", refuse)
+        with pytest.raises(Exception, match="AccessDenied"):
+            ask("schedule")
+    assert list(world.stepfunctions.executions) == []
+    assert started(world, ask("retrain"))["detail"]["reason"] == "retrain"
+
+
 def test_a_start_whose_note_was_lost_is_not_repeated(world: World, ask: Any) -> None:
     note(world, "incoming/a.csv")
     arn = ask()["started"]
