@@ -156,8 +156,9 @@ def test_a_look_that_is_stopped_is_said_and_leaves_no_job(looks: Looks, pipeline
 
 def jobs(pipeline: Pipeline, name: str, status: str) -> list[Any]:
     """The processing jobs of this name, if they have this status."""
-    found = pipeline.client("sagemaker").list_processing_jobs(NameContains=name, StatusEquals=status)
-    return list(found["ProcessingJobSummaries"])
+    pages = pipeline.client("sagemaker").get_paginator("list_processing_jobs")
+    found = pages.paginate(NameContains=name, StatusEquals=status)
+    return [job for page in found for job in page["ProcessingJobSummaries"]]
 
 
 def test_two_looks_at_once_tell_once(looks: Looks, pipeline: Pipeline) -> None:

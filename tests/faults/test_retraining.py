@@ -133,11 +133,8 @@ def test_a_retraining_that_cannot_be_asked_for_is_in_the_dead_letter_queue_and_t
 def test_asking_for_a_retraining_may_be_killed_at_any_moment(
     retrainings: Retrainings, pipeline: Pipeline, moment: dict[str, Any]
 ) -> None:
-    with pipeline.crash("RetrainFunction", **moment):
-        pipeline.invoke("RetrainFunction", SCHEDULED, asynchronously=True)
-    # Lambda tries again by itself, and the next schedule asks as well.
-    retrainings.ask()
-    pipeline.until_functions_end()
+    with ThreadPoolExecutor(1) as schedule, pipeline.crash("RetrainFunction", **moment):
+        schedule.submit(retrainings.ask)
     retrainings.ask()
     assert len(retrainings.started) == 1
 
