@@ -29,15 +29,20 @@ def executions(monkeypatch: pytest.MonkeyPatch) -> list[Execution]:
     found = [NEWEST, OLDER]
     made: Any = lambda execution: SimpleNamespace(run_id=execution.run_id, made_of=execution.arn)  # noqa: E731
     monkeypatch.setattr(run_report, "running", lambda: SimpleNamespace(url="", environment=dict))
-    outputs = {"StateMachineArn": "arn:machine", "BucketName": "b", "TableName": "t"}
+    outputs = {
+        "StateMachineArn": "arn:aws:states:us-east-1:000000000000:stateMachine:mpg-local",
+        "BucketName": "b",
+        "TableName": "t",
+    }
     monkeypatch.setattr("local.cli.deploy.outputs", lambda _: outputs)
     monkeypatch.setattr("runs.executions.list_executions", lambda *_: found)
     monkeypatch.setattr(run_report, "_gather", made)
-    monkeypatch.setattr("reporting.page.report_page", lambda run, _: run.made_of)
+    monkeypatch.setattr(run_report, "_advice", lambda run_id: [f" {run_id}"])
+    monkeypatch.setattr("reporting.page.report_page", lambda run, _, advice: run.made_of + "".join(advice))
     monkeypatch.setattr(
         "reporting.comparing.comparison_page", lambda runs, _: f"{runs[0].made_of} {runs[1].made_of}"
     )
-    for name in ("BUCKET_NAME", "TABLE_NAME"):
+    for name in ("AWS_REGION", "BUCKET_NAME", "TABLE_NAME"):
         monkeypatch.setenv(name, "")
     return found
 
@@ -57,7 +62,8 @@ def test_a_unique_part_of_a_runs_id_names_it_and_without_one_it_is_the_newest(
 ) -> None:
     assert write_report(part, tmp_path, None, None) == 0
     [page] = tmp_path.iterdir()
-    assert (page.name, page.read_text()) == (f"{found.run_id}.html", found.arn)
+    # With the advice on its instances.
+    assert (page.name, page.read_text()) == (f"{found.run_id}.html", f"{found.arn} {found.run_id}")
 
 
 def test_two_runs_are_compared_in_the_order_in_which_they_are_named(
@@ -101,7 +107,7 @@ def test_a_dash_writes_the_page_and_nothing_else_to_stdout(
     executions: list[Execution], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert write_report((), Path("-"), None, None) == 0
-    assert capsys.readouterr().out == NEWEST.arn
+    assert capsys.readouterr().out == f"{NEWEST.arn} {NEWEST.run_id}"
 
 
 def test_a_page_that_cannot_be_written_is_an_error_in_words(
