@@ -11,7 +11,7 @@ from typing import Any
 from common.monitored import Monitored
 from model.drift_words import data_change, error_change
 from monitoring.records import LastLook
-from shared.aws import client
+from shared.links import signed_link
 from shared.mails import Mail, render
 from shared.text import now, timestamp
 
@@ -58,18 +58,8 @@ def mail_about(told: Told, before: LastLook | None) -> Mail | None:
         version=str(told.plan["model_package_arn"]).rpartition("/")[2],
         data=data_change(found.drift, "What the model sees now").words,
         error=error_change(found.quality, found.model_package_arn, "rows whose labels came later").words,
-        link=_signed(told.report_key),
+        link=signed_link(told.report_key, _LINK.total_seconds()),
         link_ends=timestamp(now() + _LINK),
         copy_command=f"aws s3 cp s3://{bucket}/{told.report_key} report.html",
         retrains=bool(os.environ["RETRAINS_ON_DRIFT"]) and found.drifted,
     )
-
-
-def _signed(key: str) -> str:
-    # By itself, the SDK presigns with an older signature, which S3 refuses for objects under a KMS key.
-    url = client("s3", signature_version="s3v4").generate_presigned_url(
-        "get_object",
-        Params={"Bucket": os.environ["BUCKET_NAME"], "Key": key},
-        ExpiresIn=int(_LINK.total_seconds()),
-    )
-    return str(url)

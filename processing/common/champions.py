@@ -90,7 +90,7 @@ def _watch(
 ) -> tuple[Drift, QualityChange | None]:
     """The upload and the champion's errors beside its baseline. Without a baseline, the drift says why."""
     try:
-        if not watching.is_watched(workload):
+        if not workload.is_watched:
             raise NoBaseline(watching.NOT_WATCHED)
         known = read_model_baseline(champion.archive)
     except NoBaseline as reason:

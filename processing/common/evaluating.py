@@ -31,7 +31,7 @@ from common.known_rows import write_known_rows
 from common.model_baseline import write_model_baseline
 from common.onnx_check import OnnxDiffers, export_and_check
 from common.serving import UnusableModel, files_digest
-from common.watching import USUAL, Sensitivity, is_watched, seen_by
+from common.watching import USUAL, Sensitivity, add_sensitivity, seen_by
 from common.wheels import importable
 from common.workload import Workload
 
@@ -117,7 +117,7 @@ def _bundle_and_measure(
             model_files = files_digest(Path(folder), steps.MODEL_FILES)
             _check_gate(measured, workload)
             onnx = export_and_check(workload, Path(folder), prepared, output / ONNX, cluster)
-            if is_watched(workload):
+            if workload.is_watched:
                 known = Baseline.of(seen_by(workload, Path(folder), prepared))
                 write_model_baseline(output, known, distance, measured, workload.gate.metric)
                 shutil.copytree(output / FOLDER, Path(folder) / FOLDER)
@@ -165,15 +165,7 @@ def main(workload: Workload, arguments: Sequence[str]) -> int:
     parser.add_argument("--champion", type=Path, help="bundle of the newest approved model package")
     parser.add_argument("--champion-arn", help="its ARN")
     parser.add_argument("--champion-digest", help="digest of the bundle, as the package says")
-    parser.add_argument(
-        "--drift-significance", type=float, default=USUAL.significance, help="probability of any false alarm"
-    )
-    parser.add_argument(
-        "--drift-distance",
-        type=float,
-        default=USUAL.distance,
-        help="smallest distance that counts as a drift",
-    )
+    add_sensitivity(parser)
     args = parser.parse_args(arguments)
     if (args.champion is None) != (args.champion_arn is None):
         parser.error("--champion and --champion-arn belong together")
@@ -187,7 +179,7 @@ def main(workload: Workload, arguments: Sequence[str]) -> int:
         args.output,
         champion,
         model_digest=args.model_digest,
-        sensitivity=Sensitivity(args.drift_significance, args.drift_distance),
+        sensitivity=Sensitivity.of(args),
     )
     check_host = partial(check_prepared, args.prepared, args.prepared_digest)
     with importable(args.wheels):

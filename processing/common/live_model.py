@@ -16,7 +16,6 @@ from common.known_rows import KnownRows
 from common.model_baseline import ModelBaseline, NoBaseline, read_model_baseline
 from common.seen import Row, request_of
 from common.serving import UnusableModel
-from common.watching import answerer
 from common.workload import Workload
 
 KNOWN_ROWS = f"{FOLDER}/{known_rows.FILE}"
@@ -59,7 +58,7 @@ def live_model(archive: Path, digest: str, workload: Workload) -> Iterator[LiveM
         try:
             for file, content in read_files(archive, set(workload.module("evaluate").MODEL_FILES)).items():
                 (folder / file).write_bytes(content)
-            answer = answerer(workload, folder)
+            answer = workload.answerer(folder)
         except (BadArchive, UnusableModel) as error:
             raise BadModel(f"the live model cannot be used: {error}") from error
         try:

@@ -23,7 +23,7 @@ from common.live_model import BadModel, LiveModel, live_model
 from common.looking import LABELLED, Files, Look, look
 from common.monitored import Monitored
 from common.quality import quality_change
-from common.watching import NOT_WATCHED, USUAL, Sensitivity, is_watched
+from common.watching import NOT_WATCHED, USUAL, Sensitivity, add_sensitivity
 from common.wheels import importable
 from common.workload import Workload
 
@@ -46,7 +46,7 @@ def monitor(
     sensitivity: Sensitivity = USUAL,
 ) -> str:
     """Write the findings, and return the digest of FINDINGS. Raises BadModel and NotWatched."""
-    if not is_watched(workload):
+    if not workload.is_watched:
         raise NotWatched(NOT_WATCHED)
     with live_model(archive, digest, workload) as model:
         found = look(workload, model, files, window)
@@ -121,15 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, required=True, help="folder for what was found")
     parser.add_argument("--exit-message", type=Path, required=True, help="file for a digest or a failure")
     parser.add_argument("--wheels", type=Path, help="folder of wheels that the image lacks")
-    parser.add_argument(
-        "--drift-significance", type=float, default=USUAL.significance, help="probability of any false alarm"
-    )
-    parser.add_argument(
-        "--drift-distance",
-        type=float,
-        default=USUAL.distance,
-        help="smallest distance that counts as a drift",
-    )
+    add_sensitivity(parser)
     return parser
 
 
@@ -146,7 +138,7 @@ def main(workload: Workload, arguments: Sequence[str]) -> int:
             Files(args.seen, args.earlier),
             Window(args.since, args.until),
             args.output,
-            Sensitivity(args.drift_significance, args.drift_distance),
+            Sensitivity.of(args),
         )
 
     with importable(args.wheels):

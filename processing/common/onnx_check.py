@@ -59,16 +59,8 @@ def _compare(
 
 @lru_cache(maxsize=1)
 def _native(workload: Workload, files: Contents) -> Answerer:
-    inference, kinds = workload.module("inference"), workload.settings["model"]
     with files.unpacked() as bundle:
-        model = inference.model_fn(str(bundle))
-
-    def answer(request: str) -> str:
-        data = inference.input_fn(request, kinds["content_type"])
-        body, _ = inference.output_fn(inference.predict_fn(data, model), kinds["accept"])
-        return str(body)
-
-    return answer
+        return workload.answerer(bundle)
 
 
 @lru_cache(maxsize=1)

@@ -5,9 +5,9 @@ A workload without `monitoring.py` is not watched.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 from common.columns import Columns, concatenated
@@ -24,31 +24,28 @@ class Sensitivity:
     significance: float = SIGNIFICANCE
     distance: float = DISTANCE
 
+    @classmethod
+    def of(cls, arguments: Namespace) -> Sensitivity:
+        """What `add_sensitivity` lets a job be told."""
+        return cls(arguments.drift_significance, arguments.drift_distance)
+
 
 USUAL = Sensitivity()
 
 
-def is_watched(workload: Workload) -> bool:
-    """Whether the workload says what to watch."""
-    return find_spec(f"{workload.name}.monitoring") is not None
-
-
-def answerer(workload: Workload, folder: Path) -> Callable[[str], str]:
-    """The model in a folder, as a function from a request to its answer. Raises UnusableModel."""
-    inference, kinds = workload.module("inference"), workload.settings["model"]
-    model = inference.model_fn(str(folder))
-
-    def answer(request: str) -> str:
-        data = inference.input_fn(request, kinds["content_type"])
-        body, _ = inference.output_fn(inference.predict_fn(data, model), kinds["accept"])
-        return str(body)
-
-    return answer
+def add_sensitivity(parser: ArgumentParser) -> None:
+    """Let a job be told how sensitive it is; `Sensitivity.of` reads it."""
+    parser.add_argument(
+        "--drift-significance", type=float, default=SIGNIFICANCE, help="probability of any false alarm"
+    )
+    parser.add_argument(
+        "--drift-distance", type=float, default=DISTANCE, help="smallest distance that counts as a drift"
+    )
 
 
 def seen_by(workload: Workload, folder: Path, prepared: Path) -> Columns:
     """Features and predictions of a sample of the upload, by the model in a folder. Raises UnusableModel."""
-    monitoring, answer = workload.module("monitoring"), answerer(workload, folder)
+    monitoring, answer = workload.module("monitoring"), workload.answerer(folder)
 
     def parts() -> Iterator[Columns]:
         for request, _ in monitoring.sample(prepared):

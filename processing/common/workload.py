@@ -10,7 +10,7 @@ import importlib.util
 import json
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -80,6 +80,18 @@ class Workload:
     def module(self, name: str) -> ModuleType:
         """One of its modules, such as `upload`."""
         return importlib.import_module(f"{self.name}.{name}")
+
+    def answerer(self, folder: Path) -> Callable[[str], str]:
+        """The model in a folder, as a function from a request to its answer. Raises UnusableModel."""
+        inference, kinds = self.module("inference"), self.settings["model"]
+        model = inference.model_fn(str(folder))
+
+        def answer(request: str) -> str:
+            data = inference.input_fn(request, kinds["content_type"])
+            body, _ = inference.output_fn(inference.predict_fn(data, model), kinds["accept"])
+            return str(body)
+
+        return answer
 
 
 def find_workloads(root: Traversable = _ROOT) -> dict[str, Workload]:

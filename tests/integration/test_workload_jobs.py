@@ -234,10 +234,9 @@ from pathlib import Path
 code, name, prepared, model = sys.argv[1:]
 sys.path.insert(0, code)
 from common.columns import row_count
-from common.watching import answerer
 from common.workload import find_workload
 workload = find_workload(name)
-monitoring, answer = workload.module("monitoring"), answerer(workload, Path(model))
+monitoring, answer = workload.module("monitoring"), workload.answerer(Path(model))
 found = []
 for request, labels in monitoring.sample(Path(prepared)):
     answered = answer(request)

@@ -12,7 +12,6 @@ from auto_mpg.table import to_cars
 from common.cluster import Local
 from common.evaluation import Values
 from common.serving import BadRequest
-from common.watching import answerer
 from common.workload import find_workload
 from tests.unit.processing.auto_mpg.by_rows import read_cars
 
@@ -51,7 +50,7 @@ def test_the_key_is_the_hash_by_which_rows_are_split(prepared: Path) -> None:
 
 def test_the_errors_of_the_test_rows_are_those_of_the_gate(bundle: Path, prepared: Path) -> None:
     [(labels, request)] = labelled_requests(prepared / "test" / "test.csv")
-    answer = answerer(find_workload("auto_mpg"), bundle)(request)
+    answer = find_workload("auto_mpg").answerer(bundle)(request)
     expected: Values | None = measure(bundle, prepared, Local(workers=1)).gate_values
     assert expected is not None
     assert monitoring.errors(answer, labels).tolist() == expected[:].tolist()
