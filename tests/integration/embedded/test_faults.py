@@ -99,7 +99,7 @@ def test_the_nth_call_that_contains_some_words_is_matched(aws: Aws) -> None:
 
 
 def test_the_first_matching_rule_decides(aws: Aws) -> None:
-    rules(aws, [{"operation": "*", "error": "First"}, {"operation": "sns:*", "error": "Second"}])
+    rules(aws, [{"operation": "sns:List*", "error": "First"}, {"operation": "sns:ListTopics", "error": "Second"}])
     codes = []
     for _ in range(2):
         with pytest.raises(ClientError) as raised:
@@ -109,7 +109,8 @@ def test_the_first_matching_rule_decides(aws: Aws) -> None:
 
 
 def test_an_observer_gets_no_fault_and_is_not_counted(aws: Aws) -> None:
-    rules(aws, [{"operation": "*", "times": None, "error": "Always"}])
+    # Not every operation: what other tests started on this server may still be at work.
+    rules(aws, [{"operation": "sns:ListTopics", "times": None, "error": "Always"}])
     onlooker: Any = boto3.client(
         "sns",
         endpoint_url=aws.endpoint_url,
