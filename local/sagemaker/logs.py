@@ -36,7 +36,7 @@ class Logs:
         self._clients = clients
         self._made: set[Stream] = set()
         self._batches: Batches[tuple[Stream, int, str]] = Batches(
-            self._send, delay=0.5, size=self._SIZE, name="sagemaker-logs"
+            self._send, delay=1.0, size=self._SIZE, name="sagemaker-logs"
         )
 
     def write(self, stream: Stream, line: str) -> None:

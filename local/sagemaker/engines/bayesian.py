@@ -13,11 +13,12 @@ import math
 import random
 import sys
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import minimize
 from scipy.stats import norm, qmc
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
@@ -31,6 +32,8 @@ Key = tuple[Value, ...]
 MOST_POINTS_LISTED = 10_000
 # A fit takes time cubic in the number of observations, and old, bad ones contribute little.
 MOST_OBSERVATIONS = 150
+# More steps find more digits of the kernel's parameters, but no better points.
+FIT_STEPS = 5
 SOBOL_CANDIDATES = 9  # a power of 2
 NEIGHBOURS = 48
 # Standard deviations of the steps around the best points, relative to a range's width.
@@ -159,7 +162,7 @@ class Model:
         kernel = ConstantKernel(1.0, (0.05, 20.0)) * Matern(
             np.full(points.shape[1], 0.5), (0.05, 5.0), nu=2.5
         ) + WhiteKernel(1e-3, (1e-6, 0.1))
-        self._process = GaussianProcessRegressor(kernel)
+        self._process = GaussianProcessRegressor(kernel, optimizer=fit_kernel)
         with warnings.catch_warnings():
             # A parameter without influence drives its length scale to a bound, which is no problem.
             warnings.simplefilter("ignore", ConvergenceWarning)
@@ -179,6 +182,14 @@ class Model:
         gain = self._values.min() - mean
         improvement: Floats = gain * norm.cdf(gain / deviation) + deviation * norm.pdf(gain / deviation)
         return improvement
+
+
+def fit_kernel(
+    loss: Callable[[Floats], tuple[float, Floats]], start: Floats, bounds: Floats
+) -> tuple[Floats, float]:
+    """The kernel's parameters with nearly the least loss, and that loss."""
+    found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B", options={"maxiter": FIT_STEPS})
+    return found.x, found.fun
 
 
 def most_telling(known: Sequence[Observation]) -> Sequence[Observation]:

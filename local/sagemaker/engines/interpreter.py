@@ -77,7 +77,7 @@ class Interpreter:
             self._send(header, fds, body)
 
     def close(self) -> None:
-        """End it. Running jobs have a keeper and do not need it."""
+        """End it, and with it the jobs that still run."""
         if self._control is not None and self.process is not None:
             self._control.close()
             self.process.kill()

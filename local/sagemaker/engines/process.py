@@ -63,9 +63,9 @@ class Process:
             return Exit(**json.loads(self._ended))
         return Exit(None, "stopped" if self._stopping else "exited")
 
-    def join(self) -> None:
-        """Like ``wait``, without the outcome."""
-        self._thread.join()
+    def join(self, seconds: float | None = None) -> None:
+        """Like ``wait``, but at most so long, and without the outcome."""
+        self._thread.join(seconds)
 
     def is_running(self) -> bool:
         return self._thread.is_alive()

@@ -2,8 +2,8 @@
 
 A job behaves like ``python3 script.py`` in a container: it has its own session, working folder and
 environment and inherits nothing from the server; its output comes line by line; everything it started ends
-with it. Three processes implement it (package ``warm``): one zygote for the server, a keeper for each job,
-and the job. If the server dies, even by SIGKILL, they detect the end of their sockets and end as well.
+with it. One zygote for the server forks the jobs and watches them (package ``warm``). If the server dies,
+even by SIGKILL, the zygote detects the end of its socket, and ends them and itself.
 
 The memory limit applies to the resident memory of the job and its children, as in a container, and is checked
 four times a second. An allocation limit (RLIMIT_AS) would count reserved memory, of which the libraries
@@ -18,6 +18,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,10 @@ PRELOAD = (
     "sklearn.preprocessing",
     "xgboost.tracker",
 )
+
+
+# After its time of grace, the workers wait no longer for the end of a job, which may not have begun.
+LAST_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -188,6 +193,9 @@ class WarmWorkers:
             interpreters, self._interpreters = self._interpreters, {}
         for process in running:
             process.stop()
+        deadline = time.monotonic() + self._grace + LAST_SECONDS
+        for process in running:
+            process.join(max(0.0, deadline - time.monotonic()))
         for interpreter in interpreters.values():
             interpreter.close()
         for process in running:

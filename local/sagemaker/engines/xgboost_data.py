@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import tempfile
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import xgboost
@@ -18,6 +19,7 @@ OTHER_TYPES = (
     *("recordio-protobuf", "application/x-recordio-protobuf"),
 )
 CHANNELS = ("train", "validation", "code")
+SMALL_BYTES = 16 << 20
 
 
 def check_channels(channels: Mapping[str, Mapping[str, str]]) -> None:
@@ -82,9 +84,12 @@ def read_parquet(files: list[Path]) -> xgboost.DMatrix:
     """A matrix of files with the columns of the first one."""
     import pyarrow.parquet  # other jobs do not wait for it
 
-    with tempfile.TemporaryDirectory() as alone:
+    # Threads would take longer to start than a small file to read.
+    threads = sum(file.stat().st_size for file in files) > SMALL_BYTES
+    with tempfile.TemporaryDirectory() if len(files) > 1 else nullcontext("") as alone:
         try:
-            table = pyarrow.parquet.read_table(_together(files, Path(alone) / "files"))
+            source = _together(files, Path(alone) / "files") if alone else files[0]
+            table = pyarrow.parquet.read_table(source, use_threads=threads)
             rows = table.to_pandas().to_numpy()
             return xgboost.DMatrix(rows[:, 1:], label=rows[:, 0])
         except Exception as error:

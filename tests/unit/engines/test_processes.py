@@ -304,6 +304,26 @@ print(subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]).p
     assert is_gone(int(run.lines[0]))
 
 
+def test_the_end_of_a_job_ends_nothing_of_another_one(runner: Runner) -> None:
+    """Not even a daemon, whose parent has ended."""
+    script = """
+import subprocess, sys
+start = "import subprocess; print(subprocess.Popen(['sleep', '600'], start_new_session=True).pid)"
+subprocess.run([sys.executable, "-c", start])
+print("ready")
+sys.stdin.read()
+"""
+    first, second = runner.start(script, stdin=True), runner.start(script, stdin=True)
+    wait_until(lambda: all(run.lines[-1:] == ["ready"] for run in (first, second)))
+    daemons = [int(run.lines[0]) for run in (first, second)]
+    first.process.close_stdin()
+
+    assert first.wait() == OK
+    assert [is_gone(pid) for pid in daemons] == [sys.platform == "linux", False]
+    second.process.close_stdin()
+    assert second.wait() == OK
+
+
 def test_a_job_stopped_before_it_began_ends_as_stopped(runner: Runner) -> None:
     run = runner.start("import time; time.sleep(600)")
     run.process.stop(grace=0)

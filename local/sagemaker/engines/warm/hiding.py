@@ -39,14 +39,16 @@ class HidingFinder:
         return getattr(self._finder, name)
 
 
-def is_below(fullname: str, names: Iterable[str]) -> bool:
-    return any(fullname == name or fullname.startswith(name + ".") for name in names)
+def top_of(fullname: str) -> str:
+    """The first part of a module's name."""
+    return fullname.partition(".")[0]
 
 
 def hide(names: Iterable[str]) -> None:
-    """Hide these modules from later imports, and unload those that were imported already."""
+    """Hide these modules, which have no dots in their names, from later imports, and unload those that were
+    imported already, with what is below them."""
     hidden = frozenset(names)
-    loaded = {name: sys.modules.pop(name) for name in list(sys.modules) if is_below(name, hidden)}
+    loaded = {name: sys.modules.pop(name) for name in list(sys.modules) if top_of(name) in hidden}
     adoption.keep(loaded)
     searched = frozenset(sys.path)
     sys.meta_path[:] = [HidingFinder(finder, hidden, searched) for finder in sys.meta_path]

@@ -18,25 +18,25 @@ import threading
 import traceback
 import types
 import zipimport
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from local.sagemaker.engines.warm import namespace, translation, tree
-from local.sagemaker.engines.warm.hiding import hide, is_below
+from local.sagemaker.engines.warm.hiding import hide, top_of
 
 # Options without effect here: output is always passed on line by line.
 IGNORED_OPTIONS = ("-u", "-B")
 
 
-def run(
-    request: dict[str, Any], output_fd: int, stdin_fd: int | None, network: Sequence[int] = ()
-) -> NoReturn:
-    """Become the job, in a ``network`` that it shares with others, and end with its exit code."""
+def run(request: dict[str, Any], output_fd: int, *others: int, last_inherited: int) -> NoReturn:
+    """Become the job, and end with its exit code. The other descriptors are its standard input, if it has
+    one, and a network to join; it keeps none of those up to the last inherited one."""
+    stdin_fd, network = (others[0], others[1:]) if request["stdin"] else (None, others)
     os.setsid()
-    namespace.join(network)
-    connect_streams(output_fd, stdin_fd)
     reset_signals()
+    tree.adopt_orphans()
+    namespace.join(network)
+    connect_streams(output_fd, stdin_fd, last_inherited)
     try:
         request = enter_container(request)
         # Set last, because the kernel resets it when a process changes its user.
@@ -65,12 +65,12 @@ def enter_container(request: dict[str, Any]) -> dict[str, Any]:
     return translation.translated(request)
 
 
-def connect_streams(output_fd: int, stdin_fd: int | None) -> None:
+def connect_streams(output_fd: int, stdin_fd: int | None, last_inherited: int) -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null if stdin_fd is None else stdin_fd, 0)
     os.dup2(output_fd, 1)
     os.dup2(output_fd, 2)
-    os.closerange(3, max(output_fd, stdin_fd or 0, null, 64) + 1)
+    os.closerange(3, max(last_inherited, null, 64) + 1)
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stdout = sys.__stdout__ = output_stream(1)  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = output_stream(2)  # type: ignore[misc]
@@ -117,7 +117,7 @@ def execute(argv: list[str]) -> NoReturn:
 
 
 def run_module(name: str, arguments: list[str], hidden_modules: list[str]) -> int:
-    hide(hidden for hidden in hidden_modules if not is_below(name, [hidden]))
+    hide(hidden for hidden in hidden_modules if hidden != top_of(name))
     sys.argv = [name, *arguments]
     set_path(str(Path.cwd()))
     return exit_code_of(lambda: runpy.run_module(name, run_name="__main__", alter_sys=True))

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -16,7 +15,6 @@ PROC = Path("/proc")
 HAS_PROC = (PROC / "self/statm").exists()
 # A kernel may be built without it; then the search for a process's children reads all processes.
 TELLS_CHILDREN = (PROC / f"self/task/{os.getpid()}/children").exists()
-KILL_SECONDS = 5.0
 # From <sys/prctl.h>.
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -39,17 +37,10 @@ def _prctl(option: int, value: int) -> None:
             ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
-def kill_all(job_pid: int) -> None:
-    """Kill the remaining processes of a job whose first process has ended and was waited for. The caller is
-    its parent."""
-    deadline = time.monotonic() + KILL_SECONDS
-    while time.monotonic() < deadline:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(job_pid, signal.SIGKILL)
-        if not _children_left():
-            return
-        kill(resident_bytes(os.getpid()))
-        time.sleep(0.005)
+def kill_group(pid: int) -> None:
+    """Kill the process group that the process has made, if it still has members."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
 
 
 def kill(pids: Iterable[int]) -> None:
@@ -57,15 +48,6 @@ def kill(pids: Iterable[int]) -> None:
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-
-
-def _children_left() -> bool:
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0] != 0:
-            pass
-    except ChildProcessError:
-        return False
-    return True
 
 
 def exceed(used: Mapping[int, int], limit: int) -> bool:
@@ -94,7 +76,7 @@ def resident_bytes(root: int, *, include_root: bool = False) -> dict[int, int]:
     """Resident bytes by process id, of ``root``'s descendants."""
     if TELLS_CHILDREN:
         return {pid: size for pid in _below(root, include_root) if (size := _resident(pid)) is not None}
-    table = _proc_table() if HAS_PROC else _ps_table()
+    table = _table()
     found = {root}
     # After ids wrap around, parents can have higher ids than their children, so one pass does not suffice.
     while more := {pid for pid, (parent, _) in table.items() if parent in found} - found:
@@ -104,14 +86,23 @@ def resident_bytes(root: int, *, include_root: bool = False) -> dict[int, int]:
     return {pid: table[pid][1] for pid in found if pid in table}
 
 
+def children(pid: int) -> list[int]:
+    """The process ids of a process's own children."""
+    if not TELLS_CHILDREN:
+        return [child for child, (parent, _) in _table().items() if parent == pid]
+    found: list[int] = []
+    # Each thread has its own children; a process that ended meanwhile has none.
+    with contextlib.suppress(OSError):
+        for thread in (PROC / str(pid) / "task").iterdir():
+            found += map(int, (thread / "children").read_text().split())
+    return found
+
+
 def _below(root: int, include_root: bool) -> list[int]:
     found = [root]
     # The list grows during the loop.
     for pid in found:
-        # Each thread has its own children; a process that ended meanwhile has none.
-        with contextlib.suppress(OSError):
-            for thread in (PROC / str(pid) / "task").iterdir():
-                found += map(int, (thread / "children").read_text().split())
+        found += children(pid)
     return found if include_root else found[1:]
 
 
@@ -120,6 +111,11 @@ def _resident(pid: int) -> int | None:
         return int((PROC / str(pid) / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return None
+
+
+def _table() -> dict[int, tuple[int, int]]:
+    """The parent and the resident bytes of every process."""
+    return _proc_table() if HAS_PROC else _ps_table()
 
 
 def _proc_table() -> dict[int, tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""The warm interpreter: imports the libraries once, then forks a keeper for each requested job.
+"""The warm interpreter: imports the libraries once, then forks the requested jobs, and watches them.
 
 It must stay single-threaded, because a fork copies only the calling thread, and the locks of the others would
 stay held forever. It therefore computes nothing, and starts with one thread for OpenMP and BLAS. Their pools
@@ -12,14 +12,15 @@ import gc
 import importlib
 import json
 import os
-import signal
 import socket
 import struct
 import sys
 import traceback
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NoReturn
 
-from local.sagemaker.engines.warm import adoption, keeper, namespace
+from local.sagemaker.engines.warm import adoption, job, namespace
+from local.sagemaker.engines.warm.keeper import Keepers
 
 HEADER = struct.Struct("!I")
 # Status, output, standard input, and the namespaces of a network.
@@ -33,12 +34,10 @@ def main(control_fd: int, preload: list[str], namespaces: bool) -> None:
     One without a command asks for a network, on the one socket that comes with it.
     """
     namespaces = namespaces and has_namespaces()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # keepers report their results, and the kernel reaps them
     with socket.socket(fileno=control_fd) as control:
         warm_up(preload)
-        while (received := receive(control)) is not None:
-            request, fds = received
-            fork(control, request | {"namespaces": namespaces}, fds)
+        keepers = Keepers()
+        keepers.serve(control, lambda: accept(control, keepers, namespaces=namespaces))
 
 
 def has_namespaces() -> bool:
@@ -66,17 +65,33 @@ def warm_up(preload: list[str]) -> None:
     gc.freeze()
 
 
+def accept(control: socket.socket, keepers: Keepers, *, namespaces: bool) -> bool:
+    """Do what is requested next; returns False if nothing will be any more."""
+    if (received := receive(control)) is None:
+        return False
+    request, fds = received
+    fork(control, keepers, request | {"namespaces": namespaces}, fds)
+    for fd in fds:
+        os.close(fd)
+    if request["acknowledge"]:
+        control.sendall(b"!")
+    return True
+
+
 def receive(control: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
-    header, fds, _, _ = socket.recv_fds(control, HEADER.size, MAX_FDS, socket.MSG_WAITALL)
-    if len(header) < HEADER.size:
-        return None
-    missing = HEADER.unpack(header)[0]
-    body = bytearray()
-    while missing > len(body):
-        part = control.recv(missing - len(body))
-        if not part:
+    try:
+        header, fds, _, _ = socket.recv_fds(control, HEADER.size, MAX_FDS, socket.MSG_WAITALL)
+        if len(header) < HEADER.size:
             return None
-        body += part
+        missing = HEADER.unpack(header)[0]
+        body = bytearray()
+        while missing > len(body):
+            part = control.recv(missing - len(body))
+            if not part:
+                return None
+            body += part
+    except ConnectionError:  # the server has ended in the middle of it
+        return None
     return json.loads(body), fds
 
 
@@ -86,16 +101,27 @@ def send_network(request: dict[str, Any], fd: int) -> None:
         socket.send_fds(connection, [b"!"], namespace.make_network() if request["namespaces"] else [])
 
 
-def fork(control: socket.socket, request: dict[str, Any], fds: list[int]) -> None:
-    if os.fork() == 0:
-        try:
-            control.close()
-            (keeper.keep if "argv" in request else send_network)(request, *fds)
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(0)
-    for fd in fds:
-        os.close(fd)
-    if request["acknowledge"]:
-        control.sendall(b"!")
+def fork(control: socket.socket, keepers: Keepers, request: dict[str, Any], fds: list[int]) -> None:
+    """Fork the job, or what makes a network. The keeper takes the status socket from the descriptors."""
+    if "argv" not in request:
+        if (pid := os.fork()) == 0:
+            become(lambda: send_network(request, *fds))
+        keepers.ignore(pid)
+        return
+    last = max(control.fileno(), *keepers.descriptors, *fds)
+    status = fds.pop(0)
+    if (pid := os.fork()) == 0:
+        become(lambda: job.run(request, *fds, last_inherited=last))
+    keepers.watch(request, pid, status)
+
+
+def become(program: Callable[[], None]) -> NoReturn:
+    """Be the program, and end with it."""
+    code = 1
+    try:
+        program()
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(code)
