@@ -18,6 +18,8 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.models import MockAWS
 from moto.dynamodb import dynamodb_backends
 from moto.s3 import s3_backends
+from moto.s3 import urls as s3_urls
+from moto.s3.models import S3Backend
 from moto.sns import sns_backends
 
 from shared import aws, telemetry
@@ -69,8 +71,9 @@ def _no_sockets(socket_disabled: None) -> None:
 
 @pytest.fixture(scope="package")
 def moto() -> Iterator[MockAWS]:
-    """Started once: that takes longer than most tests."""
-    with mock_aws() as started:
+    """Started once: that takes longer than most tests. Its S3 reads the environment once, and not at each request."""
+    with mock_aws() as started, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(S3Backend, "_url_module", s3_urls)
         yield started
 
 
