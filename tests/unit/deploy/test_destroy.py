@@ -116,7 +116,8 @@ def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
+    # boto3's session has read what it knows of S3 once.
+    with mock_aws(config={"core": {"reset_boto3_session": False}}):
         yield boto3.client("s3", region_name="us-east-1")
 
 
