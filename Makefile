@@ -42,9 +42,10 @@ test: $(SYNCED) ## Check style and types, run all tests, the quick ones first
 	@$(MAKE) --no-print-directory --jobs=2 $(LINT) quick
 	@$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder tests/integration tests/e2e tests/faults tests/web
 
-# They never wait, so more workers than cores would only import everything once more each.
+# They hardly ever wait, so more workers than cores would only import everything once more each. Folder after folder,
+# since tests of a folder share fixtures.
 quick: $(SYNCED)
-	@$(BIN)/pytest -n auto --maxprocesses $(WORKERS) tests/unit tests/statemachine
+	@$(BIN)/pytest -n auto --maxprocesses $(WORKERS) --no-loadscope-reorder tests/unit tests/statemachine
 
 lint: $(SYNCED) ## Check style, types and the template
 	@$(BIN)/ruff check --quiet

@@ -8,6 +8,7 @@ as importing everything.
 import ast
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -57,7 +58,7 @@ def _imported(entries: Iterable[str], code: Files, everything: Files) -> dict[st
         if path in found:
             continue
         found[path] = code[path]
-        names = set(_imports(path, code[path]))
+        names = _imports(path, code[path])
         # What run.py and common/ import by name is among the entry points.
         if "importlib" in names and path != "__main__.py" and not path.startswith("common/"):
             return {**found, **everything}
@@ -65,12 +66,18 @@ def _imported(entries: Iterable[str], code: Files, everything: Files) -> dict[st
     return found
 
 
-def _imports(path: str, content: bytes) -> Iterator[str]:
+# Steps and workloads share modules; parsing each for every one of them took most of the time.
+@cache
+def _imports(path: str, content: bytes) -> frozenset[str]:
     """The dotted names that a module may import, with the packages above them."""
     try:
         tree = ast.parse(content)
     except SyntaxError as error:
         raise BadWorkload(f"{path}, line {error.lineno}: this is no Python: {error.msg}") from None
+    return frozenset(_names(path, tree))
+
+
+def _names(path: str, tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         match node:
             case ast.Import():

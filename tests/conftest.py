@@ -1,5 +1,6 @@
 """The embedded AWS for every test that needs it: one process per pytest worker, on a free port."""
 
+import gc
 import json
 import os
 import selectors
@@ -35,6 +36,15 @@ settings.load_profile("unhurried")
 settings.register_profile("thorough", parent=settings.get_profile("unhurried"), max_examples=10_000)
 
 
+# What is imported and collected stays to the end: it is not looked through for garbage again and again.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+
+
 def pytest_configure() -> None:
     # A shell makes background processes ignore these signals, and children inherit that; tests send them.
     for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
@@ -61,6 +71,9 @@ _LONGEST_FIRST = (
     "tests/integration/test_events.py",
     "tests/web/",
     "tests/e2e/test_web_pages_in_chromium.py",
+    # The first waits for processes; the others' files share what takes longer than they do.
+    "tests/unit/engines/",
+    "tests/unit/template/",
 )
 
 

@@ -112,6 +112,8 @@ class Tuning:
         self._trials.append(trial)
         if self._config.get("TrainingJobEarlyStoppingType", "Off") == "Auto":
             metrics.on_value = lambda name: self._stop_if_hopeless(trial, name)
+            # What the job wrote until now was told to nobody.
+            self._stop_if_hopeless(trial, self._objective["MetricName"])
         return True
 
     def _loss(self, trial: Trial) -> float:

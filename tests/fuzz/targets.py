@@ -125,12 +125,14 @@ def _boosters() -> list[bytes]:
 
 def _visits(stack: ExitStack) -> Judge:
     import pytest
+    from moto import mock_aws
 
     from tests.unit.functions.conftest import make_context, make_world
     from tests.unit.functions.requests import ask
     from tests.unit.security.test_hostile_visitors import judge_visit, visits
 
-    world = stack.enter_context(make_world(stack.enter_context(pytest.MonkeyPatch.context())))
+    environment, moto = stack.enter_context(pytest.MonkeyPatch.context()), stack.enter_context(mock_aws())
+    world = stack.enter_context(make_world(environment, moto))
     link = ask(world).path
     context = make_context()
 

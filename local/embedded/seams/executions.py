@@ -7,6 +7,7 @@ from typing import Any
 
 from local.embedded.machine import run_machine
 from local.embedded.seams.journey import MinistackExecution, publish_status, records_of_tokens
+from local.embedded.seams.languages import install_parsed_expressions
 from local.embedded.tasks import Integrations
 
 
@@ -41,6 +42,7 @@ def install_machine(integrations: Integrations) -> None:
         answer = await original_handle(method, path, headers, body, query_params)
         return _with_redrives(answer) if action in {"DescribeExecution", "ListExecutions"} else answer
 
+    install_parsed_expressions()
     stepfunctions._run_execution, stepfunctions.handle_request = run, handle
     stepfunctions._emit_execution_status_event = publish_status
 

@@ -1,8 +1,11 @@
 """`make deploy`: questions and checks before the first deployment, which later ones skip."""
 
 import os
+from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import pytest
 
 from deploy import deployment as command
@@ -14,6 +17,10 @@ PACKED = (
     *("--config-file", str(ROOT / "samconfig.toml")),
     *("--template-file", str(ROOT / ".aws-sam" / "build" / "template.packed"), "--use-json"),
 )
+
+
+# What it has read of the services serves all tests.
+SESSIONS = cache(boto3.Session)
 
 
 class World:
@@ -29,6 +36,7 @@ class World:
         self.answers: list[str] = []
         self.looked_at: list[tuple[str, str | None]] = []
         monkeypatch.setattr(command, "find_belongings", self._belongings)
+        monkeypatch.setattr(command, "boto3", SimpleNamespace(Session=SESSIONS))
         monkeypatch.setattr(command, "check_account", self._check_account)
         monkeypatch.setattr(command, "read_settings", self._settings)
         monkeypatch.setattr(command, "sam", self._sam)

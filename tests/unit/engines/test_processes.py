@@ -26,7 +26,7 @@ pytestmark = pytest.mark.enable_socket
 OK = Exit(0, "exited")
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 10) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     pause = threading.Event()
     while not holds():

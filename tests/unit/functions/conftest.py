@@ -15,6 +15,11 @@ import pytest
 from botocore.config import Config
 from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.models import MockAWS
+from moto.dynamodb import dynamodb_backends
+from moto.s3 import s3_backends
+from moto.s3 import urls as s3_urls
+from moto.s3.models import S3Backend
 from moto.sns import sns_backends
 
 from shared import aws, telemetry
@@ -64,28 +69,36 @@ def _no_sockets(socket_disabled: None) -> None:
     """A unit test that reaches for the network fails."""
 
 
+@pytest.fixture(scope="package")
+def moto() -> Iterator[MockAWS]:
+    """Started once: that takes longer than most tests. Its S3 reads the environment once, and not at each request."""
+    with mock_aws() as started, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(S3Backend, "_url_module", s3_urls)
+        yield started
+
+
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with make_world(monkeypatch) as made:
+def world(monkeypatch: pytest.MonkeyPatch, moto: MockAWS) -> Iterator[World]:
+    with make_world(monkeypatch, moto) as made:
         yield made
 
 
 @contextmanager
-def make_world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    """A world of its own, while entered."""
+def make_world(monkeypatch: pytest.MonkeyPatch, moto: MockAWS) -> Iterator[World]:
+    """A world of its own, while entered: nothing of what was in moto is left."""
     monkeypatch.setenv("AWS_DEFAULT_REGION", REGION)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    with mock_aws():
-        world = _make_world()
-        for name, value in _environment(world).items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(aws, "boto3", _FakedBoto3(world))
-        monkeypatch.setattr("shared.polling.time", SimpleNamespace(sleep=lambda seconds: None))
-        aws.client.cache_clear()
-        aws.table.cache_clear()
-        yield world
+    moto.reset()
+    world = _make_world()
+    for name, value in _environment(world).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(aws, "boto3", _FakedBoto3(world))
+    monkeypatch.setattr("shared.polling.time", SimpleNamespace(sleep=lambda seconds: None))
+    aws.client.cache_clear()
+    aws.table.cache_clear()
+    yield world
     aws.client.cache_clear()
     aws.table.cache_clear()
 
@@ -138,40 +151,65 @@ class _FakedBoto3:
         return _dynamodb()
 
 
-# Making a client takes longer than any test. Those made once under moto's eyes stay under them.
+# Making a client takes longer than any test. Those made once under moto's eyes stay under them. The user agent's usual
+# facts about this machine would be put together anew for every call, in a third of its time.
 @cache
 def _client(service: str, signature_version: str | None) -> Any:
-    return boto3.client(cast(Any, service), config=Config(signature_version=signature_version))
+    config = Config(signature_version=signature_version, user_agent="tests")
+    return boto3.client(cast(Any, service), config=config)
 
 
 @cache
 def _dynamodb() -> Any:
-    return boto3.resource(cast(Any, "dynamodb"))
+    return boto3.resource(cast(Any, "dynamodb"), config=Config(user_agent="tests"))
 
 
 def _make_world() -> World:
-    s3, sns = _client("s3", None), _client("sns", None)
-    s3.create_bucket(Bucket=BUCKET)
-    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-    table = _dynamodb().create_table(
-        TableName=TABLE,
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    topics = [sns.create_topic(Name=name)["TopicArn"] for name in ("approval", "notification")]
-    for topic in topics:
-        sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="someone@example.com")
+    approval, notification = (_make_topic(name) for name in ("approval", "notification"))
+    _make_bucket()
+    _make_table()
     return World(
         FakeSageMaker(),
         FakeEndpoints(),
         FakeFunctions(),
         FakeStepFunctions(),
-        s3,
-        sns,
-        table,
-        topics[0],
-        topics[1],
+        _client("s3", None),
+        _client("sns", None),
+        _dynamodb().Table(TABLE),
+        approval,
+        notification,
+    )
+
+
+# moto's own methods: requests of a client for the same would take longer than most tests.
+def _make_bucket() -> None:
+    backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+    backend.create_bucket(BUCKET, REGION)
+    backend.put_bucket_versioning(BUCKET, "Enabled")
+
+
+def _make_topic(name: str) -> str:
+    """A topic that somebody reads; returns its ARN."""
+    backend = sns_backends[DEFAULT_ACCOUNT_ID][REGION]
+    arn = str(backend.create_topic(name, {}, {}).arn)
+    backend.subscribe(arn, "someone@example.com", "email")
+    return arn
+
+
+def _make_table() -> None:
+    dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].create_table(
+        TABLE,
+        schema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        attr=[{"AttributeName": "pk", "AttributeType": "S"}],
+        billing_mode="PAY_PER_REQUEST",
+        throughput=None,
+        global_indexes=None,
+        indexes=None,
+        streams=None,
+        sse_specification=None,
+        tags=[],
+        deletion_protection_enabled=False,
+        warm_throughput=None,
     )
 
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.unit.functions.conftest import context, log, pytest_itemcollected, world
+from tests.unit.functions.conftest import context, log, moto, pytest_itemcollected, world
 
-__all__ = ["ROOT", "context", "log", "pytest_itemcollected", "world"]
+__all__ = ["ROOT", "context", "log", "moto", "pytest_itemcollected", "world"]
 
 ROOT = Path(__file__).parents[3]

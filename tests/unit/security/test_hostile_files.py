@@ -20,6 +20,8 @@ from tests.unit.security.uploads import judge
 
 HEADER = ",".join(COLUMNS).encode() + b"\n"
 SAMPLE = (ROOT / "data/auto-mpg.csv").read_bytes()
+# The rows that may be damaged, and as many again.
+DAMAGEABLE = b"".join(SAMPLE.splitlines(keepends=True)[:130])
 ENOUGH = HEADER + b"".join(b"18,8,%d,130,3504,12,70,1,chevelle\n" % (300 + n) for n in range(20))
 
 
@@ -183,4 +185,4 @@ def test_all_readers_agree_on_a_damaged_file(data: st.DataObject) -> None:
     inserted = data.draw(
         st.binary(max_size=20) | st.sampled_from([b'"', b"\r", b"\0", b"\xff", b",", b'"\n', b"\n\n"])
     )
-    judge(SAMPLE[:start] + inserted + SAMPLE[start + removed :])
+    judge(DAMAGEABLE[:start] + inserted + DAMAGEABLE[start + removed :])

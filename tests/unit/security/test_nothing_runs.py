@@ -7,6 +7,7 @@ one by one; this is the short list of what the Lambdas and the jobs use at all.
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,11 @@ IMPORTED_BY_ONE = {
 LOADS = {("np", "load"): ("allow_pickle", False), ("torch", "load"): ("weights_only", True)}
 
 
+@cache
+def tree_of(script: Path) -> ast.AST:
+    return ast.parse(script.read_text())
+
+
 def imported(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -72,13 +78,13 @@ def refuses_pickles(call: ast.Call, name: str, value: bool) -> bool:
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_nothing_is_imported_that_unpickles_or_starts_programs(script: Path) -> None:
     its_own = IMPORTED_BY_ONE.get(script.relative_to(ROOT).as_posix(), set())
-    assert set(imported(ast.parse(script.read_text()))) - OWN <= STANDARD | LIBRARIES | its_own
+    assert set(imported(tree_of(script))) - OWN <= STANDARD | LIBRARIES | its_own
     assert sys.stdlib_module_names >= STANDARD - {"__future__"}
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_nothing_is_called_that_executes_its_input(script: Path) -> None:
-    for call in calls(ast.parse(script.read_text())):
+    for call in calls(tree_of(script)):
         match call.func:
             case ast.Name(id=name):
                 assert name not in FORBIDDEN | FORBIDDEN_OF_MODULES

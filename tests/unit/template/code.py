@@ -78,11 +78,17 @@ def _action(service: str, operation: str) -> str:
 
 def _nodes(handler: str) -> Iterator[ast.AST]:
     for name in modules_of(handler):
-        yield from ast.walk(ast.parse(path_of(name).read_text(encoding="utf-8")))
+        yield from nodes_of(path_of(name))
+
+
+@cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    """The syntax tree of a module."""
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
 
 
 def _imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in nodes_of(path):
         match node:
             case ast.Import(names=names):
                 yield from (name.name for name in names)

@@ -20,7 +20,7 @@ def measured() -> set[str]:
     """The metrics that the functions emit, as far as their names are in the code."""
     found = set[str]()
     for path in code.FUNCTIONS.rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in code.nodes_of(path):
             match node:
                 case ast.Call(func=ast.Name(id="count" | "measure"), args=[name, *_]):
                     found |= texts(name)

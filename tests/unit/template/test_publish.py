@@ -15,6 +15,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from moto.core.config import DefaultConfig
 
 import packing
 import publish
@@ -23,6 +24,8 @@ from tests.unit.template.stack import ROOT, properties
 from workload_files import BadWorkload
 
 BUCKET = "the-bucket"
+# A new one would read all that boto3 knows of S3, which takes longer than a test.
+KEEPING_SESSION: DefaultConfig = {"core": {"reset_boto3_session": False}}
 STACK = "mpg"
 EVENT: dict[str, Any] = {
     "RequestType": "Create",
@@ -88,7 +91,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> ModelRegistry:
 
 @pytest.fixture
 def s3() -> Iterator[Any]:
-    with mock_aws():
+    with mock_aws(config=KEEPING_SESSION):
         client = boto3.client("s3")
         client.create_bucket(Bucket=BUCKET)
         yield client
@@ -296,7 +299,7 @@ def test_an_unexpected_failure_is_reported_at_once_with_the_log_that_has_its_rea
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/mpg-publish-code")
     monkeypatch.setenv("AWS_LAMBDA_LOG_STREAM_NAME", "2026/11/22/[1]abc")
-    with mock_aws():  # and no bucket
+    with mock_aws(config=KEEPING_SESSION):  # and no bucket
         publish.handler(EVENT, None)
     [answer] = answers
     assert answer["Status"] == "FAILED"

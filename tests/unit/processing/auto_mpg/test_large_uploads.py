@@ -3,8 +3,9 @@
 import io
 import json
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -38,15 +39,24 @@ def car(number: int, **values: object) -> str:
     return ",".join(str((row | values)[column]) for column in COLUMNS) + "\n"
 
 
-def cars(count: int = ROWS) -> list[str]:
+@cache
+def _cars(count: int) -> tuple[str, ...]:
     # Doubles are far from each other.
-    return [car(number % (count - 100), acceleration=10 + number % 7 / 10) for number in range(count)]
+    return tuple(car(number % (count - 100), acceleration=10 + number % 7 / 10) for number in range(count))
+
+
+def cars(count: int = ROWS) -> list[str]:
+    return list(_cars(count))
+
+
+def set_small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(together, "BLOCK", 2048)
+    monkeypatch.setattr(together, "BLOCKS_OF_A_PART", 5)
 
 
 @pytest.fixture(autouse=True)
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(together, "BLOCK", 2048)
-    monkeypatch.setattr(together, "BLOCKS_OF_A_PART", 5)
+    set_small_parts(monkeypatch)
 
 
 def prepared(folder: Path, lines: list[str] | str, *, workers: int = 1, hosts: int = 1) -> Prepared:
@@ -75,6 +85,23 @@ def joined(folder: Path) -> dict[str, Any]:
     return rows
 
 
+class Usual(NamedTuple):
+    """All cars, prepared in small parts by one worker."""
+
+    result: Prepared
+    folder: Path
+    rows: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory: pytest.TempPathFactory) -> Usual:
+    """With which others are compared, so only to be read."""
+    folder = tmp_path_factory.mktemp("usual")
+    with pytest.MonkeyPatch.context() as patch:
+        set_small_parts(patch)
+        return Usual(prepared(folder, cars()), folder, joined(folder))
+
+
 def refusal(folder: Path, lines: list[str] | str, *, workers: int = 1, hosts: int = 1) -> str:
     with pytest.raises(BadUpload) as refused:
         prepared(folder, lines, workers=workers, hosts=hosts)
@@ -83,12 +110,10 @@ def refusal(folder: Path, lines: list[str] | str, *, workers: int = 1, hosts: in
 
 
 @pytest.mark.parametrize("workers", [2, 4])
-def test_any_number_of_workers_writes_the_same_files(tmp_path: Path, workers: int) -> None:
-    one = prepared(tmp_path / "one", cars())
-    many = prepared(tmp_path / "many", cars(), workers=workers)
-    assert one == many
-    assert files(tmp_path / "one") == files(tmp_path / "many")
-    assert len(files(tmp_path / "one")) == 4 * PARTS + 2
+def test_any_number_of_workers_writes_the_same_files(tmp_path: Path, usual: Usual, workers: int) -> None:
+    assert prepared(tmp_path, cars(), workers=workers) == usual.result
+    assert files(tmp_path) == files(usual.folder)
+    assert len(files(tmp_path)) == 4 * PARTS + 2
 
 
 @pytest.mark.parametrize("most", [30, 100, 10_000])
@@ -110,14 +135,13 @@ def test_the_sample_has_the_labelled_rows_with_the_smallest_hashes(
 
 @pytest.mark.parametrize(("block", "blocks"), [(300, 40), (2048, 1), (9000, 2)])
 def test_blocks_of_any_size_give_the_same_rows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, block: int, blocks: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, usual: Usual, block: int, blocks: int
 ) -> None:
-    expected = prepared(tmp_path / "expected", cars())
     monkeypatch.setattr(together, "BLOCK", block)
     monkeypatch.setattr(together, "BLOCKS_OF_A_PART", blocks)
-    found = prepared(tmp_path / "found", cars())
-    assert joined(tmp_path / "found") == joined(tmp_path / "expected")
-    assert (found.rows, found.report) == (expected.rows, expected.report)
+    found = prepared(tmp_path, cars())
+    assert joined(tmp_path) == usual.rows
+    assert (found.rows, found.report) == (usual.result.rows, usual.result.report)
 
 
 def test_a_file_in_memory_has_the_same_rows_and_preprocessor_but_for_their_order(
@@ -140,8 +164,8 @@ def test_a_file_in_memory_has_the_same_rows_and_preprocessor_but_for_their_order
     }
 
 
-def test_a_large_file_keeps_its_order_and_the_report_says_how_it_was_split(tmp_path: Path) -> None:
-    found = prepared(tmp_path, cars())
+def test_a_large_file_keeps_its_order_and_the_report_says_how_it_was_split(usual: Usual) -> None:
+    found, rows = usual.result, usual.rows
     content = (HEADER + "".join(cars())).encode()
     uploaded = read_cars(io.BytesIO(content), "")
     parts = FIXED.of(to_cars(uploaded).hashes()).tolist()
@@ -149,7 +173,6 @@ def test_a_large_file_keeps_its_order_and_the_report_says_how_it_was_split(tmp_p
         [one.mpg for one, its in zip(uploaded, parts, strict=True) if one.mpg is not None and its == part]
         for part in range(3)
     ]
-    rows = joined(tmp_path)
     for part, labels in zip(("train", "validation"), of_part, strict=False):
         assert [row[0] for row in rows[part]] == np.array(labels, np.float32).tolist()
     assert [float(line.partition(",")[0]) for line in rows["test"]] == of_part[2]
@@ -253,13 +276,12 @@ VALID: dict[str, Callable[[bytes], bytes]] = {
 
 
 @pytest.mark.parametrize("form", VALID)
-def test_other_forms_of_a_large_file_give_the_same_rows(tmp_path: Path, form: str) -> None:
-    expected = prepared(tmp_path / "expected", cars())
+def test_other_forms_of_a_large_file_give_the_same_rows(tmp_path: Path, usual: Usual, form: str) -> None:
     content = VALID[form]((HEADER + "".join(cars())).encode())
     (tmp_path / "upload.csv").write_bytes(content)
     found = prepare(tmp_path / "upload.csv", "cars.csv", tmp_path / "prepared", Local(workers=1))
-    assert found.rows == expected.rows
-    assert joined(tmp_path) == joined(tmp_path / "expected")
+    assert found.rows == usual.result.rows
+    assert joined(tmp_path) == usual.rows
 
 
 def test_names_on_several_lines_are_in_no_two_blocks(tmp_path: Path) -> None:

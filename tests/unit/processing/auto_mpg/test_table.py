@@ -188,6 +188,8 @@ def test_columns_and_rows_find_the_same_cars(
 def test_columns_and_rows_find_the_same_cars_in_a_damaged_file(
     tmp_path_factory: pytest.TempPathFactory, sample: bytes, data: st.DataObject, size: int
 ) -> None:
+    # The rows that may be damaged, and as many again.
+    sample = b"".join(sample.splitlines(keepends=True)[:130])
     start = data.draw(st.integers(0, 3000))
     removed = data.draw(st.integers(0, 40))
     inserted = data.draw(
