@@ -42,7 +42,7 @@ class Children:
                 command,
                 env=dict(env),
                 cwd=cwd,
-                stdin=stdin or subprocess.PIPE,
+                stdin=stdin.fileno() if stdin else subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -51,8 +51,11 @@ class SamCli:
             answer = self._control.recv(16)
         except TimeoutError:
             return None
+        except ConnectionError:  # it ended before it read the request
+            answer = b""
         return int(answer) if answer else self._interpreter.wait()
 
     def close(self) -> None:
-        """Let the interpreter end."""
+        """Let the interpreter end, and wait for that."""
         self._control.close()
+        self._interpreter.wait()

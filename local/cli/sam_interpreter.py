@@ -1,8 +1,8 @@
 """The interpreter of ``sam_cli``: imports the SAM CLI once, then forks a process for each of its commands.
 
 It must stay single-threaded, since a fork takes only the calling thread along. Its standard input is a Unix
-stream socket: a request is a line of JSON (`arguments`, `packs`, `environment`, `log`), the answer a line with
-the exit code. It ends when the socket's other end is closed, thus also when its parent is killed.
+stream socket: a request is a line of JSON (`arguments`, `packs`, `environment`, `log`), the answer a line
+with the exit code. It ends when the socket's other end is closed, thus also when its parent is killed.
 """
 
 import gc

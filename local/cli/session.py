@@ -56,24 +56,27 @@ class Session:
 
         Without a port it uses the default one or, if that is taken, any free one. Raises Trouble.
         """
-        self._build = Build(fingerprint())
-        self._sam = SamCli(self.children, self._environment(NOWHERE), self.work / "sam.log")
-        is_there = self._build.is_there
-        if not is_there:
-            self._start_build()
+        if port and free_port(port) != port:
+            raise Trouble(
+                f"Port {port} is in use", "Choose another with --port, or leave it out for any free one."
+            )
+        self._start_build()
         endpoint = self._start_embedded(port)
-        if not is_there:
-            self._finish("build")
-            self._build.finish()
+        endpoint.client("s3").create_bucket(Bucket=deploy.artifact_bucket())
+        self._finish_build()
         return endpoint
+
+    def build(self) -> Build:
+        """Only build the application, unless it has been built before. Raises Trouble."""
+        self._start_build()
+        self._finish_build()
+        return self._build
 
     def deploy(self, endpoint: Endpoint, **parameters: str) -> None:
         """Deploy the build with the SAM CLI and create the clients for later in the meantime. Raises Trouble.
 
         `parameters` override those of samconfig.toml.
         """
-        s3 = endpoint.client("s3")
-        s3.create_bucket(Bucket=deploy.artifact_bucket())
         arguments = deploy.arguments(self._build.template, parameters)
         self._sam.start(arguments, self._environment(endpoint), self.work / "sam-deploy.log")
         for service in ("cloudformation", "dynamodb", "stepfunctions", "sagemaker"):
@@ -99,17 +102,22 @@ class Session:
         return {**environment, **deploy.quiet_sam(self.work / "sam"), "PATH": path, "TMPDIR": str(temporary)}
 
     def _start_build(self) -> None:
-        build = self._build
+        build = self._build = Build(fingerprint())
+        # It is needed for the deployment, too.
+        self._sam = SamCli(self.children, self._environment(NOWHERE), self.work / "sam.log")
+        if build.is_there:
+            return
         with self.interrupts.held():
             self._unfinished.append(build)
             environment = {**self._environment(NOWHERE), **build.variables}
             self._sam.start(build.arguments(), environment, self.work / "sam-build.log", packs=build.unpacked)
 
+    def _finish_build(self) -> None:
+        for build in self._unfinished:
+            self._finish("build")
+            build.finish()
+
     def _start_embedded(self, wanted: int | None) -> Endpoint:
-        if wanted and free_port(wanted) != wanted:
-            raise Trouble(
-                f"Port {wanted} is in use", "Choose another with --port, or leave it out for any free one."
-            )
         for attempt in range(PORT_ATTEMPTS):
             port = wanted or free_port(USUAL_PORT if attempt == 0 else 0)
             self._aws = self.children.start(
