@@ -16,6 +16,7 @@ _NESTED = {"AWS::CloudFormation::Stack": "TemplateURL"}
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 # A readable file. Lambda runs code as another user than the one who packed it.
 _MODE = 0o100644 << 16
+_COMPRESSED = {".gz", ".whl"}
 
 
 def pack(template: Path) -> Path:
@@ -69,5 +70,7 @@ def _zip(folder: Path, package: Path) -> None:
     with zipfile.ZipFile(package, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _LONG_AGO)
-            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, _MODE
-            archive.writestr(entry, path.read_bytes())
+            entry.external_attr = _MODE
+            # Compressing again would gain nothing; compressing well takes three times as long.
+            entry.compress_type = zipfile.ZIP_STORED if path.suffix in _COMPRESSED else zipfile.ZIP_DEFLATED
+            archive.writestr(entry, path.read_bytes(), compresslevel=1)

@@ -1,18 +1,13 @@
 """The application, built once for all tests and all workers of pytest."""
 
 import fcntl
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 from local.cli.build import BUILDS, Build, fingerprint
-from local.cli.deploy import quiet_sam
+from local.cli.interrupts import Interrupts
 from local.cli.project import ROOT
-
-TOOLS = str(Path(sys.executable).parent)
-BUILD_SECONDS = 120
+from local.cli.session import session
 
 
 def shared_build() -> Build:
@@ -22,7 +17,8 @@ def shared_build() -> Build:
         fcntl.flock(lock, fcntl.LOCK_EX)
         build = Build(fingerprint())
         if not build.is_there:
-            _make(build)
+            with session(Interrupts()) as started:
+                started.build()
     return build
 
 
@@ -36,20 +32,3 @@ def give_build(state: Path) -> None:
 
 def _packed(folder: str, names: list[str]) -> set[str]:
     return {name for name in names if f"{name}.zip" in names}
-
-
-def _make(build: Build) -> None:
-    environment = {**os.environ, "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}"}
-    try:
-        subprocess.run(
-            build.command(),
-            cwd=ROOT,
-            env=environment | build.variables | quiet_sam(BUILDS / ".sam"),
-            check=True,
-            capture_output=True,
-            timeout=BUILD_SECONDS,
-        )
-    except BaseException:
-        build.discard()
-        raise
-    build.finish()

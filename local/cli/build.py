@@ -10,7 +10,6 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from deploy.packages import pack
 from deploy.problems import Trouble
 from local.cli.project import ROOT, STATE_FOLDER
 
@@ -77,25 +76,29 @@ class Build:
     def is_there(self) -> bool:
         return self.template.is_file()
 
-    def command(self, root: Path = ROOT) -> list[str]:
-        """The `sam build` that fills the folder beside the final place.
+    def arguments(self, root: Path = ROOT) -> list[str]:
+        """What `sam` is called with to fill the folder beside the final place.
 
         That folder is as deep as the final one, because the built template names files relative to itself.
         """
         self._partial.mkdir(parents=True, exist_ok=True)
         return [
-            *("sam", "build", "--config-env", "local", "--template-file", str(root / "template.yaml")),
-            *("--build-dir", str(self._partial / "app")),
+            *("build", "--config-env", "local", "--template-file", str(root / "template.yaml")),
+            *("--build-dir", str(self.unpacked.parent)),
         ]
 
     @property
+    def unpacked(self) -> Path:
+        """The template that this makes, to be packed before the build is finished."""
+        return self._partial / "app" / "template.yaml"
+
+    @property
     def variables(self) -> dict[str, str]:
-        """The variables of that command: jobs run on this interpreter here, not on that of the containers."""
+        """The variables for that: jobs run on this interpreter here, not on that of the containers."""
         return {"WHEELS_PYTHON": sys.executable}
 
     def finish(self) -> None:
-        """Pack the finished build, move it to its final place and remove old builds."""
-        pack(self._partial / "app" / "template.yaml")
+        """Move the finished build to its final place and remove old builds."""
         # This fails if another command has put the same build there in the meantime.
         with suppress(OSError):
             self._partial.rename(self.folder)

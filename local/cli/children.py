@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,8 @@ class Children:
     """Starts processes, each in its own process group, and ends all of them together with their descendants.
 
     A terminal sends Ctrl-C to its foreground group only, so the children keep running until
-    `stop_all`. Their standard input is a pipe that closes when this program is gone, however it ended.
+    `stop_all`. Their standard input is a pipe or a socket whose other end closes when this program is gone,
+    however it ended.
     """
 
     def __init__(self, interrupts: Interrupts) -> None:
@@ -26,15 +28,21 @@ class Children:
         self._started: list[subprocess.Popen[bytes]] = []
 
     def start(
-        self, command: Sequence[str], *, env: Mapping[str, str], cwd: Path, log: Path
+        self,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        log: Path,
+        stdin: socket.socket | None = None,
     ) -> subprocess.Popen[bytes]:
-        """Start a command, with its output in the file `log`."""
+        """Start a command, with its output in the file `log`. Without a socket as `stdin`, it has a pipe."""
         with self._interrupts.held(), log.open("wb") as output:
             child = subprocess.Popen(  # noqa: S603 - only commands of our own
                 command,
                 env=dict(env),
                 cwd=cwd,
-                stdin=subprocess.PIPE,
+                stdin=stdin.fileno() if stdin else subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -19,11 +19,11 @@ UPDATE_SECONDS = 60.0
 ENDPOINT_TYPE, NO_ENDPOINT = "EndpointType", "none"
 
 
-def command(template: Path, parameters: Mapping[str, str]) -> list[str]:
-    """The `sam deploy` of a built template; parameters replace those of samconfig.toml."""
+def arguments(template: Path, parameters: Mapping[str, str]) -> list[str]:
+    """What `sam` is called with to deploy a built template; parameters replace those of samconfig.toml."""
     own = ["--parameter-overrides", *overrides(parameters)] if parameters else []
     return [
-        *("sam", "deploy", "--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local"),
+        *("deploy", "--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local"),
         *("--template-file", str(template), "--use-json", "--no-progressbar"),
         *own,
     ]

@@ -19,6 +19,7 @@ from local.cli.endpoint import Endpoint
 from local.cli.instance import AWS_FOLDER, WORK_PREFIX
 from local.cli.interrupts import Interrupts
 from local.cli.project import ROOT
+from local.cli.sam_cli import SamCli
 from local.embedded.access import read_secret
 
 USUAL_PORT = 4566
@@ -55,32 +56,33 @@ class Session:
 
         Without a port it uses the default one or, if that is taken, any free one. Raises Trouble.
         """
-        build = Build(fingerprint())
-        building = None if build.is_there else self._start_build(build)
+        if port and free_port(port) != port:
+            raise Trouble(
+                f"Port {port} is in use", "Choose another with --port, or leave it out for any free one."
+            )
+        self._start_build()
         endpoint = self._start_embedded(port)
-        if building:
-            self._finish(building, "sam build", "Fix what it reports above and try again.")
-            build.finish()
-        self._build = build
+        endpoint.client("s3").create_bucket(Bucket=deploy.artifact_bucket())
+        self._finish_build()
         return endpoint
+
+    def build(self) -> Build:
+        """Only build the application, unless it has been built before. Raises Trouble."""
+        self._start_build()
+        self._finish_build()
+        return self._build
 
     def deploy(self, endpoint: Endpoint, **parameters: str) -> None:
         """Deploy the build with the SAM CLI and create the clients for later in the meantime. Raises Trouble.
 
         `parameters` override those of samconfig.toml.
         """
-        environment = self._environment(endpoint)
-        s3 = endpoint.client("s3")
-        s3.create_bucket(Bucket=deploy.artifact_bucket())
-        deploying = self.children.start(
-            deploy.command(self._build.template, parameters),
-            env=environment,
-            cwd=ROOT,
-            log=self.work / "sam-deploy.log",
-        )
+        arguments = deploy.arguments(self._build.template, parameters)
+        self._sam.start(arguments, self._environment(endpoint), self.work / "sam-deploy.log")
         for service in ("cloudformation", "dynamodb", "stepfunctions", "sagemaker"):
             endpoint.client(service)
-        self._finish(deploying, "sam deploy", "Fix what it reports above and try again.")
+        self._finish("deploy")
+        self._sam.close()
 
     def aws_is_running(self) -> bool:
         """Whether the embedded AWS that this session started is alive."""
@@ -99,19 +101,23 @@ class Session:
         temporary.mkdir(exist_ok=True)
         return {**environment, **deploy.quiet_sam(self.work / "sam"), "PATH": path, "TMPDIR": str(temporary)}
 
-    def _start_build(self, build: Build) -> subprocess.Popen[bytes]:
+    def _start_build(self) -> None:
+        build = self._build = Build(fingerprint())
+        # It is needed for the deployment, too.
+        self._sam = SamCli(self.children, self._environment(NOWHERE), self.work / "sam.log")
+        if build.is_there:
+            return
         with self.interrupts.held():
             self._unfinished.append(build)
             environment = {**self._environment(NOWHERE), **build.variables}
-            return self.children.start(
-                build.command(), env=environment, cwd=ROOT, log=self.work / "sam-build.log"
-            )
+            self._sam.start(build.arguments(), environment, self.work / "sam-build.log", packs=build.unpacked)
+
+    def _finish_build(self) -> None:
+        for build in self._unfinished:
+            self._finish("build")
+            build.finish()
 
     def _start_embedded(self, wanted: int | None) -> Endpoint:
-        if wanted and free_port(wanted) != wanted:
-            raise Trouble(
-                f"Port {wanted} is in use", "Choose another with --port, or leave it out for any free one."
-            )
         for attempt in range(PORT_ATTEMPTS):
             port = wanted or free_port(USUAL_PORT if attempt == 0 else 0)
             self._aws = self.children.start(
@@ -134,18 +140,16 @@ class Session:
             time.sleep(0.02)
         return False
 
-    def _finish(self, child: subprocess.Popen[bytes], name: str, way_out: str) -> None:
-        try:
-            code = child.wait(DEPLOY_SECONDS)
-        except subprocess.TimeoutExpired:
-            code = None
+    def _finish(self, command: str) -> None:
+        code = self._sam.wait(DEPLOY_SECONDS)
         if code != 0:
             ending = (
                 f"did not end within {DEPLOY_SECONDS:.0f} s"
                 if code is None
                 else f"failed with exit code {code}"
             )
-            raise Trouble(f"{name} {ending}", way_out, _text(self.work / f"{name.replace(' ', '-')}.log"))
+            output = _text(self.work / "sam.log") + _text(self.work / f"sam-{command}.log")
+            raise Trouble(f"sam {command} {ending}", "Fix what it reports above and try again.", output)
 
 
 @contextmanager

@@ -33,9 +33,12 @@ def main(control_fd: int) -> None:
     JSON (`script`, `cwd`, `env`); the answer is the process id in 4 bytes.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps them
+    # Nothing that is imported is garbage.
+    gc.disable()
     for name in PRELOAD:
         importlib.import_module(name)
     read_models(SERVICES)
+    gc.enable()
     # A collection in a fork would write to every object's header, and so copy the memory that is shared.
     gc.collect()
     gc.freeze()

@@ -26,9 +26,8 @@ def test_a_free_port_is_the_preferred_one_unless_somebody_listens_there(taken: i
 
 
 def test_a_requested_port_that_is_taken_is_reported_before_anything_starts(
-    taken: int, monkeypatch: pytest.MonkeyPatch
+    taken: int,
 ) -> None:
-    monkeypatch.setattr("local.cli.build.Build.is_there", True)
     with session(Interrupts()) as made, pytest.raises(Trouble, match=f"Port {taken} is in use"):
         made.start_aws(taken)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.packages import pack
 from deploy.problems import Trouble
 from local.cli.build import Build, fingerprint
 
@@ -27,10 +28,11 @@ def root(tmp_path: Path) -> Path:
 
 
 def fill(build: Build) -> None:
-    command = build.command()
-    app = Path(command[command.index("--build-dir") + 1])
+    arguments = build.arguments()
+    app = Path(arguments[arguments.index("--build-dir") + 1])
     app.mkdir(parents=True)
     (app / "template.yaml").write_text("Resources: {Bucket: {Type: !Ref Kind}}")
+    pack(build.unpacked)
 
 
 def test_without_the_sam_cli_the_error_says_how_to_get_it(

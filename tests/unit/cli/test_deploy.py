@@ -66,7 +66,7 @@ def test_overrides_written_as_one_string_are_understood_too(tmp_path: Path) -> N
 
 
 def test_without_own_parameters_the_configured_parameters_count() -> None:
-    assert "--parameter-overrides" not in deploy.command(Path("template.yaml"), {})
+    assert "--parameter-overrides" not in deploy.arguments(Path("template.yaml"), {})
 
 
 def test_the_sam_cli_finds_that_it_looked_for_a_new_version_just_now(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from tests.unit.template.stack import EMAILS, ROOT, Evaluator, of_type, properti
 RELEASE = ROOT / "stacks" / "release.yaml"
 MONITORING = ROOT / "stacks" / "monitoring.yaml"
 CATALOGUE = ROOT / "stacks" / "catalogue.yaml"
+SERVING = ROOT / "stacks" / "serving.yaml"
 FUNCTIONS = sorted(of_type("AWS::Lambda::Function"))
 HANDLERS = sorted(set(FUNCTIONS) - {"PublishCodeFunction"})
 
@@ -61,6 +62,10 @@ def test_handlers_share_one_package_so_that_sam_builds_it_once() -> None:
         written |= template(path)["Resources"]
         assert template(path)["Globals"]["Function"]["CodeUri"] == source
     assert all("CodeUri" not in written[name]["Properties"] for name in HANDLERS)
+    # SAM builds a folder again for every other Metadata.
+    first, *others = (written[name]["Metadata"] for name in HANDLERS)
+    others.append(template(SERVING)["Resources"]["ServeFunction"]["Metadata"])
+    assert [metadata for metadata in others if metadata != first] == []
 
 
 def test_no_function_outlives_the_claim_on_a_mail() -> None:

@@ -1,0 +1,103 @@
+"""The interpreter of ``sam_cli``: imports the SAM CLI once, then forks a process for each of its commands.
+
+It must stay single-threaded, since a fork takes only the calling thread along. Its standard input is a Unix
+stream socket: a request is a line of JSON (`arguments`, `packs`, `environment`, `log`), the answer a line
+with the exit code. It ends when the socket's other end is closed, thus also when its parent is killed.
+"""
+
+import gc
+import importlib
+import json
+import os
+import socket
+import sys
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+# The CLI imports a command's modules when the command runs, which would be in the fork.
+PRELOAD = (
+    "samcli.cli.main",
+    "samcli.commands.build.command",
+    "samcli.commands.build.build_context",
+    "samcli.commands.deploy.command",
+    "samcli.commands.deploy.deploy_context",
+    "samcli.commands.deploy.guided_context",
+    "samcli.commands.package.package_context",
+    "deploy.packages",
+)
+# The services that a deployment calls.
+SERVICES = ("s3", "cloudformation")
+
+
+def main() -> None:
+    # Modules stay, and a command is over before collecting its garbage, a quarter of its time, would pay.
+    gc.disable()
+    _parse_yaml_in_c()
+    for name in PRELOAD:
+        importlib.import_module(name)
+    from local.embedded.function_zygote import read_models
+
+    read_models(SERVICES)
+    with socket.socket(fileno=os.dup(0)) as control, control.makefile("r", encoding="utf-8") as requests:
+        for request in requests:
+            control.sendall(f"{_run(json.loads(request))}\n".encode())
+
+
+def _parse_yaml_in_c() -> None:
+    """The CLI reads each template several times, which takes most of a build in Python."""
+    import yaml
+
+    yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # type: ignore[misc]
+
+
+def _run(request: Mapping[str, Any]) -> int:
+    """Run a command to its end; returns its exit code."""
+    pid = os.fork()
+    if pid == 0:
+        _become(request)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _become(request: Mapping[str, Any]) -> NoReturn:
+    """Be what `sam ...` would have been, then pack the template that was built, and end with the process."""
+    code = 1
+    try:
+        _connect(request["log"])
+        os.environ.clear()
+        os.environ.update(request["environment"])
+        code = _sam(request["arguments"])
+        if code == 0 and request["packs"]:
+            from deploy.packages import pack
+
+            pack(Path(request["packs"]))
+    except BaseException:
+        code = code or 1
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _connect(log: str) -> None:
+    """Nobody answers questions; the output goes to the log."""
+    with Path(os.devnull).open() as nothing, Path(log).open("ab") as output:
+        for target, stream in enumerate((nothing, output, output)):
+            os.dup2(stream.fileno(), target)
+
+
+def _sam(arguments: list[str]) -> int:
+    from samcli.cli.main import cli
+
+    sys.argv = ["sam", *arguments]
+    try:
+        cli(arguments)
+    except SystemExit as ended:
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""The SAM CLI in a warm interpreter: each command is what `sam` would have been."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.cli.children import Children
+from local.cli.deploy import quiet_sam
+from local.cli.interrupts import Interrupts
+from local.cli.sam_cli import SamCli
+
+SECONDS = 60.0
+
+
+@pytest.fixture
+def children() -> Iterator[Children]:
+    started = Children(Interrupts())
+    yield started
+    started.stop_all()
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {"PATH": os.environ["PATH"], "HOME": str(tmp_path), **quiet_sam(tmp_path / "sam")}
+
+
+@pytest.fixture
+def sam(children: Children, environment: dict[str, str], tmp_path: Path) -> SamCli:
+    return SamCli(children, environment, tmp_path / "sam.log")
+
+
+def test_commands_follow_each_other_with_an_exit_code_a_log_and_an_environment_of_their_own(
+    sam: SamCli, environment: dict[str, str], tmp_path: Path
+) -> None:
+    sam.start(["--version"], environment, tmp_path / "version.log")
+    assert sam.wait(SECONDS) == 0
+    assert (tmp_path / "version.log").read_text().startswith("SAM CLI, version ")
+    # A variable that the command reads itself, instead of an option.
+    missing = {**environment, "SAM_TEMPLATE_FILE": str(tmp_path / "nowhere.yaml")}
+    sam.start(["validate", "--region", "us-east-1"], missing, tmp_path / "validate.log")
+    assert sam.wait(SECONDS) != 0
+    assert str(tmp_path / "nowhere.yaml") in (tmp_path / "validate.log").read_text()
+    sam.start(["no-such-command"], environment, tmp_path / "wrong.log")
+    assert sam.wait(SECONDS) == 2
+    assert "No such command" in (tmp_path / "wrong.log").read_text()
+    assert (tmp_path / "sam.log").read_text() == ""
+
+
+def test_a_command_that_does_not_end_in_time_has_no_exit_code(
+    sam: SamCli, environment: dict[str, str], tmp_path: Path
+) -> None:
+    sam.start(["--version"], environment, tmp_path / "log")
+    assert sam.wait(0.001) is None
+
+
+def test_an_interpreter_that_ends_is_a_failed_command(
+    sam: SamCli, children: Children, environment: dict[str, str], tmp_path: Path
+) -> None:
+    sam.start(["--version"], environment, tmp_path / "log")
+    children.stop_all()
+    assert sam.wait(SECONDS) == -signal.SIGTERM
+
+
+def test_the_interpreter_ends_once_nobody_needs_it(sam: SamCli) -> None:
+    sam.close()
