@@ -26,8 +26,8 @@ class Borders:
 
     def of(self, hashes: NDArray[np.uint64]) -> NDArray[np.intp]:
         """The part of each row, as a position in PARTS."""
-        borders = np.array([self.validation, self.test], np.uint64)
-        return np.searchsorted(borders, hashes, side="right")
+        # Faster than a search, for two borders.
+        return (hashes >= np.uint64(self.validation)).astype(np.intp) + (hashes >= np.uint64(self.test))
 
 
 # The shares of these are those of their rows only on average; a large file comes as close as one can see.
