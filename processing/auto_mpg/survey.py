@@ -14,10 +14,13 @@ from auto_mpg.divided import Divided, divide
 from auto_mpg.fitting import Fit
 from auto_mpg.sample import Sample
 from auto_mpg.together import Part
-from common.content_hash import Hashes
+from common.content_hash import Hashes, different
 from common.hosts import find_hosts
 from common.splitting import PARTS, Borders
 from common.uploads import Problems
+
+# So many rows nearly always have FEWEST_LABELLED_ROWS different contents.
+_AT_A_TIME = 1 << 10
 
 
 @dataclass
@@ -83,4 +86,14 @@ def count(cars: Cars, hashes: Hashes, tally: Tally) -> None:
     tally.labelled += int(is_labelled.sum())
     tally.with_horsepower += int((is_labelled & has_horsepower).sum())
     if len(tally.different) < FEWEST_LABELLED_ROWS:
-        tally.different.update(np.unique(hashes[is_labelled])[:FEWEST_LABELLED_ROWS].tolist())
+        tally.different.update(_few_different(hashes[is_labelled]))
+
+
+def _few_different(hashes: Hashes) -> set[int]:
+    """Some different ones of these; all, if they are fewer than FEWEST_LABELLED_ROWS."""
+    found: set[int] = set()
+    for start in range(0, len(hashes), _AT_A_TIME):
+        found.update(different(hashes[start : start + _AT_A_TIME])[:FEWEST_LABELLED_ROWS].tolist())
+        if len(found) >= FEWEST_LABELLED_ROWS:
+            break
+    return found

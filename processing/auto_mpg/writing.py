@@ -16,13 +16,14 @@ from auto_mpg.columns import Cars
 from auto_mpg.divided import Divided
 from auto_mpg.features import FEATURES, Preprocessor
 from auto_mpg.names import clean, without_formulas
-from common.arrow import to_arrow
+from common.arrow import text_to_arrow, to_arrow
 from common.coded import Coded
 from common.digests import file_digest
 from common.splitting import PARTS
 
 _WHOLE = ("cylinders", "model_year", "origin")
 _CHANNEL = pa.schema([(column, pa.float32()) for column in ("mpg", *FEATURES)])
+_COMMA, _QUOTE, _END, _NOTHING = map(text_to_arrow, (",", '"', '"\n', ""))
 _HEADER = f"{','.join(COLUMNS)}\n".encode()
 
 
@@ -102,7 +103,7 @@ def _channel(cars: Cars, preprocessor: Preprocessor) -> _File:
 
 def _labelled(cars: Cars, lines: pa.StringArray) -> _File:
     """A header, and then cars and their lines, with their labels."""
-    lines = pc.binary_join_element_wise(_texts("mpg", cars.columns[0]), lines, ",")
+    lines = pc.binary_join_element_wise(_texts("mpg", cars.columns[0]), lines, _COMMA)
     return _File(len(cars), [pa.py_buffer(_HEADER), _content(lines)])
 
 
@@ -110,16 +111,17 @@ def _lines(cars: Cars) -> pa.StringArray:
     """Each car as a line of RAW_COLUMNS, that `car.read_car` reads back as the same numbers."""
     *numeric, _ = RAW_COLUMNS
     texts = [_texts(name, cars.column(name)) for name in numeric]
-    return pc.binary_join_element_wise(*texts, _quoted(cars.names), ",")
+    return pc.binary_join_element_wise(
+        *texts, _quoted(cars.names), _COMMA, null_handling="replace", null_replacement=""
+    )
 
 
 def _texts(name: str, column: Coded) -> pa.StringArray:
-    """The numbers of a column as texts, empty ones for what is missing."""
+    """The numbers of a column as texts, null for what is missing."""
     values = column.values
     if name in _WHOLE:
         values = np.where(np.isnan(values), 0, values).astype(np.int64)
-    texts = to_arrow(values, nan_is_null=True).cast(pa.string()).fill_null("")
-    return texts.take(to_arrow(column.codes))
+    return to_arrow(values, nan_is_null=True).cast(pa.string()).take(to_arrow(column.codes))
 
 
 def _quoted(names: pa.StringArray) -> pa.StringArray:
@@ -127,7 +129,7 @@ def _quoted(names: pa.StringArray) -> pa.StringArray:
     encoded = names.dictionary_encode()
     shown = without_formulas(clean(encoded.dictionary))
     escaped = pc.replace_substring(shown, '"', '""')
-    return pc.binary_join_element_wise('"', escaped, '"\n', "").take(encoded.indices)
+    return pc.binary_join_element_wise(_QUOTE, escaped, _END, _NOTHING).take(encoded.indices)
 
 
 def _content(lines: pa.StringArray) -> pa.Buffer:

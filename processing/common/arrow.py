@@ -32,6 +32,11 @@ def texts_to_arrow(texts: Sequence[str]) -> pa.Array:
     return pa.StringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
 
 
+def text_to_arrow(text: str) -> pa.StringScalar:
+    """The same text. Where a string stands for it, pyarrow imports pandas."""
+    return texts_to_arrow([text])[0]
+
+
 def only_chunk(column: pa.ChunkedArray) -> pa.Array:
     """The whole column, not copied if it has one chunk."""
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from common.content_hash import different
+
 PARTS = ("train", "validation", "test")
 _TO_VALIDATION, _TO_TEST = 70, 85  # percent
 _SPACE = 1 << 64
@@ -36,8 +38,8 @@ FIXED = Borders(_SPACE * _TO_VALIDATION // 100, _SPACE * _TO_TEST // 100)
 
 def exact_borders(hashes: NDArray[np.uint64]) -> Borders:
     """Borders by which 70 % of the different contents are train, the next 15 % validation, the rest test."""
-    different = np.unique(hashes)
-    if not len(different):
+    contents = different(hashes)
+    if not len(contents):
         return FIXED
-    validation, test = (int(different[len(different) * share // 100]) for share in (_TO_VALIDATION, _TO_TEST))
+    validation, test = (int(contents[len(contents) * share // 100]) for share in (_TO_VALIDATION, _TO_TEST))
     return Borders(validation, test)
