@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
+from auto_mpg.columns import Cars
 from auto_mpg.features import NUMBERS, Preprocessor
-from auto_mpg.table import Numbers
 from common.exact_sums import ExactMedian, ExactSum
 
 # Dividing by almost nothing would overflow a float32. A nearly constant column is not scaled.
@@ -26,13 +24,11 @@ class Fit:
     sums: tuple[ExactSum, ...] = field(default_factory=lambda: tuple(ExactSum() for _ in NUMBERS))
     horsepower: ExactMedian = field(default_factory=ExactMedian)
 
-    def add(self, content: Numbers) -> None:
-        """Add cars, as `Cars.content` has them."""
-        numbers = list(content[: len(NUMBERS)])
-        numbers[_HORSEPOWER] = numbers[_HORSEPOWER][~np.isnan(numbers[_HORSEPOWER])]
-        self.horsepower.add(numbers[_HORSEPOWER])
-        for sums, values in zip(self.sums, numbers, strict=True):
-            sums.add(values)
+    def add(self, cars: Cars) -> None:
+        """Add cars."""
+        for name, sums in zip(NUMBERS, self.sums, strict=True):
+            sums.add_counted(*cars.column(name).counted())
+        self.horsepower.add_counted(*cars.column("horsepower").counted())
 
     def merge(self, other: Fit) -> None:
         """Add the cars that the other has."""

@@ -7,22 +7,23 @@ on how many work on it. Several files are read once more, to find the rows that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from auto_mpg.columns import Cars, concatenate
+from auto_mpg.divided import divide, take
 from auto_mpg.features import Preprocessor, to_json
 from auto_mpg.labelled import SAMPLE
 from auto_mpg.names import clean
-from auto_mpg.sample import Sample
-from auto_mpg.survey import Survey, count, split, survey
-from auto_mpg.table import Cars, concatenate, open_upload
+from auto_mpg.survey import Survey, count, kept_file, survey
+from auto_mpg.table import open_upload
 from auto_mpg.together import Part, Uploads, mark_latest, mark_parts
-from auto_mpg.writing import Place, Writer, Written, write_labelled
+from auto_mpg.writing import Place, Written, write, write_labelled
 from common.arrow import to_arrow, to_numpy
 from common.cluster import Cluster
 from common.preprocessing import Prepared
@@ -46,18 +47,13 @@ def prepare_all(uploads: Sequence[tuple[Path, str]], output: Path, cluster: Clus
 
 def _prepare_in_memory(uploads: Uploads, output: Path, hosts: int) -> Prepared:
     cars, found = _read_all(uploads)
-    borders = exact_borders(cars[~np.isnan(cars.mpg)].hashes())
+    borders = exact_borders(cars.hashes()[cars.is_labelled])
     cars = _in_order(cars)
-    parts, hashes = split(cars, borders)
-    found.add(cars, parts)
-    found.training.append(int(found.rows[0]))
+    divided = found.add(cars, cars.hashes(), borders)
     _refuse_useless(uploads, found, hosts)
     preprocessor = _write_preprocessor(found, output)
-    writer = Writer(preprocessor, Place(training_files=hosts))
-    writer.add(cars, parts)
-    sample = Sample()
-    sample.add(cars, hashes)
-    return _prepared(found, [(writer.close(output), sample)], output, "exact shares of the different rows")
+    written = write(divided, preprocessor, Place(training_files=hosts), output)
+    return _prepared(found, [written], output, "exact shares of the different rows")
 
 
 def _read_all(uploads: Uploads) -> tuple[Cars, Survey]:
@@ -70,44 +66,45 @@ def _read_all(uploads: Uploads) -> tuple[Cars, Survey]:
         cars = cars[is_latest]
     count(cars, cars.hashes(), found.tally)
     found.tally.refuse_too_little(uploads.name)
-    return Cars(cars.mpg, cars.content, clean(cars.names)), found
+    return Cars(cars.columns, clean(cars.names)), found
 
 
 def _in_order(cars: Cars) -> Cars:
     """First the unlabelled cars, and then the others in an order that does not depend on that of the file."""
-    is_labelled = ~np.isnan(cars.mpg)
-    labelled = cars[is_labelled]
+    labelled = cars[cars.is_labelled]
     columns = [to_arrow(labelled.hashes()), to_arrow(labelled.mpg), labelled.names]
     keys = pa.table(columns, names=["content", "label", "name"])
     order = to_numpy(pc.sort_indices(keys, [(key, "ascending") for key in keys.column_names]))
-    return concatenate([cars[~is_labelled], labelled[order]])
+    return concatenate([cars[~cars.is_labelled], labelled[order]])
 
 
 def _prepare_in_parts(uploads: Uploads, output: Path, cluster: Cluster, borders: Borders) -> Prepared:
     several = len(uploads.uploads) > 1
     cut = mark_parts(uploads, cluster, output.parent) if several else uploads.parts()
-    found, parts = _survey_all(uploads.name, cut, cluster, borders)
-    _refuse_useless(uploads, found, cluster.training_hosts)
-    preprocessor = _write_preprocessor(found, output)
-    files = _training_files(found.training, cluster.training_hosts)
-    write = partial(_write_part, borders, preprocessor, output)
-    places = [Place(number, len(parts), files) for number in range(len(parts))]
-    written = cluster.map(write, zip(places, parts, strict=True))
-    return _prepared(found, written, output, "fixed borders of the hashes")
+    with tempfile.TemporaryDirectory(dir=output.parent) as folder:
+        kept = Path(folder)
+        found, parts = _survey_all(uploads.name, cut, cluster, partial(survey, borders, kept))
+        _refuse_useless(uploads, found, cluster.training_hosts)
+        preprocessor = _write_preprocessor(found, output)
+        files = _training_files(found.training, cluster.training_hosts)
+        tasks = [(Place(number, len(parts), files), part) for number, part in enumerate(parts)]
+        write_part = partial(_write_part, borders, kept, preprocessor, output)
+        written = cluster.map(write_part, tasks, near=lambda task: found.hosts[task[0].part])
+        return _prepared(found, written, output, "fixed borders of the hashes")
 
 
 def _survey_all(
-    name: str, cut: Iterable[Part], cluster: Cluster, borders: Borders
+    name: str, cut: Iterable[Part], cluster: Cluster, survey_part: Callable[[tuple[int, Part]], Survey]
 ) -> tuple[Survey, list[Part]]:
     parts: list[Part] = []
 
-    def noted() -> Iterable[Part]:
+    def noted() -> Iterable[tuple[int, Part]]:
         for part in cut:
             parts.append(part)
-            yield part
+            yield len(parts) - 1, part
 
     found = Survey(Problems(name))
-    for of_part in cluster.map(partial(survey, borders), noted()):
+    for of_part in cluster.map(survey_part, noted()):
         found.merge(of_part)
         if found.problems.suffice:
             found.problems.stopped = True
@@ -119,17 +116,17 @@ def _survey_all(
 
 
 def _write_part(
-    borders: Borders, preprocessor: Preprocessor, output: Path, task: tuple[Place, Part]
-) -> tuple[Written, Sample]:
+    borders: Borders, kept: Path, preprocessor: Preprocessor, output: Path, task: tuple[Place, Part]
+) -> Written:
     place, part = task
-    writer, sample = Writer(preprocessor, place), Sample()
-    problems = Problems(part.upload.name)
-    for cars in part.read(problems, named=True):
-        parts, hashes = split(cars, borders)
-        writer.add(cars, parts)
-        sample.add(cars, hashes)
-    problems.refuse_any()
-    return writer.close(output), sample
+    divided = take(kept_file(kept, place.part))
+    if divided is None:
+        # Another machine surveyed it, or this one has written it before its worker was lost.
+        problems = Problems(part.upload.name)
+        cars = part.read(problems, named=True)
+        problems.refuse_any()
+        divided = divide(cars, cars.hashes(), borders)
+    return write(divided, preprocessor, place, output)
 
 
 def _refuse_useless(uploads: Uploads, found: Survey, hosts: int) -> None:
@@ -163,17 +160,12 @@ def _write_preprocessor(found: Survey, output: Path) -> Preprocessor:
     return preprocessor
 
 
-def _prepared(
-    found: Survey, written: Iterable[tuple[Written, Sample]], output: Path, method: str
-) -> Prepared:
-    digests: dict[str, str] = {}
-    sample = Sample()
+def _prepared(found: Survey, written: Iterable[Written], output: Path, method: str) -> Prepared:
+    digests = {SAMPLE: write_labelled(output / SAMPLE, found.sample.cars)}
     rows: dict[str, int] = dict.fromkeys([*PARTS, "batch"], 0)
-    for part, of_part in written:
+    for part in written:
         digests |= part.digests
-        sample.merge(of_part)
         rows = {kind: rows[kind] + part.rows[kind] for kind in rows}
-    digests[SAMPLE] = write_labelled(output / SAMPLE, sample.cars)
     labelled = found.tally.labelled
     counts = {
         "uploaded": found.tally.rows + found.replaced,

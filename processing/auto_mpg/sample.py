@@ -8,10 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from auto_mpg.table import Cars, concatenate, to_cars
+from auto_mpg.columns import Cars, concatenate, to_cars
 from common.baseline import SAMPLE
+from common.content_hash import Hashes
 
 
 @dataclass
@@ -19,16 +19,15 @@ class Sample:
     """At most SAMPLE cars and their hashes, in the order of the latter and then of the upload."""
 
     cars: Cars = field(default_factory=lambda: to_cars([]))
-    hashes: NDArray[np.uint64] = field(default_factory=lambda: np.empty(0, np.uint64))
+    hashes: Hashes = field(default_factory=lambda: np.empty(0, np.uint64))
 
-    def add(self, cars: Cars, hashes: NDArray[np.uint64]) -> None:
+    def add(self, cars: Cars, hashes: Hashes) -> None:
         """Add later cars of the upload, which need names; those without a label are left out."""
-        is_candidate = ~np.isnan(cars.mpg)
-        if len(self.hashes) == SAMPLE:
-            is_candidate &= hashes < self.hashes[-1]
-        chosen = np.flatnonzero(is_candidate)
-        chosen = chosen[np.argsort(hashes[chosen], kind="stable")[:SAMPLE]]
-        self.merge(Sample(cars[chosen], hashes[chosen]))
+        candidates = np.flatnonzero(cars.is_labelled)
+        if len(candidates) > SAMPLE:
+            highest = np.partition(hashes[candidates], SAMPLE - 1)[SAMPLE - 1]
+            candidates = candidates[hashes[candidates] <= highest]
+        self.merge(Sample(cars[candidates], hashes[candidates]))
 
     def merge(self, later: Sample) -> None:
         """Add the sample of a later part of the upload."""

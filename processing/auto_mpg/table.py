@@ -8,27 +8,23 @@ their problems. So neither an unusual row nor a bad one slows down the reading o
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from operator import attrgetter
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from pyarrow import csv
 
-from auto_mpg.car import CONTENT, LIMIT, MISSING, BadValue, Car, read_value
+from auto_mpg.car import LIMIT, MISSING, BadValue, read_value
 from auto_mpg.cars import EMPTY, LAYOUTS, Form, cars_of_part, collected, find_columns
+from auto_mpg.columns import NUMERIC, Cars, concatenate, to_cars
 from common import blocks
-from common.arrow import texts_to_arrow, to_arrow, to_numpy
+from common.arrow import only_chunk, to_numpy
 from common.blocks import Block, cut, offset_of_line
-from common.content_hash import content_hashes
+from common.coded import Numbers, encode
 from common.csv_rows import Unreadable, read_head
 from common.uploads import Problems
-
-Numbers = NDArray[np.float64]
 
 _FEWEST_BYTES = 1 << 14
 _PIECES = 16
@@ -37,33 +33,6 @@ _WINDOW = 1 << 16
 _OPTIONAL = ("mpg", "horsepower")
 _MISSING = sorted({form for word in MISSING for form in (word, word.upper(), word.title(), "NaN")})
 _BOM = b"\xef\xbb\xbf"
-_CAR = attrgetter("mpg", *CONTENT)
-
-
-@dataclass(frozen=True)
-class Cars:
-    """Cars in columns: labels, the numbers that a model is given, shaped (CONTENT, cars), and names.
-
-    NaN stands for what is missing. The names are None if they were not asked for.
-    """
-
-    mpg: Numbers
-    content: Numbers
-    names: pa.Array | None
-
-    def __len__(self) -> int:
-        return len(self.mpg)
-
-    def __getitem__(self, chosen: NDArray[Any]) -> Cars:
-        places = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
-        names = None if self.names is None else self.names.take(to_arrow(places))
-        # Column by column is faster.
-        content = np.stack([column[places] for column in self.content])
-        return Cars(self.mpg[places], content, names)
-
-    def hashes(self) -> NDArray[np.uint64]:
-        """The hash of each car's content."""
-        return content_hashes(self.content)
 
 
 @dataclass(frozen=True)
@@ -102,27 +71,6 @@ def open_upload(path: Path, name: str) -> Upload:
     raise AssertionError("a header without a problem was not read")
 
 
-def concatenate(parts: Sequence[Cars]) -> Cars:
-    """All cars of these, in their order."""
-    if len(parts) == 1:
-        return parts[0]
-    names = None
-    if all(part.names is not None for part in parts):
-        names = pa.concat_arrays([texts_to_arrow([]), *(part.names for part in parts)])
-    return Cars(
-        np.concatenate([np.empty(0), *(part.mpg for part in parts)]),
-        np.concatenate([np.empty((len(CONTENT), 0)), *(part.content for part in parts)], axis=1),
-        names,
-    )
-
-
-def to_cars(cars: Iterable[Car]) -> Cars:
-    """The same cars as columns."""
-    listed = list(cars)
-    numbers = np.array(list(map(_CAR, listed)), np.float64).reshape(-1, 1 + len(CONTENT)).T
-    return Cars(numbers[0], numbers[1:], texts_to_arrow([car.car_name for car in listed]))
-
-
 def _read(content: bytes, line: int, form: Form, problems: Problems, named: bool) -> Cars:
     """The cars of a block that as a whole cannot be read by columns."""
     if len(content) <= _FEWEST_BYTES:
@@ -149,11 +97,8 @@ def read_columns(content: bytes, form: Form, *, named: bool, has_plain_quotes: b
         return None
     try:
         table = _parse(content, form, named)
-        return Cars(
-            _numbers(table, "mpg"),
-            np.stack([_CONVERT.get(column, _numbers)(table, column) for column in CONTENT]),
-            _only_chunk(table, "car_name") if named else None,
-        )
+        columns = [encode(_CONVERT.get(column, _numbers)(table, column)) for column in NUMERIC]
+        return Cars(columns, only_chunk(table.column("car_name")) if named else None)
     except (pa.ArrowInvalid, BadValue):
         return None
 
@@ -173,7 +118,7 @@ def _is_plain(content: bytes, has_plain_quotes: bool) -> bool:
 
 
 def _parse(content: bytes, form: Form, named: bool) -> pa.Table:
-    kinds = dict.fromkeys(("mpg", *CONTENT), pa.float64())
+    kinds = dict.fromkeys(NUMERIC, pa.float64())
     kinds["origin"] = pa.dictionary(pa.int32(), pa.string())
     if named:
         kinds["car_name"] = pa.string()
@@ -193,17 +138,16 @@ def _parse(content: bytes, form: Form, named: bool) -> pa.Table:
     )
 
 
-def _only_chunk(table: pa.Table, column: str) -> pa.Array:
-    chunks = table.column(column).chunks
-    return chunks[0] if len(chunks) == 1 else pa.concat_arrays(chunks)
-
-
 def _numbers(table: pa.Table, column: str) -> Numbers:
-    array = _only_chunk(table, column)
+    array = only_chunk(table.column(column))
     values: Numbers = to_numpy(array)
     # A text such as "nan" or "inf" is a number for pyarrow, and is out of this range.
-    valid = np.count_nonzero((values > 0) & (values < LIMIT))
-    if valid + array.null_count != len(values) or (array.null_count and column not in _OPTIONAL):
+    if array.null_count:
+        valid = np.count_nonzero((values > 0) & (values < LIMIT))
+        is_valid = column in _OPTIONAL and valid + array.null_count == len(values)
+    else:
+        is_valid = not len(values) or bool(values.min() > 0 and values.max() < LIMIT)
+    if not is_valid:
         raise BadValue("a number")
     return values
 
@@ -213,7 +157,7 @@ def _whole_numbers(table: pa.Table, column: str) -> Numbers:
 
 
 def _years(table: pa.Table, column: str) -> Numbers:
-    array = _only_chunk(table, column)
+    array = only_chunk(table.column(column))
     values: Numbers = to_numpy(array)
     is_full = (values >= 1900) & (values < 2100)
     if array.null_count or not (is_full | ((values >= 0) & (values < 200))).all():
@@ -223,7 +167,7 @@ def _years(table: pa.Table, column: str) -> Numbers:
 
 
 def _origins(table: pa.Table, column: str) -> Numbers:
-    array = _only_chunk(table, column)
+    array = only_chunk(table.column(column))
     codes = np.array([read_value(column, text) for text in array.dictionary.to_pylist()], np.float64)
     values: Numbers = codes[to_numpy(array.indices)]
     return values

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from auto_mpg.table import Cars, Upload, concatenate
+from auto_mpg.columns import Cars, concatenate
+from auto_mpg.table import Upload
 from common.blocks import Block, group
 from common.cluster import Cluster
 from common.duplicates import Hashes, Mask, Spill, latest, read_kept
@@ -37,16 +38,16 @@ class Part:
     kept: NDArray[np.uint8] | None = None
     replaced: int = 0
 
-    def read(self, problems: Problems, *, named: bool) -> Iterator[Cars]:
-        """The cars of each block that count. The problems of its other rows are added to `problems`."""
-        row = 0
+    def read(self, problems: Problems, *, named: bool) -> Cars:
+        """The cars that count. The problems of other rows are added to `problems`, until they suffice."""
+        read = []
         for block in self.blocks:
-            cars = self.upload.read(block, problems, named=named)
-            if self.kept is None:
-                yield cars
-                continue
-            yield cars[read_kept(self.kept, row, len(cars))]
-            row += len(cars)
+            read.append(self.upload.read(block, problems, named=named))
+            if problems.suffice:
+                problems.stopped = True
+                break
+        cars = concatenate(read)
+        return cars if self.kept is None else cars[read_kept(self.kept, 0, len(cars))]
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ class Uploads:
 
 def mark_latest(cars: Cars, rows: Sequence[int]) -> Mask:
     """Which cars count, of uploads with so many rows each."""
-    return latest(cars.hashes(), ~np.isnan(cars.mpg), np.repeat(np.arange(len(rows)), rows))
+    return latest(cars.hashes(), cars.is_labelled, np.repeat(np.arange(len(rows)), rows))
 
 
 def mark_parts(uploads: Uploads, cluster: Cluster, folder: Path) -> list[Part]:
@@ -116,11 +117,5 @@ def mark_parts(uploads: Uploads, cluster: Cluster, folder: Path) -> list[Part]:
 
 def _read_keys(part: Part) -> tuple[Problems, Hashes, Mask]:
     problems = Problems(part.upload.name)
-    hashes, is_labelled = [np.empty(0, np.uint64)], [np.empty(0, bool)]
-    for cars in part.read(problems, named=False):
-        hashes.append(cars.hashes())
-        is_labelled.append(~np.isnan(cars.mpg))
-        if problems.suffice:
-            problems.stopped = True
-            break
-    return problems, np.concatenate(hashes), np.concatenate(is_labelled)
+    cars = part.read(problems, named=False)
+    return problems, cars.hashes(), cars.is_labelled

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
-from pyarrow import csv, parquet
+import pyarrow.compute as pc
+from pyarrow import parquet
 
-from auto_mpg.car import COLUMNS, CONTENT, RAW_COLUMNS
+from auto_mpg.car import COLUMNS, ORIGINS, RAW_COLUMNS
+from auto_mpg.columns import Cars
+from auto_mpg.divided import Divided
 from auto_mpg.features import FEATURES, Preprocessor
 from auto_mpg.names import clean, without_formulas
-from auto_mpg.table import Cars, Numbers
-from common.arrow import to_arrow
+from common.arrow import text_to_arrow, to_arrow
+from common.coded import Coded
 from common.digests import file_digest
 from common.splitting import PARTS
 
-# In the place of a part, for a car without a label.
-UNLABELLED = len(PARTS)
-_TRAIN, _VALIDATION, _TEST = range(len(PARTS))
 _WHOLE = ("cylinders", "model_year", "origin")
 _CHANNEL = pa.schema([(column, pa.float32()) for column in ("mpg", *FEATURES)])
+_COMMA, _QUOTE, _END, _NOTHING = map(text_to_arrow, (",", '"', '"\n', ""))
+_HEADER = f"{','.join(COLUMNS)}\n".encode()
 
 
 @dataclass(frozen=True)
@@ -48,113 +50,99 @@ class Written:
     rows: dict[str, int] = field(default_factory=lambda: dict.fromkeys([*PARTS, "batch"], 0))
 
 
-class Writer:
-    """Collects the rows of a part, and writes its files at once: a file that exists is complete.
+@dataclass(frozen=True)
+class _File:
+    """What is to be written."""
 
-    In memory, a part has about half the size that it has in the upload.
-    """
+    rows: int
+    content: Sequence[pa.Buffer]
 
-    def __init__(self, preprocessor: Preprocessor, place: Place) -> None:
-        self._preprocessor = preprocessor
-        self._place = place
-        self._training = [_Channel() for _ in range(place.training_files)]
-        self._validation = _Channel()
-        self._test, self._batch = _Table(COLUMNS, header=True), _Table(RAW_COLUMNS)
 
-    def add(self, cars: Cars, parts: NDArray[np.intp]) -> None:
-        """Add cars, of which each belongs to a position in PARTS or is UNLABELLED. They need names."""
-        train, validation = np.flatnonzero(parts == _TRAIN), np.flatnonzero(parts == _VALIDATION)
-        nameless = Cars(cars.mpg, cars.content, None)
-        files = self._place.training_files
-        already = sum(channel.rows for channel in self._training)
-        for number, channel in enumerate(self._training):
-            channel.add(self._features(nameless[train[(number - already) % files :: files]]))
-        self._validation.add(self._features(nameless[validation]))
-        batch = np.flatnonzero(parts >= _TEST)
-        to_predict = cars[batch]
-        texts = _texts(to_predict)
-        self._batch.add(texts)
-        self._test.add(texts.take(to_arrow(np.flatnonzero(parts[batch] == _TEST))))
-
-    def close(self, output: Path) -> Written:
-        """Write the files that have any rows."""
-        written = Written()
-        files: dict[str, _Channel | _Table] = {
-            self._place.file("train", ".parquet", number, len(self._training)): channel
-            for number, channel in enumerate(self._training)
-        }
-        files[self._place.file("validation", ".parquet")] = self._validation
-        files[self._place.file("test", ".csv")] = self._test
-        files[self._place.file("batch", ".csv")] = self._batch
-        for name, content in files.items():
-            written.rows[name.partition("/")[0]] += content.rows
-            if content.rows:
-                written.digests[name] = _write(output / name, content.close())
-        return written
-
-    def _features(self, cars: Cars) -> pa.RecordBatch:
-        features = self._preprocessor.features(cars.content.T)
-        columns = [cars.mpg, *features.T]
-        return pa.record_batch([to_arrow(column.astype(np.float32)) for column in columns], _CHANNEL)
+def write(cars: Divided, preprocessor: Preprocessor, place: Place, output: Path) -> Written:
+    """Write the files of a part that have any rows. A file that exists is complete."""
+    hosts = place.training_files
+    files = {
+        place.file("train", ".parquet", host, hosts): _channel(rows, preprocessor)
+        for host, rows in enumerate(_dealt(cars.train, hosts))
+    }
+    files[place.file("validation", ".parquet")] = _channel(cars.validation, preprocessor)
+    lines = _lines(cars.batch)
+    test = np.flatnonzero(cars.batch.is_labelled)
+    files[place.file("test", ".csv")] = _labelled(cars.batch[test], lines.take(to_arrow(test)))
+    files[place.file("batch", ".csv")] = _File(len(lines), [_content(lines)])
+    written = Written()
+    for name, file in files.items():
+        written.rows[name.partition("/")[0]] += file.rows
+        if file.rows:
+            written.digests[name] = _write(output / name, file)
+    return written
 
 
 def write_labelled(path: Path, cars: Cars) -> str:
     """Write a table of labelled cars, which need names; returns its digest."""
-    table = _Table(COLUMNS, header=True)
-    table.add(_texts(cars))
-    return _write(path, table.close())
+    return _write(path, _labelled(cars, _lines(cars)))
 
 
-class _Channel:
+def _dealt(cars: Cars, hands: int) -> Sequence[Cars]:
+    """The cars, dealt out one after the other."""
+    return [cars[np.arange(hand, len(cars), hands)] for hand in range(hands)] if hands > 1 else [cars]
+
+
+def _channel(cars: Cars, preprocessor: Preprocessor) -> _File:
     """Rows for the training, the label first."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self._sink = pa.BufferOutputStream()
-        self._writer = parquet.ParquetWriter(self._sink, _CHANNEL)
-
-    def add(self, batch: pa.RecordBatch) -> None:
-        self.rows += len(batch)
-        if len(batch):
-            self._writer.write_batch(batch)
-
-    def close(self) -> pa.Buffer:
-        self._writer.close()
-        return self._sink.getvalue()
+    mpg, *numbers, origin = cars.columns
+    scaled = [
+        Coded(preprocessor.scaled(place, column.values), column.codes) for place, column in enumerate(numbers)
+    ]
+    origins = [Coded((origin.values == code) * 1.0, origin.codes) for code in ORIGINS.values()]
+    columns = [column.values.astype(np.float32).take(column.codes) for column in (mpg, *scaled, *origins)]
+    sink = pa.BufferOutputStream()
+    parquet.write_table(pa.table(list(map(to_arrow, columns)), schema=_CHANNEL), sink)
+    return _File(len(cars), [sink.getvalue()])
 
 
-class _Table:
-    """Rows as texts that `car.read_car` reads back as the same numbers."""
-
-    def __init__(self, columns: tuple[str, ...], *, header: bool = False) -> None:
-        self.rows = 0
-        self._columns = list(columns)
-        self._sink = pa.BufferOutputStream()
-        if header:
-            self._sink.write(f"{','.join(columns)}\n".encode())
-
-    def add(self, table: pa.Table) -> None:
-        self.rows += len(table)
-        csv.write_csv(table.select(self._columns), self._sink, csv.WriteOptions(include_header=False))
-
-    def close(self) -> pa.Buffer:
-        return self._sink.getvalue()
+def _labelled(cars: Cars, lines: pa.StringArray) -> _File:
+    """A header, and then cars and their lines, with their labels."""
+    lines = pc.binary_join_element_wise(_texts("mpg", cars.columns[0]), lines, _COMMA)
+    return _File(len(cars), [pa.py_buffer(_HEADER), _content(lines)])
 
 
-def _texts(cars: Cars) -> pa.Table:
-    columns = {"mpg": _number("mpg", cars.mpg), "car_name": without_formulas(clean(cars.names))}
-    for column, values in zip(CONTENT, cars.content, strict=True):
-        columns[column] = _number(column, values)
-    return pa.table({column: columns[column] for column in COLUMNS})
+def _lines(cars: Cars) -> pa.StringArray:
+    """Each car as a line of RAW_COLUMNS, that `car.read_car` reads back as the same numbers."""
+    *numeric, _ = RAW_COLUMNS
+    texts = [_texts(name, cars.column(name)) for name in numeric]
+    return pc.binary_join_element_wise(
+        *texts, _quoted(cars.names), _COMMA, null_handling="replace", null_replacement=""
+    )
 
 
-def _number(column: str, values: Numbers) -> pa.Array:
-    return to_arrow(values.astype(np.int64)) if column in _WHOLE else to_arrow(values, nan_is_null=True)
+def _texts(name: str, column: Coded) -> pa.StringArray:
+    """The numbers of a column as texts, null for what is missing."""
+    values = column.values
+    if name in _WHOLE:
+        values = np.where(np.isnan(values), 0, values).astype(np.int64)
+    return to_arrow(values, nan_is_null=True).cast(pa.string()).take(to_arrow(column.codes))
 
 
-def _write(path: Path, content: pa.Buffer) -> str:
+def _quoted(names: pa.StringArray) -> pa.StringArray:
+    """The names as the last fields of lines."""
+    encoded = names.dictionary_encode()
+    shown = without_formulas(clean(encoded.dictionary))
+    escaped = pc.replace_substring(shown, '"', '""')
+    return pc.binary_join_element_wise(_QUOTE, escaped, _END, _NOTHING).take(encoded.indices)
+
+
+def _content(lines: pa.StringArray) -> pa.Buffer:
+    """All lines, one after the other. They are those of a whole array."""
+    _, ends, content = lines.buffers()
+    return content[: np.frombuffer(ends, np.int32)[len(lines)]]
+
+
+def _write(path: Path, file: _File) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}")
-    unfinished.write_bytes(content)
+    with unfinished.open("wb") as stream:
+        for content in file.content:
+            stream.write(content)
     unfinished.replace(path)
     return file_digest(path)

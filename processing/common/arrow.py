@@ -10,7 +10,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 _KINDS = {
-    pa.from_numpy_dtype(kind): kind for kind in map(np.dtype, ("float32", "float64", "int32", "uint64"))
+    pa.from_numpy_dtype(kind): kind
+    for kind in map(np.dtype, ("float32", "float64", "int32", "uint8", "uint16", "uint32", "uint64"))
 }
 
 
@@ -29,6 +30,16 @@ def texts_to_arrow(texts: Sequence[str]) -> pa.Array:
     encoded = [text.encode() for text in texts]
     ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
     return pa.StringArray.from_buffers(len(texts), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
+
+
+def text_to_arrow(text: str) -> pa.StringScalar:
+    """The same text. Where a string stands for it, pyarrow imports pandas."""
+    return texts_to_arrow([text])[0]
+
+
+def only_chunk(column: pa.ChunkedArray) -> pa.Array:
+    """The whole column, not copied if it has one chunk."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def to_numpy(array: pa.Array) -> NDArray[Any]:

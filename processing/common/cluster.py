@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -35,8 +35,12 @@ class Cluster(Protocol):
     def training_hosts(self) -> int:
         """`train/` must have at least so many non-empty files."""
 
-    def map(self, function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
+    def map(
+        self, function: Callable[[A], B], items: Iterable[A], near: Callable[[A], str] | None = None
+    ) -> Iterator[B]:
         """The results in the order of the items, of which few are in flight, so that memory stays bounded.
+
+        `near` is the host that has what an item needs; if its workers are lost, another one gets the item.
 
         `function` is one of a module, or a functools.partial of one with picklable values. It may run twice
         for an item, and must then write the same bytes to the same file. What it raises is raised here.
@@ -60,7 +64,9 @@ class Local:
     training_hosts: int = 1
     workers: int = field(default_factory=cores)
 
-    def map(self, function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
+    def map(
+        self, function: Callable[[A], B], items: Iterable[A], near: Callable[[A], str] | None = None
+    ) -> Iterator[B]:
         """See Cluster."""
         remaining = iter(items)
         first = list(islice(remaining, 2))
@@ -69,17 +75,21 @@ class Local:
             return
         try:
             with ProcessPoolExecutor(self.workers, get_context("fork")) as pool:
-                yield from in_order(pool, function, chain(first, remaining), self.workers * IN_FLIGHT)
+
+                def submit(item: A) -> Future[B]:
+                    return pool.submit(function, item)
+
+                yield from in_order(submit, chain(first, remaining), self.workers * IN_FLIGHT)
         except BrokenProcessPool:
             raise ClusterFailed("a process was killed, probably because memory was short") from None
 
 
-def in_order(pool: Executor, function: Callable[[A], B], items: Iterator[A], in_flight: int) -> Iterator[B]:
-    waiting: deque[Future[B]] = deque(pool.submit(function, item) for item in islice(items, in_flight))
+def in_order(submit: Callable[[A], Future[B]], items: Iterator[A], in_flight: int) -> Iterator[B]:
+    waiting: deque[Future[B]] = deque(map(submit, islice(items, in_flight)))
     try:
         while waiting:
             yield waiting.popleft().result()
-            waiting.extend(pool.submit(function, item) for item in islice(items, 1))
+            waiting.extend(map(submit, islice(items, 1)))
     finally:
         for future in waiting:
             future.cancel()

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -77,8 +78,7 @@ class Dask:
     @cached_property
     def workers(self) -> int:
         """How many there are, once those of all hosts have come. Raises ClusterFailed."""
-        # All instances of a job have the same type.
-        count = len(self.hosts.names) * cores()
+        count = len(self.hosts.names) * len(_numbers())
         try:
             self.client.wait_for_workers(count, timeout=LONGEST_WAIT)
         except TimeoutError:
@@ -89,15 +89,30 @@ class Dask:
         print(f"{count} workers on {len(self.hosts.names)} hosts", flush=True)
         return count
 
-    def map(self, function: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
+    def map(
+        self, function: Callable[[A], B], items: Iterable[A], near: Callable[[A], str] | None = None
+    ) -> Iterator[B]:
         """See Cluster."""
         in_flight = self.workers * IN_FLIGHT
+
+        def submit(item: A) -> Future[B]:
+            return self._executor(near and near(item)).submit(function, item)
+
         try:
-            yield from in_order(self.client.get_executor(pure=False), function, iter(items), in_flight)
+            yield from in_order(submit, iter(items), in_flight)
         except KilledWorker:
             raise ClusterFailed(
                 f"{LOST_WORKERS} workers were lost at the same block, probably because memory was short"
             ) from None
+
+    def _executor(self, host: str | None) -> Executor:
+        """Runs on any host, or on this one unless its workers are lost."""
+        if host is None:
+            executor: Executor = self.client.get_executor(pure=False)
+        else:
+            workers = [_name(host, number) for number in _numbers()]
+            executor = self.client.get_executor(pure=False, workers=workers, allow_other_workers=True)
+        return executor
 
 
 def _lead(hosts: Hosts, training_hosts: int, work: Callable[[Cluster], Ending]) -> Ending:
@@ -159,7 +174,7 @@ async def _follow(hosts: Hosts) -> Ending:
 
 async def _work_until_the_end(hosts: Hosts, client: Client) -> Ending:
     """Run a worker on each core."""
-    nannies = [_nanny(hosts, number) for number in range(1, cores() + 1)]
+    nannies = [_nanny(hosts, number) for number in _numbers()]
     try:
         await asyncio.gather(*nannies)
         print(f"workers of {hosts.current}: processes", *(nanny.pid for nanny in nannies), flush=True)
@@ -170,11 +185,20 @@ async def _work_until_the_end(hosts: Hosts, client: Client) -> Ending:
                 await asyncio.gather(*(nanny.close() for nanny in nannies))
 
 
+def _numbers() -> Sequence[int]:
+    """Of the workers of each host: all instances of a job have the same type."""
+    return range(1, cores() + 1)
+
+
+def _name(host: str, number: int) -> str:
+    return f"{host}/{number}"
+
+
 def _nanny(hosts: Hosts, number: int) -> Nanny:
     address = socket.gethostbyname(hosts.current)
     return Nanny(
         f"tcp://{hosts.first}:{PORT}",
-        name=f"{hosts.current}/{number}",
+        name=_name(hosts.current, number),
         nthreads=1,
         host=address,
         dashboard=False,

@@ -21,6 +21,8 @@ _LIMB, _ROWS = 20, 1 << 13
 # Five limbs hold the 53 bits of each value that is at most so many powers of 2 below the largest.
 _REACH = 5 * _LIMB - 53
 _DIFFERENT = 1 << 17
+# Adding one value by integers of Python takes as long as adding so many by NumPy.
+_REPEATED = 100
 
 
 @dataclass
@@ -44,6 +46,14 @@ class ExactSum:
                 self._add_integer(_in_units(value), 1)
             values = values[~far]
         self._add_limbs(_limbs(values, top), top)
+
+    def add_counted(self, values: Values, counts: NDArray[np.int64]) -> None:
+        """Add finite values, each so many times."""
+        if _REPEATED * len(values) > counts.sum():
+            self.add(np.repeat(values, counts))
+            return
+        for value, times in zip(values.tolist(), counts.tolist(), strict=True):
+            self.add_repeated(value, times)
 
     def add_repeated(self, value: float, times: int) -> None:
         """Add a finite value so many times."""
@@ -125,11 +135,10 @@ class ExactMedian:
     counts: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     dropped: int = 0
 
-    def add(self, values: Values) -> None:
-        """Add finite values above 0."""
+    def add_counted(self, values: Values, counts: NDArray[np.int64]) -> None:
+        """Add finite values above 0, each so many times."""
         # Positive values are in the order of their bits.
-        different, counts = np.unique(values.view(np.uint64), return_counts=True)
-        self.merge(ExactMedian(different, counts.astype(np.int64)))
+        self.merge(ExactMedian(values.view(np.uint64), counts))
 
     def merge(self, other: ExactMedian) -> None:
         """Add the values that the other has."""

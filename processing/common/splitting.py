@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from common.content_hash import different
+
 PARTS = ("train", "validation", "test")
 _TO_VALIDATION, _TO_TEST = 70, 85  # percent
 _SPACE = 1 << 64
@@ -26,8 +28,8 @@ class Borders:
 
     def of(self, hashes: NDArray[np.uint64]) -> NDArray[np.intp]:
         """The part of each row, as a position in PARTS."""
-        borders = np.array([self.validation, self.test], np.uint64)
-        return np.searchsorted(borders, hashes, side="right")
+        # Faster than a search, for two borders.
+        return (hashes >= np.uint64(self.validation)).astype(np.intp) + (hashes >= np.uint64(self.test))
 
 
 # The shares of these are those of their rows only on average; a large file comes as close as one can see.
@@ -36,8 +38,8 @@ FIXED = Borders(_SPACE * _TO_VALIDATION // 100, _SPACE * _TO_TEST // 100)
 
 def exact_borders(hashes: NDArray[np.uint64]) -> Borders:
     """Borders by which 70 % of the different contents are train, the next 15 % validation, the rest test."""
-    different = np.unique(hashes)
-    if not len(different):
+    contents = different(hashes)
+    if not len(contents):
         return FIXED
-    validation, test = (int(different[len(different) * share // 100]) for share in (_TO_VALIDATION, _TO_TEST))
+    validation, test = (int(contents[len(contents) * share // 100]) for share in (_TO_VALIDATION, _TO_TEST))
     return Borders(validation, test)

@@ -49,7 +49,7 @@ def losing(function, item):
 
 
 map_all = Dask.map
-Dask.map = lambda cluster, function, items: map_all(cluster, partial(losing, function), items)
+Dask.map = lambda cluster, function, *items, **near: map_all(cluster, partial(losing, function), *items, **near)
 sys.exit(run.main(sys.argv[1:]))
 """
 

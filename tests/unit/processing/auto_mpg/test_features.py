@@ -13,9 +13,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from auto_mpg.car import ORIGINS, Car
+from auto_mpg.columns import to_cars
 from auto_mpg.features import FEATURES, NUMBERS, Preprocessor, from_json, to_json
 from auto_mpg.fitting import Fit
-from auto_mpg.table import to_cars
 from tests.unit.processing.auto_mpg.by_rows import read_cars
 
 NUMBER = st.floats(1e-5, 999_999)
@@ -40,7 +40,7 @@ KNOWN = Car(18.0, 8, 307.0, 130.0, 3504.0, 12.0, 70, 1, "")
 
 def learned(cars: list[Car]) -> Preprocessor:
     fit = Fit()
-    fit.add(to_cars(cars).content)
+    fit.add(to_cars(cars))
     return fit.preprocessor()
 
 
@@ -76,8 +76,8 @@ def test_the_features_of_any_cars_are_those_of_scikit_learn(training: list[Car],
 def test_cars_are_learned_from_in_any_grouping(training: list[Car], cut: int) -> None:
     cars = [KNOWN, *training]
     first, second = Fit(), Fit()
-    first.add(to_cars(cars[cut:]).content)
-    second.add(to_cars(cars[:cut]).content)
+    first.add(to_cars(cars[cut:]))
+    second.add(to_cars(cars[:cut]))
     first.merge(second)
     assert first.preprocessor() == learned(cars)
 

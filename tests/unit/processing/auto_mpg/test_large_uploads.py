@@ -13,8 +13,8 @@ from pyarrow import parquet
 
 from auto_mpg import preprocess, sample, together
 from auto_mpg.car import COLUMNS
+from auto_mpg.columns import to_cars
 from auto_mpg.preprocess import prepare
-from auto_mpg.table import to_cars
 from common import preprocessing
 from common.cluster import Local
 from common.digests import file_digest

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from auto_mpg import monitoring
+from auto_mpg.columns import to_cars
 from auto_mpg.evaluate import measure
 from auto_mpg.labelled import labelled_requests
-from auto_mpg.table import to_cars
 from common.cluster import Local
 from common.evaluation import Values
 from common.serving import BadRequest

@@ -10,7 +10,7 @@ import pytest
 from pyarrow import parquet
 
 from auto_mpg.car import Car
-from auto_mpg.table import to_cars
+from auto_mpg.columns import to_cars
 from common.preprocessing import main
 from common.splitting import exact_borders
 from common.workload import find_workload

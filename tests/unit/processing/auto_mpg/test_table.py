@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from auto_mpg import table
 from auto_mpg.car import COLUMNS, Car
 from auto_mpg.cars import Form, cars_of_part, check_cars
+from auto_mpg.columns import Cars, concatenate, to_cars
 from auto_mpg.names import clean
-from auto_mpg.table import Cars, concatenate, open_upload, read_columns, to_cars
+from auto_mpg.table import open_upload, read_columns
 from common.uploads import BadUpload, Problems
 from tests.unit.processing.auto_mpg.by_rows import read_cars
 from tests.unit.processing.auto_mpg.test_accepted_uploads import FORMS, Rows

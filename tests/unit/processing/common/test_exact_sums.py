@@ -29,7 +29,7 @@ def counted(values: list[float], cuts: int = 1) -> ExactMedian:
     found = ExactMedian()
     for part in np.array_split(np.array(values), cuts):
         of_part = ExactMedian()
-        of_part.add(part)
+        of_part.add_counted(part, np.ones(len(part), np.int64))
         found.merge(of_part)
     return found
 
@@ -68,6 +68,22 @@ def test_a_repeated_value_counts_as_often_as_it_is_repeated(
     found = summed(values)
     found.add_repeated(repeated, times)
     assert found == summed(values + [repeated] * times)
+
+
+@given(LISTS, st.integers(0, 500))
+def test_counted_values_count_as_often_as_they_are_repeated(values: list[float], times: int) -> None:
+    found = ExactSum()
+    counts = np.arange(len(values)) % 3 + times
+    found.add_counted(np.array(values), counts)
+    assert found == summed(np.repeat(values, counts).tolist())
+
+
+@given(POSITIVE, st.integers(1, 3))
+def test_the_median_of_counted_values_is_that_of_the_repeated_ones(values: list[float], times: int) -> None:
+    found = ExactMedian()
+    counts = np.arange(len(values)) % 3 + times
+    found.add_counted(np.array(values), counts)
+    assert found.median == np.median(np.repeat(values, counts))
 
 
 @given(POSITIVE, st.integers(1, 7))
