@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from local.cli.deploy import ENDPOINT_TYPE, NO_ENDPOINT, set_parameter
+from local.cli.deploy import ENDPOINT_TYPE, NO_ENDPOINT, set_parameters
 from tests.e2e.catalogue import Catalogue
 from tests.e2e.chromium import ARGUMENTS, find_chromium
 from tests.e2e.up import TRIALS, Asked, Up, ask, running
@@ -42,8 +42,7 @@ def chromium() -> Iterator[Browser]:
 def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
     """`mpg up`, once for all tests of a session, with few trials and no endpoints: most only need a model."""
     with running(tmp_path_factory.mktemp("up")) as started:
-        set_parameter(started.endpoint, "MaxTrials", TRIALS)
-        set_parameter(started.endpoint, ENDPOINT_TYPE, NO_ENDPOINT)
+        set_parameters(started.endpoint, {"MaxTrials": TRIALS, ENDPOINT_TYPE: NO_ENDPOINT})
         yield started
 
 

@@ -26,17 +26,31 @@ def complaints() -> Iterator[list[str]]:
     assert heard == []
 
 
-@pytest.fixture
-def person(chromium: Browser, complaints: list[str]) -> Iterator[BrowserContext]:
-    """A person's browser, with JavaScript switched off."""
+@pytest.fixture(scope="module")
+def browser(chromium: Browser) -> Iterator[BrowserContext]:
+    """A person's browser, with JavaScript switched off: one, because to start it takes longer than most tests."""
     width, height = DESKTOP
     context = chromium.new_context(
         java_script_enabled=False, viewport={"width": width, "height": height}, reduced_motion="reduce"
     )
     context.set_default_timeout(MILLISECONDS)
-    context.on("console", lambda message: complain(complaints, message))
     yield context
     context.close()
+
+
+@pytest.fixture
+def person(browser: BrowserContext, complaints: list[str]) -> Iterator[BrowserContext]:
+    """The browser without what an earlier test has left in it."""
+
+    def hear(message: ConsoleMessage) -> None:
+        complain(complaints, message)
+
+    browser.on("console", hear)
+    yield browser
+    for page in browser.pages:
+        page.close()
+    browser.clear_cookies()
+    browser.remove_listener("console", hear)
 
 
 def complain(complaints: list[str], message: ConsoleMessage) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.cli.deploy import set_parameter
+from local.cli.deploy import set_parameters
 from local.sagemaker.engines.environments import make
 from tests.conftest import eventually
 from tests.e2e.up import SAMPLE, TRIALS, Up
@@ -42,11 +42,9 @@ def with_pyarrow(script: str, *arguments: object) -> None:
 @pytest.fixture(scope="module", autouse=True)
 def _two_trials_on_spot_instances(up: Up) -> Iterator[None]:
     """A search as small as one can be, and the setting with which scripts keep checkpoints."""
-    set_parameter(up.endpoint, "MaxTrials", "2")
-    set_parameter(up.endpoint, "UseSpot", "true")
+    set_parameters(up.endpoint, {"MaxTrials": "2", "UseSpot": "true"})
     yield
-    set_parameter(up.endpoint, "UseSpot", "false")
-    set_parameter(up.endpoint, "MaxTrials", TRIALS)
+    set_parameters(up.endpoint, {"MaxTrials": TRIALS, "UseSpot": "false"})
 
 
 @pytest.fixture(scope="module")

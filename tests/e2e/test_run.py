@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from local.cli.deploy import ENDPOINT_TYPE, NO_ENDPOINT, set_parameter
+from local.cli.deploy import ENDPOINT_TYPE, NO_ENDPOINT, set_parameters
 from tests.conftest import eventually
 from tests.e2e.mpg import listens
 from tests.e2e.up import SAMPLE, TRIALS, Up
@@ -18,11 +18,9 @@ from tests.e2e.up import SAMPLE, TRIALS, Up
 @pytest.fixture(scope="module", autouse=True)
 def _as_deployed(up: Up) -> Iterator[None]:
     """As many trials as without parameters, and an endpoint."""
-    set_parameter(up.endpoint, "MaxTrials", "10")
-    set_parameter(up.endpoint, ENDPOINT_TYPE, "serverless")
+    set_parameters(up.endpoint, {"MaxTrials": "10", ENDPOINT_TYPE: "serverless"})
     yield
-    set_parameter(up.endpoint, ENDPOINT_TYPE, NO_ENDPOINT)
-    set_parameter(up.endpoint, "MaxTrials", TRIALS)
+    set_parameters(up.endpoint, {"MaxTrials": TRIALS, ENDPOINT_TYPE: NO_ENDPOINT})
 
 
 @pytest.fixture(scope="module")

@@ -35,6 +35,8 @@ class Pipeline:
         self.endpoint = endpoint
         self.work = work
         self.tally = tally
+        # Whether uploads may reuse what earlier runs left, unless they say otherwise.
+        self.reuse = False
         self.runs: list[Run] = []
         self._settled: list[Run] = []
         self._rules: list[dict[str, Any]] = []
@@ -158,19 +160,19 @@ class Pipeline:
         content: bytes = SAMPLE,
         *,
         key: str = "",
-        reuse: bool = False,
+        reuse: bool | None = None,
         **headers: str,
     ) -> Run:
         """Upload a file under a key that no other test has, or under `key`; `headers` as PutObject names them.
 
-        Unless the run may `reuse` earlier results, it does every step.
+        `reuse` says whether the run may take earlier results instead of doing every step; None: as `self.reuse` says.
         """
         key = key or f"incoming/auto_mpg/{self.tally.uploads:04}/{name}"
         answer = self.client("s3").put_object(
             Bucket=self.stack["BucketName"],
             Key=key,
             Body=content,
-            Metadata={} if reuse else {"reuse": "false"},
+            Metadata={} if (self.reuse if reuse is None else reuse) else {"reuse": "false"},
             **headers,
         )
         self.tally.uploads += 1
@@ -304,6 +306,10 @@ class Pipeline:
         )
         return dict(found.get("Item", {}))
 
+    def forget(self, pk: str) -> None:
+        """Delete an item of the table: a sweep reads all open requests, and need not read those of earlier tests."""
+        self.client("dynamodb").delete_item(TableName=self.stack["TableName"], Key={"pk": {"S": pk}})
+
     def executions_of(self, run: Run) -> list[str]:
         """The ARNs of all executions that an upload started, newest first."""
         with self._executions_lock:
@@ -419,6 +425,11 @@ class Pipeline:
         for run in self._settled:
             run.settle_mails(self.tally, mails)
         assert self.tally.problems == []
+
+
+def without(rows: int) -> bytes:
+    """The sample without that many rows at its end."""
+    return b"\n".join(SAMPLE.splitlines()[:-rows]) + b"\n"
 
 
 def processes(what: str, *texts: str) -> list[int]:

@@ -227,6 +227,8 @@ class Run:
         if len(working) > 1 or len(packages) > 1:
             tally.doubled.add(f"{self.key}: {len(working)} executions, {len(packages)} packages")
         self.settle_mails(tally, self.pipeline.mails())
+        for package in packages:
+            self.pipeline.forget(f"package#{package}")
 
     def settle_mails(self, tally: Tally, mails: list[Mail]) -> None:
         """Count this upload if one of its mails was sent twice. May be called again, for late mails."""

@@ -70,7 +70,7 @@ def test_a_sender_keeps_its_claim_until_it_has_recorded_the_mail(pipeline: Pipel
 def test_stopping_jobs_may_crash_when_its_event_is_redelivered(pipeline: Pipeline, moment: str) -> None:
     moments: dict[str, Any] = {moment: "sagemaker:StopProcessingJob"}
     with pipeline.instead_of("preprocess", SLOW), pipeline.crash("StopJobsFunction", **moments):
-        run = pipeline.upload()
+        run = pipeline.upload(reuse=False)
         eventually(lambda: pipeline.running_jobs(run), RUN_SECONDS)
         run.stop()
     pipeline.invoke("StopJobsFunction", run.end_event())

@@ -1,31 +1,22 @@
 """Reuse saves time and breaks no run: whatever fails about it, the run does the step itself."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from local.cli.deploy import set_parameter
-from tests.faults.pipeline import SAMPLE, Pipeline
+from tests.faults.pipeline import Pipeline, without
 from tests.faults.run import Run
 
 STEPS = {"preprocess", "tune", "evaluate"}
 
 
-def without(rows: int) -> bytes:
-    """The sample without that many rows at its end."""
-    return b"\n".join(SAMPLE.splitlines()[:-rows]) + b"\n"
-
-
 @pytest.fixture(scope="module", autouse=True)
-def earlier(deployed: Pipeline) -> Iterator[Run]:
+def earlier(deployed: Pipeline) -> Run:
     """A run that has left everything."""
-    set_parameter(deployed.endpoint, "Reuse", "true")
-    run = deployed.upload()
+    run = deployed.upload(reuse=False)
     assert run.ends().outcome == "pending"
-    yield run
-    set_parameter(deployed.endpoint, "Reuse", "false")
+    return run
 
 
 def reused(run: Run) -> dict[str, str]:
@@ -65,12 +56,12 @@ def test_a_run_whose_results_cannot_be_remembered_asks_all_the_same(
     pipeline: Pipeline, operation: str, containing: str
 ) -> None:
     pipeline.fault(operation, containing=containing, error="AccessDenied", status=403, times=None)
-    assert pipeline.upload(content=without(1)).ends().outcome == "pending"
+    assert pipeline.upload(content=without(1), reuse=False).ends().outcome == "pending"
     pipeline.until_met()
 
 
 def test_files_deleted_before_their_reuse_are_made_again(pipeline: Pipeline, earlier: Run) -> None:
-    run = pipeline.upload(content=without(2))
+    run = pipeline.upload(content=without(2), reuse=False)
     assert run.ends().outcome == "pending"
     pipeline.delete(f"runs/{run.run_id}/prepared/train/train.manifest")
     later = pipeline.upload(content=without(2), reuse=True)

@@ -31,7 +31,7 @@ def test_a_decision_that_no_event_reported_is_passed_on_by_the_sweep_once(pipeli
 
 def test_an_orphaned_job_whose_runs_end_no_event_reported_is_stopped_by_the_sweep(pipeline: Pipeline) -> None:
     with pipeline.withheld("StopJobsFunctionRunEndedBadly"), pipeline.instead_of("preprocess", SLOW):
-        run = pipeline.upload()
+        run = pipeline.upload(reuse=False)
         eventually(lambda: pipeline.running_jobs(run), 60)
         run.stop()
         pipeline.sweep()

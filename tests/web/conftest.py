@@ -4,7 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    WebError,
+    expect,
+    sync_playwright,
+)
 
 from tests.e2e.chromium import ARGUMENTS, find_chromium
 from tests.web.models import STROKES_FORM, cars, entry, form_of, strokes
@@ -75,14 +83,12 @@ def complaints() -> Iterator[list[str]]:
     assert heard == []
 
 
-@pytest.fixture
-def person(chromium: Browser, catalogue: Catalogue, complaints: list[str]) -> Iterator[BrowserContext]:
-    """A person's browser."""
+@pytest.fixture(scope="session")
+def person(chromium: Browser) -> Iterator[BrowserContext]:
+    """A person's browser: one, because to start it takes longer than most tests. Each test's catalogue is new to it."""
     width, height = DESKTOP
     context = chromium.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
     context.set_default_timeout(MILLISECONDS)
-    context.on("console", lambda message: _complain(complaints, message, catalogue))
-    context.on("weberror", lambda error: complaints.append(str(error.error)))
     yield context
     context.close()
 
@@ -95,5 +101,17 @@ def _complain(complaints: list[str], message: ConsoleMessage, catalogue: Catalog
 
 
 @pytest.fixture
-def page(person: BrowserContext) -> Page:
-    return person.new_page()
+def page(person: BrowserContext, catalogue: Catalogue, complaints: list[str]) -> Iterator[Page]:
+    def complain(message: ConsoleMessage) -> None:
+        _complain(complaints, message, catalogue)
+
+    def fail(error: WebError) -> None:
+        complaints.append(str(error.error))
+
+    person.on("console", complain)
+    person.on("weberror", fail)
+    page = person.new_page()
+    yield page
+    page.close()
+    person.remove_listener("console", complain)
+    person.remove_listener("weberror", fail)

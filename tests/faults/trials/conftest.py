@@ -1,16 +1,14 @@
-"""Faults that a search with several trials meets otherwise than one with a single trial."""
+"""Faults that the jobs meet: here each run does every step itself."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from local.cli.deploy import set_parameter
-from tests.e2e.up import TRIALS
 from tests.faults.pipeline import Pipeline
 
 
 @pytest.fixture(scope="package", autouse=True)
-def _several_trials(deployed: Pipeline) -> Iterator[None]:
-    set_parameter(deployed.endpoint, "MaxTrials", "3")
+def _every_step(deployed: Pipeline) -> Iterator[None]:
+    deployed.reuse = False
     yield
-    set_parameter(deployed.endpoint, "MaxTrials", TRIALS)
+    deployed.reuse = True

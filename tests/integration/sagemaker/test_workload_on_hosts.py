@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import xgboost
 
 from tests.channels import read_channel
 from tests.conftest import ROOT
@@ -144,6 +143,8 @@ def files(folder: Path) -> list[str]:
 
 def trained(prepared: Path) -> bytes:
     """The model.tar.gz of a small model."""
+    import xgboost  # Here, because every worker collects every file, and this takes two seconds.
+
     train = read_channel(prepared / "train")
     settings = {"objective": "reg:squarederror", "max_depth": 3, "nthread": 1}
     booster = xgboost.train(settings, xgboost.DMatrix(train[:, 1:], train[:, 0], nthread=1), 5)
