@@ -99,7 +99,10 @@ def test_the_nth_call_that_contains_some_words_is_matched(aws: Aws) -> None:
 
 
 def test_the_first_matching_rule_decides(aws: Aws) -> None:
-    rules(aws, [{"operation": "sns:List*", "error": "First"}, {"operation": "sns:ListTopics", "error": "Second"}])
+    rules(
+        aws,
+        [{"operation": "sns:List*", "error": "First"}, {"operation": "sns:ListTopics", "error": "Second"}],
+    )
     codes = []
     for _ in range(2):
         with pytest.raises(ClientError) as raised:
