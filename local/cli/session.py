@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -64,8 +64,9 @@ class Session:
         self._build = build
         return endpoint
 
-    def deploy(self, endpoint: Endpoint, **parameters: str) -> None:
-        """Deploy the build with the SAM CLI and create the clients for later in the meantime. Raises Trouble.
+    def deploy(self, endpoint: Endpoint, clients: Sequence[str] = (), **parameters: str) -> None:
+        """Deploy the build with the SAM CLI, and create the clients of these services in the meantime. Raises
+        Trouble.
 
         `parameters` override those of samconfig.toml.
         """
@@ -78,7 +79,7 @@ class Session:
             cwd=ROOT,
             log=self.work / "sam-deploy.log",
         )
-        for service in ("cloudformation", "dynamodb", "stepfunctions", "sagemaker"):
+        for service in clients:
             endpoint.client(service)
         self._finish(deploying, "sam deploy", "Fix what it reports above and try again.")
 

@@ -19,7 +19,7 @@ import sys
 import traceback
 from typing import Any
 
-from local.sagemaker.engines.warm import adoption, keeper, namespace
+from local.sagemaker.engines.warm import adoption, hiding, keeper, namespace
 
 HEADER = struct.Struct("!I")
 # Status, output, standard input, and the namespaces of a network.
@@ -61,6 +61,7 @@ def warm_up(preload: list[str]) -> None:
         except ImportError as error:
             print(f"warm interpreter: {error}", file=sys.stderr)
     adoption.remember()
+    hiding.remember()
     # A collection in a fork would write to every object's header and thereby copy the shared memory.
     gc.collect()
     gc.freeze()
