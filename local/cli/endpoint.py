@@ -127,12 +127,20 @@ def _mail(entry: dict[str, Any]) -> Mail:
 
 
 @cache
+def _session() -> Any:
+    import boto3
+
+    from local.sagemaker.models import new_session
+
+    return boto3.Session(botocore_session=new_session())
+
+
+@cache
 def _client(endpoint: Endpoint, service: str) -> Any:
     # A third of a second to import: only commands that talk to AWS pay for it.
-    import boto3
     from botocore.config import Config
 
-    return boto3.client(
+    return _session().client(
         service,
         endpoint_url=endpoint.url,
         region_name=REGION,

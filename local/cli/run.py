@@ -23,6 +23,8 @@ from local.cli.up import show_trouble, start
 from local.cli.workloads import WrongWorkload, choose
 
 READY_SECONDS = 120.0
+# What a run that is followed here calls.
+CLIENTS = ("cloudformation", "dynamodb", "stepfunctions", "sagemaker")
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def deployed(
     running = _running(screen)
     if running is None:
         with session(interrupts) as started:
-            endpoint = start(started, screen, None, parameters)
+            endpoint = start(started, screen, None, parameters, CLIENTS)
             with connected(endpoint, started.aws_log):
                 yield endpoint, False
         return

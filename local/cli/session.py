@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -72,14 +72,15 @@ class Session:
         self._finish_build()
         return self._build
 
-    def deploy(self, endpoint: Endpoint, **parameters: str) -> None:
-        """Deploy the build with the SAM CLI and create the clients for later in the meantime. Raises Trouble.
+    def deploy(self, endpoint: Endpoint, clients: Sequence[str] = (), **parameters: str) -> None:
+        """Deploy the build with the SAM CLI, and create the clients of these services in the meantime. Raises
+        Trouble.
 
         `parameters` override those of samconfig.toml.
         """
         arguments = deploy.arguments(self._build.template, parameters)
         self._sam.start(arguments, self._environment(endpoint), self.work / "sam-deploy.log")
-        for service in ("cloudformation", "dynamodb", "stepfunctions", "sagemaker"):
+        for service in clients:
             endpoint.client(service)
         self._finish("deploy")
         self._sam.close()

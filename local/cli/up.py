@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from deploy.problems import Trouble
@@ -44,9 +44,16 @@ def stay(interrupts: Interrupts, port: int | None) -> int:
 
 
 def start(
-    started: Session, screen: Screen, port: int | None, parameters: Mapping[str, str] | None = None
+    started: Session,
+    screen: Screen,
+    port: int | None,
+    parameters: Mapping[str, str] | None = None,
+    clients: Sequence[str] = ("cloudformation",),
 ) -> Endpoint:
-    """Start the embedded AWS and deploy to it, showing how long each takes. Raises Trouble."""
+    """Start the embedded AWS and deploy to it, showing how long each takes. Raises Trouble.
+
+    `clients` are the services that are called later.
+    """
     with screen.live():
         began = time.monotonic()
         screen.doing("Start the embedded AWS", "and build the application")
@@ -54,7 +61,7 @@ def start(
         screen.done("Start the embedded AWS", time.monotonic() - began, f"{endpoint.url}, application built")
         began = time.monotonic()
         screen.doing("Deploy with the SAM CLI", "template.yaml as it is")
-        started.deploy(endpoint, **(parameters or {}))
+        started.deploy(endpoint, clients, **(parameters or {}))
         screen.done("Deploy with the SAM CLI", time.monotonic() - began, f"stack {STACK}")
     return endpoint
 

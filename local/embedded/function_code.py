@@ -1,21 +1,63 @@
-"""Code of functions that is unpacked once, and linked into the folder of every process that runs it.
+"""Code of functions: packages that rest in files, and are unpacked once, for every process that runs them.
 
 A function has hundreds of files, and a process for each concurrent call: unpacking them for each would take
-longer than the call, and removing them at the end longer than everything else.
+longer than the call, and removing them at the end longer than everything else. Many functions have the same
+package, of several megabytes, which nobody reads between two starts of a process.
 """
 
 import hashlib
+import mmap
+import tempfile
 import threading
 import zipfile
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
+
+# Smaller packages stay as they are: a file for each would take more than it saves.
+LARGEST_IN_MEMORY = 1 << 20
+
+
+class Packages:
+    """Packages in files of a folder, each once, that take memory only while they are read."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._mapped: WeakValueDictionary[bytes, mmap.mmap] = WeakValueDictionary()
+
+    def kept(self, package: Any) -> Any:
+        """The same bytes, in a file if there are many; it goes when nothing refers to them any more."""
+        if not isinstance(package, bytes) or len(package) <= LARGEST_IN_MEMORY:
+            return package
+        digest = hashlib.sha256(package).digest()
+        with self._lock:
+            mapped = self._mapped.get(digest)
+            if mapped is None:
+                self._mapped[digest] = mapped = self._write(package)
+        return mapped
+
+    def _write(self, package: bytes) -> mmap.mmap:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        # Without a name, so that its bytes are gone with the last reference.
+        with tempfile.TemporaryFile(dir=self._folder) as file:
+            file.write(package)
+            file.flush()
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    def rest(self) -> None:
+        """Give back the memory of what was read; it is read from the file when it is needed again."""
+        with self._lock:
+            for mapped in self._mapped.values():
+                mapped.madvise(mmap.MADV_DONTNEED)
 
 
 class SharedZips:
     """Stands in for the module `zipfile` where functions are unpacked."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, packages: Packages) -> None:
         self._folder = folder
+        self._packages = packages
         self._lock = threading.Lock()
 
     def __getattr__(self, name: str) -> Any:
@@ -27,6 +69,8 @@ class SharedZips:
 
     def unpacked(self, archive: "_LinkedZip") -> Path:
         """The folder with the archive's content."""
+        # Its package was read to write it to the archive's path.
+        self._packages.rest()
         digest = hashlib.sha256(archive.path.read_bytes()).hexdigest()
         folder = self._folder / digest[:16]
         with self._lock:

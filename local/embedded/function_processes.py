@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from local.embedded.function_zygote import HEADER
+from local.embedded.function_zygote import ask
 
 # Where it is false, functions start as the emulator starts them.
 SUPPORTED = hasattr(os, "pidfd_open")
@@ -90,17 +90,10 @@ class FunctionProcesses:
     def _fork(self, body: bytes, streams: Sequence[int]) -> int:
         with self._lock:
             try:
-                return self._ask(body, streams)
+                return ask(self._connect(), body, streams)
             except (ConnectionError, struct.error):  # the interpreter was killed: a new one takes over, once
                 self._control = None
-                return self._ask(body, streams)
-
-    def _ask(self, body: bytes, streams: Sequence[int]) -> int:
-        control = self._connect()
-        socket.send_fds(control, [HEADER.pack(len(body))], streams)
-        control.sendall(body)
-        (pid,) = HEADER.unpack(control.recv(HEADER.size, socket.MSG_WAITALL))
-        return int(pid)
+                return ask(self._connect(), body, streams)
 
     def _connect(self) -> socket.socket:
         if self._control is None:

@@ -1,15 +1,42 @@
-"""botocore's models of the services, each read only once: SageMaker's alone takes 20 MB and a tenth of a
-second."""
+"""botocore's models of the services, each read only once: SageMaker's alone takes 6 MB and some hundredths of
+a second."""
 
 from __future__ import annotations
 
 import functools
+import gzip
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
-from botocore.loaders import Loader
+from botocore.loaders import JSONFileLoader, Loader
 from botocore.model import ServiceModel
 from botocore.session import Session
 
-_LOADER = Loader()
+_ENDINGS: Mapping[str, Callable[..., Any]] = {".json": open, ".json.gz": gzip.open}
+
+
+class _PlainFiles(JSONFileLoader):
+    """Reads them into plain dictionaries, which keep their order in less memory than botocore's."""
+
+    def load_file(self, file_path: str) -> Any:
+        for ending, opened in _ENDINGS.items():
+            path = Path(file_path + ending)
+            if path.is_file():
+                with opened(path, "rb") as file:
+                    return json.load(file)
+        return None
+
+
+def new_loader() -> Loader:
+    """A loader of botocore's models that keeps what it has read."""
+    make: Any = Loader
+    loader: Loader = make(file_loader=_PlainFiles())
+    return loader
+
+
+_LOADER = new_loader()
 
 
 @functools.cache

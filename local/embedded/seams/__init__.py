@@ -6,6 +6,7 @@ from local.embedded.seams.browsers import install_cors
 from local.embedded.seams.budgets import budget_may_publish, call_budgets
 from local.embedded.seams.copies import install_copies
 from local.embedded.seams.credentials import install_function_urls, is_public, secret_of, unauthenticated
+from local.embedded.seams.custom_resources import install_custom_resources
 from local.embedded.seams.deliveries import (
     install_asynchronous_events,
     install_error_types,
@@ -59,6 +60,7 @@ __all__ = [
     "install_branches",
     "install_copies",
     "install_cors",
+    "install_custom_resources",
     "install_definition_checks",
     "install_encryption",
     "install_error_types",

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from local.embedded import function_processes
-from local.embedded.function_code import SharedZips
+from local.embedded.function_code import Packages, SharedZips
+from local.embedded.seams.function_packages import install_packages
 
 
 def application() -> Callable[..., Awaitable[None]]:
@@ -23,11 +24,13 @@ def functions_running() -> int:
 
 
 def install_warm_functions(folder: Path) -> None:
-    """Unpack each function's code once, into `folder`, and start Python functions in forks of a warm
-    interpreter, where the system can."""
+    """Keep each function's package once, in a file of `folder`, unpack it once, and start Python functions in
+    forks of a warm interpreter, where the system can."""
     from ministack.core import lambda_runtime
 
-    lambda_runtime.zipfile = SharedZips(folder)
+    packages = Packages(folder)
+    install_packages(packages)
+    lambda_runtime.zipfile = SharedZips(folder, packages)
     if function_processes.SUPPORTED:
         lambda_runtime.subprocess = function_processes.WarmSubprocess(function_processes.FunctionProcesses())
 

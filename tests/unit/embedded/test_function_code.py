@@ -1,16 +1,17 @@
 """Code of functions is unpacked once, and every process sees all of it."""
 
+import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from local.embedded.function_code import SharedZips
+from local.embedded.function_code import LARGEST_IN_MEMORY, Packages, SharedZips
 
 
 @pytest.fixture
 def shared(tmp_path: Path) -> SharedZips:
-    return SharedZips(tmp_path / "unpacked")
+    return SharedZips(tmp_path / "unpacked", Packages(tmp_path))
 
 
 def pack(path: Path, **files: str) -> Path:
@@ -61,3 +62,41 @@ def test_what_is_no_archive_is_refused_as_ever(shared: SharedZips, tmp_path: Pat
     broken.write_bytes(b"no archive")
     with pytest.raises(shared.BadZipFile):
         shared.ZipFile(str(broken))
+
+
+def large(character: str) -> bytes:
+    return character.encode() * (LARGEST_IN_MEMORY + 1)
+
+
+def test_the_same_package_is_kept_once_in_a_file_without_a_name(tmp_path: Path) -> None:
+    packages = Packages(tmp_path)
+    first, again, other = (packages.kept(large(each)) for each in "aab")
+    assert first is again
+    assert (bytes(first), bytes(other)) == (large("a"), large("b"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_small_package_a_kept_one_and_none_stay_what_they_are(tmp_path: Path) -> None:
+    packages = Packages(tmp_path)
+    small, kept = b"a" * LARGEST_IN_MEMORY, packages.kept(large("a"))
+    assert packages.kept(small) is small
+    assert packages.kept(kept) is kept
+    assert packages.kept(None) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how much of a file is in memory")
+def test_a_package_takes_memory_only_while_it_is_read(tmp_path: Path) -> None:
+    def in_memory() -> list[int]:
+        maps = Path("/proc/self/smaps").read_text().partition(str(tmp_path))[2]
+        return [int(line.split()[1]) for line in maps.splitlines() if line.startswith("Rss:")][:1]
+
+    packages = Packages(tmp_path)
+    kept = packages.kept(large("a"))
+    assert in_memory() == [0]
+    assert kept[-1:] == b"a"
+    assert in_memory() > [0]
+    packages.rest()
+    assert in_memory() == [0]
+    assert bytes(kept) == large("a")
+    del kept
+    assert in_memory() == []

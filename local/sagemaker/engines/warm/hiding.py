@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder
+from itertools import takewhile
 from types import ModuleType
 from typing import Any
 
 from local.sagemaker.engines.warm import adoption
+
+# The modules that were imported before the fork, in their order, by their packages.
+_remembered: dict[str, list[str]] = defaultdict(list)
+_last: list[str] = []
 
 
 class HidingFinder:
@@ -44,11 +50,27 @@ def top_of(fullname: str) -> str:
     return fullname.partition(".")[0]
 
 
+def remember() -> None:
+    """Note what is imported, so that no job needs to look at all of it."""
+    _remembered.clear()
+    for name in sys.modules:
+        _remembered[top_of(name)].append(name)
+    _last[:] = [name]
+
+
 def hide(names: Iterable[str]) -> None:
     """Hide these modules, which have no dots in their names, from later imports, and unload those that were
     imported already, with what is below them."""
     hidden = frozenset(names)
-    loaded = {name: sys.modules.pop(name) for name in list(sys.modules) if top_of(name) in hidden}
+    candidates = [name for name in _candidates(hidden) if top_of(name) in hidden and name in sys.modules]
+    loaded = {name: sys.modules.pop(name) for name in candidates}
     adoption.keep(loaded)
     searched = frozenset(sys.path)
     sys.meta_path[:] = [HidingFinder(finder, hidden, searched) for finder in sys.meta_path]
+
+
+def _candidates(hidden: frozenset[str]) -> list[str]:
+    """The loaded modules that may be hidden. To look at each of the thousand others would copy 4 MB, since
+    their names are all over the memory that jobs share."""
+    later = takewhile(lambda name: name not in _last, reversed(sys.modules))
+    return [name for package in hidden for name in _remembered.get(package, ())] + list(later)

@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from local.sagemaker.engines.warm import adoption, job, namespace
+from local.sagemaker.engines.warm import adoption, hiding, job, namespace
 from local.sagemaker.engines.warm.keeper import Keepers
 
 HEADER = struct.Struct("!I")
@@ -60,6 +60,7 @@ def warm_up(preload: list[str]) -> None:
         except ImportError as error:
             print(f"warm interpreter: {error}", file=sys.stderr)
     adoption.remember()
+    hiding.remember()
     # A collection in a fork would write to every object's header and thereby copy the shared memory.
     gc.collect()
     gc.freeze()
