@@ -28,8 +28,8 @@ def test_hidden_modules_and_those_below_are_unloaded_and_no_others(remembered: i
     if remembered:
         hiding.remember()
     load(*names[remembered:])
-    hiding.hide(["onnx", "numpy.random", "absent"])
-    assert list(sys.modules) == ["sys", "onnxruntime", "numpy"]
+    hiding.hide(["onnx", "numpy", "absent"])
+    assert list(sys.modules) == ["sys", "onnxruntime"]
 
 
 def test_a_module_that_was_imported_anew_is_hidden_as_well() -> None:
@@ -42,11 +42,16 @@ def test_a_module_that_was_imported_anew_is_hidden_as_well() -> None:
 
 
 def test_it_does_not_look_at_what_is_remembered_of_other_packages() -> None:
-    class Untouchable(str):
-        def startswith(self, *_: object) -> bool:
-            raise AssertionError("looked at")
+    looks = []
 
-    load("onnx", Untouchable("numpy.random"))
+    class Watched(str):
+        def partition(self, separator: str) -> tuple[str, str, str]:  # type: ignore[override]
+            looks.append(self)
+            return super().partition(separator)
+
+    load("onnx", Watched("numpy.random"))
     hiding.remember()
+    looks.clear()
     hiding.hide(["onnx"])
     assert list(sys.modules) == ["sys", "numpy.random"]
+    assert not looks

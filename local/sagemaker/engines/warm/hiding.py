@@ -62,8 +62,8 @@ def hide(names: Iterable[str]) -> None:
     """Hide these modules, which have no dots in their names, from later imports, and unload those that were
     imported already, with what is below them."""
     hidden = frozenset(names)
-    candidates = [name for name in _candidates(hidden) if top_of(name) in hidden and name in sys.modules]
-    loaded = {name: sys.modules.pop(name) for name in candidates}
+    below = (name for name in _candidates(hidden) if top_of(name) in hidden)
+    loaded = {name: sys.modules.pop(name) for name in below if name in sys.modules}
     adoption.keep(loaded)
     searched = frozenset(sys.path)
     sys.meta_path[:] = [HidingFinder(finder, hidden, searched) for finder in sys.meta_path]
