@@ -45,7 +45,7 @@ def test_it_does_not_look_at_what_is_remembered_of_other_packages() -> None:
     looks = []
 
     class Watched(str):
-        def partition(self, separator: str) -> tuple[str, str, str]:  # type: ignore[override]
+        def partition(self, separator: str) -> tuple[str, str, str]:
             looks.append(self)
             return super().partition(separator)
 
