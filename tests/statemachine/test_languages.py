@@ -1,5 +1,7 @@
 """JSONata expressions are parsed once, which their values do not show."""
 
+import itertools
+import time
 from typing import Any
 
 import pytest
@@ -36,3 +38,14 @@ def test_an_invalid_expression_is_refused_each_time() -> None:
     for _ in range(2):
         with pytest.raises(TaskError, match="S0203"):
             Jsonata({}, {}).evaluate("{% (1 + %}")
+
+
+def test_an_expression_may_wait_for_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    hours = itertools.count(time.time(), 3600)
+    monkeypatch.setattr(time, "time", lambda: next(hours))
+    assert value([{"n": 1, "name": "x"}], factor=2, name="a-b")["n"] == 2
+
+
+def test_an_expression_that_computes_for_ever_is_ended() -> None:
+    with pytest.raises(TaskError, match="D1012"):
+        Jsonata({}, {}).evaluate("{% ($again := function() { $again() }; $again()) %}")

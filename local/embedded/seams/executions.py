@@ -7,7 +7,7 @@ from typing import Any
 
 from local.embedded.machine import run_machine
 from local.embedded.seams.journey import MinistackExecution, publish_status, records_of_tokens
-from local.embedded.seams.languages import install_parsed_expressions
+from local.embedded.seams.languages import install_parsed_expressions, install_time_limit
 from local.embedded.tasks import Integrations
 
 
@@ -43,6 +43,7 @@ def install_machine(integrations: Integrations) -> None:
         return _with_redrives(answer) if action in {"DescribeExecution", "ListExecutions"} else answer
 
     install_parsed_expressions()
+    install_time_limit()
     stepfunctions._run_execution, stepfunctions.handle_request = run, handle
     stepfunctions._emit_execution_status_event = publish_status
 

@@ -1,5 +1,6 @@
 """The two query languages of Step Functions, as ministack evaluates them."""
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
@@ -26,6 +27,24 @@ def install_parsed_expressions() -> None:
         return parse(Engine.get_parser(), *expression)
 
     Parser.parse = lambda parser, *expression: parsed(*expression)
+
+
+def install_time_limit() -> None:
+    """Limit what an evaluation computes, not how long it waits for a busy machine."""
+    from jsonata import timebox
+    from jsonata.jexception import JException
+
+    class Limit(timebox.Timebox):  # type: ignore[misc]
+        def __init__(self, frame: Any, timeout: int | None = None, max_depth: int | None = None) -> None:
+            self._limit, self._started = timeout, time.thread_time()
+            super().__init__(frame, None, max_depth)
+
+        def check_runaway(self) -> None:
+            super().check_runaway()
+            if self._limit is not None and (time.thread_time() - self._started) * 1000 > self._limit:
+                raise JException("D1012", -1, self._limit)
+
+    timebox.Timebox = Limit
 
 
 class Jsonata:
