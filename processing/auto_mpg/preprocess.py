@@ -1,8 +1,9 @@
 """Splits an upload of cars and writes the files for training, evaluation and batch prediction.
 
-A file of up to 64 MiB is held in memory. A larger one is read twice, in parts of that size, on all cores and
-machines of the cluster: first to check it and to learn from the training rows, then to write. Neither depends
-on how many work on it. Several files are read once more, to find the rows that count.
+A file of up to 64 MiB is held in memory. A larger one is read in parts of that size, on all cores and
+machines of the cluster. The first pass checks the rows, learns from those that train, and keeps their columns
+in files, from which the second pass writes. Neither depends on how many work on it. Several files are read
+once more, to find the rows that count.
 """
 
 from __future__ import annotations

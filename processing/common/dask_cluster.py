@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from multiprocessing import get_context
 from time import monotonic, sleep
 
@@ -94,9 +94,10 @@ class Dask:
     ) -> Iterator[B]:
         """See Cluster."""
         in_flight = self.workers * IN_FLIGHT
+        executor_of = cache(self._executor)
 
         def submit(item: A) -> Future[B]:
-            return self._executor(near and near(item)).submit(function, item)
+            return executor_of(near and near(item)).submit(function, item)
 
         try:
             yield from in_order(submit, iter(items), in_flight)

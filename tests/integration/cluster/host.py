@@ -47,6 +47,20 @@ def finish(folder: Path, on: cluster.Cluster) -> str:
     return " ".join(str(result) for result, _ in found)
 
 
+def host_of(number: int) -> str:
+    return hosts.find_hosts().current
+
+
+def near(folder: Path, on: cluster.Cluster) -> str:
+    """All items are near the last host."""
+    last = hosts.find_hosts().names[-1]
+    return " ".join(on.map(host_of, ITEMS, near=lambda _: last))
+
+
+def near_a_lost_one(folder: Path, on: cluster.Cluster) -> str:
+    return str(len(list(on.map(host_of, ITEMS, near=lambda _: "lost"))))
+
+
 def lose(folder: Path, on: cluster.Cluster) -> str:
     return str(list(on.map(kill_worker, ITEMS)))
 

@@ -84,6 +84,22 @@ def test_a_workload_prepares_and_measures_the_same_on_any_number_of_workers_and_
         assert len(contents) == 1, name
 
 
+def test_items_run_on_the_host_that_has_what_they_need(job: Job) -> None:
+    first, second = job("near")
+    assert (first.code, second.code) == (0, 0), first.log + second.log
+    ran = first.message.split()
+    assert len(ran) == len(ITEMS)
+    # Others may help at the end.
+    assert ran.count(max(ran)) > len(ITEMS) / 2
+    assert max(ran).endswith(".3")
+
+
+def test_items_run_although_the_host_that_has_what_they_need_was_lost(job: Job) -> None:
+    first, second = job("near_a_lost_one")
+    assert (first.code, second.code) == (0, 0), first.log + second.log
+    assert first.message == str(len(ITEMS))
+
+
 def test_what_loses_every_worker_fails_the_job_on_all_hosts(job: Job) -> None:
     first, second = job("lose")
     assert (first.code, second.code) == (1, 1)

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from pyarrow import parquet
 
-from auto_mpg import preprocess, sample, together
+from auto_mpg import divided, preprocess, sample, together
 from auto_mpg.car import COLUMNS
 from auto_mpg.columns import to_cars
+from auto_mpg.divided import Divided
 from auto_mpg.preprocess import prepare
 from common import preprocessing
+from common.blocks import Block
 from common.cluster import Local
 from common.digests import file_digest
 from common.preprocessing import Prepared
@@ -114,6 +116,38 @@ def test_any_number_of_workers_writes_the_same_files(tmp_path: Path, usual: Usua
     assert prepared(tmp_path, cars(), workers=workers) == usual.result
     assert files(tmp_path) == files(usual.folder)
     assert len(files(tmp_path)) == 4 * PARTS + 2
+
+
+def test_the_rows_of_parts_that_are_not_kept_on_this_machine_are_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared(tmp_path / "kept", cars())
+    lost = []
+
+    def take(path: Path) -> Divided | None:
+        found = divided.take(path)
+        lost.append(found)
+        return found if len(lost) % 2 else None
+
+    monkeypatch.setattr(preprocess, "take", take)
+    prepared(tmp_path / "lost", cars())
+    assert len(lost) == PARTS
+    assert None not in lost
+    assert files(tmp_path / "kept") == files(tmp_path / "lost")
+    assert sorted(path.name for path in (tmp_path / "lost").iterdir()) == ["prepared", "upload.csv"]
+
+
+def test_each_block_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, read_block = [], Block.read
+
+    def noted(block: Block, path: Path) -> bytes:
+        read.append(block)
+        return read_block(block, path)
+
+    monkeypatch.setattr(Block, "read", noted)
+    prepared(tmp_path, cars())
+    assert len(read) > PARTS
+    assert len(read) == len(set(read))
 
 
 @pytest.mark.parametrize("most", [30, 100, 10_000])

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.content_hash import content_hashes
+from common.content_hash import content_hashes, different
 
 NUMBERS = st.floats() | st.sampled_from([0.0, -0.0, float("nan"), 1.0])
 ROWS = st.lists(st.lists(NUMBERS, min_size=3, max_size=3), min_size=1, max_size=8)
@@ -24,6 +24,11 @@ def one_by_one(row: list[float]) -> int:
 @given(ROWS)
 def test_the_hash_is_the_documented_one(rows: list[list[float]]) -> None:
     assert content_hashes(np.array(rows).T).tolist() == list(map(one_by_one, rows))
+
+
+@given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 3), max_size=40))
+def test_the_different_hashes_are_sorted(hashes: list[int]) -> None:
+    assert different(np.array(hashes, np.uint64)).tolist() == sorted(set(hashes))
 
 
 def test_the_hashes_stay_the_same_for_good() -> None:
