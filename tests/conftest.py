@@ -56,11 +56,13 @@ def pytest_configure() -> None:
 # long by itself. It starts in this order, the longest first, so that no worker is left with it while the others have
 # nothing to do. A file belongs to the most exact of these; one that belongs to none is given to any worker.
 _LONGEST_FIRST = (
+    "tests/e2e/",
     "tests/faults/",
     "tests/faults/trials/",
-    "tests/e2e/",
-    "tests/e2e/test_scale.py",
     "tests/integration/iam/",
+    "tests/faults/functions/",
+    "tests/e2e/test_scale.py",
+    "tests/web/",
     "tests/integration/test_deploy.py",
     "tests/e2e/test_interrupts.py",
     "tests/integration/test_digits.py",
@@ -69,7 +71,6 @@ _LONGEST_FIRST = (
     "tests/e2e/test_new_workload.py",
     "tests/integration/test_destroy.py",
     "tests/integration/test_events.py",
-    "tests/web/",
     "tests/e2e/test_web_pages_in_chromium.py",
     # The first waits for processes; the others' files share what takes longer than they do.
     "tests/unit/engines/",

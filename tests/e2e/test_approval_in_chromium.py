@@ -34,6 +34,8 @@ def browser(chromium: Browser) -> Iterator[BrowserContext]:
         java_script_enabled=False, viewport={"width": width, "height": height}, reduced_motion="reduce"
     )
     context.set_default_timeout(MILLISECONDS)
+    # With the last page, the browser would close its window, which is what takes long to open.
+    context.new_page()
     yield context
     context.close()
 
@@ -47,7 +49,7 @@ def person(browser: BrowserContext, complaints: list[str]) -> Iterator[BrowserCo
 
     browser.on("console", hear)
     yield browser
-    for page in browser.pages:
+    for page in browser.pages[1:]:
         page.close()
     browser.clear_cookies()
     browser.remove_listener("console", hear)

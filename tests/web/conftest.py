@@ -89,6 +89,8 @@ def person(chromium: Browser) -> Iterator[BrowserContext]:
     width, height = DESKTOP
     context = chromium.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
     context.set_default_timeout(MILLISECONDS)
+    # With the last page, the browser would close its window, which is what takes long to open.
+    context.new_page()
     yield context
     context.close()
 

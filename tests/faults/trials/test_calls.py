@@ -15,7 +15,7 @@ CAN_BE_LOST = [*LAMBDAS, *JOBS]
 ONCE: dict[str, Callable[[Call], dict[str, Any]]] = {
     "throttled": lambda call: {"error": call.throttled},
     "broken": lambda call: {"error": call.broken, "status": 500},
-    # A mail whose response is lost is sent again: see test_functions.py.
+    # A mail whose response is lost is sent again: see tests/faults/functions.
     "lost": lambda call: {
         "drop": "after" if CAN_BE_LOST.index(call) % 2 and call.operation != "sns:Publish" else "before"
     },
@@ -111,7 +111,7 @@ def refuse(pipeline: Pipeline, call: Call) -> None:
 def test_calls_that_succeed_but_return_an_error_are_repeated_without_harm(
     pipeline: Pipeline,
 ) -> None:
-    # All except the request for approval, whose mail would be sent twice: see test_functions.py.
+    # All except the request for approval, whose mail would be sent twice: see tests/faults/functions.
     for state, call in TASKS.items():
         if state != "Ask for approval":
             pipeline.fault(
