@@ -1,4 +1,4 @@
-"""A file of 100 MB goes through the whole pipeline on two instances of each job, though one loses its workers."""
+"""A file of 200 MB goes through the whole pipeline on two instances of each job, though one loses its workers."""
 
 import json
 import urllib.request
@@ -15,8 +15,7 @@ from tests.conftest import eventually
 from tests.e2e.mpg import wait_for
 from tests.e2e.up import Up
 
-# Two parts of a file, one for each instance.
-SIZE = 100_000_000
+SIZE = 200_000_000
 TWO = {"ProcessingInstanceCount": "2", "TrainingInstanceCount": "2", "TransformInstanceCount": "2"}
 LOGS = "/aws/sagemaker/ProcessingJobs"
 
