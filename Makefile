@@ -120,6 +120,7 @@ $(SYNCED): requirements.lock requirements-uv.lock pyproject.toml
 		--requirement requirements-uv.lock
 	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.lock
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m local.cli.compiled
 	@touch $@
 
 $(AUDIT_SYNCED): requirements-audit.lock | $(SYNCED)

@@ -47,9 +47,8 @@ def main() -> None:
 
 def _parse_yaml_in_c() -> None:
     """The CLI reads each template several times, which takes most of a build in Python."""
-    import yaml
-
-    yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # type: ignore[misc]
+    yaml: Any = importlib.import_module("yaml")
+    yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def _run(request: Mapping[str, Any]) -> int:

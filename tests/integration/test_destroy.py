@@ -1,10 +1,6 @@
 """Tearing down a stack on the embedded AWS that the SAM CLI deployed."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -12,54 +8,47 @@ import pytest
 
 from deploy import destroy
 from deploy.problems import Trouble
+from local.cli.children import Children
+from local.cli.deploy import quiet_sam
+from local.cli.interrupts import Interrupts
 from local.cli.main import cli
+from local.cli.sam_cli import SamCli
 from tests.builds import shared_build
 from tests.conftest import ROOT, Aws, eventually
 
 ARTIFACTS = "artifacts-of-test-destroy"
+SECONDS = 300.0
 OTHERS = "somebody-elses"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
 PARAMETERS = ["ApproverEmail=approver@example.com", "NotificationEmail=team@example.com"]
 
 
-def sam(aws: Aws, *arguments: str) -> None:
-    tools = str(Path(sys.executable).parent)
-    environment = {
-        **aws.environment,
-        "PATH": os.pathsep.join((tools, os.environ["PATH"])),
-        # The SAM CLI leaves an empty folder for each artifact.
-        "TMPDIR": str(aws.folder),
-        "SAM_CLI_TELEMETRY": "0",
-        "SAM_CLI_POLL_DELAY": "0.3",
-    }
-    command = ["sam", *arguments, "--config-env", "local"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 @pytest.fixture(scope="module")
-def built() -> str:
-    return str(shared_build().template)
+def sam(aws: Aws) -> Iterator[Callable[..., None]]:
+    """Runs the SAM CLI, imported once for all deployments of this module."""
+    # The SAM CLI leaves an empty folder for each artifact.
+    environment = {**aws.environment, "TMPDIR": str(aws.folder), **quiet_sam(aws.folder / "sam")}
+    children, log = Children(Interrupts()), aws.folder / "sam.log"
+    interpreter = SamCli(children, environment, log)
+
+    def run(*arguments: str) -> None:
+        interpreter.start([*arguments, "--config-env", "local"], environment, log)
+        assert interpreter.wait(SECONDS) == 0, log.read_text()
+
+    yield run
+    children.stop_all()
 
 
 @pytest.fixture
-def deploy(aws: Aws, built: str) -> Callable[[str], dict[str, str]]:
+def deploy(aws: Aws, sam: Callable[..., None]) -> Callable[[str], dict[str, str]]:
     """Deploys a stack with a name; returns its outputs."""
 
     def deploy_stack(name: str) -> dict[str, str]:
         aws.client("s3").create_bucket(Bucket=ARTIFACTS)
-        where = ["--config-file", str(ROOT / "samconfig.toml"), "--template-file", built, "--use-json"]
-        sam(
-            aws,
-            "deploy",
-            *where,
-            "--stack-name",
-            name,
-            "--s3-bucket",
-            ARTIFACTS,
-            "--parameter-overrides",
-            *PARAMETERS,
-        )
+        template = str(shared_build().template)
+        where = ["--config-file", str(ROOT / "samconfig.toml"), "--template-file", template, "--use-json"]
+        named = ["--stack-name", name, "--s3-bucket", ARTIFACTS]
+        sam("deploy", *where, *named, "--parameter-overrides", *PARAMETERS)
         [stack] = aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"]
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
