@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import re
 import shutil
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -46,11 +49,25 @@ class S3Object:
 
 @dataclass(frozen=True)
 class Kept:
-    """Downloaded objects, so that jobs with the same input read each version only once."""
+    """Downloaded objects, so that jobs with the same input read each version only once, and jobs that start
+    within so many seconds look for it only once."""
 
     folder: Path
+    seconds: float = 1.0
     files: dict[tuple[str, str, str], Path] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    found: dict[str, tuple[float, list[S3Object]]] = field(default_factory=dict)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def find(self, source: Json, look: Callable[[], list[S3Object]]) -> list[S3Object]:
+        """The objects of a data source."""
+        name = json.dumps(source, sort_keys=True)
+        # Held while looking: other jobs that need the same objects wait instead of looking, too.
+        with self.lock:
+            at, objects = self.found.get(name, (-math.inf, []))
+            if time.monotonic() - at >= self.seconds:
+                objects = look()
+                self.found[name] = time.monotonic(), objects
+            return objects
 
 
 def split_uri(uri: str) -> tuple[str, str]:
@@ -123,6 +140,11 @@ class Storage:
 
     def find_input(self, source: Json, kept: Kept | None = None) -> list[S3Object]:
         """The objects of a data source: all under its `S3Prefix`, or those in its `ManifestFile`."""
+        if kept is not None:
+            return kept.find(source, lambda: self._find_input(source, kept))
+        return self._find_input(source, None)
+
+    def _find_input(self, source: Json, kept: Kept | None) -> list[S3Object]:
         uri = source["S3Uri"]
         if source.get("S3DataType") != "ManifestFile":
             return self.find(uri)

@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import pytest
@@ -185,7 +186,7 @@ def test_a_name_that_leaves_the_folder_is_not_written(s3: FakeS3, storage: Stora
 
 
 def test_a_kept_object_is_read_once_per_version(s3: FakeS3, storage: Storage, tmp_path: Path) -> None:
-    kept = Kept(tmp_path / "kept")
+    kept = Kept(tmp_path / "kept", seconds=0)
     s3.put("s3://bucket/in/a", b"first")
     storage.download(prefix("s3://bucket/in/"), [tmp_path / "one"], kept)
     storage.download(prefix("s3://bucket/in/"), [tmp_path / "two"], kept)
@@ -197,6 +198,25 @@ def test_a_kept_object_is_read_once_per_version(s3: FakeS3, storage: Storage, tm
         b"first",
         b"first",
         b"second",
+    ]
+
+
+def test_kept_objects_are_looked_for_once_by_jobs_that_start_together(
+    s3: FakeS3, storage: Storage, tmp_path: Path
+) -> None:
+    kept = Kept(tmp_path / "kept", seconds=math.inf)
+    with pytest.raises(JobFailed):
+        storage.download(prefix("s3://bucket/in/"), [tmp_path / "none"], kept)
+    s3.put("s3://bucket/in/a", b"first")
+    s3.put("s3://bucket/other/a", b"other")
+    storage.download(prefix("s3://bucket/in/"), [tmp_path / "one"], kept)
+    s3.put("s3://bucket/in/b", b"late")
+    storage.download(prefix("s3://bucket/in/"), [tmp_path / "two"], kept)
+    storage.download(prefix("s3://bucket/other/"), [tmp_path / "two/other"], kept)
+
+    assert sorted(path.read_bytes() for path in (tmp_path / "two").rglob("*") if path.is_file()) == [
+        b"first",
+        b"other",
     ]
 
 
