@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -17,6 +17,7 @@ from typing import Protocol, TypeVar
 
 A = TypeVar("A")
 B = TypeVar("B")
+C = TypeVar("C", covariant=True)
 
 # Submitted items per worker: one that it works on, and the next one.
 IN_FLIGHT = 2
@@ -76,7 +77,7 @@ class Local:
         try:
             with ProcessPoolExecutor(self.workers, get_context("fork")) as pool:
 
-                def submit(item: A) -> Future[B]:
+                def submit(item: A) -> Pending[B]:
                     return pool.submit(function, item)
 
                 yield from in_order(submit, chain(first, remaining), self.workers * IN_FLIGHT)
@@ -84,8 +85,18 @@ class Local:
             raise ClusterFailed("a process was killed, probably because memory was short") from None
 
 
-def in_order(submit: Callable[[A], Future[B]], items: Iterator[A], in_flight: int) -> Iterator[B]:
-    waiting: deque[Future[B]] = deque(map(submit, islice(items, in_flight)))
+class Pending(Protocol[C]):
+    """A result that will come."""
+
+    def result(self) -> C:
+        """Wait for it. Raises what its computation raised."""
+
+    def cancel(self) -> object:
+        """Give it up."""
+
+
+def in_order(submit: Callable[[A], Pending[B]], items: Iterator[A], in_flight: int) -> Iterator[B]:
+    waiting: deque[Pending[B]] = deque(map(submit, islice(items, in_flight)))
     try:
         while waiting:
             yield waiting.popleft().result()

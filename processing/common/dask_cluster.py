@@ -10,16 +10,16 @@ import asyncio
 import socket
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor, Future
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from multiprocessing import get_context
 from time import monotonic, sleep
+from typing import Any
 
 import dask
 
-from common.cluster import IN_FLIGHT, A, B, Cluster, ClusterFailed, cores, in_order
+from common.cluster import IN_FLIGHT, A, B, Cluster, ClusterFailed, Pending, cores, in_order
 from common.hosts import Hosts
 from common.job import Ending
 
@@ -94,10 +94,12 @@ class Dask:
     ) -> Iterator[B]:
         """See Cluster."""
         in_flight = self.workers * IN_FLIGHT
-        executor_of = cache(self._executor)
 
-        def submit(item: A) -> Future[B]:
-            return executor_of(near and near(item)).submit(function, item)
+        # Not by Dask's executor, whose futures print a traceback now and then when others are cancelled.
+        def submit(item: A) -> Pending[B]:
+            where = _on(near(item)) if near else {}
+            pending: Pending[B] = self.client.submit(function, item, pure=False, **where)
+            return pending
 
         try:
             yield from in_order(submit, iter(items), in_flight)
@@ -105,15 +107,6 @@ class Dask:
             raise ClusterFailed(
                 f"{LOST_WORKERS} workers were lost at the same block, probably because memory was short"
             ) from None
-
-    def _executor(self, host: str | None) -> Executor:
-        """Runs on any host, or on this one unless its workers are lost."""
-        if host is None:
-            executor: Executor = self.client.get_executor(pure=False)
-        else:
-            workers = [_name(host, number) for number in _numbers()]
-            executor = self.client.get_executor(pure=False, workers=workers, allow_other_workers=True)
-        return executor
 
 
 def _lead(hosts: Hosts, training_hosts: int, work: Callable[[Cluster], Ending]) -> Ending:
@@ -193,6 +186,11 @@ def _numbers() -> Sequence[int]:
 
 def _name(host: str, number: int) -> str:
     return f"{host}/{number}"
+
+
+def _on(host: str) -> dict[str, Any]:
+    """How Dask is told to use the workers of this host, and others only if these are lost."""
+    return {"workers": [_name(host, number) for number in _numbers()], "allow_other_workers": True}
 
 
 def _nanny(hosts: Hosts, number: int) -> Nanny:
