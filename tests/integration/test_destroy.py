@@ -24,11 +24,12 @@ PARAMETERS = ["ApproverEmail=approver@example.com", "NotificationEmail=team@exam
 
 
 @pytest.fixture(scope="module")
-def sam(aws: Aws) -> Iterator[Callable[..., None]]:
+def sam(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., None]]:
     """Runs the SAM CLI, imported once for all deployments of this module."""
+    folder = tmp_path_factory.mktemp("sam")
     # The SAM CLI leaves an empty folder for each artifact.
-    environment = {**aws.environment, "TMPDIR": str(aws.folder), **quiet_sam(aws.folder / "sam")}
-    children, log = Children(Interrupts()), aws.folder / "sam.log"
+    environment = {**aws.environment, "TMPDIR": str(folder), **quiet_sam(folder / "sam")}
+    children, log = Children(Interrupts()), folder / "sam.log"
     interpreter = SamCli(children, environment, log)
 
     def run(*arguments: str) -> None:
