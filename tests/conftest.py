@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -125,6 +126,13 @@ class Aws:
     def pages(self) -> str:
         """The address below which the mailbox and the like are."""
         return self.endpoint_url + pages(self.secret)
+
+    def inject(self, rules: Any, content_type: str = "application/json") -> Any:
+        """Set the rules of faults (local/embedded/faults.py); returns the previous ones with their matches."""
+        body = json.dumps(rules).encode()
+        request = urllib.request.Request(f"{self.pages}faults", body, {"Content-Type": content_type})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
 
     @property
     def environment(self) -> dict[str, str]:

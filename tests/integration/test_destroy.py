@@ -41,6 +41,15 @@ def sam(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
 
 
 @pytest.fixture
+def unending_runs(aws: Aws) -> Iterator[None]:
+    """Runs that try again and again to tune, and so end only when somebody stops them."""
+    busy = {"operation": "sagemaker:CreateHyperParameterTuningJob", "error": "ThrottlingException"}
+    aws.inject([{**busy, "status": 400, "times": None}])
+    yield
+    aws.inject([])
+
+
+@pytest.fixture
 def deploy(aws: Aws, sam: Callable[..., None]) -> Callable[[str], dict[str, str]]:
     """Deploys a stack with a name; returns its outputs."""
 
@@ -125,6 +134,7 @@ def in_progress(aws: Aws) -> list[str]:
     return [job["ProcessingJobName"] for job in jobs["ProcessingJobSummaries"]]
 
 
+@pytest.mark.usefixtures("unending_runs")
 def test_everything_of_a_stack_is_deleted_once_its_name_is_typed_and_nothing_else(
     aws: Aws,
     deploy: Callable[[str], dict[str, str]],

@@ -28,7 +28,8 @@ def pytest_report_header() -> str:
     return f"browser of tests/web: {CHROMIUM or 'none, so the page is not opened'}"
 
 
-@pytest.fixture(scope="session")
+# Not of the session: a worker that also has tests of tests/e2e starts their browser after this one.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     expect.set_options(timeout=MILLISECONDS)
     with sync_playwright() as playwright:
@@ -83,7 +84,7 @@ def complaints() -> Iterator[list[str]]:
     assert heard == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def person(chromium: Browser) -> Iterator[BrowserContext]:
     """A person's browser: one, because to start it takes longer than most tests. Each test's catalogue is new to it."""
     width, height = DESKTOP

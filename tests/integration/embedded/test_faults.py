@@ -1,7 +1,6 @@
 """The harness itself: to a client, a fault looks like the real thing, and it applies exactly as often as it says."""
 
 import contextlib
-import json
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -48,27 +47,27 @@ def no_rules_afterwards(aws: Aws) -> Any:
     s3.create_bucket(Bucket="harness")
     s3.put_object(Bucket="harness", Key="a", Body=b"x")
     yield
-    rules(aws, [])
+    aws.inject([])
 
 
 @pytest.mark.parametrize("operation", CALLS)
 def test_an_error_comes_in_the_protocol_of_its_service(aws: Aws, operation: str) -> None:
     service, call = CALLS[operation]
-    rules(aws, [{"operation": operation, "error": "SomethingWrong", "status": 418, "message": "as asked"}])
+    aws.inject([{"operation": operation, "error": "SomethingWrong", "status": 418, "message": "as asked"}])
     with pytest.raises(ClientError) as raised:
         call(aws.client(service))
     assert raised.value.response["Error"]["Code"] == "SomethingWrong"
     assert raised.value.response["Error"]["Message"] == "as asked"
     assert raised.value.response["ResponseMetadata"]["HTTPStatusCode"] == 418
     call(aws.client(service))
-    (rule,) = rules(aws, [])
+    (rule,) = aws.inject([])
     assert (rule["seen"], rule["applied"]) == (2, 1)
 
 
 @pytest.mark.parametrize("operation", CALLS)
 def test_a_connection_breaks_without_an_answer_and_the_client_retries(aws: Aws, operation: str) -> None:
     service, call = CALLS[operation]
-    rules(aws, [{"operation": operation, "drop": "before"}])
+    aws.inject([{"operation": operation, "drop": "before"}])
     with pytest.raises(ConnectionClosedError):
         call(aws.client(service))
     call(aws.client(service))
@@ -77,7 +76,7 @@ def test_a_connection_breaks_without_an_answer_and_the_client_retries(aws: Aws, 
 def test_a_connection_that_breaks_before_a_call_prevents_it_and_one_after_does_not(aws: Aws) -> None:
     s3 = aws.client("s3")
     for drop, there in (("before", False), ("after", True)):
-        rules(aws, [{"operation": "s3:PutObject", "drop": drop}])
+        aws.inject([{"operation": "s3:PutObject", "drop": drop}])
         with pytest.raises(ConnectionClosedError):
             s3.put_object(Bucket="harness", Key=f"dropped-{drop}", Body=b"x")
         found = s3.list_objects_v2(Bucket="harness", Prefix=f"dropped-{drop}")
@@ -86,7 +85,7 @@ def test_a_connection_that_breaks_before_a_call_prevents_it_and_one_after_does_n
 
 def test_the_nth_call_that_contains_some_words_is_matched(aws: Aws) -> None:
     s3 = aws.client("s3")
-    rules(aws, [{"operation": "s3:Get*", "containing": "/a", "from": 2, "times": 2, "error": "SlowDown"}])
+    aws.inject([{"operation": "s3:Get*", "containing": "/a", "from": 2, "times": 2, "error": "SlowDown"}])
     s3.put_object(Bucket="harness", Key="b", Body=b"x")
     outcomes = []
     for key in ("a", "b", "a", "a", "a"):
@@ -99,9 +98,8 @@ def test_the_nth_call_that_contains_some_words_is_matched(aws: Aws) -> None:
 
 
 def test_the_first_matching_rule_decides(aws: Aws) -> None:
-    rules(
-        aws,
-        [{"operation": "sns:List*", "error": "First"}, {"operation": "sns:ListTopics", "error": "Second"}],
+    aws.inject(
+        [{"operation": "sns:List*", "error": "First"}, {"operation": "sns:ListTopics", "error": "Second"}]
     )
     codes = []
     for _ in range(2):
@@ -113,7 +111,7 @@ def test_the_first_matching_rule_decides(aws: Aws) -> None:
 
 def test_an_observer_gets_no_fault_and_is_not_counted(aws: Aws) -> None:
     # Not every operation: what other tests started on this server may still be at work.
-    rules(aws, [{"operation": "sns:ListTopics", "times": None, "error": "Always"}])
+    aws.inject([{"operation": "sns:ListTopics", "times": None, "error": "Always"}])
     onlooker: Any = boto3.client(
         "sns",
         endpoint_url=aws.endpoint_url,
@@ -123,7 +121,7 @@ def test_an_observer_gets_no_fault_and_is_not_counted(aws: Aws) -> None:
         config=Config(user_agent_extra="mpg-onlooker"),
     )
     onlooker.list_topics()
-    (rule,) = rules(aws, [])
+    (rule,) = aws.inject([])
     assert rule["seen"] == 0
 
 
@@ -133,19 +131,11 @@ def test_an_observer_gets_no_fault_and_is_not_counted(aws: Aws) -> None:
 )
 def test_an_invalid_rule_is_refused(aws: Aws, given: Any) -> None:
     with pytest.raises(urllib.error.HTTPError) as raised:
-        rules(aws, given)
+        aws.inject(given)
     assert raised.value.code == 400
 
 
 def test_a_web_page_cannot_set_rules(aws: Aws) -> None:
     with pytest.raises(urllib.error.HTTPError) as raised:
-        rules(aws, [], content_type="text/plain")
+        aws.inject([], content_type="text/plain")
     assert raised.value.code == 400
-
-
-def rules(aws: Aws, given: Any, content_type: str = "application/json") -> Any:
-    """Set these rules; returns the previous ones with their matches."""
-    url, body = f"{aws.pages}faults", json.dumps(given).encode()
-    request = urllib.request.Request(url, body, {"Content-Type": content_type})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
