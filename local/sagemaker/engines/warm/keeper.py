@@ -61,7 +61,10 @@ class Keeper:
 
     def hear(self) -> None:
         """Read from the status socket, which has something to read."""
-        part = self.status.recv(4096)
+        try:
+            part = self.status.recv(4096)
+        except ConnectionError:  # the server has ended, too
+            part = b""
         if not part:
             self.kill("stopped")
             return

@@ -71,7 +71,10 @@ def accept(control: socket.socket, keepers: Keepers, *, namespaces: bool) -> boo
     if (received := receive(control)) is None:
         return False
     request, fds = received
-    fork(control, keepers, request | {"namespaces": namespaces}, fds)
+    try:
+        fork(control, keepers, request | {"namespaces": namespaces}, fds)
+    except OSError:  # no memory or process ids: this job ends here, while the others go on
+        traceback.print_exc()
     for fd in fds:
         os.close(fd)
     if request["acknowledge"]:
@@ -110,10 +113,9 @@ def fork(control: socket.socket, keepers: Keepers, request: dict[str, Any], fds:
         keepers.ignore(pid)
         return
     last = max(control.fileno(), *keepers.descriptors, *fds)
-    status = fds.pop(0)
     if (pid := os.fork()) == 0:
-        become(lambda: job.run(request, *fds, last_inherited=last))
-    keepers.watch(request, pid, status)
+        become(lambda: job.run(request, *fds[1:], last_inherited=last))
+    keepers.watch(request, pid, fds.pop(0))
 
 
 def become(program: Callable[[], None]) -> NoReturn:
