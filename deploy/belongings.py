@@ -42,6 +42,7 @@ class Belongings:
     status: str = ""
     resources: int = 0
     rules: tuple[str, ...] = ()
+    schedules: tuple[str, ...] = ()
     state_machines: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     retained: Retained = field(default_factory=Retained)
@@ -76,6 +77,7 @@ def find_belongings(clients: Clients, stack_name: str) -> Belongings:
         str(stack["StackStatus"]),
         len(resources),
         rules=of_type("AWS::Events::Rule"),
+        schedules=of_type("AWS::Scheduler::Schedule"),
         state_machines=of_type("AWS::StepFunctions::StateMachine"),
         roles=of_type("AWS::IAM::Role"),
         retained=(retained := _existing(clients, resources, stack_name)),

@@ -41,12 +41,14 @@ def destroy(clients: Clients, belongings: Belongings, *, say: Say = print, pause
 
 
 def stop_work(clients: Clients, belongings: Belongings, say: Say, pause: Pause) -> None:
-    """Keep events from starting anything, and stop the active runs and releases, and the jobs.
+    """Keep events and schedules from starting anything, and stop the active executions, and the jobs.
 
     Stopped executions would otherwise be reported, and a stopped release would be set right by another one.
     """
     for rule in belongings.rules:
         _disable(clients("events"), rule)
+    for schedule in belongings.schedules:
+        disable_schedule(clients("scheduler"), schedule)
     if belongings.state_machines:
         executions = _all_running(clients, belongings)
         for execution in executions:
@@ -60,6 +62,20 @@ def stop_work(clients: Clients, belongings: Belongings, say: Say, pause: Pause) 
 
 def _disable(events: Any, rule: str) -> None:
     _unless_missing(lambda: events.disable_rule(Name=rule))
+
+
+def disable_schedule(scheduler: Any, name: str) -> None:
+    """Keep a schedule from coming due; it may be gone."""
+
+    def disable() -> None:
+        # An update sets every property anew.
+        settable = scheduler.meta.service_model.operation_model("UpdateSchedule").input_shape.members
+        current = scheduler.get_schedule(Name=name)
+        scheduler.update_schedule(
+            **{key: current[key] for key in settable & current.keys()} | {"State": "DISABLED"}
+        )
+
+    _unless_missing(disable)
 
 
 def _all_running(clients: Clients, belongings: Belongings) -> list[str]:

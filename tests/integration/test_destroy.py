@@ -7,6 +7,7 @@ import boto3
 import pytest
 
 from deploy import destroy
+from deploy.belongings import find_belongings
 from deploy.problems import Trouble
 from local.cli.children import Children
 from local.cli.deploy import quiet_sam
@@ -20,7 +21,12 @@ ARTIFACTS = "artifacts-of-test-destroy"
 SECONDS = 300.0
 OTHERS = "somebody-elses"
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
-PARAMETERS = ["ApproverEmail=approver@example.com", "NotificationEmail=team@example.com"]
+PARAMETERS = [
+    "ApproverEmail=approver@example.com",
+    "NotificationEmail=team@example.com",
+    'MonitorSchedule="rate(1 day)"',
+    'RetrainSchedule="rate(30 days)"',
+]
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +161,10 @@ def test_everything_of_a_stack_is_deleted_once_its_name_is_typed_and_nothing_els
     s3.upload_file(str(ROOT / "data" / "auto-mpg.csv"), bucket, "incoming/cars.csv")
     eventually(lambda: in_progress(aws))
     assert running_execution(aws, outputs["StateMachineArn"])
+    # And schedules, which could start more
+    schedules = aws.client("scheduler").list_schedules()["Schedules"]
+    assert {found["Name"] for found in schedules} == {*find_belongings(aws.client, "mpg-doomed").schedules}
+    assert len(schedules) == 2
     before, there = another_teams_things(), remains(aws, "mpg-doomed")
     # When anything but its name is typed
     monkeypatch.setattr("builtins.input", lambda prompt: "yes")

@@ -10,7 +10,7 @@ from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3 import s3_backends
 
-from deploy.destroy import agreed, delete_bucket, delete_stack
+from deploy.destroy import agreed, delete_bucket, delete_stack, disable_schedule
 from deploy.problems import Trouble
 
 
@@ -42,6 +42,53 @@ class CloudFormation:
                 {"LogicalResourceId": "Rule", "ResourceStatus": "DELETE_COMPLETE"},
             ]
         }
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An account in memory."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    # boto3's session has read what it knows of S3 once.
+    with mock_aws(config={"core": {"reset_boto3_session": False}}):
+        yield
+
+
+@pytest.fixture
+def s3(aws: None) -> Any:
+    return boto3.client("s3", region_name="us-east-1")
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_disabled_schedule_is_otherwise_as_it_was() -> None:
+    scheduler = boto3.client("scheduler", region_name="us-east-1")
+    target = {
+        "Arn": "arn:aws:states:us-east-1:123456789012:stateMachine:monitor",
+        "RoleArn": "arn:aws:iam::123456789012:role/monitor",
+        "Input": '{"reason": "schedule"}',
+        "RetryPolicy": {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400},
+    }
+    scheduler.create_schedule(
+        Name="daily",
+        Description="Looks at what the live models saw.",
+        ScheduleExpression="rate(1 day)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target=target,
+    )
+    before = scheduler.get_schedule(Name="daily")
+    disable_schedule(scheduler, "daily")
+    after = scheduler.get_schedule(Name="daily")
+    assert (before["State"], after["State"]) == ("ENABLED", "DISABLED")
+    changed = {"State", "LastModificationDate", "ResponseMetadata"}
+    assert {key: after[key] for key in before if key not in changed} == {
+        key: before[key] for key in before if key not in changed
+    }
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_schedule_that_is_gone_needs_no_disabling() -> None:
+    disable_schedule(boto3.client("scheduler", region_name="us-east-1"), "gone")
 
 
 def no_pause(seconds: float) -> None:
@@ -109,16 +156,6 @@ def test_a_bucket_that_never_gets_empty_is_reported(s3: Any) -> None:
     s3.create_bucket(Bucket="access-logs")
     with pytest.raises(Trouble, match="access-logs receives new objects while it is emptied"):
         delete_bucket(LateLogs(s3, times=1000), "access-logs")
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    # boto3's session has read what it knows of S3 once.
-    with mock_aws(config={"core": {"reset_boto3_session": False}}):
-        yield boto3.client("s3", region_name="us-east-1")
 
 
 @pytest.mark.parametrize(("typed", "agrees"), [("mpg", True), (" mpg ", True), ("yes", False), ("", False)])
