@@ -75,6 +75,34 @@ def test_the_dashboard_shows_metrics_that_the_functions_emit() -> None:
     assert own_metrics_shown() <= measured()
 
 
+def searched() -> set[tuple[str, frozenset[str]]]:
+    """The metrics for which the dashboards search in our namespace, with their dimensions."""
+    rows = [row for widget in WIDGETS for row in widget["properties"].get("metrics", [])]
+    searches = "".join(row[0]["expression"] for row in rows if isinstance(row[0], dict))
+    found = re.findall(r"""SEARCH\('{MpgPipeline,([^}]+)} MetricName="(\w+)""", searches)
+    return {(name, frozenset(dimensions.split(","))) for dimensions, name in found}
+
+
+def measured_apart() -> set[tuple[str, frozenset[str]]]:
+    """The metrics that the functions emit with dimensions of their own, with these and the service."""
+    calls = [
+        node
+        for path in code.FUNCTIONS.rglob("*.py")
+        for node in code.nodes_of(path)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "measure_apart"
+    ]
+    return {
+        (name, frozenset({"service", *(str(keyword.arg) for keyword in call.keywords)}))
+        for call in calls
+        for name in texts(call.args[0])
+    }
+
+
+def test_the_dashboard_searches_for_metrics_by_the_dimensions_that_the_functions_give_them() -> None:
+    assert {name for name, _ in searched()} == {"GateMetric", "CostUSD", "RowsMonitored"}
+    assert searched() <= measured_apart()
+
+
 def test_the_dashboard_shows_the_outcome_of_every_run() -> None:
     outcomes = {
         "RunApproved", "RunRejected", "RunExpired", "RunRefused", "RunOverLimit", "RunBelowThreshold", "RunStopped", "PipelineFailed",
