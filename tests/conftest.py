@@ -28,7 +28,9 @@ ROOT = Path(__file__).parents[1]
 # As `auto_mpg.evaluate` sets it, which may be imported after XGBoost here.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 REGION = "us-east-1"
-START_SECONDS = 60.0
+# Only what will never come is given up, however busy the machine is.
+START_SECONDS = 180.0
+PATIENCE_SECONDS = 180.0
 
 # Examples are small; a slow one only means that the machine was busy.
 settings.register_profile("unhurried", deadline=None)
@@ -131,7 +133,7 @@ class Aws:
         """Set the rules of faults (local/embedded/faults.py); returns the previous ones with their matches."""
         body = json.dumps(rules).encode()
         request = urllib.request.Request(f"{self.pages}faults", body, {"Content-Type": content_type})
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
     @property
@@ -178,7 +180,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
         yield running
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)
 
 
 def make_role(aws: Aws, name: str) -> None:
@@ -210,7 +212,7 @@ def read_line(process: "subprocess.Popen[str]", seconds: float = START_SECONDS) 
         return process.stdout.readline() if selector.select(seconds) else ""
 
 
-def eventually(found: Any, seconds: float = 30.0) -> Any:
+def eventually(found: Any, seconds: float = PATIENCE_SECONDS) -> Any:
     """Call `found` until it returns something true, and return that; fails when the time is up."""
     for _ in looks(seconds):
         if value := found():
@@ -218,7 +220,7 @@ def eventually(found: Any, seconds: float = 30.0) -> Any:
     raise AssertionError(f"nothing came within {seconds} seconds")
 
 
-def eventually_none(left: Any, seconds: float = 30.0) -> None:
+def eventually_none(left: Any, seconds: float = PATIENCE_SECONDS) -> None:
     """Call `left` until it returns nothing; shows what is left when the time is up."""
     found = None
     for _ in looks(seconds):

@@ -17,7 +17,7 @@ from tests.builds import give_build
 
 ROOT = Path(__file__).parents[2]
 MPG = [sys.executable, "-m", "local.cli.main"]
-TIMEOUT = 180.0
+TIMEOUT = 480.0
 
 
 @dataclass(frozen=True)

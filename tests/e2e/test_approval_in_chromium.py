@@ -15,7 +15,7 @@ from tests.e2e.up import UNDECIDED, Asked, Up, ask
 from tests.e2e.visitor import approve, look
 
 DESKTOP, PHONE = (900, 1000), (320, 640)
-MILLISECONDS = 20_000
+MILLISECONDS = 90_000
 
 
 @pytest.fixture

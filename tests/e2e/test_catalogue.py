@@ -70,7 +70,7 @@ def test_the_page_and_its_data_are_behind_the_link(catalogue: Catalogue) -> None
     [model] = [m for m in listed["models"] if m["package_arn"] == catalogue.asked.package_arn]
     assert catalogue.get(f"models/{WORKLOAD}/{catalogue.version}.json")["evaluation"]["figures"]
     found = catalogue.model()
-    with urllib.request.urlopen(found["url"], timeout=10) as answer:
+    with urllib.request.urlopen(found["url"], timeout=60) as answer:
         content = answer.read()
         assert answer.headers["Content-Disposition"] == f'attachment; filename="{found["filename"]}"'
     assert f"sha256:{hashlib.sha256(content).hexdigest()}" == found["digest"]
@@ -91,7 +91,7 @@ def test_only_the_page_may_load_the_file_by_its_link(catalogue: Catalogue) -> No
     for origin, allowed in ((own["Origin"], own["Origin"]), ("https://evil.example", None), ("null", None)):
         request = urllib.request.Request(url, headers={**own, "Origin": origin})
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 found = answer.headers["Access-Control-Allow-Origin"]
         except urllib.error.HTTPError as error:
             found = error.headers["Access-Control-Allow-Origin"]
@@ -111,7 +111,7 @@ def test_a_bucket_without_the_rule_gives_a_page_nothing(catalogue: Catalogue) ->
     s3.delete_bucket_cors(Bucket=bucket)
     try:
         request = urllib.request.Request(catalogue.model()["url"], headers=origin_of(catalogue.link))
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             assert answer.headers["Access-Control-Allow-Origin"] is None
     finally:
         s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": rules})
@@ -131,7 +131,7 @@ def test_a_link_to_a_file_leads_to_that_file_only(catalogue: Catalogue, change: 
     url = catalogue.model()["url"]
     assert change[0] in url
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(url.replace(*change, 1), timeout=10)
+        urllib.request.urlopen(url.replace(*change, 1), timeout=60)
     assert refused.value.code in (400, 403)
 
 

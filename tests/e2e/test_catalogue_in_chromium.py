@@ -46,10 +46,10 @@ def test_a_person_tries_the_approved_model(chromium: Browser, catalogue: Catalog
     try:
         page.goto(catalogue.link)
         page.goto(f"{catalogue.link}#/{WORKLOAD}/{catalogue.version}")
-        expect(page.locator(".curve")).to_be_visible(timeout=30_000)
+        expect(page.locator(".curve")).to_be_visible(timeout=90_000)
         expect(page.locator("figure.scatter svg")).to_have_count(2)
         assert float(page.locator("output").inner_text().split()[0]) == round(predict_defaults(catalogue), 1)
-        expect(page.locator("#standing")).to_have_text("Up to date, works offline", timeout=30_000)
+        expect(page.locator("#standing")).to_have_text("Up to date, works offline", timeout=90_000)
         page.reload()
         expect(page.locator(".kept")).to_contain_text("it also works offline")
         assert complaints == []
@@ -61,7 +61,7 @@ def predict_defaults(catalogue: Catalogue) -> float:
     """What the file that the catalogue offers predicts for the form's defaults, outside of the browser."""
     form = catalogue.get(f"models/{WORKLOAD}/{catalogue.version}.json")["form"]
     defaults = {field["name"]: field["default"] for field in form["fields"]}
-    with urllib.request.urlopen(catalogue.model("onnx")["url"], timeout=10) as answer:
+    with urllib.request.urlopen(catalogue.model("onnx")["url"], timeout=60) as answer:
         session = onnxruntime.InferenceSession(answer.read(), providers=["CPUExecutionProvider"])
     feeds = {
         tensor["name"]: np.array([[defaults[name] for name in tensor["fields"]]], tensor["type"])

@@ -43,7 +43,7 @@ def test_a_unit_that_changed_is_found_mailed_once_and_shown(catalogue: Catalogue
     mail = up.mail("NotificationTopic", "weight")
     assert mail.subject.startswith("Drift: ")
     link = next(line for line in mail.text.splitlines() if line.startswith("http://"))
-    page = eventually(lambda: urllib.request.urlopen(link, timeout=30).read().decode())
+    page = eventually(lambda: urllib.request.urlopen(link, timeout=60).read().decode())
     assert "weight" in page
     assert "drifted" in page
     assert look(up)["outcome"] == "nothing_new"

@@ -15,7 +15,7 @@ from tests.e2e.mpg import MPG, ROOT, Place
 IRIS = ROOT / "tests" / "workloads" / "iris"
 COLUMNS = ["sepal_length", "sepal_width", "petal_length", "petal_width", "species"]
 UNLABELLED = [["5.0", "3.4", "1.5", "0.2", ""], ["6.3", "2.8", "5.1", "1.9", ""]]
-SECONDS = 280
+SECONDS = 480
 
 
 @pytest.fixture(scope="module")

@@ -91,7 +91,7 @@ def test_the_mails_of_a_run_are_the_request_the_result_and_the_release(approved:
     assert ending["subject"].startswith("Approved")
     assert "Decided by mpg run" in ending["text"]
     [link] = re.findall(r"^http://\S+/report/report\.html\?\S+$", ending["text"], re.MULTILINE)
-    with urllib.request.urlopen(link, timeout=10) as report:
+    with urllib.request.urlopen(link, timeout=60) as report:
         assert report.headers["Content-Type"] == "text/html; charset=utf-8"
         assert "<h1>Approved</h1>" in report.read().decode()
 

@@ -149,7 +149,7 @@ class Pipeline:
         body = None if content is None else json.dumps(content).encode()
         url = self.url + pages(self.endpoint.secret) + path
         request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
     # Files

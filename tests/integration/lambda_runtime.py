@@ -106,4 +106,4 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
     # The emulator's session contains the runtime as well.
     with suppress(ProcessLookupError):
         os.killpg(process.pid, 9)
-    process.wait(timeout=10)
+    process.wait(timeout=60)

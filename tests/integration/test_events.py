@@ -89,7 +89,7 @@ class Stage:
         return digest(evaluation)
 
     def mails(self) -> list[Json]:
-        with urllib.request.urlopen(f"{self.aws.pages}mails", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.aws.pages}mails", timeout=60) as answer:
             mails: list[Json] = json.load(answer)
         names = [topic.rpartition(":")[2] for topic in self.topics]
         return [mail for mail in mails if mail["topic"] in names and "Confirm" not in mail["subject"]]
@@ -556,7 +556,7 @@ def test_approved_models_are_listed_and_downloaded_and_no_others(stage: Stage) -
         assert (model["package_arn"], model["version"], model["problem"]) == (approved, 1, None)
         assert model["title"] == EVALUATION["title"]
     found = stage.invoke("download_model-native")
-    with urllib.request.urlopen(found["url"], timeout=10) as answer:
+    with urllib.request.urlopen(found["url"], timeout=60) as answer:
         assert digest(answer.read()) == found["digest"] == model["formats"]["native"]["digest"]
     assert stage.invoke("download_model-not-approved") == {"error": "Version 2 of flowers is not approved."}
 

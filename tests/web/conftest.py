@@ -21,7 +21,7 @@ from tests.web.server import Catalogue, serving
 CHROMIUM = find_chromium()
 collect_ignore = [] if CHROMIUM else ["test_page.py", "test_offline.py"]
 DESKTOP, PHONE = (1200, 900), (360, 740)
-MILLISECONDS = 15_000
+MILLISECONDS = 90_000
 
 
 def pytest_report_header() -> str:

@@ -12,7 +12,7 @@ from tests.faults.run import Run
 
 # `MPG_FAULTS_UPLOADS=100` for the full number.
 UPLOADS = int(os.environ.get("MPG_FAULTS_UPLOADS", "10"))
-SECONDS = 60 + 6 * UPLOADS
+SECONDS = 240 + 6 * UPLOADS
 # The ten executions of a new account, shared by the functions for which a state waits; fewer for fewer uploads.
 FUNCTIONS = ("CheckUploadFunction", "KeepModelFunction", "RequestApprovalFunction")
 EXECUTIONS = max(1, 10 * UPLOADS // 100 // len(FUNCTIONS))

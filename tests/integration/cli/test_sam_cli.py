@@ -12,7 +12,7 @@ from local.cli.deploy import quiet_sam
 from local.cli.interrupts import Interrupts
 from local.cli.sam_cli import SamCli
 
-SECONDS = 60.0
+SECONDS = 240.0
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def job(tmp_path: Path, request: pytest.FixtureRequest) -> Job:
 
 def ended(folder: Path, process: "subprocess.Popen[str]") -> Ended:
     try:
-        log, _ = process.communicate(timeout=60)
+        log, _ = process.communicate(timeout=300)
     finally:
         process.kill()
     message = folder / "message"

@@ -130,7 +130,7 @@ def bucket(aws: Aws) -> str:
 
 
 def fetch(aws: Aws, method: str, path: str, body: bytes = b"", **headers: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection("127.0.0.1", aws.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", aws.port, timeout=60)
     try:
         connection.request(
             method, path, body, {name.replace("_", "-"): value for name, value in headers.items()}

@@ -158,7 +158,7 @@ def test_a_range_of_a_small_or_shorter_source_is_refused(s3: Any, bucket: str) -
 
 
 def test_more_than_5_gib_is_refused_before_it_is_sent(aws: Aws) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", aws.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", aws.port, timeout=60)
     connection.putrequest("PUT", "/bucket/key")
     connection.putheader("Content-Length", str(5 * 1024**3 + 1))
     connection.putheader("Authorization", "AWS4-HMAC-SHA256 Credential=a/20260101/us-east-1/s3/aws4_request")

@@ -108,7 +108,7 @@ def _retrain(pipeline: Pipeline) -> None:
 
 def _follow_link_to_report(mail: str) -> None:
     [link] = re.findall(r"^http://\S+/report/report\.html\?\S+$", mail, re.MULTILINE)
-    with urllib.request.urlopen(link, timeout=10) as report:
+    with urllib.request.urlopen(link, timeout=60) as report:
         assert b"<h1>Approved</h1>" in report.read()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from tests.conftest import eventually
 from tests.faults.pipeline import SAMPLE, Pipeline
 
-_SECONDS = 180
+_SECONDS = 300
 _FAILED = "NotifyMonitoringFunctionMonitoringFailed"
 
 

@@ -228,12 +228,12 @@ def test_sagemakers_library_hosts_and_invokes(
     endpoint = resources.Endpoint.create(
         endpoint_name=name, endpoint_config_name=name, session=session, region=REGION
     )
-    endpoint.wait_for_status("InService", poll=1, timeout=30)
+    endpoint.wait_for_status("InService", poll=1, timeout=60)
     answer = endpoint.invoke(body=b"4,5", content_type="text/csv", session=session, region=REGION)
 
     assert answer.body.read() == b"9.0"
     endpoint.delete()
-    endpoint.wait_for_delete(poll=1, timeout=30)
+    endpoint.wait_for_delete(poll=1, timeout=60)
 
 
 @pytest.mark.parametrize("language", ["JSONata", "JSONPath"])

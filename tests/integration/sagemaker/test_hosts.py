@@ -69,7 +69,7 @@ def kill(bench: Bench, name: str, host: str, *, children: bool = False) -> None:
     body = json.dumps({"job": name, "host": host, "children": children}).encode()
     url = f"{bench.aws.pages}kill"
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})
-    urllib.request.urlopen(request, timeout=30).close()
+    urllib.request.urlopen(request, timeout=60).close()
 
 
 def ended(bench: Bench, name: str) -> Json:

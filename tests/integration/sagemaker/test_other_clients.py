@@ -76,7 +76,7 @@ def test_sagemakers_library_trains_a_model(
         session=session,
         region=REGION,
     )
-    job.wait(poll=1, timeout=30)
+    job.wait(poll=1, timeout=60)
 
     assert job.training_job_status == "Completed"
     assert job.training_job_name in [
@@ -147,7 +147,7 @@ def test_sagemakers_library_runs_a_processing_job_and_sees_it_fail(
     job = resources.ProcessingJob.get(request["ProcessingJobName"], session=session, region=REGION)
 
     with pytest.raises(Exception, match="line 3 makes no sense"):
-        job.wait(poll=1, timeout=30)
+        job.wait(poll=1, timeout=60)
     assert job.app_specification.image_uri == SKLEARN
 
 
