@@ -19,7 +19,7 @@ from shared.telemetry import describe_error, logger
 STEPS = ("preprocess", "tune", "evaluate", "predict")
 _DECIMALS = 6
 # If SageMaker hangs, all attempts together end before the functions that ask do.
-_SECONDS = 3
+READ_SECONDS = 3
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class RunCost:
 
 def of_run(run_id: str) -> RunCost:
     """What the run's jobs have cost so far."""
-    uses = uses_of(run_id, client("sagemaker", read_timeout=_SECONDS))
+    uses = uses_of(run_id, client("sagemaker", read_timeout=READ_SECONDS))
     return cost_of(uses, os.environ.get("AWS_REGION", ""), as_if="AWS_ENDPOINT_URL" in os.environ)
 
 

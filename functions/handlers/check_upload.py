@@ -3,11 +3,13 @@
 import os
 
 from costs.estimates import RunTooExpensive
+from runs.upload_copies import SECONDS
 from runs.uploads import Upload, UploadRefused, check
 from shared.aws import prepare
 from shared.telemetry import Answer, Event, count, logger, observed
 
 prepare("s3")
+prepare("s3", read_timeout=SECONDS)
 
 
 @observed

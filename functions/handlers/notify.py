@@ -9,6 +9,7 @@ The mail links to the run's report. A duplicate of the event makes no other repo
 
 from functools import partial
 
+from costs.run_costs import READ_SECONDS
 from reporting.publishing import publish
 from runs.executions import describe_end
 from runs.notifying import announce, read_ending
@@ -16,6 +17,7 @@ from shared.aws import prepare
 from shared.telemetry import Answer, Event, logger, observed
 
 prepare("stepfunctions", "sns", "s3", "sagemaker")
+prepare("sagemaker", read_timeout=READ_SECONDS)
 
 
 @observed

@@ -12,13 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from approval.asking import ask, check_subscribers, new_request
 from approval.packages import evaluation_digest
 from approval.records import new_link_id
-from costs.run_costs import if_readable
+from costs.run_costs import READ_SECONDS, if_readable
 from model.kept import read_registered
 from runs.scheduled import scheduled_request
 from shared.aws import prepare
 from shared.telemetry import Answer, Event, observed
 
 prepare("stepfunctions", "sns", "sagemaker", "s3")
+prepare("sagemaker", read_timeout=READ_SECONDS)
 
 
 @observed

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,13 @@ from shared.text import number
 
 EVALUATION, MODEL, ONNX = "evaluation.json", "model.tar.gz", "model.onnx"
 LARGEST_EVALUATION = 1_000_000
+# What is copied, and the names of the first two in the evaluation's digests.
+_TYPES = {
+    MODEL: "application/gzip",
+    ONNX: "application/octet-stream",
+    **dict.fromkeys(FILES, "application/json"),
+}
+_NAMED = {MODEL: "model", ONNX: "onnx"}
 
 
 def key_of(run_id: str, name: str) -> str:
@@ -57,12 +65,15 @@ def keep(
         ChecksumAlgorithm="SHA256",
     )
     found = Evaluation.from_json(content)
-    _keep(folder, run_id, MODEL, "application/gzip", found.digests.get("model", "none"))
-    if digest := found.digests.get("onnx"):
-        _keep(folder, run_id, ONNX, "application/octet-stream", digest)
-    for name in FILES:
-        if digest := found.digests.get(name):
-            _keep(folder, run_id, name, "application/json", digest)
+    digests = {**found.digests, "model": found.digests.get("model") or "none"}
+    with ThreadPoolExecutor(len(_TYPES)) as pool:
+        copies = [
+            pool.submit(_keep, folder, run_id, name, content_type, digest)
+            for name, content_type in _TYPES.items()
+            if (digest := digests.get(_NAMED.get(name, name)))
+        ]
+    for copied in copies:
+        copied.result()
     return replace(found, digests={**found.digests, "evaluation": _digest(body)})
 
 

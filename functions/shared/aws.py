@@ -31,14 +31,14 @@ def table(name: str) -> Any:
     return boto3.resource("dynamodb", config=_CONFIG).Table(name)
 
 
-def prepare(*services: str) -> None:
+def prepare(*services: str, **config: Any) -> None:
     """Create the clients while the execution environment starts, the only time when a Lambda has a whole CPU.
 
     Does nothing outside of Lambda, where importing a module must not require a region.
     """
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
         for service in services:
-            client(service)
+            client(service, **config)
         if name := os.environ.get("TABLE_NAME"):
             table(name)
 

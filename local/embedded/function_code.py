@@ -10,6 +10,7 @@ import mmap
 import tempfile
 import threading
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -19,10 +20,14 @@ LARGEST_IN_MEMORY = 1 << 20
 
 
 class Packages:
-    """Packages in files of a folder, each once, that take memory only while they are read."""
+    """Packages in files of a folder, each once, that take memory only while they are read.
 
-    def __init__(self, folder: Path) -> None:
+    `arrived` is called with each new one.
+    """
+
+    def __init__(self, folder: Path, arrived: Callable[[mmap.mmap], None] = lambda package: None) -> None:
         self._folder = folder
+        self._arrived = arrived
         self._lock = threading.Lock()
         self._mapped: WeakValueDictionary[bytes, mmap.mmap] = WeakValueDictionary()
 
@@ -33,8 +38,10 @@ class Packages:
         digest = hashlib.sha256(package).digest()
         with self._lock:
             mapped = self._mapped.get(digest)
-            if mapped is None:
-                self._mapped[digest] = mapped = self._write(package)
+            if mapped is not None:
+                return mapped
+            self._mapped[digest] = mapped = self._write(package)
+        self._arrived(mapped)
         return mapped
 
     def _write(self, package: bytes) -> mmap.mmap:

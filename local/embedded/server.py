@@ -128,6 +128,7 @@ def _mend(folder: Path) -> None:
     """Make ministack as strict as AWS where that needs nothing but ministack. The order matters."""
     seams.install_function_urls()
     seams.install_warm_functions(folder / "functions")
+    seams.install_function_logs()
     seams.install_custom_resources()
     seams.install_version_ids()
     seams.install_execution_names()

@@ -16,6 +16,7 @@ from local.embedded.seams.deliveries import (
 )
 from local.embedded.seams.encryption import install_encryption
 from local.embedded.seams.executions import install_machine, redrive_execution, run_execution
+from local.embedded.seams.function_logs import install_function_logs
 from local.embedded.seams.function_permissions import install_function_permissions
 from local.embedded.seams.function_versions import install_function_versions
 from local.embedded.seams.handovers import install_handovers
@@ -65,6 +66,7 @@ __all__ = [
     "install_encryption",
     "install_error_types",
     "install_execution_names",
+    "install_function_logs",
     "install_function_permissions",
     "install_function_urls",
     "install_function_versions",

@@ -16,6 +16,8 @@ MINISTACK_VERSION = "1.5.33"
 
 # How the script of ministack's Python worker reports an error.
 ERROR_REPORT = '"error": str(e), "trace": '
+# Where it has handled a call.
+ANSWER_SENT = "        _real_stdout.flush()\n\nrun()"
 
 
 # Module, name, and the parameters on which this file relies (None: not a function).
@@ -348,6 +350,6 @@ def check() -> list[str]:
 def _moved_text() -> list[str]:
     from ministack.core import lambda_runtime
 
-    if ERROR_REPORT in lambda_runtime._PYTHON_WORKER_SCRIPT:
+    if all(text in lambda_runtime._PYTHON_WORKER_SCRIPT for text in (ERROR_REPORT, ANSWER_SENT)):
         return []
-    return ["ministack's Python worker no longer reports an error as local/embedded/seams expects."]
+    return ["ministack's Python worker no longer answers as local/embedded/seams expects."]

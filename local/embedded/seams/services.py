@@ -1,11 +1,15 @@
 """Services, resource types and responses that ministack lacks."""
 
+import mmap
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from local.embedded import function_processes
 from local.embedded.function_code import Packages, SharedZips
+from local.embedded.function_preparation import prepare
 from local.embedded.seams.function_packages import install_packages
 
 
@@ -25,14 +29,20 @@ def functions_running() -> int:
 
 def install_warm_functions(folder: Path) -> None:
     """Keep each function's package once, in a file of `folder`, unpack it once, and start Python functions in
-    forks of a warm interpreter, where the system can."""
+    forks of a warm interpreter, where the system can. A package is unpacked as soon as it arrives."""
     from ministack.core import lambda_runtime
 
-    packages = Packages(folder)
+    processes = function_processes.FunctionProcesses() if function_processes.SUPPORTED else None
+
+    def arrived(package: mmap.mmap) -> None:
+        Thread(target=partial(prepare, package, zips, processes), daemon=True).start()
+
+    packages = Packages(folder, arrived)
+    zips = SharedZips(folder, packages)
     install_packages(packages)
-    lambda_runtime.zipfile = SharedZips(folder, packages)
-    if function_processes.SUPPORTED:
-        lambda_runtime.subprocess = function_processes.WarmSubprocess(function_processes.FunctionProcesses())
+    lambda_runtime.zipfile = zips
+    if processes:
+        lambda_runtime.subprocess = function_processes.WarmSubprocess(processes)
 
 
 def install_service(name: str, target_prefix: str, handler: Callable[..., Any]) -> None:

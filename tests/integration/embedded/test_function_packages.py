@@ -15,6 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.embedded.function_code import LARGEST_IN_MEMORY
+from local.embedded.function_processes import SUPPORTED
 from tests.conftest import Aws, eventually
 
 Json = dict[str, Any]
@@ -40,7 +41,7 @@ def packed(**files: str) -> bytes:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as package:
         for name, content in files.items():
-            package.writestr(f"{name.replace('__', '/')}.py", content)
+            package.writestr(f"{name.replace('__', '/', 1)}.py", content)
         package.writestr("ballast", random.Random(1).randbytes(LARGEST_IN_MEMORY))  # noqa: S311 - no secret
     return archive.getvalue()
 
@@ -134,6 +135,24 @@ def test_a_large_package_that_a_client_uploads_replaces_the_one_before(aws: Aws,
     assert said() == ["two", digest(second)]
     with pytest.raises(ClientError, match="Could not unzip uploaded file"):
         client.update_function_code(FunctionName=name, ZipFile=b"0" * (LARGEST_IN_MEMORY + 1))
+    client.delete_function(FunctionName=name)
+
+
+@pytest.mark.skipif(not SUPPORTED, reason="functions start as the emulator starts them")
+def test_a_large_package_is_prepared_before_its_first_call(aws: Aws, role: str, tmp_path: Path) -> None:
+    client, name, noted = aws.client("lambda"), f"function-{uuid.uuid4().hex[:8]}", tmp_path / "noted"
+    library = f'open("{noted}", "a").write("imported ")'
+    using = "import aws_lambda_powertools\n" + HANDLER.format(said="one")
+    package = packed(says=using, large='"beside"', aws_lambda_powertools____init__=library)
+
+    client.create_function(
+        FunctionName=name, Runtime="python3.13", Handler="says.handler", Role=role, Code={"ZipFile": package}
+    )
+
+    assert eventually(lambda: noted.exists() and noted.read_text()) == "imported "
+    eventually(lambda: updated(aws, name))
+    assert json.load(client.invoke(FunctionName=name)["Payload"])[0] == "one"
+    assert noted.read_text() == "imported "
     client.delete_function(FunctionName=name)
 
 

@@ -1,8 +1,11 @@
 """FilterLogEvents as in CloudWatch Logs, metrics in log events, and X-Ray without traces."""
 
+import base64
+import io
 import json
 import time
 import uuid
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.conftest import Aws
+from tests.integration.embedded.test_step_functions import ROLE
 
 Filter = Callable[..., dict[str, Any]]
 
@@ -78,6 +82,41 @@ def test_more_events_than_fit_on_a_page_follow_on_the_next_ones(filtered: Filter
 def test_an_unsupported_request_is_refused(filtered: Filter, asked: dict[str, Any], reason: str) -> None:
     with pytest.raises(ClientError, match=f"InvalidParameterException.*{reason}"):
         filtered(**asked)
+
+
+WRITES = """
+import sys
+
+def handler(event, context):
+    sys.stderr.write(event["text"])
+    if event["fails"]:
+        raise ValueError("as asked")
+"""
+
+
+def test_the_log_of_each_call_has_what_the_function_wrote_in_it(aws: Aws) -> None:
+    functions, name, archive = aws.client("lambda"), f"writes-{uuid.uuid4().hex[:8]}", io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as package:
+        package.writestr("writes.py", WRITES)
+    functions.create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Role=ROLE,
+        Handler="writes.handler",
+        Code={"ZipFile": archive.getvalue()},
+    )
+    functions.get_waiter("function_active_v2").wait(FunctionName=name)
+
+    def written(text: str, *, fails: bool = False) -> list[str]:
+        payload = json.dumps({"text": text, "fails": fails})
+        answer = functions.invoke(FunctionName=name, Payload=payload, LogType="Tail")
+        return base64.b64decode(answer.get("LogResult", "")).decode().splitlines()
+
+    assert written("x" * 100_000 + "\nlast\n")[-1] == "last"
+    assert written("silent\n") == ["silent"]
+    assert written("") == []
+    assert written("failed\n", fails=True)[0] == "failed"
+    assert written("one\nunfinished") == ["one", "unfinished"]
 
 
 def test_there_are_no_traces(aws: Aws) -> None:

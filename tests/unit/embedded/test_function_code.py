@@ -76,6 +76,14 @@ def test_the_same_package_is_kept_once_in_a_file_without_a_name(tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
+def test_whoever_waits_for_packages_gets_each_large_one_once(tmp_path: Path) -> None:
+    arrived: list[bytes] = []
+    packages = Packages(tmp_path, lambda package: arrived.append(bytes(package)))
+    kept = [packages.kept(package) for package in (large("a"), b"small", large("a"), large("b"))]
+    assert arrived == [large("a"), large("b")]
+    assert kept[0] is kept[2]
+
+
 def test_a_small_package_a_kept_one_and_none_stay_what_they_are(tmp_path: Path) -> None:
     packages = Packages(tmp_path)
     small, kept = b"a" * LARGEST_IN_MEMORY, packages.kept(large("a"))

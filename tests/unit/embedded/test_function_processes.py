@@ -107,6 +107,7 @@ client = boto3.client("s3")
 credentials = client._request_signer._credentials
 read = boto3.DEFAULT_SESSION._session.get_component("data_loader")._cache
 models = sorted({key[1] for key in read if len(key) > 2 and key[2] == "service-2"})
+models += sorted({f"tables of {key[1]}" for key in read if len(key) > 2 and key[2] == "resources-1"})
 said = [client.meta.region_name, client.meta.endpoint_url, credentials.access_key, credentials.token, models]
 print(json.dumps(said))
 """
@@ -115,7 +116,7 @@ print(json.dumps(said))
 def test_the_sdk_has_read_its_models_and_nothing_of_the_environment(
     functions: FunctionProcesses, tmp_path: Path
 ) -> None:
-    path = tmp_path / "client.py"
+    path, models = tmp_path / "client.py", [*sorted(SERVICES), "tables of dynamodb"]
     path.write_text(CLIENT)
     for name, region in (("one", "eu-west-1"), ("two", "eu-west-2")):
         own = {
@@ -127,7 +128,7 @@ def test_the_sdk_has_read_its_models_and_nothing_of_the_environment(
         }
         process = functions.start(str(path), str(tmp_path), own)
         said = json.loads(process.stdout.readline() or process.stderr.read())
-        assert said == [region, f"http://{name}", name, f"token of {name}", sorted(SERVICES)]
+        assert said == [region, f"http://{name}", name, f"token of {name}", models]
 
 
 def test_functions_do_not_see_each_others_streams(functions: FunctionProcesses, script: Path) -> None:
