@@ -3,8 +3,10 @@
 The same files always give the same bytes, so that an unchanged deployment publishes under the same hash.
 """
 
+import importlib.util
 import io
 import json
+import marshal
 import zipfile
 from collections.abc import Iterable, Mapping
 from importlib import resources
@@ -20,6 +22,10 @@ PROGRAM, SOURCES = "code.zip", "sourcedir.tar.gz"
 # A package in the function's layer, which processing/wheels/Makefile makes.
 _WHEELS = "published_wheels"
 _SUFFIXES = {".py", ".json"}
+# Of a compiled module: Python compares the hash of its source before it runs it (PEP 552).
+_CHECKED_HASH = 0b11
+# The last format of marshal in which the same code always has the same bytes.
+_MARSHAL = 2
 # The earliest time that a zip file can store.
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 
@@ -34,7 +40,7 @@ def pack(folder: Path, workloads: Mapping[str, Settings]) -> dict[str, bytes]:
         f"{name}/{FILE}": _with_digests(name, found, code, wheels) for name, found in workloads.items()
     }
     code |= settings
-    return {PROGRAM: to_zip(code), SOURCES: to_tar_gz(code), **settings, **wheels}
+    return {PROGRAM: to_zip({**code, **compiled(code)}), SOURCES: to_tar_gz(code), **settings, **wheels}
 
 
 def _with_digests(
@@ -80,6 +86,23 @@ def read_code(folder: Path, packages: Iterable[str]) -> dict[str, bytes]:
     ]
     files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
     return {"__main__.py": (folder / "run.py").read_bytes(), **files}
+
+
+def compiled(code: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The compiled modules, to be packed beside their source. Raises BadWorkload.
+
+    Python ignores them if it has another version, or if a module has another source than was compiled.
+    """
+    return {f"{path}c": _compiled(path, source) for path, source in code.items() if path.endswith(".py")}
+
+
+def _compiled(path: str, source: bytes) -> bytes:
+    try:
+        module = compile(source, path, "exec", dont_inherit=True)
+    except SyntaxError as error:
+        raise BadWorkload(f"{path}, line {error.lineno}: this is no Python: {error.msg}") from None
+    header = importlib.util.MAGIC_NUMBER + _CHECKED_HASH.to_bytes(4, "little")
+    return header + importlib.util.source_hash(source) + marshal.dumps(module, _MARSHAL)
 
 
 def to_zip(files: Mapping[str, bytes]) -> bytes:

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from local.sagemaker.errors import JobFailed
@@ -49,9 +50,9 @@ def split_fields(line: str) -> list[str]:
         position = end + 1
 
 
-def split_lines(content: bytes) -> list[bytes]:
-    """The records of an object with SplitType Line: lines without line ends, except empty ones."""
-    return [line for line in (line.rstrip(b"\r") for line in content.split(b"\n")) if line]
+def split_lines(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """The records of a file with SplitType Line: its lines without line ends, except empty ones."""
+    return (record for line in lines if (record := line.rstrip(b"\r\n")))
 
 
 @dataclass(frozen=True)
@@ -67,11 +68,7 @@ class Batching:
         body: list[bytes] = []
         size = 0
         for record in records:
-            if len(record) + 1 > self.max_bytes:
-                raise JobFailed(
-                    "ClientError: See job logs for more information: a record of "
-                    f"{len(record)} bytes is larger than MaxPayloadInMB allows ({self.max_bytes} bytes)"
-                )
+            self.check(len(record))
             if body and (not self.many or size + len(record) + 1 > self.max_bytes):
                 yield self._body(body)
                 body, size = [], 0
@@ -80,16 +77,24 @@ class Batching:
         if body:
             yield self._body(body)
 
+    def check(self, size: int) -> None:
+        """Raise `JobFailed` if a record of so many bytes is too large."""
+        if size + 1 > self.max_bytes:
+            raise JobFailed(
+                "ClientError: See job logs for more information: a record of "
+                f"{size} bytes is larger than MaxPayloadInMB allows ({self.max_bytes} bytes)"
+            )
+
     def _body(self, records: list[bytes]) -> bytes:
         return b"\n".join(records) + b"\n" if self.lines else records[0]
 
 
-def select(records: Iterable[bytes], path: str) -> list[bytes]:
+def select(records: Iterable[bytes], path: str) -> Iterator[bytes]:
     """The CSV records, reduced to the columns that a filter selects."""
     if path == "$":
-        return list(records)
+        return iter(records)
     chosen = column_filter(path)
-    return [",".join(chosen(split_fields(record.decode()))).encode() for record in records]
+    return (",".join(chosen(split_fields(record.decode()))).encode() for record in records)
 
 
 def is_json(content_type: str) -> bool:
@@ -97,34 +102,35 @@ def is_json(content_type: str) -> bool:
     return re.match(r"application/json(lines)?\b", content_type) is not None
 
 
-def join_csv(inputs: list[bytes], results: list[bytes], name: str) -> list[bytes]:
+def join_csv(inputs: Iterable[bytes], results: Iterable[bytes], name: str) -> Iterator[bytes]:
     """Each input record followed by its result. Raises `JobFailed` unless there is one result for each."""
-    _one_for_each(inputs, results, name)
-    return [record + b"," + result for record, result in zip(inputs, results, strict=True)]
+    return (record + b"," + result for record, result in _pairs(inputs, results, name))
 
 
-def join_json(inputs: list[bytes], results: list[bytes], name: str) -> list[bytes]:
+def join_json(inputs: Iterable[bytes], results: Iterable[bytes], name: str) -> Iterator[bytes]:
     """Each input object with its result under `SageMakerOutput`; one that is no object is put under
     `SageMakerInput`. Raises `JobFailed` unless there is one result for each, and all are JSON.
 
     (JoinSource in "DataProcessing", Amazon SageMaker API reference.)
     """
-    _one_for_each(inputs, results, name)
-    joined = []
-    for record, result in zip(inputs, results, strict=True):
+    for record, result in _pairs(inputs, results, name):
         given, answer = _parsed(record, f"a record of {name}"), _parsed(result, "an answer of the model")
         whole = given if isinstance(given, dict) else {"SageMakerInput": given}
         text = json.dumps(whole | {"SageMakerOutput": answer}, ensure_ascii=False, separators=(",", ":"))
-        joined.append(text.encode())
-    return joined
+        yield text.encode()
 
 
-def _one_for_each(inputs: list[bytes], results: list[bytes], name: str) -> None:
-    if len(inputs) != len(results):
-        raise JobFailed(
-            "ClientError: See job logs for more information: "
-            f"{name} has {len(inputs)} records, but the model returned {len(results)}; they cannot be joined"
-        )
+def _pairs(inputs: Iterable[bytes], results: Iterable[bytes], name: str) -> Iterator[tuple[bytes, bytes]]:
+    left, right = iter(inputs), iter(results)
+    for count, (record, result) in enumerate(zip_longest(left, right)):
+        if record is None or result is None:
+            more = 1 + sum(1 for _ in (right if record is None else left))
+            records, returned = (count, count + more) if record is None else (count + more, count)
+            raise JobFailed(
+                "ClientError: See job logs for more information: "
+                f"{name} has {records} records, but the model returned {returned}; they cannot be joined"
+            )
+        yield record, result
 
 
 def _parsed(line: bytes, what: str) -> Any:

@@ -201,7 +201,7 @@ class Storage:
             elif number > 0:
                 shutil.copyfile(paths[0], path)
             else:
-                self._read_to(item, path)
+                self.download_object(item, path)
 
     def _kept(self, item: S3Object, kept: Kept) -> Path:
         version = (item.bucket, item.key, item.etag)
@@ -210,11 +210,12 @@ class Storage:
             if version not in kept.files:
                 kept.folder.mkdir(parents=True, exist_ok=True)
                 path = kept.folder / str(len(kept.files))
-                self._read_to(item, path)
+                self.download_object(item, path)
                 kept.files[version] = path
             return kept.files[version]
 
-    def _read_to(self, item: S3Object, path: Path) -> None:
+    def download_object(self, item: S3Object, path: Path) -> None:
+        """Write the content of one object to a file."""
         with path.open("wb") as file:
             shutil.copyfileobj(self._body(item.bucket, item.key), file, 1 << 20)
 
@@ -229,7 +230,7 @@ class Storage:
             found = S3Object(bucket, item["Key"], item["Key"].removeprefix(prefix), item["ETag"])
             path = _place(found, folder)
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._read_to(found, path)
+            self.download_object(found, path)
 
     def read(self, item: S3Object) -> bytes:
         """The content of one object."""

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, cast
 
 from local.sagemaker.engines.images import Program, find_image
 from local.sagemaker.errors import JobFailed
@@ -24,12 +29,17 @@ _NO_PING = (
 
 @dataclass
 class Input:
-    """One object to transform on a host: its records, and the requests that contain them."""
+    """One object to transform on a host: its copy there, and the requests that contain its records."""
 
     host: Host
     source: S3Object
-    records: list[bytes]
+    copy: Path
+    is_compressed: bool
     requests: list[str]
+
+    def open(self) -> BinaryIO:
+        """The content."""
+        return cast(BinaryIO, gzip.open(self.copy)) if self.is_compressed else self.copy.open("rb")
 
 
 def _run(job: Job, container: Json, *, isolated: bool) -> None:
@@ -47,7 +57,10 @@ def _run(job: Job, container: Json, *, isolated: bool) -> None:
     output = job.fields["TransformOutput"]
     for each in inputs:
         uri = join_uri(output["S3OutputPath"], f"{each.source.relative}.out")
-        job.storage.upload(_output(job.fields, each), uri, output.get("KmsKeyId"))
+        with tempfile.TemporaryFile(dir=each.host.container.folder) as file:
+            file.writelines(_output(job.fields, each))
+            file.seek(0)
+            job.storage.upload(file, uri, output.get("KmsKeyId"))
 
 
 def _settings(fields: Json) -> str:
@@ -64,6 +77,7 @@ def _make_requests(job: Job) -> list[Input]:
     hosts = job.hosts
     for host in hosts:
         (host.container.folder / "requests").mkdir()
+        (host.container.folder / "inputs").mkdir()
     batching = Batching(
         lines=source.get("SplitType", "None") == "Line",
         many=job.fields["BatchStrategy"] == "MultiRecord",
@@ -74,12 +88,10 @@ def _make_requests(job: Job) -> list[Input]:
     number = 0
     for place, item in enumerate(job.storage.find_input(source["DataSource"]["S3DataSource"])):
         host = hosts[place % len(hosts)]
-        content = job.storage.read(item)
-        content = gzip.decompress(content) if source.get("CompressionType") == "Gzip" else content
-        records = split_lines(content) if batching.lines else [content]
-        filtered = select(records, job.fields["DataProcessing"]["InputFilter"]) if batching.lines else records
-        each = Input(host, item, records, [])
-        for body in batching.payloads(filtered):
+        copy = host.container.folder / "inputs" / f"{place:08}"
+        job.storage.download_object(item, copy)
+        each = Input(host, item, copy, source.get("CompressionType") == "Gzip", [])
+        for body in batching.payloads(_records(job.fields, each, batching)):
             name = f"{number:08}"
             (host.container.folder / "requests" / name).write_bytes(body)
             each.requests.append(name)
@@ -87,6 +99,17 @@ def _make_requests(job: Job) -> list[Input]:
         inputs.append(each)
         job.check()
     return inputs
+
+
+def _records(fields: Json, each: Input, batching: Batching) -> Iterator[bytes]:
+    """What the model gets of an object: one record after the other, or the object as it is."""
+    with each.open() as content:
+        if batching.lines:
+            yield from select(split_lines(content), fields["DataProcessing"]["InputFilter"])
+        else:
+            batching.check(content.seek(0, os.SEEK_END))
+            content.seek(0)
+            yield content.read()
 
 
 def _serve(job: Job, container: Json, inputs: list[Input], hosts: list[Host], *, isolated: bool) -> None:
@@ -140,17 +163,21 @@ def _failure(host: Host, inputs: list[Input]) -> JobFailed:
     )
 
 
-def _output(fields: Json, each: Input) -> bytes:
+def _output(fields: Json, each: Input) -> Iterator[bytes]:
+    """The content of the output, in pieces."""
     folder = each.host.container.folder / "responses"
-    responses = [(folder / name).read_bytes() for name in each.requests]
+    responses = ((folder / name).read_bytes() for name in each.requests)
     if fields["TransformOutput"].get("AssembleWith", "None") != "Line":
-        return b"".join(responses)
-    lines = [line for response in responses for line in split_lines(response)]
+        yield from responses
+        return
+    lines = split_lines(line for response in responses for line in response.split(b"\n"))
     processing = fields["DataProcessing"]
-    if processing["JoinSource"] == "Input":
-        joined = join_json if is_json(fields["TransformInput"].get("ContentType", "")) else join_csv
-        lines = joined(each.records, lines, each.source.key)
-    return b"".join(line + b"\n" for line in select(lines, processing["OutputFilter"]))
+    with each.open() as content:
+        if processing["JoinSource"] == "Input":
+            joined = join_json if is_json(fields["TransformInput"].get("ContentType", "")) else join_csv
+            lines = joined(split_lines(content), lines, each.source.key)
+        for line in select(lines, processing["OutputFilter"]):
+            yield line + b"\n"
 
 
 def transform_work(container: Json, *, isolated: bool) -> Work:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import gzip
 import io
+import pkgutil
 import tarfile
 import tempfile
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.resources import files
-from pathlib import Path
+from importlib import import_module
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 LARGEST_ARCHIVE = 64 << 20
@@ -69,23 +70,32 @@ def read_files(archive: Path, names: Collection[str]) -> dict[str, bytes]:
     return found
 
 
-def add_code(folder: Path, workload: str) -> None:
-    """Put the code that serves a workload's model into `code/`, with the images' entry points."""
-    code = folder / "code"
-    for package in ("common", workload):
-        (code / package).mkdir(parents=True)
-        for module in files(package).iterdir():
-            if module.name.endswith(".py"):
-                (code / package / module.name).write_bytes(module.read_bytes())
-    (code / "common" / "wsgi.py").rename(code / "wsgi.py")
-    (code / "inference.py").write_text(_INFERENCE.format(workload=workload), encoding="utf-8")
+def serving_code(workload: str) -> dict[str, bytes]:
+    """The code that serves a workload's model, with the images' entry points, by its path in the bundle."""
+    code = {
+        f"code/{package}/{name}": source
+        for package in ("common", workload)
+        for name, source in _sources(package)
+    }
+    code["code/wsgi.py"] = code.pop("code/common/wsgi.py")
+    code["code/inference.py"] = _INFERENCE.format(workload=workload).encode()
+    return code
 
 
-def write_archive(archive: Path, folder: Path) -> None:
-    """Pack the files of a folder; the same files always give the same bytes."""
-    paths = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+def _sources(package: str) -> Iterator[tuple[str, bytes]]:
+    """The files of a package's modules, which are in a zip file in a job."""
+    modules = pkgutil.iter_modules(import_module(package).__path__)
+    for name in ("__init__", *(module.name for module in modules if not module.ispkg)):
+        if source := pkgutil.get_data(package, f"{name}.py"):
+            yield f"{name}.py", source
+
+
+def write_archive(archive: Path, folder: Path, code: Mapping[str, bytes]) -> None:
+    """Pack the files of a folder and others, by path; the same files always give the same bytes."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    files = {**{path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}, **code}
     with archive.open("wb") as stream:
-        write_tar_gz(stream, ((path.relative_to(folder).as_posix(), path.read_bytes()) for path in paths))
+        write_tar_gz(stream, sorted(files.items(), key=lambda file: PurePosixPath(file[0])))
 
 
 def write_tar_gz(stream: BinaryIO, files: Iterable[tuple[str, bytes]]) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -60,10 +60,15 @@ def _part_digest(path: Path, start: int) -> bytes:
     return digest.digest()
 
 
-def folder_digest(folder: Path, names: Iterable[str]) -> str:
-    """One digest for these files of a folder: the digest of what `sha256sum` prints for them."""
-    lines = (f"{file_digest(folder / name).removeprefix('sha256:')}  {name}\n" for name in sorted(names))
-    return f"sha256:{hashlib.sha256(''.join(lines).encode()).hexdigest()}"
+def digest_of_digests(digests: Mapping[str, str]) -> str:
+    """One digest for files with these digests, by name: the digest of what `sha256sum` prints for them."""
+    lines = (f"{digest.removeprefix(WHOLE)}  {name}\n" for name, digest in sorted(digests.items()))
+    return content_digest("".join(lines).encode())
+
+
+def content_digest(content: bytes) -> str:
+    """The digest of a file with this content."""
+    return f"{WHOLE}{hashlib.sha256(content).hexdigest()}"
 
 
 def check(path: Path, expected: str, name: str) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 from common import job
 from common.baseline import Baseline
 from common.baseline_files import FILES, FOLDER
-from common.bundle import BadArchive, add_code, write_archive
+from common.bundle import BadArchive, serving_code, write_archive
 from common.champions import Champion, compare_champion
 from common.cluster import Cluster
 from common.digests import ChangedFile, check, check_prepared, file_digest
@@ -112,9 +112,9 @@ def _bundle_and_measure(
     with tempfile.TemporaryDirectory() as folder:
         try:
             steps.assemble(model, prepared, Path(folder))
-            add_code(Path(folder), workload.name)
+            code = serving_code(workload.name)
             measured: Measurement = steps.measure(Path(folder), prepared, cluster)
-            model_files = files_digest(Path(folder), steps.MODEL_FILES)
+            model_files = files_digest(Path(folder), steps.MODEL_FILES, code)
             _check_gate(measured, workload)
             onnx = export_and_check(workload, Path(folder), prepared, output / ONNX, cluster)
             if workload.is_watched:
@@ -126,7 +126,7 @@ def _bundle_and_measure(
             raise BadModel(f"the trained model cannot be evaluated: {error}") from error
         except OnnxDiffers as error:
             raise BadModel(str(error)) from error
-        write_archive(output / BUNDLE, Path(folder))
+        write_archive(output / BUNDLE, Path(folder), code)
     return measured, model_files, onnx
 
 

@@ -6,10 +6,10 @@ Standard library only.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from common.digests import folder_digest
+from common.digests import content_digest, digest_of_digests, file_digest
 
 # Environment variable of a model or package: the result that `files_digest` must return.
 FILES_DIGEST = "MODEL_FILES_DIGEST"
@@ -41,16 +41,19 @@ def accepted(accept: str) -> list[str]:
     return [media_type(kind) for kind in accept.split(",")]
 
 
-def files_digest(folder: Path, model_files: Iterable[str]) -> str:
-    """The digest of an unpacked bundle: of `model_files` and its code.
+def files_digest(folder: Path, model_files: Iterable[str], code: Mapping[str, bytes] | None = None) -> str:
+    """The digest of an unpacked bundle: of `model_files` and its code, which is in the folder unless given.
 
     Raises UnusableModel if a file is missing. Ignores files that the container or Python adds.
     """
-    code = (path.relative_to(folder) for path in (folder / "code").rglob("*.py"))
+    names = list(model_files)
+    if code is None:
+        names += [path.relative_to(folder).as_posix() for path in (folder / "code").rglob("*.py")]
     try:
-        return folder_digest(folder, [*model_files, *(path.as_posix() for path in code)])
+        digests = {name: file_digest(folder / name) for name in names}
     except FileNotFoundError as error:
         raise UnusableModel(f"{Path(error.filename).name} is missing") from None
+    return digest_of_digests(digests | {name: content_digest(each) for name, each in (code or {}).items()})
 
 
 def refuse_changed_files(folder: Path, model_files: Iterable[str]) -> None:

@@ -73,7 +73,7 @@ def cars(folder: Path, rounds: int) -> tuple[Built, Path]:
 
     from auto_mpg import evaluate, export, preprocess
     from auto_mpg.inference import BOOSTER, PREPROCESSOR, XGBOOST_VERSION
-    from common.bundle import add_code
+    from common.bundle import serving_code
     from common.cluster import Local
     from common.evaluation import Evaluation, Gate
 
@@ -86,7 +86,9 @@ def cars(folder: Path, rounds: int) -> tuple[Built, Path]:
     (bundle / BOOSTER).write_bytes(bytes(booster.save_raw("ubj")))
     (bundle / PREPROCESSOR).write_bytes((prepared / "preprocessor.json").read_bytes())
     (bundle / XGBOOST_VERSION).write_text(xgboost.__version__ + "\n")
-    add_code(bundle, "auto_mpg")
+    for name, content in serving_code("auto_mpg").items():
+        (bundle / name).parent.mkdir(parents=True, exist_ok=True)
+        (bundle / name).write_bytes(content)
     measured = evaluate.measure(bundle, prepared, Local())
     found = Evaluation(
         title="Fuel economy of cars",

@@ -98,8 +98,10 @@ def trained(booster: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bundle(tmp_path: Path, prepared: Path, trained: Path) -> Path:
     """A model bundle as it is unpacked in the container."""
     from auto_mpg.evaluate import assemble
-    from common.bundle import add_code
+    from common.bundle import serving_code
 
     assemble(trained, prepared, tmp_path)
-    add_code(tmp_path, "auto_mpg")
+    for name, content in serving_code("auto_mpg").items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
     return tmp_path

@@ -32,7 +32,7 @@ from local.sagemaker.records import (
 def test_a_filter_selects_columns_and_leaves_them_as_they_were_written(
     path: str, line: str, selected: str
 ) -> None:
-    assert select([line.encode()], path) == [selected.encode()]
+    assert list(select([line.encode()], path)) == [selected.encode()]
 
 
 @pytest.mark.parametrize("path", ["", "$.a", "$[a]", "$[1:2:3]", "$[?(@)]"])
@@ -47,7 +47,7 @@ def test_splitting_a_line_loses_nothing(line: str) -> None:
 
 
 def test_lines_may_have_any_line_end_and_empty_ones_are_no_records() -> None:
-    assert split_lines(b"a\r\nb\n\nc") == [b"a", b"b", b"c"]
+    assert list(split_lines([b"a\r\n", b"b\n", b"\n", b"c"])) == [b"a", b"b", b"c"]
 
 
 @pytest.mark.parametrize(
@@ -73,12 +73,14 @@ def test_a_record_larger_than_a_payload_fails_the_job() -> None:
 
 
 def test_each_input_is_joined_with_its_result() -> None:
-    assert join_csv([b"a,b", b"c,d"], [b"1", b"2"], "x.csv") == [b"a,b,1", b"c,d,2"]
+    assert list(join_csv([b"a,b", b"c,d"], [b"1", b"2"], "x.csv")) == [b"a,b,1", b"c,d,2"]
 
 
 def test_results_of_another_number_than_the_inputs_cannot_be_joined() -> None:
     with pytest.raises(JobFailed, match=r"x\.csv has 2 records, but the model returned 1"):
-        join_csv([b"a", b"b"], [b"1"], "x.csv")
+        list(join_csv([b"a", b"b"], [b"1"], "x.csv"))
+    with pytest.raises(JobFailed, match=r"x\.csv has 1 records, but the model returned 3"):
+        list(join_csv([b"a"], [b"1", b"2", b"3"], "x.csv"))
 
 
 @pytest.mark.parametrize(
@@ -91,7 +93,7 @@ def test_results_of_another_number_than_the_inputs_cannot_be_joined() -> None:
     ],
 )
 def test_json_gets_its_result_as_an_attribute(record: bytes, result: bytes, joined: bytes) -> None:
-    assert join_json([record], [result], "x.jsonl") == [joined]
+    assert list(join_json([record], [result], "x.jsonl")) == [joined]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +108,7 @@ def test_what_cannot_be_joined_as_json_fails_the_job(
     inputs: list[bytes], results: list[bytes], reason: str
 ) -> None:
     with pytest.raises(JobFailed, match=reason):
-        join_json(inputs, results, "x.jsonl")
+        list(join_json(inputs, results, "x.jsonl"))
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "application/jsonlines; charset=utf-8"])

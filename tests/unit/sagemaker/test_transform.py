@@ -2,6 +2,7 @@ import gzip
 import io
 import json
 import tarfile
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -255,6 +256,50 @@ def test_compressed_objects_are_opened(sagemaker: SageMaker, aws: FakeAws, worke
     transform(sagemaker, changed(TRANSFORM, "TransformInput.CompressionType", "Gzip"))
 
     assert aws.s3.get("s3://bucket/out/a.csv.gz.out") == b"3\n"
+
+
+class Long(io.RawIOBase):
+    """An object of so many equal lines, which is nowhere as a whole."""
+
+    def __init__(self, line: bytes, lines: int) -> None:
+        self._line = line
+        self._left = len(line) * lines
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes: less than a MiB, of whole lines."""
+        assert size >= len(self._line), "somebody reads the whole object"
+        found = min(self._left, (1 << 20) // len(self._line) * len(self._line))
+        self._left -= found
+        return found // len(self._line) * self._line
+
+
+def test_a_large_object_needs_no_more_memory_than_some_requests(
+    sagemaker: SageMaker, aws: FakeAws, workers: FakeWorkers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line, lines = b"1," + b"0" * 16381 + b"\n", 2560
+    read, written = aws.s3.get_object, []
+
+    def get_object(Bucket: str, Key: str) -> Json:  # noqa: N803 - boto3's names
+        found = read(Bucket=Bucket, Key=Key)
+        return {"Body": Long(line, lines)} if Key == "batch/a.csv" else found
+
+    def put_object(Bucket: str, Key: str, Body: Any) -> None:  # noqa: N803 - boto3's names
+        written.append((Key, sum(map(len, Body))))
+
+    monkeypatch.setattr(aws.s3, "get_object", get_object)
+    monkeypatch.setattr(aws.s3, "put_object", put_object)
+    workers.program = serve(lambda body: b"1\n" * body.count(b"\n"))
+    request = changed(TRANSFORM, "MaxPayloadInMB", 1) | {"DataProcessing": JOIN}
+    tracemalloc.start()
+    try:
+        described = transform(sagemaker, request)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert described["TransformJobStatus"] == "Completed"
+    assert written[0] == ("out/a.csv.out", lines * (len(line) + len(",1")))
+    assert peak < 16 << 20, f"{peak >> 20} MB for an object of {len(line) * lines >> 20} MB"
 
 
 def test_an_empty_object_has_an_empty_output(

@@ -87,11 +87,14 @@ def test_packed_files_can_be_read_and_have_no_time_or_owner(tmp_path: Path) -> N
     (tmp_path / "folder" / "code").mkdir(parents=True)
     (tmp_path / "folder" / "model").write_bytes(b"content")
     (tmp_path / "folder" / "code" / "a.py").write_bytes(b"pass")
-    write_archive(tmp_path / "a.tar.gz", tmp_path / "folder")
+    write_archive(tmp_path / "a.tar.gz", tmp_path / "folder", {"code/b.py": b"more"})
     (tmp_path / "folder" / "model").touch()
-    write_archive(tmp_path / "b.tar.gz", tmp_path / "folder")
+    write_archive(tmp_path / "b.tar.gz", tmp_path / "folder", {"code/b.py": b"more"})
     assert (tmp_path / "a.tar.gz").read_bytes() == (tmp_path / "b.tar.gz").read_bytes()
-    assert read_files(tmp_path / "a.tar.gz", {"model"}) == {"model": b"content"}
+    assert read_files(tmp_path / "a.tar.gz", {"model", "code/b.py"}) == {
+        "model": b"content",
+        "code/b.py": b"more",
+    }
     with tarfile.open(tmp_path / "a.tar.gz") as tar:
         assert {(member.mtime, member.uid, member.uname) for member in tar} == {(0, 0, "")}
-        assert tar.getnames() == ["code/a.py", "model"]
+        assert tar.getnames() == ["code/a.py", "code/b.py", "model"]
