@@ -93,6 +93,8 @@ class ServiceCalls:
         config = Config(
             retries={"total_max_attempts": 1},
             read_timeout=_SECONDS,
+            # As CloudTrail names it. botocore would put its own together at each call.
+            user_agent="states.amazonaws.com",
             inject_host_prefix=False,
             s3={"addressing_style": "path"},
         )

@@ -22,6 +22,8 @@ _CONFIG = Config(
     retries={"max_attempts": 2},
     connect_timeout=5,
     read_timeout=_SECONDS,
+    # As CloudTrail names it. botocore would put its own together at each call.
+    user_agent="sagemaker.amazonaws.com",
     max_pool_connections=32,
     # Checksums protect against network errors; everything here stays on one machine.
     request_checksum_calculation="when_required",
