@@ -1,7 +1,7 @@
 """Fault injection: calls that fail, hang or break off, wherever in the pipeline they are made.
 
-Everything (Lambdas, the state machine's tasks, the local SageMaker and its jobs) talks to the one port of the
-embedded AWS, so a rule there reaches every call. `POST /_mpg/faults` takes a JSON list of rules, which
+Every call of everything (Lambdas, the state machine's tasks, the local SageMaker and its jobs) passes through
+this layer of the embedded AWS, so a rule reaches it. `POST /_mpg/faults` takes a JSON list of rules, which
 replaces the current ones; `GET` shows the rules and how often each has matched. A rule has
 
 | field | meaning |
@@ -38,6 +38,7 @@ from urllib.parse import unquote
 
 from local.embedded.asgi import Application, answer, read_body, replay
 from local.embedded.operations import Request, failure
+from local.embedded.own_calls import BREAK
 from local.sagemaker import ServiceError
 
 # A client with this in its User-Agent only observes: no rule counts or matches its calls.
@@ -209,6 +210,9 @@ def _cut(scope: Any) -> None:
 
     ASGI cannot express this, so the connection is found among this process's sockets by its two addresses.
     """
+    if broken := scope["extensions"].get(BREAK):
+        broken()
+        return
     ends = (tuple(scope["server"]), tuple(scope["client"]))
     for descriptor in Path("/dev/fd").iterdir():
         with suppress(OSError):

@@ -26,6 +26,7 @@ from local.embedded.resources import NOT_SERVED, SYNC_JSON, Resource, not_recogn
 from local.embedded.service_calls import Credentials, ServiceCalls, refuse_unknown
 from local.embedded.task_errors import TaskError
 from local.embedded.tasks import TaskCall
+from local.sagemaker.clients import Join
 
 JobKind = Literal["processing", "training", "tuning", "transform"]
 # Puts a task with its token and input into the queue of an activity; raises TaskError.
@@ -57,9 +58,15 @@ class AwsIntegrations:
     """The integrations, against the AWS at `endpoint_url`."""
 
     def __init__(
-        self, endpoint_url: str, region: str, credentials: Credentials, jobs: Jobs, offer: OfferTask
+        self,
+        endpoint_url: str,
+        region: str,
+        credentials: Credentials,
+        jobs: Jobs,
+        offer: OfferTask,
+        join: Join = lambda session, seconds: None,
     ) -> None:
-        self._calls = ServiceCalls(endpoint_url, region, credentials)
+        self._calls = ServiceCalls(endpoint_url, region, credentials, join)
         self._jobs = jobs
         self._offer = offer
 

@@ -27,6 +27,7 @@ from local.embedded.iam import Questions, also_needed, sagemaker_resource
 from local.embedded.integrations import AwsIntegrations
 from local.embedded.large_requests import with_large_requests
 from local.embedded.mailbox import Mailbox
+from local.embedded.own_calls import OwnCalls
 from local.embedded.pages.site import HEADERS, page
 from local.embedded.sagemaker_api import Permissions, sagemaker_handler
 from local.embedded.sagemaker_runtime import Runtime, with_runtime
@@ -52,6 +53,7 @@ class EmbeddedAws:
     application: Application
     sagemaker: SageMaker
     mailbox: Mailbox
+    own_calls: OwnCalls
 
 
 def build(
@@ -65,6 +67,7 @@ def build(
         raise RuntimeError("\n".join(problems))
     endpoint_url = f"http://127.0.0.1:{port}"
     mailbox = Mailbox(port)
+    own_calls = OwnCalls()
     limits = dict(quotas or {})
     questions = Questions()
     seams.install_iam(questions, sagemaker_resource)
@@ -84,6 +87,7 @@ def build(
         publish_metrics=seams.publish_metrics,
         quotas=limits,
         wait_scale=seams.wait_scale(),
+        join=own_calls.join,
     )
     resource = partial(sagemaker_resource, region=REGION, account=ACCOUNT_ID)
     permissions = Permissions(
@@ -107,7 +111,9 @@ def build(
     seams.install_error_types()
     seams.install_mailbox(mailbox)
     as_states = seams.role_credentials("states.amazonaws.com", questions)
-    integrations = AwsIntegrations(endpoint_url, REGION, as_states, sagemaker, seams.offer_task)
+    integrations = AwsIntegrations(
+        endpoint_url, REGION, as_states, sagemaker, seams.offer_task, own_calls.join
+    )
     seams.install_machine(integrations)
     seams.install_branches(integrations, questions)
     seams.install_definition_checks()
@@ -121,7 +127,7 @@ def build(
     if enforce_iam:
         application = with_signatures(application, seams.secret_of, seams.is_public, seams.unauthenticated)
     application = with_large_requests(application, seams.unauthenticated)
-    return EmbeddedAws(with_doors(port, pages(secret), application), sagemaker, mailbox)
+    return EmbeddedAws(with_doors(port, pages(secret), application), sagemaker, mailbox, own_calls)
 
 
 def _mend(folder: Path) -> None:
@@ -209,10 +215,12 @@ async def serve(aws: EmbeddedAws, port: int, ready: Callable[[], None]) -> None:
     config.loglevel = "WARNING"
     serving = asyncio.create_task(hypercorn_serve(aws.application, config, shutdown_trigger=stop.wait))
     watching = asyncio.create_task(_watch())
+    aws.own_calls.serve(aws.application)
     aws.sagemaker.start()
     ready()
     await asyncio.wait({serving, asyncio.create_task(stop.wait())}, return_when=asyncio.FIRST_COMPLETED)
     watching.cancel()
+    aws.own_calls.close()
     # A request in progress, such as a page whose function is running, does not delay the end.
     await asyncio.wait({serving}, timeout=SHUTDOWN_SECONDS)
     if serving.done():

@@ -14,9 +14,12 @@ from local.embedded.optimized import unknown_fields
 from local.embedded.resources import Resource
 from local.embedded.task_errors import TaskError, optimized_error, sdk_error
 from local.embedded.tasks import TaskCall
+from local.sagemaker.clients import Join
 from local.sagemaker.models import new_session, service_model
 
 Credentials = Callable[[str], Mapping[str, str]]
+# A function runs for 15 minutes at most.
+_SECONDS = 900.0
 # botocore's names of the services with optimized integrations, where they differ.
 _BOTOCORE_NAMES = {"states": "stepfunctions"}
 
@@ -24,9 +27,16 @@ _BOTOCORE_NAMES = {"states": "stepfunctions"}
 class ServiceCalls:
     """Calls of the AWS at `endpoint_url`."""
 
-    def __init__(self, endpoint_url: str, region: str, credentials: Credentials) -> None:
+    def __init__(
+        self,
+        endpoint_url: str,
+        region: str,
+        credentials: Credentials,
+        join: Join = lambda session, seconds: None,
+    ) -> None:
         self._endpoint_url = endpoint_url
         self._session = boto3.Session(region_name=region, botocore_session=new_session())
+        join(self._session, _SECONDS)
         self._credentials = credentials
         self.client = cache(self._new_client)
 
@@ -82,7 +92,9 @@ class ServiceCalls:
         # Step Functions makes one call and leaves the retries to the state's Retry.
         config = Config(
             retries={"total_max_attempts": 1},
-            read_timeout=900,
+            read_timeout=_SECONDS,
+            # As CloudTrail names it. botocore would put its own together at each call.
+            user_agent="states.amazonaws.com",
             inject_host_prefix=False,
             s3={"addressing_style": "path"},
         )

@@ -12,11 +12,18 @@ from botocore.config import Config
 from local.sagemaker.models import new_session
 
 Credentials = Callable[[str], Mapping[str, str]]
+# Gives the clients of a session of boto3 another way to the endpoint, with a timeout in seconds.
+Join = Callable[[Any, float], None]
+
+_SECONDS = 60.0
 
 _CONFIG = Config(
     s3={"addressing_style": "path"},
     retries={"max_attempts": 2},
     connect_timeout=5,
+    read_timeout=_SECONDS,
+    # As CloudTrail names it. botocore would put its own together at each call.
+    user_agent="sagemaker.amazonaws.com",
     max_pool_connections=32,
     # Checksums protect against network errors; everything here stays on one machine.
     request_checksum_calculation="when_required",
@@ -27,11 +34,18 @@ _CONFIG = Config(
 class Clients:
     """Clients of one endpoint, created once for each service and set of credentials. Thread-safe."""
 
-    def __init__(self, endpoint_url: str, region: str, credentials: Credentials) -> None:
+    def __init__(
+        self,
+        endpoint_url: str,
+        region: str,
+        credentials: Credentials,
+        join: Join = lambda session, seconds: None,
+    ) -> None:
         self.endpoint_url = endpoint_url
         self.region = region
         self._credentials = credentials
         self._session = boto3.Session(region_name=region, botocore_session=new_session())
+        join(self._session, _SECONDS)
         self._clients: dict[tuple[str, ...], Any] = {}
         self._lock = threading.Lock()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from local.sagemaker.autoscaling import Autoscaling
-from local.sagemaker.clients import Clients, Credentials
+from local.sagemaker.clients import Clients, Credentials, Join
 from local.sagemaker.defaults import with_defaults
 from local.sagemaker.endpoints.actions import Endpoints
 from local.sagemaker.endpoints.live import Invocation
@@ -46,7 +46,7 @@ class SageMaker:
     `publish_metrics` a namespace of AWS and data of PutMetricData; without them, both are lost. `folder`
     holds the files of running jobs. `quotas` are limits by their names in Service Quotas ("ml.m5.large for
     training job usage"); a missing name is unlimited. A deployment waits
-    `wait_scale` of its intervals.
+    `wait_scale` of its intervals. `join` gives the sessions of boto3 another way to the endpoint than HTTP.
 
     ::
 
@@ -71,9 +71,10 @@ class SageMaker:
         publish_metrics: PublishMetrics = lambda namespace, data: None,
         quotas: Mapping[str, int] = {},
         wait_scale: float = 1.0,
+        join: Join = lambda session, seconds: None,
     ) -> None:
         self._store = Store(account_id, region)
-        clients = Clients(endpoint_url, region, credentials)
+        clients = Clients(endpoint_url, region, credentials, join)
         events = Events(publish, self._store)
         folder.mkdir(parents=True, exist_ok=True)
         self._backend = Backend(

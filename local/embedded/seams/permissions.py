@@ -3,13 +3,16 @@
 import re
 import threading
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from local.embedded.iam import Question, Questions
 from local.embedded.seams.executions import json_object
 from local.embedded.seams.journey import records_of_tokens
 from local.embedded.seams.roles import check_function_roles
+
+# Some five times as many as an application has; each is some kilobytes.
+_POLICIES = 256
 
 SagemakerResource = Callable[[str, Mapping[str, Any], str, str], str]
 
@@ -22,6 +25,7 @@ def install_iam(questions: Questions, sagemaker_resource: SagemakerResource) -> 
     iam_actions.SERVICE_TO_IAM_NAMESPACE["sagemaker"] = "sagemaker"
     _name_resources(sagemaker_resource)
     _keep_questions(questions)
+    _read_policies_once()
     check_function_roles(questions)
     _let_nobody_in_by_default()
     # The bucket refuses requests without TLS. No request leaves this machine, so all count as TLS.
@@ -43,6 +47,15 @@ def _let_nobody_in_by_default() -> None:
         return ("", found[1]) if found and '"__default_policy_ID"' in found[0] else found
 
     sns.topic_policy_for_arn = topic_policy_for_arn
+
+
+def _read_policies_once() -> None:
+    """Parse the text of a policy once: every call asks for all the policies of its caller, several times."""
+    from ministack.core import iam_evaluator
+
+    original = iam_evaluator.parse_policy_document
+    of_text = lru_cache(_POLICIES)(original)
+    iam_evaluator.parse_policy_document = lambda doc: of_text(doc) if isinstance(doc, str) else original(doc)
 
 
 def _name_resources(sagemaker_resource: SagemakerResource) -> None:
