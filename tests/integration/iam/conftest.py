@@ -5,7 +5,7 @@ import re
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from functools import cache
 from typing import Any
 
 import pytest
@@ -23,7 +23,7 @@ from tests.faults.tally import Tally
 from tests.integration.iam.key import ON_CALL, deliver_into_the_queue, make_key, sound_alarm
 from tests.integration.iam.live import Live
 from tests.integration.iam.monitoring import monitor_everything
-from tests.integration.iam.policies import Asked
+from tests.integration.iam.policies import Asked, Granted, deployed
 from tests.integration.iam.releasing import release_everything
 
 
@@ -51,9 +51,15 @@ def used() -> Iterator[Pipeline]:
 
 @pytest.fixture(scope="session")
 def asked(used: Pipeline) -> list[Asked]:
-    """Every distinct policy decision."""
+    """Every policy decision, and of those that differ only in the run or the execution one."""
     questions = [Asked.from_json(entry) for entry in used.permissions()]
-    return list({json.dumps(asdict(question), sort_keys=True): question for question in questions}.values())
+    return list({question.kind: question for question in questions}.values())
+
+
+@pytest.fixture(scope="session")
+def granted(used: Pipeline) -> Granted:
+    """The statements of a role, by its logical id, as they are deployed. Whoever takes one away gives it back."""
+    return cache(lambda role: deployed(used.client("iam"), used.stack[role]))
 
 
 @pytest.fixture(scope="session")
@@ -64,13 +70,15 @@ def live(used: Pipeline) -> Live:
 def _do_everything(pipeline: Pipeline) -> None:
     approved = pipeline.upload()
     assert approved.ends().outcome == "pending", approved.ends()
+    # It has run every job. Of a later run only the jobs that something happens to have to run again.
+    pipeline.reuse = True
     assert approved.approve_by_mail() == 200
     assert approved.is_over().outcome == "approved"
     _follow_link_to_report(approved.reported().text)
     _retrain(pipeline)
     # The first one has a champion to compare itself with; the second one reuses all.
     for _ in range(2):
-        assert pipeline.upload(reuse=True).ends().outcome == "pending"
+        assert pipeline.upload().ends().outcome == "pending"
     assert pipeline.upload(content=b"a,b\n1,2\n").is_over().error == "UploadRefused"
     deliver_into_the_queue(pipeline, content=b"a,b\n1,2\n")
     sound_alarm(pipeline)
@@ -146,7 +154,7 @@ JOBS = (("Preprocess", "/prepared/"), ("Tune", "/tuning/"), ("Batch transform", 
 
 def _stopped_in(pipeline: Pipeline, state: str, output: str, then: Callable[[Run], object]) -> Run:
     """A run that was stopped in a state, and whose job was stopped by somebody else after `then`."""
-    run = pipeline.upload()
+    run = pipeline.upload(reuse=state == "Batch transform")
     with pipeline.held("s3:PutObject", containing=output):
         run.until_in(state)
         eventually(lambda: "InProgress" in run.jobs().values())
@@ -205,7 +213,7 @@ def _with_deleted_files(pipeline: Pipeline) -> None:
         pipeline.delete(unchecked.key, VersionId=unchecked.version_id)
     assert unchecked.is_over().error == "UploadRefused"
     with pipeline.held("lambda:Invoke", "KeepModel"):
-        evaluated = pipeline.upload()
+        evaluated = pipeline.upload(reuse=False)
         pipeline.until_met()
         pipeline.delete(f"runs/{evaluated.run_id}/evaluation/evaluation.json")
     assert evaluated.is_over().error == "ArtifactRefused"
@@ -227,7 +235,7 @@ def _all_trials_fail(pipeline: Pipeline) -> Run:
 def _fails(pipeline: Pipeline, output: str) -> Run:
     """A run whose job cannot write this."""
     pipeline.fault("s3:PutObject", containing=output, error="AccessDenied", times=None)
-    run = pipeline.upload()
+    run = pipeline.upload(reuse=False)
     assert run.is_over().outcome == "failed"
     pipeline.heal()
     return run

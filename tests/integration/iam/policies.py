@@ -1,8 +1,9 @@
 """Policies as the emulator's own evaluator reads them, with at most one statement removed."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any, cast
 
@@ -18,6 +19,14 @@ JOBS = "every job's role"
 # With this type of endpoint, the template has every statement that it has with another one, and some more.
 FUNCTION = "function"
 LEADING_KEYS = "dynamodb:leadingkeys"
+# The id of a run, and the UUIDs in the names of executions; that of a key is no name.
+_ONE_OF_MANY = re.compile(
+    r"(?<=mpg-)\d{8}-\d{4}-[0-9a-f]{8}|(?<!key/)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+)
+
+# By Sid, or by the policy's name where there is none.
+Statements = dict[str, dict[str, Any]]
+Granted = Callable[[str], Statements]
 
 
 @dataclass(frozen=True)
@@ -41,12 +50,14 @@ class Asked:
             **{**found, "context": {**entry["context"], **({LEADING_KEYS: sorted(keys)} if keys else {})}}
         )
 
-    def is_answered(self, statements: list[dict[str, Any]]) -> bool:
-        """Whether these statements, of the asking role's policies or of the resource's own one, allow it."""
-        if self.by != "identity":
-            return self.is_let_in(statements)
-        parsed = iam_evaluator.parse_policy_document({"Version": "2012-10-17", "Statement": statements})
-        return bool(iam_evaluator.evaluate(self._context, [parsed]).decision == "Allow")
+    @property
+    def kind(self) -> str:
+        """The same for questions that differ only in the run or the execution that they are about."""
+        return _ONE_OF_MANY.sub("", json.dumps(asdict(self), sort_keys=True))
+
+    def is_answered(self, policy: list[iam_evaluator.ParsedStatement]) -> bool:
+        """Whether this policy of the asking role allows it."""
+        return bool(iam_evaluator.evaluate(self._context, [policy]).decision == "Allow")
 
     def is_let_in(self, statements: list[dict[str, Any]]) -> bool:
         """Whether these statements of the resource's own policy allow the caller."""
@@ -66,6 +77,12 @@ class Asked:
             region="us-east-1",
             service_context=dict(self.context),
         )
+
+
+def parsed(statements: list[dict[str, Any]]) -> list[iam_evaluator.ParsedStatement]:
+    """A policy of these statements, for `is_answered`."""
+    document = {"Version": "2012-10-17", "Statement": statements}
+    return cast(list[iam_evaluator.ParsedStatement], iam_evaluator.parse_policy_document(document))
 
 
 @dataclass(frozen=True)
@@ -108,8 +125,8 @@ def actions_of(statement: Mapping[str, Any]) -> set[str]:
     return {actions} if isinstance(actions, str) else set(cast(list[str], actions))
 
 
-def deployed(iam: Any, role: str) -> dict[str, dict[str, Any]]:
-    """The statements of a deployed role's policies, by Sid (or the policy's name where there is none)."""
+def deployed(iam: Any, role: str) -> Statements:
+    """The statements of a deployed role's policies."""
     found = {}
     for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
         document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]

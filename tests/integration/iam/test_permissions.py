@@ -14,9 +14,10 @@ from tests.integration.iam.policies import (
     FUNCTIONS,
     JOBS,
     Asked,
+    Granted,
     Unseen,
     actions_of,
-    deployed,
+    parsed,
     sharing,
     statements,
     unseen,
@@ -55,14 +56,15 @@ def test_the_pipeline_did_everything_with_the_rights_of_its_roles(asked: list[As
 
 @pytest.mark.parametrize("name", statements())
 def test_without_a_statement_a_call_is_refused(
-    name: str, used: Pipeline, asked: list[Asked], live: Live
+    name: str, used: Pipeline, asked: list[Asked], granted: Granted, live: Live
 ) -> None:
     role, sid = statements()[name]
-    all_of_them = deployed(used.client("iam"), used.stack[role])
+    all_of_them = granted(role)
     questions = _questions_to(used, asked, role)
-    assert all(question.is_answered([*all_of_them.values()]) for question in questions)
-    others = [statement for own, statement in all_of_them.items() if own != sid]
-    refused = [question for question in questions if not question.is_answered(others)]
+    whole = parsed([*all_of_them.values()])
+    assert all(question.is_answered(whole) for question in questions)
+    rest = parsed([statement for own, statement in all_of_them.items() if own != sid])
+    refused = [question for question in questions if not question.is_answered(rest)]
     explained = _unseen_in(role, sid) == actions_of(all_of_them[sid])
     assert refused or explained, "no call needs it, and docs/iam.md has no line for it: take it out"
     requests = [question for question in refused if live.can_ask(question)]
@@ -72,14 +74,17 @@ def test_without_a_statement_a_call_is_refused(
 
 
 @pytest.mark.parametrize("name", statements())
-def test_every_action_is_used_or_explained(name: str, used: Pipeline, asked: list[Asked]) -> None:
+def test_every_action_is_used_or_explained(
+    name: str, used: Pipeline, asked: list[Asked], granted: Granted
+) -> None:
     role, sid = statements()[name]
-    statement = deployed(used.client("iam"), used.stack[role])[sid]
+    statement = granted(role)[sid]
+    policy = parsed([statement])
     needed = {
         question.action
         for each in sharing(role, sid)
         for question in _questions_to(used, asked, each)
-        if question.is_answered([statement])
+        if question.is_answered(policy)
     }
     assert actions_of(statement) - needed == _unseen_in(role, sid)
 

@@ -1,6 +1,7 @@
 """Fixtures of the tests of digits that need PyTorch, Pillow and pyarrow."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -9,7 +10,9 @@ import torch
 from hypothesis import settings
 from PIL import Image
 
+from digits.model import Network
 from digits.pictures import Pixels
+from digits.train import save
 from tests.unit.processing.digits.pytorch.helpers import SAMPLE, Rows
 
 # Examples are small; a slow one only says that the machine was busy.
@@ -29,6 +32,15 @@ def sample() -> Rows:
 def later_sample() -> Rows:
     """The 300 rows that follow."""
     return read_sample(1000, 1300)
+
+
+@pytest.fixture(scope="session")
+def untrained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `save` leaves of a network that has learned nothing; to be copied by whoever changes it."""
+    folder = tmp_path_factory.mktemp("untrained")
+    torch.manual_seed(0)
+    save(Network(), folder)
+    return folder
 
 
 def read_sample(begin: int, end: int) -> Rows:

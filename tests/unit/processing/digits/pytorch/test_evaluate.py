@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -33,57 +34,60 @@ def pack(folder: Path) -> Path:
     return archive
 
 
-@pytest.fixture
-def prepared(tmp_path: Path, sample: Rows, sample_pixels: Pixels) -> Path:
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory, sample: Rows, sample_pixels: Pixels) -> Path:
     """Twenty images to test with; in the labels of training, 7 is the most frequent."""
+    folder = tmp_path_factory.mktemp("prepared")
     labels = np.array([label for _, label in sample])
     for part, rows in {"train": slice(20, 300), "test": slice(0, 20)}.items():
-        (tmp_path / "prepared" / part).mkdir(parents=True)
-        np.save(tmp_path / "prepared" / part / "images.npy", sample_pixels[rows])
-        np.save(tmp_path / "prepared" / part / "labels.npy", labels[rows])
-    np.save(tmp_path / "prepared" / "train" / "labels.npy", np.append(labels[20:300], [7] * 100))
-    return tmp_path / "prepared"
+        (folder / part).mkdir()
+        np.save(folder / part / "images.npy", sample_pixels[rows])
+        np.save(folder / part / "labels.npy", labels[rows])
+    np.save(folder / "train" / "labels.npy", np.append(labels[20:300], [7] * 100))
+    return folder
 
 
 @pytest.fixture
-def trained(tmp_path: Path) -> Path:
+def trained(tmp_path: Path, untrained: Path) -> Path:
     """What a training job leaves, of a network that has learned nothing."""
-    torch.manual_seed(0)
-    (tmp_path / "trained").mkdir()
-    save(Network(), tmp_path / "trained")
-    return pack(tmp_path / "trained")
+    return pack(Path(shutil.copytree(untrained, tmp_path / "trained")))
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory, untrained: Path, prepared: Path) -> Path:
+    """It with what it is served by."""
+    folder = tmp_path_factory.mktemp("bundle")
+    trained = Path(shutil.copytree(untrained, tmp_path_factory.mktemp("job") / "trained"))
+    assemble(pack(trained), prepared, folder)
+    return folder
 
 
 @pytest.fixture
 def measured(
-    trained: Path, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    bundle: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[list[int]], Measurement]:
     """What is measured if the model answers with these digits, 0.9 sure of the first one and a little less of
     each one after it."""
-    (tmp_path / "bundle").mkdir()
-    assemble(trained, prepared, tmp_path / "bundle")
 
     def measure_answers(answers: list[int]) -> Measurement:
         sure = 0.9 - 0.01 * np.arange(len(answers))[:, np.newaxis]
         one = np.eye(10)[answers]
         found = (one * sure + (1 - one) * (1 - sure) / 9).astype(np.float32)
         monkeypatch.setattr(inference, "predict_fn", lambda images, model: found)
-        return measure(tmp_path / "bundle", prepared, Local())
+        return measure(bundle, prepared, Local())
 
     return measure_answers
 
 
 def test_the_model_that_is_measured_is_the_one_that_was_trained(
-    trained: Path, prepared: Path, tmp_path: Path
+    bundle: Path, untrained: Path, prepared: Path
 ) -> None:
-    (tmp_path / "bundle").mkdir()
-    assemble(trained, prepared, tmp_path / "bundle")
     for name in inference.MODEL_FILES:
-        assert (tmp_path / "bundle" / name).read_bytes() == (trained.parent / name).read_bytes()
-    network = inference.model_fn(str(tmp_path / "bundle"))
+        assert (bundle / name).read_bytes() == (untrained / name).read_bytes()
+    network = inference.model_fn(str(bundle))
     pixels, labels = (np.load(prepared / "test" / f"{name}.npy") for name in ("images", "labels"))
     predicted = inference.predict_fn(pixels, network).argmax(axis=1)
-    assert measure(tmp_path / "bundle", prepared, Local()).value("accuracy") == (predicted == labels).mean()
+    assert measure(bundle, prepared, Local()).value("accuracy") == (predicted == labels).mean()
 
 
 def test_right_answers_to_everything_are_perfect(

@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import re
+import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -21,17 +22,15 @@ from digits.model import Network
 from digits.onnx_inference import feed
 from digits.pictures import Pixels, request_line
 from digits.requests import JSON, JSON_LINES
-from digits.train import save
 from tests.unit.processing.digits.pytorch.helpers import Rows, png
 
 EXPECTED = 'expected {"image": "<PNG in base64>"}'
 
 
 @pytest.fixture
-def bundle(tmp_path: Path) -> Path:
+def bundle(tmp_path: Path, untrained: Path) -> Path:
     """An unpacked bundle with a network that has learned nothing."""
-    torch.manual_seed(0)
-    save(Network(), tmp_path)
+    shutil.copytree(untrained, tmp_path, dirs_exist_ok=True)
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "inference.py").write_text("# the code\n")
     return tmp_path
