@@ -9,8 +9,10 @@ import pytest
 
 from local.cli.children import Children
 from local.cli.deploy import quiet_sam
+from local.cli.endpoint import Endpoint
 from local.cli.interrupts import Interrupts
 from local.cli.sam_cli import SamCli
+from tests.conftest import free_port
 
 SECONDS = 60.0
 
@@ -47,6 +49,17 @@ def test_commands_follow_each_other_with_an_exit_code_a_log_and_an_environment_o
     assert sam.wait(SECONDS) == 2
     assert "No such command" in (tmp_path / "wrong.log").read_text()
     assert (tmp_path / "sam.log").read_text() == ""
+
+
+def test_a_call_that_fails_has_an_exit_code_and_no_answer(
+    sam: SamCli, environment: dict[str, str], tmp_path: Path
+) -> None:
+    nowhere = {**Endpoint(free_port(), "secret").variables(), "AWS_MAX_ATTEMPTS": "1"}
+    log, answer = tmp_path / "call.log", tmp_path / "answer"
+    sam.call("s3", "create_bucket", {"Bucket": "any"}, {**environment, **nowhere}, log, answer)
+    assert sam.wait(SECONDS) == 1
+    assert "EndpointConnectionError" in log.read_text()
+    assert not answer.exists()
 
 
 def test_a_command_that_does_not_end_in_time_has_no_exit_code(
