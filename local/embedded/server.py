@@ -66,6 +66,7 @@ def build(
     endpoint_url = f"http://127.0.0.1:{port}"
     mailbox = Mailbox(port)
     limits = dict(quotas or {})
+    seams.install_models()
     questions = Questions()
     seams.install_iam(questions, sagemaker_resource)
     seams.install_encryption()
