@@ -65,7 +65,12 @@ def quiet_sam(app_folder: Path) -> dict[str, str]:
 
 def outputs(endpoint: Endpoint) -> dict[str, str]:
     """The deployed stack's outputs. Raises Trouble if nothing is deployed."""
-    return {entry["OutputKey"]: entry["OutputValue"] for entry in _stack(endpoint)["Outputs"]}
+    return outputs_of(_stack(endpoint))
+
+
+def outputs_of(stack: Mapping[str, Any]) -> dict[str, str]:
+    """The outputs of a stack, as CloudFormation describes it."""
+    return {entry["OutputKey"]: entry["OutputValue"] for entry in stack["Outputs"]}
 
 
 def parameters(endpoint: Endpoint) -> dict[str, str]:

@@ -109,7 +109,7 @@ def deployed(
     running = _running(screen)
     if running is None:
         with session(interrupts) as started:
-            endpoint = start(started, screen, None, parameters, CLIENTS)
+            endpoint, _ = start(started, screen, None, parameters, CLIENTS)
             with connected(endpoint, started.aws_log):
                 yield endpoint, False
         return

@@ -1,6 +1,8 @@
 """The SAM CLI in an interpreter of its own, which imports it while other things start.
 
-The imports take longer than most of its commands; a build and the deployment after it share them.
+The imports take longer than most of its commands; a build and the deployment after it share them. As the SDK
+is among them, that interpreter also makes the calls to AWS that `mpg up` needs for its start: the SDK would
+take 30 MB of this one for as long as it runs.
 """
 
 import json
@@ -8,6 +10,7 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from local.cli.children import Children
 from local.cli.project import ROOT
@@ -42,10 +45,32 @@ class SamCli:
             "environment": dict(environment),
             "log": str(log),
         }
+        self._send(request)
+
+    def call(
+        self,
+        service: str,
+        operation: str,
+        arguments: Mapping[str, Any],
+        environment: Mapping[str, str],
+        log: Path,
+        answer: Path,
+    ) -> None:
+        """Start to call an operation of AWS, by boto3's name for it, with the answer as JSON in a file."""
+        call = {
+            "service": service,
+            "operation": operation,
+            "arguments": dict(arguments),
+            "answer": str(answer),
+        }
+        self._send({"call": call, "environment": dict(environment), "log": str(log)})
+
+    def _send(self, request: Mapping[str, Any]) -> None:
         self._control.sendall(json.dumps(request).encode() + b"\n")
 
     def wait(self, seconds: float) -> int | None:
-        """The exit code of the command that was started, None after so many seconds without its end."""
+        """The exit code of what was started (0 for a call with an answer), None after so many seconds without
+        its end."""
         self._control.settimeout(seconds)
         try:
             answer = self._control.recv(16)

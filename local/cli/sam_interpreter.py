@@ -1,8 +1,9 @@
 """The interpreter of ``sam_cli``: imports the SAM CLI once, then forks a process for each of its commands.
 
 It must stay single-threaded, since a fork takes only the calling thread along. Its standard input is a Unix
-stream socket: a request is a line of JSON (`arguments`, `packs`, `environment`, `log`), the answer a line
-with the exit code. It ends when the socket's other end is closed, thus also when its parent is killed.
+stream socket: a request is a line of JSON (`arguments` and `packs`, or `call`, with `environment` and `log`),
+the answer a line with the exit code. It ends when the socket's other end is closed, thus also when its parent
+is killed.
 """
 
 import gc
@@ -52,7 +53,7 @@ def _parse_yaml_in_c() -> None:
 
 
 def _run(request: Mapping[str, Any]) -> int:
-    """Run a command to its end; returns its exit code."""
+    """Run a command or a call to its end; returns its exit code."""
     pid = os.fork()
     if pid == 0:
         _become(request)
@@ -60,17 +61,14 @@ def _run(request: Mapping[str, Any]) -> int:
 
 
 def _become(request: Mapping[str, Any]) -> NoReturn:
-    """Be what `sam ...` would have been, then pack the template that was built, and end with the process."""
+    """Be the call, or what `sam ...` would have been and then pack the template that was built, and end with
+    the process."""
     code = 1
     try:
         _connect(request["log"])
         os.environ.clear()
         os.environ.update(request["environment"])
-        code = _sam(request["arguments"])
-        if code == 0 and request["packs"]:
-            from deploy.packages import pack
-
-            pack(Path(request["packs"]))
+        code = _call(**request["call"]) if "call" in request else _command(**request)
     except BaseException:
         code = code or 1
         traceback.print_exc()
@@ -85,6 +83,24 @@ def _connect(log: str) -> None:
     with Path(os.devnull).open() as nothing, Path(log).open("ab") as output:
         for target, stream in enumerate((nothing, output, output)):
             os.dup2(stream.fileno(), target)
+
+
+def _call(service: str, operation: str, arguments: Mapping[str, Any], answer: str) -> int:
+    import boto3
+
+    client: Any = boto3.client
+    found = getattr(client(service), operation)(**arguments)
+    Path(answer).write_text(json.dumps(found, default=str), encoding="utf-8")
+    return 0
+
+
+def _command(arguments: list[str], packs: str | None, **_: Any) -> int:
+    code = _sam(arguments)
+    if code == 0 and packs:
+        from deploy.packages import pack
+
+        pack(Path(packs))
+    return code
 
 
 def _sam(arguments: list[str]) -> int:

@@ -1,6 +1,7 @@
 """The processes and files of a command, none of which outlives its session."""
 
 import atexit
+import json
 import shutil
 import socket
 import subprocess
@@ -10,12 +11,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from deploy.problems import Trouble
 from local.cli import deploy
 from local.cli.build import Build, fingerprint
 from local.cli.children import Children
-from local.cli.endpoint import Endpoint
+from local.cli.endpoint import STACK, Endpoint
 from local.cli.instance import AWS_FOLDER, WORK_PREFIX
 from local.cli.interrupts import Interrupts
 from local.cli.project import ROOT
@@ -62,8 +64,8 @@ class Session:
             )
         self._start_build()
         endpoint = self._start_embedded(port)
-        endpoint.client("s3").create_bucket(Bucket=deploy.artifact_bucket())
         self._finish_build()
+        self._ask(endpoint, "s3", "create_bucket", Bucket=deploy.artifact_bucket())
         return endpoint
 
     def build(self) -> Build:
@@ -72,9 +74,9 @@ class Session:
         self._finish_build()
         return self._build
 
-    def deploy(self, endpoint: Endpoint, clients: Sequence[str] = (), **parameters: str) -> None:
-        """Deploy the build with the SAM CLI, and create the clients of these services in the meantime. Raises
-        Trouble.
+    def deploy(self, endpoint: Endpoint, clients: Sequence[str] = (), **parameters: str) -> dict[str, str]:
+        """Deploy the build with the SAM CLI, and create the clients of these services in the meantime.
+        Returns the stack's outputs. Raises Trouble.
 
         `parameters` override those of samconfig.toml.
         """
@@ -83,7 +85,15 @@ class Session:
         for service in clients:
             endpoint.client(service)
         self._finish("deploy")
+        stacks = self._ask(endpoint, "cloudformation", "describe_stacks", StackName=STACK)
         self._sam.close()
+        return deploy.outputs_of(stacks["Stacks"][0])
+
+    def _ask(self, endpoint: Endpoint, service: str, operation: str, **arguments: str) -> Any:
+        log, answer = self.work / f"sam-{operation}.log", self.work / f"{operation}.json"
+        self._sam.call(service, operation, arguments, self._environment(endpoint), log, answer)
+        self._finish(operation)
+        return json.loads(_text(answer))
 
     def aws_is_running(self) -> bool:
         """Whether the embedded AWS that this session started is alive."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from deploy.problems import Trouble
-from local.cli import deploy
 from local.cli.down import NOTE
 from local.cli.endpoint import STACK, Endpoint, endpoint_of
 from local.cli.instance import AlreadyRunning, Instance, Note, sweep_up
@@ -48,9 +47,10 @@ def start(
     screen: Screen,
     port: int | None,
     parameters: Mapping[str, str] | None = None,
-    clients: Sequence[str] = ("cloudformation",),
-) -> Endpoint:
-    """Start the embedded AWS and deploy to it, showing how long each takes. Raises Trouble.
+    clients: Sequence[str] = (),
+) -> tuple[Endpoint, dict[str, str]]:
+    """Start the embedded AWS and deploy to it, showing how long each takes. Returns it, and the outputs of
+    the stack. Raises Trouble.
 
     `clients` are the services that are called later.
     """
@@ -61,9 +61,9 @@ def start(
         screen.done("Start the embedded AWS", time.monotonic() - began, f"{endpoint.url}, application built")
         began = time.monotonic()
         screen.doing("Deploy with the SAM CLI", "template.yaml as it is")
-        started.deploy(endpoint, clients, **(parameters or {}))
+        outputs = started.deploy(endpoint, clients, **(parameters or {}))
         screen.done("Deploy with the SAM CLI", time.monotonic() - began, f"stack {STACK}")
-    return endpoint
+    return endpoint, outputs
 
 
 def show_trouble(screen: Screen, trouble: Trouble) -> int:
@@ -83,11 +83,11 @@ def _serve(started: Session, instance: Instance, screen: Screen, port: int | Non
     began = time.monotonic()
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     instance.write(Note(pid=os.getpid(), port=None, work=str(started.work), started=now))
-    endpoint = start(started, screen, port)
+    endpoint, outputs = start(started, screen, port)
     instance.write(Note(pid=os.getpid(), port=endpoint.port, work=str(started.work), started=now))
     screen.line()
     screen.line(f"Ready after {time.monotonic() - began:.1f} s.", style="bold green")
-    _say_what_next(screen, endpoint)
+    _say_what_next(screen, endpoint, outputs["BucketName"])
     while started.aws_is_running():
         time.sleep(0.2)
     raise Trouble(
@@ -95,8 +95,7 @@ def _serve(started: Session, instance: Instance, screen: Screen, port: int | Non
     )
 
 
-def _say_what_next(screen: Screen, endpoint: Endpoint) -> None:
-    bucket = deploy.outputs(endpoint)["BucketName"]
+def _say_what_next(screen: Screen, endpoint: Endpoint, bucket: str) -> None:
     sample = shown(SAMPLE)
     screen.heading("Mailbox and executions, in a browser")
     screen.line(f"  {endpoint.page}")

@@ -69,6 +69,7 @@ def build(
     mailbox = Mailbox(port)
     own_calls = OwnCalls()
     limits = dict(quotas or {})
+    seams.install_models()
     questions = Questions()
     seams.install_iam(questions, sagemaker_resource)
     seams.install_encryption()

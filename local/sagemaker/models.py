@@ -1,5 +1,5 @@
-"""botocore's models of the services, each read only once: SageMaker's alone takes 6 MB and some hundredths of
-a second."""
+"""botocore's models of the services, each read only once, and without their documentation, which is more than
+half of them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,23 @@ _ENDINGS: Mapping[str, Callable[..., Any]] = {".json": open, ".json.gz": gzip.op
 
 
 class _PlainFiles(JSONFileLoader):
-    """Reads them into plain dictionaries, which keep their order in less memory than botocore's."""
+    """Reads them into plain dictionaries, which keep their order in less memory than botocore's, without the
+    texts that only docstrings show."""
 
     def load_file(self, file_path: str) -> Any:
         for ending, opened in _ENDINGS.items():
             path = Path(file_path + ending)
             if path.is_file():
                 with opened(path, "rb") as file:
-                    return json.load(file)
+                    return json.load(file, object_hook=_without_documentation)
         return None
+
+
+def _without_documentation(part: dict[str, Any]) -> dict[str, Any]:
+    # A member of a structure may have that name, too.
+    if isinstance(part.get("documentation"), str):
+        part["documentation"] = ""
+    return part
 
 
 def new_loader() -> Loader:
@@ -39,10 +47,17 @@ def new_loader() -> Loader:
 _LOADER = new_loader()
 
 
+def description(service: str) -> Mapping[str, Any]:
+    """The API of a service as botocore's file describes it, by botocore's name for it. Raises
+    UnknownServiceError."""
+    found: Mapping[str, Any] = _LOADER.load_service_model(service, "service-2")
+    return found
+
+
 @functools.cache
 def service_model(service: str) -> ServiceModel:
-    """The API of a service, by botocore's name for it."""
-    return ServiceModel(_LOADER.load_service_model(service, "service-2"), service)
+    """The API of a service, by botocore's name for it. Raises UnknownServiceError."""
+    return ServiceModel(description(service), service)
 
 
 def new_session() -> Session:

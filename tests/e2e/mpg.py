@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +18,13 @@ from tests.builds import give_build
 
 ROOT = Path(__file__).parents[2]
 MPG = [sys.executable, "-m", "local.cli.main"]
+# The same, but importing the SDK fails: what runs for hours, beside everything else, has no room for it.
+MPG_WITHOUT_SDK = [
+    sys.executable,
+    "-c",
+    "import sys; sys.modules['boto3'] = sys.modules['botocore'] = None\n"
+    "from local.cli.main import main; main()",
+]
 TIMEOUT = 480.0
 
 
@@ -49,11 +57,11 @@ class Place:
         assert endpoint is not None
         return endpoint
 
-    def start(self, *arguments: str, log: Path) -> "subprocess.Popen[bytes]":
+    def start(self, *arguments: str, log: Path, mpg: Sequence[str] = MPG) -> "subprocess.Popen[bytes]":
         """Start mpg in its own process group, with its output in the log."""
         with log.open("wb") as output:
             return subprocess.Popen(
-                [*MPG, *arguments],
+                [*mpg, *arguments],
                 cwd=ROOT,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,

@@ -15,7 +15,7 @@ from typing import Any
 from local.cli import deploy
 from local.cli.endpoint import STACK, Endpoint, Mail
 from tests.conftest import eventually, free_port
-from tests.e2e.mpg import ROOT, Place, listens, wait_for
+from tests.e2e.mpg import MPG_WITHOUT_SDK, ROOT, Place, listens, wait_for
 
 # Most tests only need a model; each trial more would be a third of a run's CPU time.
 TRIALS = "1"
@@ -106,7 +106,7 @@ class Up:
 def running(folder: Path) -> Iterator[Up]:
     """Starts `mpg up`; afterwards `mpg down` must leave nothing behind."""
     place, log, port = Place.under(folder), folder / "log", free_port()
-    process = place.start("up", "--port", str(port), log=log)
+    process = place.start("up", "--port", str(port), log=log, mpg=MPG_WITHOUT_SDK)
     try:
         wait_for(log, r"Ctrl-C stops it", process)
         yield Up(place, port, log.read_text(), process)

@@ -26,6 +26,7 @@ from local.embedded.seams.leading_keys import install_leading_keys
 from local.embedded.seams.log_filters import install_log_filters
 from local.embedded.seams.metrics import Queues, install_metrics, publish_metrics
 from local.embedded.seams.missing import install_missing, object_exists
+from local.embedded.seams.models import install_models
 from local.embedded.seams.multipart import install_multipart
 from local.embedded.seams.names import MINISTACK_VERSION, SEAMS, check, configure, settings, wait_scale
 from local.embedded.seams.nested_stacks import install_nested_stacks
@@ -79,6 +80,7 @@ __all__ = [
     "install_mailbox",
     "install_metrics",
     "install_missing",
+    "install_models",
     "install_multipart",
     "install_nested_stacks",
     "install_objects",

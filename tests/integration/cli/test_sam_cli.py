@@ -9,8 +9,10 @@ import pytest
 
 from local.cli.children import Children
 from local.cli.deploy import quiet_sam
+from local.cli.endpoint import Endpoint
 from local.cli.interrupts import Interrupts
 from local.cli.sam_cli import SamCli
+from tests.conftest import free_port
 
 SECONDS = 240.0
 
@@ -49,6 +51,13 @@ def test_commands_follow_each_other_with_an_exit_code_a_log_and_an_environment_o
     assert sam.wait(SECONDS) == 2
     assert "No such command" in (tmp_path / "wrong.log").read_text()
     assert (tmp_path / "sam.log").read_text() == ""
+    # A call that fails has an exit code and no answer.
+    nowhere = {**Endpoint(free_port(), "secret").variables(), "AWS_MAX_ATTEMPTS": "1"}
+    log, answer = tmp_path / "call.log", tmp_path / "answer"
+    sam.call("s3", "create_bucket", {"Bucket": "any"}, {**environment, **nowhere}, log, answer)
+    assert sam.wait(SECONDS) == 1
+    assert "EndpointConnectionError" in log.read_text()
+    assert not answer.exists()
     # The interpreter ends once nobody needs it.
     sam.close()
 

@@ -17,6 +17,22 @@ def test_the_installed_ministack_has_every_name_that_is_used() -> None:
     assert subprocess.run(check, capture_output=True, text=True, check=True, cwd=ROOT).stdout == "[]\n"
 
 
+def test_the_emulator_has_no_models_of_its_own() -> None:
+    # Other tests need the emulator as it is.
+    script = """
+from local.embedded import seams
+from local.sagemaker.models import description, service_model
+seams.install_models()
+from ministack.core import iam_actions, responses
+from ministack.services import stepfunctions
+assert responses._service_model("states") is service_model("stepfunctions")
+assert stepfunctions._service_model("sagemaker") is service_model("sagemaker")
+assert iam_actions._load_botocore_model("s3") is description("s3")
+assert responses._service_model("nothing") is None and iam_actions._load_botocore_model("nothing") == {}
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
+
+
 def test_the_installed_ministack_is_the_tested_version() -> None:
     assert version("ministack") == seams.MINISTACK_VERSION
 
