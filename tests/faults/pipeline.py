@@ -120,14 +120,14 @@ class Pipeline:
 
     def until_met(self, number: int = 1) -> None:
         """Wait until the newest rule has applied that many times."""
-        self._until_applied(-1, number, "the newest rule did not apply")
+        self._until_applied(-1, number)
 
-    def _until_applied(self, rule: int, number: int, otherwise: str) -> None:
-        """Wait until a rule has applied that many times; `otherwise` says what did not happen."""
+    def _until_applied(self, rule: int, number: int) -> None:
+        """Wait until a rule has applied that many times; shows it otherwise."""
         try:
             eventually(lambda: self.faults()[rule]["applied"] >= number, RUN_SECONDS)
         except AssertionError as late:
-            raise AssertionError(otherwise) from late
+            raise AssertionError(f"not met {number} times: {self.faults()[rule]}") from late
 
     @contextmanager
     def quotas(self, limits: dict[str, int]) -> Iterator[None]:
@@ -256,8 +256,8 @@ class Pipeline:
             self.fault(moment.pop(drop), drop=drop, delay=RUN_SECONDS, **moment)
         try:
             yield
-            for number, (function, moment) in enumerate(crashes):
-                self._until_applied(number, 1, f"{function} made no call {moment}")
+            for rule, (function, _) in enumerate(crashes):
+                self._until_applied(rule, 1)
                 self._kill_function(function)
         finally:
             self.heal()
