@@ -95,6 +95,11 @@ class Pipeline:
         self._rules.append({"from" if name == "first" else name: value for name, value in rule.items()})
         self._put_rules()
 
+    def fault_instead(self, operation: str, **what: Any) -> None:
+        """Inject this fault in place of all others, in one step; calls that they hold continue."""
+        self._rules = []
+        self.fault(operation, **what)
+
     def heal(self) -> list[dict[str, Any]]:
         """Remove all faults; held calls continue. Returns what the rules matched."""
         self._rules = []
@@ -115,7 +120,14 @@ class Pipeline:
 
     def until_met(self, number: int = 1) -> None:
         """Wait until the newest rule has applied that many times."""
-        eventually(lambda: self.faults()[-1]["applied"] >= number, RUN_SECONDS)
+        self._until_applied(-1, number)
+
+    def _until_applied(self, rule: int, number: int) -> None:
+        """Wait until a rule has applied that many times; shows it otherwise."""
+        try:
+            eventually(lambda: self.faults()[rule]["applied"] >= number, RUN_SECONDS)
+        except AssertionError as late:
+            raise AssertionError(f"not met {number} times: {self.faults()[rule]}") from late
 
     @contextmanager
     def quotas(self, limits: dict[str, int]) -> Iterator[None]:
@@ -199,6 +211,10 @@ class Pipeline:
 
     # Functions and processes
 
+    def deliver(self, function: str, event: dict[str, Any]) -> None:
+        """Call a function, by its logical id, once, whatever becomes of it."""
+        self.client("lambda").invoke(FunctionName=self.stack[function], Payload=json.dumps(event))
+
     def invoke(self, function: str, event: dict[str, Any], *, asynchronously: bool = False) -> str:
         """Deliver an event to a function, by its logical id; returns its response or its error."""
 
@@ -221,19 +237,28 @@ class Pipeline:
         return dict(done)
 
     @contextmanager
-    def crash(
-        self, function: str, *, before: str = "", after: str = "", containing: str = "", first: int = 1
-    ) -> Iterator[None]:
-        """Kill a function, by its logical id, right before or after such a call.
+    def crash(self, function: str, **moment: Any) -> Iterator[None]:
+        """Kill a function, by its logical id, at a `moment` as in `crash_again_and_again`."""
+        with self.crash_again_and_again((function, moment)):
+            yield
 
-        The call has to come of what is done while this is entered; leaving it waits for that.
+    @contextmanager
+    def crash_again_and_again(self, *crashes: tuple[str, dict[str, Any]]) -> Iterator[None]:
+        """Kill functions, by their logical ids, one after the other, each at its moment.
+
+        A moment is right `before` or `after` an operation, optionally the `first` such call of these and one
+        `containing` a text. The calls have to come, in this order, of what is done while this is entered;
+        leaving it waits for each of them.
         """
-        drop = "after" if after else "before"
-        self.fault(after or before, containing=containing, first=first, drop=drop, delay=RUN_SECONDS)
+        for _, moment in crashes:
+            moment = dict(moment)
+            drop = "after" if "after" in moment else "before"
+            self.fault(moment.pop(drop), drop=drop, delay=RUN_SECONDS, **moment)
         try:
             yield
-            self.until_met()
-            self._kill_function(function)
+            for rule, (function, _) in enumerate(crashes):
+                self._until_applied(rule, 1)
+                self._kill_function(function)
         finally:
             self.heal()
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from local.cli import browser
 from tests.conftest import eventually
+from tests.faults.calls import TASKS
 from tests.faults.tally import Ending, Mail, Tally
 
 if TYPE_CHECKING:
@@ -89,10 +91,14 @@ class Run:
             executionArn=self.arn, error="Stopped", cause="by hand"
         )
 
+    def resume(self) -> None:
+        """Redrive the execution."""
+        self.pipeline.client("stepfunctions").redrive_execution(executionArn=self.arn)
+
     def redrive(self) -> Ending:
         """Redrive the execution, and wait for its end or its request for approval."""
         before = len(self.questions())
-        self.pipeline.client("stepfunctions").redrive_execution(executionArn=self.arn)
+        self.resume()
         return eventually(lambda: self._ending(asked_before=before), RUN_SECONDS)  # type: ignore[no-any-return]
 
     def end_event(self) -> dict[str, Any]:
@@ -129,11 +135,15 @@ class Run:
             if event["type"].endswith("StateEntered")
         ]
 
+    def times_entered(self) -> Counter[str]:
+        """How often the execution entered each of the state machine's tasks."""
+        return Counter(state for state in self.entered() if state in TASKS)
+
     def history(self) -> list[dict[str, Any]]:
         pages = (
             self.pipeline.client("stepfunctions")
             .get_paginator("get_execution_history")
-            .paginate(executionArn=self.arn)
+            .paginate(executionArn=self.arn, PaginationConfig={"PageSize": 1000})
         )
         return [event for page in pages for event in page["events"]]
 
@@ -175,7 +185,10 @@ class Run:
         pages = (
             self.pipeline.client("sagemaker")
             .get_paginator("list_model_packages")
-            .paginate(ModelPackageGroupName=f"{self.pipeline.stack['ModelPackageGroupPrefix']}-auto-mpg")
+            .paginate(
+                ModelPackageGroupName=f"{self.pipeline.stack['ModelPackageGroupPrefix']}-auto-mpg",
+                PaginationConfig={"PageSize": 100},
+            )
         )
         return [
             package["ModelPackageArn"]
@@ -214,7 +227,7 @@ class Run:
     @cached_property
     def redrives(self) -> int:
         """The number of redrives of the execution when this is first called."""
-        return [event["type"] for event in self.history()].count("ExecutionRedriven")
+        return int(self.pipeline.describe(self.arn).get("redriveCount", 0))
 
     def settle(self, tally: Tally) -> None:
         """Count this upload as lost or duplicated, if it is."""

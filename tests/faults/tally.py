@@ -15,6 +15,8 @@ class Mail:
 
     def is_about(self, mark: str) -> bool:
         """Whether its text contains this, other than as the earlier run whose results were reused."""
+        if mark not in self.text:
+            return False
         return any(mark in line for line in self.text.splitlines() if not line.startswith("Reused:"))
 
 

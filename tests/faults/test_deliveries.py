@@ -5,19 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from tests.faults.pipeline import SAMPLE, Pipeline
-
-NAMES = [
-    "two words.csv",
-    "a+b.csv",
-    "100%.csv",
-    "%2Fetc%2Fpasswd.csv",
-    "Übersicht für Zoë.csv",
-    '"><script>alert(1)</script>&amp;.csv',
-    "..csv",
-    "x" * 980 + ".csv",
-    "ü" * 490 + ".csv",
-]
+from tests.faults.pipeline import Pipeline
 
 
 def test_a_throttled_transform_is_retried(pipeline: Pipeline) -> None:
@@ -42,8 +30,7 @@ def test_an_event_that_arrives_several_times_at_once_starts_one_run(pipeline: Pi
     assert (len(run.packages()), len(run.questions()), len(run.endings())) == (1, 1, 1)
 
 
-@pytest.mark.parametrize("hours", [0, 1, 24 * 365])
-def test_an_event_that_arrives_again_hours_after_the_end_does_nothing(pipeline: Pipeline, hours: int) -> None:
+def test_an_event_that_arrives_again_hours_after_the_end_does_nothing(pipeline: Pipeline) -> None:
     run = pipeline.upload()
     run.ends()
     run.approve()
@@ -51,14 +38,14 @@ def test_an_event_that_arrives_again_hours_after_the_end_does_nothing(pipeline: 
     claim = run.claim()
     # No expiry: the table keeps every claim.
     assert set(claim) == {"pk", "execution_arn", "claimed_at"}
-    earlier = datetime.fromisoformat(claim["claimed_at"]["S"]) - timedelta(hours=hours)
-    claim["claimed_at"]["S"] = earlier.isoformat()
-    pipeline.client("dynamodb").put_item(TableName=pipeline.stack["TableName"], Item=claim)
-    mails = len(pipeline.mails())
-    (late,) = pipeline.deliver_again(run)
-    run.reported()
-    assert "already_processed" in pipeline.describe(late)["output"]
-    assert (len(run.packages()), len(pipeline.mails())) == (1, mails)
+    claimed_at, mails = datetime.fromisoformat(claim["claimed_at"]["S"]), len(pipeline.mails())
+    for hours in (0, 1, 24 * 365):
+        claim["claimed_at"]["S"] = (claimed_at - timedelta(hours=hours)).isoformat()
+        pipeline.client("dynamodb").put_item(TableName=pipeline.stack["TableName"], Item=claim)
+        (late,) = pipeline.deliver_again(run)
+        run.reported()
+        assert "already_processed" in pipeline.describe(late)["output"], hours
+        assert (len(run.packages()), len(pipeline.mails())) == (1, mails), hours
 
 
 def test_the_same_file_uploaded_again_is_a_new_run(pipeline: Pipeline) -> None:
@@ -67,20 +54,6 @@ def test_the_same_file_uploaded_again_is_a_new_run(pipeline: Pipeline) -> None:
     assert (first.ends().outcome, second.ends().outcome) == ("pending", "pending")
     assert first.arn != second.arn
     assert len({*first.packages(), *second.packages()}) == 2
-
-
-def test_every_key_that_s3_allows_works(pipeline: Pipeline) -> None:
-    runs = [pipeline.upload(name) for name in NAMES]
-    for run, name in zip(runs, NAMES, strict=True):
-        assert run.ends().outcome == "pending", name
-        (question,) = run.questions()
-        assert run.key[:200] in question.text
-        kept = pipeline.client("s3").get_object(
-            Bucket=pipeline.stack["BucketName"], Key=f"runs/{run.run_id}/input/upload.csv"
-        )
-        assert kept["Body"].read() == SAMPLE
-    assert runs[0].approve_by_mail() == 200
-    assert runs[0].is_over().outcome == "approved"
 
 
 def test_the_end_of_a_run_is_reported_once_however_often_its_event_arrives(pipeline: Pipeline) -> None:

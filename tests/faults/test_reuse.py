@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.faults.calls import Call
 from tests.faults.pipeline import Pipeline, without
 from tests.faults.run import Run
 
@@ -36,28 +37,25 @@ def test_a_run_with_the_same_content_does_no_job_but_the_predictions(
 
 
 @pytest.mark.parametrize(
-    ("operation", "containing"), [("dynamodb:GetItem", "result#"), ("lambda:Invoke", "FindResult")]
+    "calls",
+    [
+        [Call("dynamodb:GetItem", "result#"), Call("dynamodb:PutItem", "result#")],
+        [Call("lambda:Invoke", "FindResult"), Call("lambda:Invoke", "RememberResults")],
+    ],
+    ids=["table", "functions"],
 )
-def test_a_search_that_fails_costs_only_the_time_of_the_jobs(
-    pipeline: Pipeline, operation: str, containing: str
+def test_a_run_that_can_neither_find_nor_remember_results_does_every_step_and_asks_all_the_same(
+    pipeline: Pipeline, calls: list[Call]
 ) -> None:
-    pipeline.fault(operation, containing=containing, error="AccessDenied", status=403, times=None)
+    for call in calls:
+        pipeline.fault(
+            call.operation, containing=call.containing, error="AccessDenied", status=403, times=None
+        )
     run = pipeline.upload(reuse=True)
     assert run.ends().outcome == "pending"
-    pipeline.until_met()
+    assert [rule["operation"] for rule in pipeline.heal() if not rule["applied"]] == []
     assert reused(run) == {}
     assert len(run.jobs()) == 4
-
-
-@pytest.mark.parametrize(
-    ("operation", "containing"), [("dynamodb:PutItem", "result#"), ("lambda:Invoke", "RememberResults")]
-)
-def test_a_run_whose_results_cannot_be_remembered_asks_all_the_same(
-    pipeline: Pipeline, operation: str, containing: str
-) -> None:
-    pipeline.fault(operation, containing=containing, error="AccessDenied", status=403, times=None)
-    assert pipeline.upload(content=without(1), reuse=False).ends().outcome == "pending"
-    pipeline.until_met()
 
 
 def test_files_deleted_before_their_reuse_are_made_again(pipeline: Pipeline, earlier: Run) -> None:

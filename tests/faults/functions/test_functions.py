@@ -8,48 +8,28 @@ import pytest
 from local.cli import browser
 from tests.conftest import eventually
 from tests.faults.pipeline import Pipeline
-from tests.faults.run import RUN_SECONDS
+from tests.faults.run import RUN_SECONDS, Run
+
+# In the order in which a run gets there; each is the first such call of another attempt.
+CRASHES: list[tuple[str, dict[str, Any]]] = [
+    ("CheckUploadFunction", {"before": "s3:CopyObject", "containing": "/input/upload.csv"}),
+    ("CheckUploadFunction", {"after": "s3:CopyObject", "containing": "/input/upload.csv"}),
+    ("KeepModelFunction", {"before": "s3:CopyObject", "containing": "/evaluation/model.tar.gz"}),
+    ("KeepModelFunction", {"after": "s3:CopyObject", "containing": "/evaluation/model.tar.gz"}),
+    # The first one is the state machine's, about the champion.
+    ("RequestApprovalFunction", {"after": "sagemaker:DescribeModelPackage", "first": 2}),
+    ("RequestApprovalFunction", {"before": "dynamodb:PutItem", "containing": "link#"}),
+    ("RequestApprovalFunction", {"after": "dynamodb:PutItem", "containing": "link#"}),
+    ("RequestApprovalFunction", {"before": "dynamodb:UpdateItem", "containing": "package#"}),
+    ("RequestApprovalFunction", {"after": "dynamodb:UpdateItem", "containing": "package#"}),
+    ("RequestApprovalFunction", {"before": "sns:Publish", "containing": "ApprovalTopic"}),
+]
 
 
-def test_the_check_of_an_upload_may_crash_before_it_keeps_the_file(pipeline: Pipeline) -> None:
-    with pipeline.crash("CheckUploadFunction", before="s3:CopyObject"):
-        run = pipeline.upload()
-    assert run.ends().outcome == "pending"
-
-
-def test_the_check_of_an_upload_may_crash_after_it_kept_the_file(pipeline: Pipeline) -> None:
-    with pipeline.crash("CheckUploadFunction", after="s3:CopyObject"):
-        run = pipeline.upload()
-    assert run.ends().outcome == "pending"
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_keeping_a_model_may_crash_at_any_moment(pipeline: Pipeline, when: str) -> None:
-    moment: dict[str, Any] = {when: "s3:CopyObject", "containing": "/evaluation/model.tar.gz"}
-    with pipeline.crash("KeepModelFunction", **moment):
-        run = pipeline.upload()
-    assert run.ends().outcome == "pending"
-    assert run.approve_by_mail() == 200
-    assert run.is_over().outcome == "approved"
-
-
-@pytest.mark.parametrize(
-    "moment",
-    [
-        {"before": "dynamodb:PutItem", "containing": "link#"},
-        {"after": "dynamodb:PutItem", "containing": "link#"},
-        {"before": "dynamodb:UpdateItem", "containing": "package#"},
-        {"after": "dynamodb:UpdateItem", "containing": "package#"},
-        # The first one is the state machine's, about the champion.
-        {"after": "sagemaker:DescribeModelPackage", "first": 2},
-        {"before": "sns:Publish", "containing": "ApprovalTopic"},
-    ],
-    ids=lambda moment: " ".join(str(part) for item in moment.items() for part in item),
-)
-def test_a_request_for_approval_may_crash_at_any_moment_before_the_mail_and_asks_once(
-    pipeline: Pipeline, moment: dict[str, Any]
+def test_the_functions_of_a_run_may_crash_at_any_moment_before_the_mail_and_it_asks_once(
+    pipeline: Pipeline,
 ) -> None:
-    with pipeline.crash("RequestApprovalFunction", **moment):
+    with pipeline.crash_again_and_again(*CRASHES):
         run = pipeline.upload()
     assert run.ends().outcome == "pending"
     assert run.approve_by_mail() == 200
@@ -82,96 +62,96 @@ def test_a_lost_response_of_sns_means_one_mail_too_many_and_not_one_too_few(pipe
 
 
 @pytest.mark.parametrize(
-    ("moment", "button"),
+    ("moments", "button"),
     [
-        ({"before": "dynamodb:UpdateItem", "containing": "package#"}, ("decision", "approve")),
-        ({"after": "dynamodb:UpdateItem", "containing": "package#"}, ("finish", "yes")),
-        ({"before": "sagemaker:UpdateModelPackage"}, ("finish", "yes")),
-        ({"after": "sagemaker:UpdateModelPackage"}, None),
+        # Nothing is decided at the first of these, and the second is that of the next decision.
+        (
+            [
+                {"before": "dynamodb:UpdateItem", "containing": "package#"},
+                {"before": "sagemaker:UpdateModelPackage"},
+            ],
+            ("finish", "yes"),
+        ),
+        ([{"after": "dynamodb:UpdateItem", "containing": "package#"}], ("finish", "yes")),
     ],
     ids=str,
 )
 def test_a_decision_is_not_lost_when_the_review_page_crashes(
-    pipeline: Pipeline, moment: dict[str, Any], button: tuple[str, str] | None
+    pipeline: Pipeline, moments: list[dict[str, Any]], button: tuple[str, str]
 ) -> None:
     run = pipeline.upload()
     run.ends()
-    with ThreadPoolExecutor(1) as reviewer:
-        with pipeline.crash("ReviewFunction", **moment):
-            answer = reviewer.submit(run.approve_by_mail)
-        assert answer.result() >= 500
-    if button:
-        assert run.approve_by_mail(button) == 200
-    assert run.is_over().outcome == "approved"
-
-
-@pytest.mark.parametrize(
-    ("operation", "containing", "status", "button"),
-    [
-        ("dynamodb:GetItem", "link#", 503, ("decision", "approve")),
-        ("dynamodb:GetItem", "package#", 503, ("decision", "approve")),
-        ("dynamodb:UpdateItem", "package#", 503, ("decision", "approve")),
-        # The decision is recorded then, and the page offers to retry.
-        ("sagemaker:UpdateModelPackage", "", 200, ("finish", "yes")),
-    ],
-)
-def test_a_reviewer_can_decide_again_after_a_call_of_the_page_failed(
-    pipeline: Pipeline, operation: str, containing: str, status: int, button: tuple[str, str]
-) -> None:
-    run = pipeline.upload()
-    run.ends()
-    page, approve = run.open_link(), ("decision", "approve")
-    form = page.form_with_button(*approve)
-    pipeline.fault(operation, containing=containing, error="AccessDenied", status=403, times=None)
-    assert browser.submit(page, form, form.filled({"reviewer": "Ada"}, approve)).status == status
-    pipeline.heal()
+    for moment in moments:
+        crash_while_approving(pipeline, run, moment)
     assert run.approve_by_mail(button) == 200
     assert run.is_over().outcome == "approved"
 
 
-def test_the_page_appears_without_the_predictions_when_s3_does_not_answer(pipeline: Pipeline) -> None:
+def crash_while_approving(pipeline: Pipeline, run: Run, moment: dict[str, Any]) -> None:
+    """The page is killed while it records the decision to approve."""
+    with ThreadPoolExecutor(1) as reviewer:
+        with pipeline.crash("ReviewFunction", **moment):
+            answer = reviewer.submit(run.approve_by_mail)
+        assert answer.result() >= 500, moment
+
+
+def test_a_reviewer_can_decide_again_after_calls_of_the_page_failed(pipeline: Pipeline) -> None:
     run = pipeline.upload()
     run.ends()
-    with pipeline.held("s3:GetObject", "/predictions/", times=None):
-        assert run.open_link().status == 200
-    assert run.approve_by_mail() == 200
+    page, approve = run.open_link(), ("decision", "approve")
+    form = page.form_with_button(*approve)
+    for operation, containing, status in (
+        ("dynamodb:GetItem", "link#", 503),
+        ("dynamodb:GetItem", "package#", 503),
+        ("dynamodb:UpdateItem", "package#", 503),
+        # The decision is recorded then, and the page offers to retry.
+        ("sagemaker:UpdateModelPackage", "", 200),
+    ):
+        pipeline.fault(operation, containing=containing, error="AccessDenied", status=403, times=None)
+        answer = browser.submit(page, form, form.filled({"reviewer": "Ada"}, approve))
+        assert answer.status == status, (operation, containing)
+        (fault,) = pipeline.heal()
+        assert fault["applied"], (operation, containing)
+        button = ("finish", "yes") if status == 200 else approve
+        assert run.open_link().form_with_button(*button), (operation, containing)
+    assert run.approve_by_mail(button) == 200
     assert run.is_over().outcome == "approved"
 
 
-def test_a_page_whose_record_does_not_answer_says_to_try_again(pipeline: Pipeline) -> None:
+def test_a_page_whose_calls_hang_appears_or_says_to_try_again_and_crashes_after_the_decision_lose_nothing(
+    pipeline: Pipeline,
+) -> None:
     run = pipeline.upload()
     run.ends()
+    # S3 does not return what the page only draws.
+    with pipeline.held("s3:GetObject", "/predictions/", times=None):
+        assert run.open_link().status == 200
+    # One read of its record hangs.
+    with pipeline.held("dynamodb:GetItem", "link#"):
+        assert run.open_link().status == 200
+    # Every one does.
     with pipeline.held("dynamodb:GetItem", "link#", times=None):
         page = run.open_link()
     assert (page.status, "Open the link from the mail again in a minute" in page.text) == (503, True)
-    assert run.approve_by_mail() == 200
-    assert run.is_over().outcome == "approved"
-
-
-def test_one_call_of_the_page_that_hangs_is_retried(pipeline: Pipeline) -> None:
-    run = pipeline.upload()
-    run.ends()
-    with pipeline.held("dynamodb:GetItem", "link#"):
-        assert run.open_link().status == 200
-    assert run.approve_by_mail() == 200
+    crash_while_approving(pipeline, run, {"after": "sagemaker:UpdateModelPackage"})
     assert run.is_over().outcome == "approved"
 
 
 @pytest.mark.parametrize(
-    "moment",
+    "moments",
     [
-        {"before": "states:SendTaskSuccess"},
-        {"after": "states:SendTaskSuccess"},
-        {"before": "dynamodb:UpdateItem", "containing": "resumed_at"},
+        [{"before": "states:SendTaskSuccess"}, {"after": "states:SendTaskSuccess"}],
+        [{"before": "dynamodb:UpdateItem", "containing": "resumed_at"}],
     ],
     ids=str,
 )
 def test_resuming_may_crash_at_any_moment_when_its_event_is_redelivered(
-    pipeline: Pipeline, moment: dict[str, Any]
+    pipeline: Pipeline, moments: list[dict[str, Any]]
 ) -> None:
     run = pipeline.upload()
     run.ends()
-    with pipeline.crash("ResumePipelineFunction", **moment):
+    with pipeline.crash_again_and_again(*(("ResumePipelineFunction", moment) for moment in moments)):
+        # Lambda retries the event by itself.
         run.decide("Approved")
     pipeline.invoke("ResumePipelineFunction", run.decision_event())
     assert run.is_over().outcome == "approved"

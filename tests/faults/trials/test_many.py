@@ -1,4 +1,4 @@
-"""Many simultaneous uploads, in an account without enough quota: all get their turn."""
+"""Many simultaneous uploads, in an account without enough quota: all get their turn, with their own files."""
 
 import json
 import os
@@ -17,19 +17,37 @@ SECONDS = 240 + 6 * UPLOADS
 FUNCTIONS = ("CheckUploadFunction", "KeepModelFunction", "RequestApprovalFunction")
 EXECUTIONS = max(1, 10 * UPLOADS // 100 // len(FUNCTIONS))
 
+# Keys that S3 allows: the first five for uploads at once, the others for runs side by side.
+NAMES = [
+    "two words.csv",
+    "100%.csv",
+    "Übersicht für Zoë.csv",
+    '"><script>alert(1)</script>&amp;.csv',
+    "x" * 980 + ".csv",
+    "a+b.csv",
+    "%2Fetc%2Fpasswd.csv",
+    "..csv",
+    "ü" * 490 + ".csv",
+]
+
 
 @pytest.mark.timeout(60 + 2 * SECONDS)
-def test_many_uploads_at_once_wait_for_the_quota_and_all_end_as_they_should(pipeline: Pipeline) -> None:
+def test_many_uploads_at_once_wait_for_the_quota_and_all_end_as_they_should(
+    pipeline: Pipeline,
+) -> None:
+    names = [f"{number}/{NAMES[number % 5]}" for number in range(UPLOADS)]
+    contents = files_of_different_sizes(UPLOADS)
     with (
         pipeline.quotas(smallest_quotas(pipeline)),
         pipeline.concurrency(EXECUTIONS, *FUNCTIONS),
         ThreadPoolExecutor(8) as people,
     ):
-        runs = list(people.map(lambda number: pipeline.upload(f"{number}.csv"), range(UPLOADS)))
+        runs = list(people.map(pipeline.upload, names, contents))
         assert {run.ends(SECONDS).outcome for run in runs} == {"pending"}
         assert {ending.outcome for ending in people.map(Run.approve, runs)} == {"approved"}
-    for run in runs:
+    for run, content in zip(runs, contents, strict=True):
         run.reported()
+        assert_own_files(run, content)
     assert len({run.arn for run in runs}) == UPLOADS
     assert len({package for run in runs for package in run.packages()}) == UPLOADS
     assert all((len(run.questions()), len(run.endings())) == (1, 1) for run in runs)
@@ -37,20 +55,30 @@ def test_many_uploads_at_once_wait_for_the_quota_and_all_end_as_they_should(pipe
         assert sum(refusal in failures(run) for run in runs) > UPLOADS / 2, refusal
 
 
-def test_ten_runs_side_by_side_leave_each_others_files_alone(pipeline: Pipeline) -> None:
-    header, *rows = SAMPLE.splitlines(keepends=True)
-    sizes = [200 + 10 * number for number in range(10)]
-    with ThreadPoolExecutor(10) as people:
-        runs = list(
-            people.map(lambda size: pipeline.upload(f"{size}.csv", header + b"".join(rows[:size])), sizes)
-        )
-    for run, size in zip(runs, sizes, strict=True):
+def test_runs_side_by_side_leave_each_others_files_alone(pipeline: Pipeline) -> None:
+    """As above, but without quotas: jobs of the same step run at the same time."""
+    contents = files_of_different_sizes(len(NAMES[5:]))
+    with ThreadPoolExecutor(len(contents)) as people:
+        runs = list(people.map(pipeline.upload, NAMES[5:], contents))
+    for run, content in zip(runs, contents, strict=True):
         assert run.ends().outcome == "pending"
-        assert uploaded_rows(run) == size
-        versions = versions_below(run)
-        assert len(versions) > 10
-        assert set(versions.values()) == {1}
+        assert_own_files(run, content)
     assert len({frozenset(run.jobs()) for run in runs}) == len(runs)
+
+
+def files_of_different_sizes(number: int) -> list[bytes]:
+    header, *rows = SAMPLE.splitlines(keepends=True)
+    return [header + b"".join(rows[: len(rows) - less]) for less in range(number)]
+
+
+def assert_own_files(run: Run, content: bytes) -> None:
+    """The run names its key, worked on what was uploaded and on nothing else, and wrote no object twice."""
+    assert run.key[:200] in run.questions()[0].text
+    assert checked_file(run) == content, run.key
+    assert uploaded_rows(run) == len(content.splitlines()) - 1, run.key
+    versions = versions_below(run)
+    assert len(versions) > 10, run.key
+    assert set(versions.values()) == {1}, run.key
 
 
 def smallest_quotas(pipeline: Pipeline) -> dict[str, int]:
@@ -68,6 +96,14 @@ def failures(run: Run) -> list[str]:
     """The names of the errors that the execution met."""
     details = ("taskFailedEventDetails", "taskSubmitFailedEventDetails")
     return [event[name]["error"] for event in run.history() for name in details if name in event]
+
+
+def checked_file(run: Run) -> bytes:
+    """The file that the run works on."""
+    found = run.pipeline.client("s3").get_object(
+        Bucket=run.pipeline.stack["BucketName"], Key=f"runs/{run.run_id}/input/upload.csv"
+    )
+    return bytes(found["Body"].read())
 
 
 def uploaded_rows(run: Run) -> int:

@@ -1,13 +1,14 @@
 """Faults that a search with several trials meets otherwise than one with a single trial."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from local.cli.deploy import set_parameter
+from tests.conftest import eventually
 from tests.e2e.up import TRIALS
 from tests.faults.pipeline import SAMPLE, Pipeline
-from tests.faults.run import Run
+from tests.faults.run import RUN_SECONDS, Run
 from tests.faults.trials.test_jobs import assert_redrive_completes, best_trial, failed_job
 
 
@@ -18,39 +19,37 @@ def _several_trials(deployed: Pipeline) -> Iterator[None]:
     set_parameter(deployed.endpoint, "MaxTrials", TRIALS)
 
 
-def test_a_killed_trial_does_not_fail_the_tuning(pipeline: Pipeline) -> None:
-    run = pipeline.upload("many.csv", many_rows())
-    pipeline.kill_job(f"training-{run.run_id}-0-")
-    assert run.ends().outcome == "pending"
-    reasons = [reason_of(run, name) for name, status in run.trials().items() if status == "Failed"]
-    assert {reason[-14:] for reason in reasons} == {"exit code: 137"}
-
-
-def test_a_trial_whose_spot_instance_is_reclaimed_restarts_and_the_run_succeeds(
+def test_a_killed_trial_and_one_whose_model_cannot_be_stored_do_not_fail_the_tuning(
     pipeline: Pipeline,
 ) -> None:
-    run, trial = reclaimed(pipeline, seconds=0.1, wait_seconds=600)
+    pipeline.fault("s3:GetObject", containing="/prepared/train/", delay=RUN_SECONDS)
+    run = pipeline.upload("many.csv", many_rows())
+    pipeline.until_met()
+    pipeline.fault_instead("s3:PutObject", containing="-0-002-", error="InternalError", times=None)
+    pipeline.kill_job(f"training-{run.run_id}-0-001-")
     assert run.ends().outcome == "pending"
-    assert set(run.trials().values()) == {"Completed"}
+    killed, not_stored, completed = sorted(run.trials())
+    assert [run.trials()[name] for name in (killed, not_stored, completed)] == [
+        "Failed",
+        "Failed",
+        "Completed",
+    ]
+    assert reason_of(run, killed).endswith("exit code: 137")
+    assert "Artifact upload failed" in reason_of(run, not_stored)
+    assert best_trial(run) == completed
+
+
+def test_trials_whose_spot_instances_are_reclaimed_restart_or_time_out_and_the_run_succeeds(
+    pipeline: Pipeline,
+) -> None:
+    run, (late, restarted, other) = on_spot(pipeline, wait_seconds=10, reclaimed_for=(600, 0.1))
+    assert run.ends().outcome == "pending"
+    assert [run.trials()[name] for name in (late, restarted, other)] == ["Stopped", "Completed", "Completed"]
     begun = ["Starting", "Downloading", "Training"]
-    assert transitions_of(run, trial) == [*begun, "Interrupted", *begun, "Uploading", "Completed"]
-
-
-def test_a_trial_that_gets_no_spot_instance_in_time_does_not_fail_the_tuning(pipeline: Pipeline) -> None:
-    run, trial = reclaimed(pipeline, seconds=600, wait_seconds=5)
-    assert run.ends().outcome == "pending"
-    assert sorted(run.trials().values()) == ["Completed", "Completed", "Stopped"]
-    assert transitions_of(run, trial)[-2:] == ["Interrupted", "MaxWaitTimeExceeded"]
-    assert best_trial(run) != trial
+    assert transitions_of(run, restarted) == [*begun, "Interrupted", *begun, "Uploading", "Completed"]
+    assert transitions_of(run, late)[-2:] == ["Interrupted", "MaxWaitTimeExceeded"]
+    assert best_trial(run) != late
     assert run.approve().outcome == "approved"
-
-
-def test_a_trial_whose_model_cannot_be_stored_does_not_fail_the_tuning(pipeline: Pipeline) -> None:
-    pipeline.fault("s3:PutObject", containing="-0-002-", error="InternalError", times=None)
-    run = pipeline.upload()
-    assert run.ends().outcome == "pending"
-    assert sorted(run.trials().values()) == ["Completed", "Completed", "Failed"]
-    assert "-0-002-" not in best_trial(run)
 
 
 def test_when_all_trials_fail_the_mail_has_the_reason_of_the_first(pipeline: Pipeline) -> None:
@@ -69,19 +68,22 @@ def reason_of(run: Run, trial: str) -> str:
     return str(found["FailureReason"])
 
 
-def reclaimed(pipeline: Pipeline, *, seconds: float, wait_seconds: int) -> tuple[Run, str]:
-    """A run on spot instances, as with `UseSpot`, and its trial whose instance is taken away for `seconds`."""
+def on_spot(
+    pipeline: Pipeline, *, wait_seconds: int, reclaimed_for: Sequence[float]
+) -> tuple[Run, list[str]]:
+    """A run on spot instances, as with `UseSpot`, and its trials, of which the first lose theirs for so long."""
     limits = {"MaxRuntimeInSeconds": wait_seconds, "MaxWaitTimeInSeconds": wait_seconds}
-    on_spot = {"EnableManagedSpotTraining": True, "StoppingCondition": limits}
+    training = {"EnableManagedSpotTraining": True, "StoppingCondition": limits}
     with (
-        pipeline.definition("Tune, or reuse?", Assign={"trainingJobDefinition": on_spot}),
+        pipeline.definition("Tune, or reuse?", Assign={"trainingJobDefinition": training}),
         pipeline.held("s3:GetObject", containing="/prepared/train/"),
     ):
         run = pipeline.upload()
+        trials = eventually(lambda: names if len(names := sorted(run.trials())) == 3 else None, RUN_SECONDS)
         pipeline.until_met()
-        trial = sorted(run.trials())[0]
-        pipeline.reclaim_instance(trial, seconds)
-    return run, trial
+        for trial, seconds in zip(trials, reclaimed_for, strict=False):
+            pipeline.reclaim_instance(trial, seconds)
+    return run, trials
 
 
 def transitions_of(run: Run, trial: str) -> list[str]:
@@ -90,8 +92,8 @@ def transitions_of(run: Run, trial: str) -> list[str]:
     return [each["Status"] for each in found["SecondaryStatusTransitions"]]
 
 
-def many_rows(copies: int = 60) -> bytes:
-    """Many copies of the sample, each with slightly heavier cars, for trials that take a second."""
+def many_rows(copies: int = 30) -> bytes:
+    """Many copies of the sample, each with slightly heavier cars, for trials that take a moment."""
     header, *rows = SAMPLE.decode().splitlines()
     weight = header.split(",").index("weight")
     lines = [header]
