@@ -21,8 +21,6 @@ from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
 from local.embedded.asgi import Application, answer
 
-# The name, in an own call's scope, of the function that breaks its connection.
-BREAK = "mpg.break"
 # How many pieces of a response wait for their reader.
 _PIECES = 4
 
@@ -118,7 +116,7 @@ class _Exchange:
             "client": ("127.0.0.1", 0),
             "server": (url.hostname, url.port),
             "state": {},
-            "extensions": {BREAK: self.end},
+            "extensions": {},
         }
 
     async def receive(self) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from local.sagemaker.autoscaling import Autoscaling
 from local.sagemaker.clients import Clients, Credentials, Join
+from local.sagemaker.container import keep_apart
 from local.sagemaker.defaults import with_defaults
 from local.sagemaker.endpoints.actions import Endpoints
 from local.sagemaker.endpoints.live import Invocation
@@ -77,6 +78,7 @@ class SageMaker:
         clients = Clients(endpoint_url, region, credentials, join)
         events = Events(publish, self._store)
         folder.mkdir(parents=True, exist_ok=True)
+        keep_apart(folder)
         self._backend = Backend(
             self._store,
             WarmWorkers(),

@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from local.embedded.asgi import answer, read_body
-from local.embedded.own_calls import BREAK, OwnCalls
+from local.embedded.own_calls import OwnCalls
 from local.sagemaker.models import new_session
 
 PIECE = b"x" * 1000
@@ -122,9 +122,9 @@ def test_the_application_ends_its_answer_even_if_the_client_reads_no_more(server
     assert len(sent) == 100
 
 
-def test_a_broken_connection_is_one_for_the_client(server: Server) -> None:
+def test_a_call_that_ends_without_an_answer_is_a_broken_connection(server: Server) -> None:
     async def cut(_: Any) -> None:
-        server.seen[0][0]["extensions"][BREAK]()
+        """As a rule of the faults does that drops a call."""
 
     server.do = cut
     with pytest.raises(ConnectionClosedError):

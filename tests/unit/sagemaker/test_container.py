@@ -1,10 +1,13 @@
+import fcntl
 import io
+import os
+import struct
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from local.sagemaker.container import Container, pack
+from local.sagemaker.container import FS_IOC_GETFLAGS, FS_TOPDIR_FL, Container, keep_apart, pack
 from local.sagemaker.errors import JobFailed
 
 
@@ -69,3 +72,25 @@ def test_the_folder_is_removed_even_with_folders_that_a_job_locked(container: Co
     container.remove()
 
     assert not container.folder.exists()
+
+
+def test_the_file_system_keeps_jobs_apart_if_it_can(tmp_path: Path) -> None:
+    def flags() -> int | None:
+        opened = os.open(tmp_path, os.O_RDONLY)
+        try:
+            return int(struct.unpack("l", fcntl.ioctl(opened, FS_IOC_GETFLAGS, bytes(8)))[0])
+        except OSError:
+            return None
+        finally:
+            os.close(opened)
+
+    before = flags()
+    keep_apart(tmp_path)
+    # ext4 can; others keep what they had.
+    assert flags() in ({None, before} if _file_system(tmp_path) != "ext4" else {(before or 0) | FS_TOPDIR_FL})
+
+
+def _file_system(folder: Path) -> str:
+    table = Path("/proc/mounts")
+    mounts = [line.split()[1:3] for line in table.read_text().splitlines()] if table.exists() else [["/", ""]]
+    return max((point, kind) for point, kind in mounts if folder.is_relative_to(point))[1]
