@@ -63,7 +63,6 @@ _LONGEST_FIRST = (
     "tests/faults/",
     "tests/faults/trials/",
     "tests/integration/iam/",
-    "tests/faults/functions/",
     "tests/e2e/test_scale.py",
     "tests/web/",
     "tests/integration/test_deploy.py",

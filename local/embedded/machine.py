@@ -14,13 +14,9 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from local.embedded.task_errors import TaskError
-from local.embedded.tasks import Execution, Integrations, run_task
+from local.embedded.tasks import Execution, Integrations, Stopped, run_task
 
 logger = logging.getLogger(__name__)
-
-
-class Stopped(Exception):
-    """The execution ended while one of its states was running."""
 
 
 class Steps(Execution, Protocol):

@@ -21,6 +21,10 @@ from local.embedded.task_events import TaskEvents
 MAX_PAYLOAD_BYTES = 256 * 1024
 
 
+class Stopped(Exception):
+    """The execution ended while one of its states was running."""
+
+
 class Callback(Protocol):
     """A task token that waits for SendTaskSuccess or SendTaskFailure."""
 
@@ -97,7 +101,7 @@ def run_task(
 ) -> tuple[Any, str | None]:
     """Run a Task state; returns its output and the name of the next state (None at the end).
 
-    Raises TaskError if neither Retry nor Catch matches the failure.
+    Raises TaskError if neither Retry nor Catch matches the failure, and Stopped.
     """
     attempts: dict[int, int] = {}
     while True:
@@ -105,6 +109,7 @@ def run_task(
         try:
             return attempt(state, execution, integrations)[1], state.get("Next")
         except TaskError as failure:
+            _still_needed(execution)
             if _retry(state, execution, attempts, failure):
                 continue
             return catch(state, execution, failure)
@@ -113,7 +118,7 @@ def run_task(
 def attempt(
     state: Mapping[str, Any], execution: Execution, integrations: Integrations
 ) -> tuple[TaskCall, Any]:
-    """Try a Task state once; returns the call and the state's output. Raises TaskError."""
+    """Try a Task state once; returns the call and the state's output. Raises TaskError and Stopped."""
     # Unknown resources were already refused with the definition.
     resource = read_resource(state["Resource"]) or Resource("unknown")
     callback = execution.open_callback() if resource.waits_for_token else None
@@ -122,6 +127,7 @@ def attempt(
         call = _prepare(state, execution, callback, events.submitted)
         events.scheduled(call.arguments, execution.language(state).number(state, "TimeoutSeconds"))
         result = integrations.call(call)
+        _still_needed(execution)
         check_size(result)
         events.succeeded(result)
         output = execution.language(state).output(state, result)
@@ -133,6 +139,12 @@ def attempt(
     finally:
         if callback:
             callback.close()
+
+
+def _still_needed(execution: Execution) -> None:
+    """Raises Stopped if the execution ended meanwhile: a redrive begins with its variables of then."""
+    if not execution.is_running():
+        raise Stopped
 
 
 def _prepare(
@@ -164,7 +176,7 @@ def _retry(
 ) -> bool:
     index, retrier = find_retrier(state, failure)
     done = attempts.get(index, 0)
-    if retrier is None or done >= retrier.get("MaxAttempts", 3) or not execution.is_running():
+    if retrier is None or done >= retrier.get("MaxAttempts", 3):
         return False
     execution.sleep(_delay(retrier, done))
     attempts[index] = done + 1

@@ -1,9 +1,13 @@
 """A failed execution resumes where it failed, and repeats nothing that succeeded."""
 
+from typing import Any
+
 import pytest
+from ministack.services import stepfunctions
 
 from local.embedded.task_errors import TaskError
-from tests.statemachine.machine import CHAMPION, Answer, failed_job, redrive, run
+from local.embedded.tasks import TaskCall
+from tests.statemachine.machine import CHAMPION, GOOD_DAY, Answer, failed_job, redrive, run
 from tests.statemachine.test_branches import GOOD_DAY_STATES
 
 CHAMPION_FOUND: dict[str, Answer] = {
@@ -41,6 +45,17 @@ def test_a_redrive_keeps_the_run_id_and_what_was_found_before() -> None:
     ending = redrive()
     assert "champion" in [given["InputName"] for given in ending.arguments("Evaluate")["ProcessingInputs"]]
     assert ending.arguments("Evaluate")["ProcessingJobName"].startswith(ending.output["run_id"])
+
+
+def test_a_call_that_returns_after_the_execution_was_stopped_leaves_no_variables_to_a_redrive() -> None:
+    def stopped(call: TaskCall) -> Any:
+        [execution] = stepfunctions._executions.values()
+        execution["status"] = "ABORTED"
+        return GOOD_DAY[call.state]
+
+    assert run({**CHAMPION_FOUND, "Find champion model": stopped}).status == "ABORTED"
+    inputs = redrive().arguments("Evaluate")["ProcessingInputs"]
+    assert [given["InputName"] for given in inputs].count("champion") == 1
 
 
 def test_a_redrive_asks_again_with_a_new_token_and_without_registering_again() -> None:

@@ -163,7 +163,11 @@ def assert_redrive_completes(run: Run, *failed: str) -> None:
 def best_trial(run: Run) -> str:
     """The name of the training job whose model is evaluated."""
     sagemaker = run.pipeline.client("sagemaker")
-    listed = sagemaker.list_hyper_parameter_tuning_jobs(NameContains=run.run_id)
-    [tuning] = [found["HyperParameterTuningJobName"] for found in listed["HyperParameterTuningJobSummaries"]]
+    pages = sagemaker.get_paginator("list_hyper_parameter_tuning_jobs").paginate(NameContains=run.run_id)
+    [tuning] = [
+        found["HyperParameterTuningJobName"]
+        for page in pages
+        for found in page["HyperParameterTuningJobSummaries"]
+    ]
     found = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=tuning)
     return str(found["BestTrainingJob"]["TrainingJobName"])
