@@ -32,7 +32,23 @@ def install_warm_functions(folder: Path) -> None:
     install_packages(packages)
     lambda_runtime.zipfile = SharedZips(folder, packages)
     if function_processes.SUPPORTED:
-        lambda_runtime.subprocess = function_processes.WarmSubprocess(function_processes.FunctionProcesses())
+        functions = function_processes.FunctionProcesses()
+        lambda_runtime.subprocess = function_processes.WarmSubprocess(functions)
+        _prepare_with_change_sets(functions)
+
+
+def _prepare_with_change_sets(functions: function_processes.FunctionProcesses) -> None:
+    """A deployment begins with a change set, and calls its first function, for a custom resource, a second
+    later."""
+    from ministack.services.cloudformation import handlers
+
+    create_change_set = handlers._ACTION_HANDLERS["CreateChangeSet"]
+
+    def create_and_prepare(parameters: Mapping[str, Any]) -> Any:
+        functions.prepare()
+        return create_change_set(parameters)
+
+    handlers._ACTION_HANDLERS["CreateChangeSet"] = create_and_prepare
 
 
 def install_service(name: str, target_prefix: str, handler: Callable[..., Any]) -> None:
