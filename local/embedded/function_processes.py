@@ -68,12 +68,17 @@ class FunctionProcess:
 
 
 class FunctionProcesses:
-    """Starts processes of functions in forks of one interpreter, which starts with the first of them."""
+    """Starts processes of functions in forks of one interpreter, which starts when it is first needed."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._control: socket.socket | None = None
         self._zygote: subprocess.Popen[bytes] | None = None
+
+    def prepare(self) -> None:
+        """Let the interpreter start and import in the background, as a function will soon be called."""
+        with self._lock:
+            self._connect()
 
     def start(self, script: str, cwd: str, env: Mapping[str, str]) -> FunctionProcess:
         """Run a Python script, as `python script` would, with pipes for its three streams."""

@@ -43,6 +43,21 @@ def install_warm_functions(folder: Path) -> None:
     lambda_runtime.zipfile = zips
     if processes:
         lambda_runtime.subprocess = function_processes.WarmSubprocess(processes)
+        _prepare_with_change_sets(processes)
+
+
+def _prepare_with_change_sets(functions: function_processes.FunctionProcesses) -> None:
+    """A deployment begins with a change set, and calls its first function, for a custom resource, a second
+    later."""
+    from ministack.services.cloudformation import handlers
+
+    create_change_set = handlers._ACTION_HANDLERS["CreateChangeSet"]
+
+    def create_and_prepare(parameters: Mapping[str, Any]) -> Any:
+        functions.prepare()
+        return create_change_set(parameters)
+
+    handlers._ACTION_HANDLERS["CreateChangeSet"] = create_and_prepare
 
 
 def install_service(name: str, target_prefix: str, handler: Callable[..., Any]) -> None:

@@ -89,6 +89,16 @@ def test_what_fails_says_why_and_ends(functions: FunctionProcesses, tmp_path: Pa
     assert process.wait(10) == 0
 
 
+def test_the_warm_interpreter_starts_once_and_before_the_first_function_if_asked(script: Path) -> None:
+    functions = FunctionProcesses()
+    functions.prepare()
+    prepared = functions._zygote
+    assert prepared is not None
+    functions.start(str(script), str(script.parent), {"COLOUR": "red"}).stdin.close()
+    functions.prepare()
+    assert functions._zygote is prepared
+
+
 def test_after_the_warm_interpreter_was_killed_another_one_takes_over(script: Path) -> None:
     functions = FunctionProcesses()
     folder = str(script.parent)
