@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from local.sagemaker.autoscaling import Autoscaling
 from local.sagemaker.clients import Clients, Credentials
+from local.sagemaker.copies import Copies
 from local.sagemaker.defaults import with_defaults
 from local.sagemaker.endpoints.actions import Endpoints
 from local.sagemaker.endpoints.live import Invocation
@@ -86,6 +87,7 @@ class SageMaker:
             Notes(),
             Addresses(),
             Utilization(publish_metrics),
+            Copies(folder / "copies"),
         )
         registry = Registry(self._store, events)
         self._launcher = Launcher(self._backend, registry, quotas)
