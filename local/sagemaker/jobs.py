@@ -12,6 +12,7 @@ from pathlib import Path
 
 from local.sagemaker.clients import Clients
 from local.sagemaker.container import Container, remove_folder
+from local.sagemaker.copies import Copies
 from local.sagemaker.engines.environments import ENVIRONMENTS, EnvironmentMissing, make
 from local.sagemaker.engines.images import Image, Program
 from local.sagemaker.engines.processes import Command, Python, WarmWorkers
@@ -51,6 +52,7 @@ class Backend:
     notes: Notes
     addresses: Addresses
     utilization: Utilization
+    copies: Copies
 
 
 class Job:
@@ -94,7 +96,7 @@ class Job:
     def storage(self) -> Storage:
         """S3 with the rights of the job's role."""
         client = self.backend.clients.client("s3", self.role_arn)
-        return Storage(client, self.role_arn, self.backend.store.region)
+        return Storage(client, self.role_arn, self.backend.store.region, self.backend.copies)
 
     def update(self, changes: Mapping[str, object], *, event: bool = False) -> None:
         """Change fields of the job, and send its event if requested."""

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from local.sagemaker.autoscaling import Autoscaling
 from local.sagemaker.clients import Clients, Credentials, Join
 from local.sagemaker.container import keep_apart
+from local.sagemaker.copies import Copies
 from local.sagemaker.defaults import with_defaults
 from local.sagemaker.endpoints.actions import Endpoints
 from local.sagemaker.endpoints.live import Invocation
@@ -89,6 +90,7 @@ class SageMaker:
             Notes(),
             Addresses(),
             Utilization(publish_metrics),
+            Copies(folder / "copies"),
         )
         registry = Registry(self._store, events)
         self._launcher = Launcher(self._backend, registry, quotas)

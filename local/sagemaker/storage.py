@@ -10,6 +10,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local.sagemaker.copies import Copies
 from local.sagemaker.errors import JobFailed
 from local.sagemaker.kinds import Json
 from local.sagemaker.manifests import BadManifest, Manifest, read_manifest
@@ -110,10 +112,12 @@ def _place(item: S3Object, folder: Path) -> Path:
 class Storage:
     """S3 with the rights of one role. Every failure is a `JobFailed`, with AWS's `FailureReason`."""
 
-    def __init__(self, client: Any, role_arn: str, region: str) -> None:
+    def __init__(self, client: Any, role_arn: str, region: str, copies: Copies | None = None) -> None:
+        """`copies` has those of objects that jobs with any role have downloaded."""
         self._s3 = client
         self._role_arn = role_arn
         self._region = region
+        self._copies = copies
 
     def find(self, uri: str) -> list[S3Object]:
         """The objects under an `S3Prefix`, in the order of their keys, without empty folder markers."""
@@ -216,8 +220,13 @@ class Storage:
 
     def download_object(self, item: S3Object, path: Path) -> None:
         """Write the content of one object to a file."""
-        with path.open("wb") as file:
-            shutil.copyfileobj(self._body(item.bucket, item.key), file, 1 << 20)
+        name = item.bucket, item.key
+        with self._copies.find(name) if self._copies else nullcontext() as copy, path.open("wb") as file:
+            found = self._get(*name, unless=copy and copy[0])
+            content = copy[1] if copy and found is None else found["Body"]
+            shutil.copyfileobj(content, file, 1 << 20)
+        if self._copies and found is not None:
+            self._copies.keep(name, found["ETag"], path)
 
     def restore(self, uri: str, folder: Path) -> None:
         """Copy a folder of S3, which may be empty, into a folder of this machine."""
@@ -243,9 +252,15 @@ class Storage:
         return content
 
     def _body(self, bucket: str, key: str) -> Any:
+        return self._get(bucket, key)["Body"]
+
+    def _get(self, bucket: str, key: str, unless: str | None = None) -> Any:
+        """The object; None if it still has that ETag."""
         try:
-            return self._s3.get_object(Bucket=bucket, Key=key)["Body"]
+            return self._s3.get_object(Bucket=bucket, Key=key, **{"IfNoneMatch": unless} if unless else {})
         except (ClientError, BotoCoreError) as error:
+            if unless and isinstance(error, ClientError) and error.response["Error"]["Code"] == "304":
+                return None
             raise _download_failed(bucket, key, str(error)) from error
 
     def upload(self, content: Any, uri: str, kms_key: str | None = None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 
@@ -92,6 +91,9 @@ def _student_quantile(probability: float, freedom: float) -> float:
 
     From 9 degrees of freedom on it is 1 % off at most, up to a probability of 0.9999.
     """
+    # Its import takes 4 ms, and only an evaluation with an approved model needs it.
+    from statistics import NormalDist
+
     z = NormalDist().inv_cdf(probability)
     terms = (
         z,

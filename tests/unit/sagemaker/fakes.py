@@ -38,6 +38,8 @@ class FakeS3:
         # The KMS key that a written object's request named.
         self.under: dict[str, str | None] = {}
         self.reads: list[str] = []
+        # Those of them that were answered with a content.
+        self.sent: list[str] = []
         self.broken = False
 
     def put(self, uri: str, content: bytes) -> None:
@@ -69,11 +71,17 @@ class FakeS3:
             raise ClientError({"Error": {"Code": "404", "Message": "Not Found"}}, "HeadObject")
         return {"ETag": str(hash(self.objects[Bucket, Key]))}
 
-    def get_object(self, Bucket: str, Key: str) -> dict[str, Any]:
+    def get_object(self, Bucket: str, Key: str, IfNoneMatch: str = "") -> dict[str, Any]:
         self.reads.append(Key)
+        if self.broken:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
         if (Bucket, Key) not in self.objects:
             raise ClientError({"Error": {"Code": "NoSuchKey", "Message": "gone"}}, "GetObject")
-        return {"Body": io.BytesIO(self.objects[Bucket, Key])}
+        content = self.objects[Bucket, Key]
+        if (etag := str(hash(content))) == IfNoneMatch:
+            raise ClientError({"Error": {"Code": "304", "Message": "Not Modified"}}, "GetObject")
+        self.sent.append(Key)
+        return {"Body": io.BytesIO(content), "ETag": etag}
 
     def put_object(self, Bucket: str, Key: str, Body: Any, **encryption: str) -> None:
         if self.broken:
