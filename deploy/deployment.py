@@ -101,8 +101,9 @@ def stack_status(settings: Settings) -> str:
 
 
 def sam(*arguments: str) -> int:
-    """Run the project's own SAM CLI in the terminal."""
+    """Run the SAM CLI in the terminal."""
     beside_python = str(Path(sys.executable).parent)
     # Its build calls uv, which is in the same folder.
     environment = {**os.environ, "PATH": os.pathsep.join((beside_python, os.environ.get("PATH", "")))}
-    return subprocess.run(["sam", *arguments], cwd=ROOT, env=environment, check=False).returncode  # noqa: S603, S607 - the SAM CLI of this PATH
+    command = [sys.executable, "-m", "deploy.sam", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode  # noqa: S603 - our own

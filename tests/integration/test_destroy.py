@@ -16,11 +16,11 @@ from local.cli.main import cli
 from local.cli.sam_cli import SamCli
 from tests.builds import shared_build
 from tests.conftest import ROOT, Aws, eventually
+from tests.integration.belongings import groups, register, remains
 
 ARTIFACTS = "artifacts-of-test-destroy"
 SECONDS = 300.0
 OTHERS = "somebody-elses"
-IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.2-0"
 PARAMETERS = [
     "ApproverEmail=approver@example.com",
     "NotificationEmail=team@example.com",
@@ -92,38 +92,9 @@ def code_key(s3: Any, bucket: str) -> str:
     return str(key)
 
 
-def groups(aws: Aws) -> list[str]:
-    listed = aws.client("sagemaker").list_model_package_groups()["ModelPackageGroupSummaryList"]
-    return [group["ModelPackageGroupName"] for group in listed]
-
-
-def register(aws: Aws, group: str) -> str:
-    """Register a model package; returns its ARN."""
-    made = aws.client("sagemaker").create_model_package(
-        ModelPackageGroupName=group,
-        InferenceSpecification={
-            "Containers": [{"Image": IMAGE}],
-            "SupportedContentTypes": ["text/csv"],
-            "SupportedResponseMIMETypes": ["text/csv"],
-        },
-    )
-    return str(made["ModelPackageArn"])
-
-
 def packages(aws: Aws, group: str) -> list[str]:
     listed = aws.client("sagemaker").list_model_packages(ModelPackageGroupName=group)
     return [package["ModelPackageArn"] for package in listed["ModelPackageSummaryList"]]
-
-
-def remains(aws: Aws, name: str) -> list[str]:
-    """The remaining resources of a stack."""
-    buckets = [bucket["Name"] for bucket in aws.client("s3").list_buckets()["Buckets"]]
-    tables = aws.client("dynamodb").list_tables()["TableNames"]
-    machines = [m["name"] for m in aws.client("stepfunctions").list_state_machines()["stateMachines"]]
-    functions = [f["FunctionName"] for f in aws.client("lambda").list_functions()["Functions"]]
-    topics = [topic["TopicArn"] for topic in aws.client("sns").list_topics()["Topics"]]
-    everything = [*buckets, *tables, *machines, *functions, *topics, *groups(aws)]
-    return [thing for thing in everything if name in thing]
 
 
 def running_execution(aws: Aws, state_machine: str) -> Any:
@@ -189,32 +160,6 @@ def test_everything_of_a_stack_is_deleted_once_its_name_is_typed_and_nothing_els
     assert f"model packages of {second} deleted: 1\n" in shown
     with pytest.raises(Trouble, match="no leftovers of one"):
         destroy.run("mpg-doomed", None, yes=True)
-
-
-def test_the_leftovers_of_a_deleted_stack_can_still_be_destroyed(
-    aws: Aws, deploy: Callable[[str], dict[str, str]]
-) -> None:
-    # Given a stack that somebody deleted without this tool
-    outputs = deploy("mpg-orphaned")
-    cloudformation = aws.client("cloudformation")
-    stack_id = cloudformation.describe_stacks(StackName="mpg-orphaned")["Stacks"][0]["StackId"]
-    cloudformation.delete_stack(StackName="mpg-orphaned")
-    eventually(lambda: status(cloudformation, stack_id) == "DELETE_COMPLETE")
-    kept = remains(aws, "mpg-orphaned")
-    buckets = {outputs["BucketName"], outputs["AccessLogsBucketName"]}
-    of_the_workloads = {name for name in groups(aws) if name.startswith(outputs["ModelPackageGroupPrefix"])}
-    assert len(of_the_workloads) > 1
-    for group in of_the_workloads:
-        register(aws, group)
-    assert buckets | {outputs["TableName"]} | of_the_workloads == set(kept)
-    # When
-    destroy.run("mpg-orphaned", None, yes=True)
-    # Then
-    assert remains(aws, "mpg-orphaned") == []
-
-
-def status(cloudformation: Any, stack_id: str) -> str:
-    return str(cloudformation.describe_stacks(StackName=stack_id)["Stacks"][0]["StackStatus"])
 
 
 def test_a_region_without_the_stack_is_reported(aws: Aws, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,8 @@ ECR = "683313688378.dkr.ecr.us-east-1.amazonaws.com"
 SKLEARN = f"{ECR}/sagemaker-scikit-learn:1.9-0-cpu-py3"
 XGBOOST = f"{ECR}/sagemaker-xgboost:3.2-0"
 ENDED = ("Completed", "Failed", "Stopped")
+# A job takes a second or two; the machine may be busy with something else.
+JOB_SECONDS = 90.0
 
 SCRIPT = b"""
 import pathlib, sys, time
@@ -53,7 +55,7 @@ class Bench:
     def ended(self, describe: str, status: str, **name: str) -> Json:
         """The Describe response of a job, once it has ended."""
         call = getattr(self.sagemaker, describe)
-        response: Json = eventually(lambda: (found := call(**name))[status] in ENDED and found)
+        response: Json = eventually(lambda: (found := call(**name))[status] in ENDED and found, JOB_SECONDS)
         return response
 
     def processing(self, mode: str, seconds: int = 60) -> Json:
