@@ -29,7 +29,7 @@ def pytest_report_header() -> str:
 
 
 # Not of the session: a worker that also has tests of tests/e2e starts their browser after this one.
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     expect.set_options(timeout=MILLISECONDS)
     with sync_playwright() as playwright:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -111,20 +111,30 @@ def _json(status: int, content: object) -> Answer:
     return status, headers, json.dumps(content).encode()
 
 
-def _asset(name: str, policy: str) -> Answer:
+# Every test's browser asks for all of them again.
+@cache
+def _packed(name: str) -> tuple[bytes, str]:
+    """A file of the site, compressed, and its tag; empty if there is none."""
     path, zipped = SITE / name, SITE / f"{name}.gz"
     if not path.is_file() and not zipped.is_file():
-        return 404, {"Content-Type": "text/plain"}, b"no such file"
+        return b"", ""
     content = zipped.read_bytes() if zipped.is_file() else gzip.compress(path.read_bytes(), 1)
+    return content, f'"{hashlib.sha256(content).hexdigest()}"'
+
+
+def _asset(name: str, policy: str) -> Answer:
+    content, tag = _packed(name)
+    if not content:
+        return 404, {"Content-Type": "text/plain"}, b"no such file"
     caching = "public, max-age=31536000, immutable" if "1.30.0" in name else "no-cache"
     return 200, {
-        "Content-Type": TYPES[path.suffix],
+        "Content-Type": TYPES[Path(name).suffix],
         "Content-Encoding": "gzip",
         "Cache-Control": caching,
         "Content-Security-Policy": policy,
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
-        "ETag": f'"{hashlib.sha256(content).hexdigest()}"',
+        "ETag": tag,
         "Referrer-Policy": "no-referrer",
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",

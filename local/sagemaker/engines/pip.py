@@ -35,6 +35,9 @@ _PIP = {
     "PIP_NO_CACHE_DIR": "1",
     "PIP_NO_INDEX": "1",
     "PIP_USE_PEP517": "1",
+    # Off, since this one is read the other way round too. The warnings would be about this machine's packages
+    # instead of the image's, and to look through them all is most of pip's time.
+    "PIP_NO_WARN_CONFLICTS": "0",
 }
 NO_NETWORK = (
     "On AWS this container is not isolated, so pip could reach an index; "

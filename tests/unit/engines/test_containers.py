@@ -27,7 +27,7 @@ with zipfile.ZipFile(sys.argv[1] + "/fond-1.0-py3-none-any.whl", "w") as wheel:
     wheel.writestr("fond-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
     wheel.writestr("fond-1.0.dist-info/RECORD", "")
 pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--disable-pip-version-check"]
-subprocess.run([*pip, wheel.filename], check=True)
+subprocess.run([*pip, "--no-warn-conflicts", wheel.filename], check=True)
 import fond
 print(fond.COLOUR)
 subprocess.run([sys.executable, "-c", "import fond; print(fond.COLOUR)"], check=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -203,6 +204,25 @@ def test_requirements_that_are_in_the_image_are_met_and_others_fail(
     assert missing.wait() == FAILED
     assert other.failure.startswith("InstallRequirementsError:\nExitCode 1\n")
     assert "ran" not in missing.lines
+
+
+def test_pip_does_not_warn_of_conflicts_with_what_only_this_machine_has(
+    training: Training, tmp_path: Path
+) -> None:
+    # pytest needs a newer one.
+    wheel, about = tmp_path / "pluggy-0.0.1-py3-none-any.whl", "pluggy-0.0.1.dist-info"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("pluggy.py", "OWN = True")
+        archive.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: pluggy\nVersion: 0.0.1\n")
+        archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(f"{about}/RECORD", "")
+    run = training.run(
+        {"train.py": "import pluggy\nprint(pluggy.OWN)", "requirements.txt": f"{wheel}\n"}, "train.py"
+    )
+
+    assert run.wait() == OK, run.lines
+    assert run.lines[-1] == "True"
+    assert not [line for line in run.lines if "incompatible" in line]
 
 
 def test_the_xgboost_image_makes_a_package_of_every_script(training: Training, tmp_path: Path) -> None:

@@ -18,14 +18,22 @@ from tests.unit.security.model_trial import ALLOWED, Trial
 __all__ = ["booster", "prepared", "run_script", "trained"]
 
 
-@pytest.fixture
-def model_folder(tmp_path: Path, prepared: Path, trained: Path) -> Path:
+@pytest.fixture(scope="module")
+def model_folder(tmp_path_factory: pytest.TempPathFactory, prepared: Path, trained: Path) -> Path:
     import xgboost
 
-    shutil.copy(prepared / "preprocessor.json", tmp_path)
-    (tmp_path / "xgboost-model").write_bytes(read_files(trained, {"xgboost-model"})["xgboost-model"])
-    (tmp_path / "xgboost-version").write_text(xgboost.__version__)
-    return tmp_path
+    folder = tmp_path_factory.mktemp("model")
+    shutil.copy(prepared / "preprocessor.json", folder)
+    (folder / "xgboost-model").write_bytes(read_files(trained, {"xgboost-model"})["xgboost-model"])
+    (folder / "xgboost-version").write_text(xgboost.__version__)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trial(model_folder: Path) -> Iterator[Trial]:
+    """The program that tries models, each in a process of its own; to start it takes longer than most of them."""
+    with Trial(model_folder) as started:
+        yield started
 
 
 def damaged(model: bytes, as_json: bytes) -> Iterator[bytes]:
@@ -53,25 +61,23 @@ def damaged(model: bytes, as_json: bytes) -> Iterator[bytes]:
 
 
 def test_a_damaged_model_is_refused_or_ends_only_its_own_process(
-    model_folder: Path, booster: Any, tmp_path: Path
+    model_folder: Path, booster: Any, trial: Trial, tmp_path: Path
 ) -> None:
     whole, path = model_folder / "xgboost-model", tmp_path / "damaged"
-    with Trial(model_folder) as trial:
-        assert trial.verdict(whole) == "loaded"
-        for model in damaged(whole.read_bytes(), bytes(booster.save_raw("json"))):
-            path.write_bytes(model)
-            assert trial.verdict(path).startswith(ALLOWED)
+    assert trial.verdict(whole) == "loaded"
+    for model in damaged(whole.read_bytes(), bytes(booster.save_raw("json"))):
+        path.write_bytes(model)
+        assert trial.verdict(path).startswith(ALLOWED)
 
 
-def test_a_model_of_an_older_format_or_a_pickle_is_refused(model_folder: Path, tmp_path: Path) -> None:
+def test_a_model_of_an_older_format_or_a_pickle_is_refused(trial: Trial, tmp_path: Path) -> None:
     path = tmp_path / "other"
-    with Trial(model_folder) as trial:
-        for model in (
-            b"binf\x01\0\0\0",
-            b"bs64AAAA",
-            b"\x80\x04cos\nsystem\n",
-            b"booster[0]:\n0:leaf=1\n",
-            bytes(5000),
-        ):
-            path.write_bytes(model)
-            assert trial.verdict(path) == "refused"
+    for model in (
+        b"binf\x01\0\0\0",
+        b"bs64AAAA",
+        b"\x80\x04cos\nsystem\n",
+        b"booster[0]:\n0:leaf=1\n",
+        bytes(5000),
+    ):
+        path.write_bytes(model)
+        assert trial.verdict(path) == "refused"
