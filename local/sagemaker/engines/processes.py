@@ -30,9 +30,9 @@ from local.sagemaker.engines.process import Exit, Process
 __all__ = ["PRELOAD", "Command", "Exit", "Network", "Process", "Python", "WarmWorkers"]
 
 PRELOAD = (
-    "local.sagemaker.engines.hyperparameters",
-    "local.sagemaker.engines.search_space",
-    "local.sagemaker.engines.serving.server",
+    "local.sagemaker.engines.bayesian",
+    "local.sagemaker.engines.serving.__main__",
+    "local.sagemaker.engines.xgboost_algorithm",
     "numpy",
     "onnx.checker",
     "onnx.helper",
