@@ -100,11 +100,13 @@ def _train(job: Job, kept: Kept | None) -> None:
     move_to(job, "Downloading")
     started = time.time()
     job.update({"TrainingStartTime": started})
+    image = find_image(fields["AlgorithmSpecification"]["TrainingImage"], job.backend.store.region)
+    changes = not _is_built_in(fields, image)
     for channel in fields.get("InputDataConfig", []):
         folders = [host.container.root / "input/data" / channel["ChannelName"] for host in job.hosts]
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
-        job.storage.download(channel["DataSource"]["S3DataSource"], folders, kept)
+        job.storage.download(channel["DataSource"]["S3DataSource"], folders, kept, changes=changes)
         job.check()
     for host in job.hosts:
         _write_configs(job, host)
