@@ -59,7 +59,8 @@ def enter_container(request: dict[str, Any]) -> dict[str, Any]:
     if request["folder"] is None:
         return request
     if request["namespaces"]:
-        namespace.enter(Path(request["folder"]), network=request["network"], confined=request["confined"])
+        options = {name: request[name] for name in ("network", "confined", "frugal")}
+        namespace.enter(Path(request["folder"]), **options)
         return request
     translation.refuse_literal_paths()
     return translation.translated(request)
