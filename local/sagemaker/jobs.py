@@ -157,13 +157,15 @@ class Job:
         timeout: float | None,
         isolated: bool = False,
         together: bool = False,
+        frugal: bool = False,
         hosts: Sequence[Host] = (),
     ) -> Ended | None:
         """Run a program with its variables in an image, on all hosts or those given, each to its end. Returns
         how the first of those that failed ended, if any.
 
-        ``isolated``, the hosts have no network; ``together``, they have one of their own then. Raises
-        `JobStopped`, `InstanceReclaimed` or, out of memory or without the image's libraries, `JobFailed`.
+        ``isolated``, the hosts have no network; ``together``, they have one of their own then. ``frugal`` is
+        for `Command`. Raises `JobStopped`, `InstanceReclaimed` or, out of memory or without the image's
+        libraries, `JobFailed`.
         """
         self.check()
         python = python_of(image, self.say, self.log, self.check)
@@ -186,6 +188,7 @@ class Job:
                     folder=host.container.folder,
                     network=shares is not None or not isolated,
                     python=python,
+                    frugal=frugal,
                     shares=shares,
                 )
                 host.start(workers, command, self.on_line, timeout=timeout, memory_bytes=memory)

@@ -183,24 +183,36 @@ class Storage:
                 return
             request["ContinuationToken"] = page["NextContinuationToken"]
 
-    def download(self, source: Json, folders: Sequence[Path], kept: Kept | None = None) -> None:
+    def download(
+        self, source: Json, folders: Sequence[Path], kept: Kept | None = None, *, changes: bool = True
+    ) -> None:
         """Put the objects of a data source into the folders of a job's hosts: all of them into each, or
-        `ShardedByS3Key`, each into one. Objects already in `kept` are not read again."""
+        `ShardedByS3Key`, each into one. Objects already in `kept` are not read again; a job that never
+        `changes` its data shares their files."""
         sharded = source.get("S3DataDistributionType") == "ShardedByS3Key"
         for number, item in enumerate(self.find_input(source, kept)):
             if "//" in item.key:
                 raise _download_failed(item.bucket, item.key, "has an illegal char sub-sequence '//' in it")
             own = [folders[number % len(folders)]] if sharded else folders
             try:
-                self._put(item, [_place(item, folder) for folder in own], kept)
+                self._put(item, [_place(item, folder) for folder in own], kept, changes=changes)
             except (FileExistsError, IsADirectoryError, NotADirectoryError):
                 why = "cannot be a file: another key has a file or folder there"
                 raise _download_failed(item.bucket, item.key, why) from None
 
-    def _put(self, item: S3Object, paths: Sequence[Path], kept: Kept | None) -> None:
+    def keep(self, source: Json, kept: Kept) -> None:
+        """Read the objects of a data source, so that later downloads do not."""
+        for item in self.find_input(source, kept):
+            self._kept(item, kept)
+
+    def _put(self, item: S3Object, paths: Sequence[Path], kept: Kept | None, *, changes: bool) -> None:
         for number, path in enumerate(paths):
             path.parent.mkdir(parents=True, exist_ok=True)
-            if kept is not None:
+            if kept is not None and not changes:
+                if path.is_file():  # a manifest may name an object twice
+                    path.unlink()
+                path.hardlink_to(self._kept(item, kept))
+            elif kept is not None:
                 shutil.copyfile(self._kept(item, kept), path)
             elif number > 0:
                 shutil.copyfile(paths[0], path)

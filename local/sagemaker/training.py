@@ -100,11 +100,13 @@ def _train(job: Job, kept: Kept | None) -> None:
     move_to(job, "Downloading")
     started = time.time()
     job.update({"TrainingStartTime": started})
+    image = find_image(fields["AlgorithmSpecification"]["TrainingImage"], job.backend.store.region)
+    changes = not _is_built_in(fields, image)
     for channel in fields.get("InputDataConfig", []):
         folders = [host.container.root / "input/data" / channel["ChannelName"] for host in job.hosts]
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
-        job.storage.download(channel["DataSource"]["S3DataSource"], folders, kept)
+        job.storage.download(channel["DataSource"]["S3DataSource"], folders, kept, changes=changes)
         job.check()
     for host in job.hosts:
         _write_configs(job, host)
@@ -116,7 +118,7 @@ def _train(job: Job, kept: Kept | None) -> None:
                 until_it_ends.enter_context(_checkpoints(job, host, checkpoints))
         move_to(job, "Training")
         try:
-            _run_algorithm(job)
+            _run_algorithm(job, image)
         except JobStopped:
             _upload_model(job)
             raise
@@ -157,12 +159,12 @@ def names_script(definition: Json) -> bool:
     return any("sagemaker_program" in each for each in named) or "SAGEMAKER_PROGRAM" in variables
 
 
-def _run_algorithm(job: Job) -> None:
+def _run_algorithm(job: Job, image: Image) -> None:
     fields = job.fields
-    image = find_image(fields["AlgorithmSpecification"]["TrainingImage"], job.backend.store.region)
     names = {"TRAINING_JOB_NAME": job.record.key, "TRAINING_JOB_ARN": job.record.arn}
     variables = names | fields.get("Environment", {})
     isolated = fields.get("EnableNetworkIsolation", False)
+    built_in = _is_built_in(fields, image)
     failed = job.run(
         lambda host: (_program(job, image, host), variables),
         image=image,
@@ -170,8 +172,9 @@ def _run_algorithm(job: Job) -> None:
         timeout=min(fields["StoppingCondition"]["MaxRuntimeInSeconds"], _wait_left(job)),
         # The hosts of the built-in algorithm need nobody else, and would listen on all of this machine's
         # addresses.
-        isolated=isolated or (len(job.hosts) > 1 and _is_built_in(fields, image)),
+        isolated=isolated or (len(job.hosts) > 1 and built_in),
         together=True,
+        frugal=built_in,
     )
     if failed:
         said = failed.host.container.message("output/failure")

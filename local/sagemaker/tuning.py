@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -54,6 +56,8 @@ class Tuning:
     def run(self) -> None:
         """Run trials until there are enough; raises `JobFailed` or `JobStopped`."""
         search = make_search(self._job.record.key, self._config, self._job.backend.workers)
+        reading = threading.Thread(target=self._read_ahead, name="read-ahead", daemon=True)
+        reading.start()
         seconds = self._limits.get("MaxRuntimeInSeconds")
         deadline = time.monotonic() + seconds if seconds else None
         try:
@@ -61,8 +65,17 @@ class Tuning:
         finally:
             self._end_running_trials()
             search.close()
+            reading.join()
         if not self._best():
             raise JobFailed(_nothing_succeeded(len(self._trials)))
+
+    def _read_ahead(self) -> None:
+        """Read what all trials need while the search starts. A trial that cannot read it says why."""
+        with contextlib.suppress(Exception):
+            for channel in self._job.fields["TrainingJobDefinition"].get("InputDataConfig", []):
+                if self._job.stopping.is_set():
+                    return
+                self._job.storage.keep(channel["DataSource"]["S3DataSource"], self._kept)
 
     def _run_trials(self, search: Search, deadline: float | None) -> None:
         store = self._job.backend.store

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import selectors
 import socket
 import threading
@@ -15,6 +16,9 @@ from typing import Literal
 MAX_LINE_BYTES = 256 * 1024
 # After a job's end, an escaped process may still hold its output open; the server waits this long for more.
 DRAIN_SECONDS = 0.5
+# The server reads a job's output no more often. To wake up for each line costs more than the line itself.
+READ_SECONDS = 0.01
+READ_BYTES = 65536
 
 
 @dataclass(frozen=True)
@@ -129,8 +133,10 @@ class Process:
     def _read(self, is_status: bool, lines: LineBuffer) -> bool:
         """Read the available output. Returns whether more can come."""
         if not is_status:
-            output = os.read(self._output_fd, 65536)
+            output = os.read(self._output_fd, READ_BYTES)
             lines.feed(output)
+            if 0 < len(output) < READ_BYTES:
+                self._pause()
             return bool(output)
         try:
             part = self._status.recv(4096)
@@ -138,6 +144,12 @@ class Process:
             part = b""
         self._ended += part
         return bool(part)
+
+    def _pause(self) -> None:
+        """Let output gather, unless the job ends."""
+        waiting = select.poll()
+        waiting.register(self._status, select.POLLIN)
+        waiting.poll(READ_SECONDS * 1000)
 
     def _deliver(self, line: str) -> None:
         try:

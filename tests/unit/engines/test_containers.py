@@ -55,12 +55,19 @@ def run(
     *arguments: str,
     network: bool = True,
     confined: bool = False,
+    frugal: bool = False,
 ) -> tuple[Exit, list[str]]:
     (folder / "ml/script.py").write_text(script)
     lines: list[str] = []
     argv = ("python3", "/opt/ml/script.py", *arguments)
     command = Command(
-        argv, {"DATA": "/opt/ml/data"}, Path("/opt/ml"), folder=folder, network=network, confined=confined
+        argv,
+        {"DATA": "/opt/ml/data"},
+        Path("/opt/ml"),
+        folder=folder,
+        network=network,
+        confined=confined,
+        frugal=frugal,
     )
     return workers.spawn(command, on_line=lines.append).wait(), lines
 
@@ -236,6 +243,28 @@ print(subprocess.run(["mount", "-o", "remount,rw", "/opt/ml"], capture_output=Tr
     done, lines = run(workers, folder, script % str(folder), confined=True)
 
     assert (done, lines) == (OK, ["993 993 ['/tmp']", "7", "no root", "True"])
+
+
+@with_namespaces
+def test_a_frugal_job_leaves_only_its_opt_ml_on_the_disk_and_changes_nothing_else(
+    workers: WarmWorkers, folder: Path
+) -> None:
+    script = """
+import os, pathlib, sys
+def writable(folder):
+    try:
+        (pathlib.Path(folder) / "written").write_text("x")
+    except OSError:
+        return False
+    return True
+places = ("/tmp", "/opt/ml", "/root", "/dev/shm", "/etc", sys.prefix, os.path.dirname(os.__file__))
+print(os.getuid(), [place for place in places if writable(place)])
+"""
+    done, lines = run(workers, folder, script, frugal=True)
+
+    assert (done, lines) == (OK, ["0 ['/tmp', '/opt/ml', '/root', '/dev/shm']"])
+    assert not [place for place in ("/tmp", "/root", "/dev/shm") if (Path(place) / "written").exists()]
+    assert sorted(path.name for path in folder.rglob("*")) == ["ml", "script.py", "written"]
 
 
 LISTEN = """

@@ -11,6 +11,7 @@ import pytest
 
 from local.sagemaker.engines import process
 from local.sagemaker.engines.process import Exit, LineBuffer, Process
+from tests.unit.engines.test_processes import wait_until
 
 pytestmark = pytest.mark.enable_socket
 
@@ -46,6 +47,30 @@ def test_output_after_an_unread_stop_is_not_lost(far: FarSide) -> None:
 
     assert far.process.wait() == Exit(0, "exited")
     assert far.lines == ["last words"]
+
+
+def test_output_is_read_together_if_it_comes_in_quick_succession(
+    far: FarSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "READ_SECONDS", 3600)
+    sizes: list[int] = []
+    read = os.read
+
+    def note(fd: int, size: int) -> bytes:
+        part = read(fd, size)
+        sizes.append(len(part))
+        return part
+
+    monkeypatch.setattr(os, "read", note)
+    for line in (b"1\n", b"2\n", b"3\n"):
+        os.write(far.output, line)
+        wait_until(lambda: bool(far.lines))
+    os.close(far.output)
+    far.status.sendall(DONE)
+    far.status.close()
+
+    assert far.process.wait() == Exit(0, "exited")
+    assert (far.lines, sizes[:2]) == (["1", "2", "3"], [2, 4])
 
 
 def test_an_escaped_process_that_holds_the_output_open_does_not_delay_the_end(

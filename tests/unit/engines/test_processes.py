@@ -88,6 +88,34 @@ def test_the_libraries_are_there_before_a_job_asks_for_them(runner: Runner) -> N
     assert run.lines == ["True"]
 
 
+def test_a_program_that_the_warm_interpreter_has_imported_runs_as_if_it_had_not(tmp_path: Path) -> None:
+    workers, lines = WarmWorkers(preload=("calendar", "ensurepip.__main__"), namespaces=False), list[str]()
+    try:
+        for argv in (("-m", "calendar", "2024", "2"), ("-m", "ensurepip", "--version")):
+            assert workers.spawn(Command(argv, {}, tmp_path), on_line=lines.append).wait() == OK
+    finally:
+        workers.close()
+
+    assert lines[0].strip() == "February 2024"
+    assert not [line for line in lines if "Warning" in line]
+
+
+def test_a_job_ends_with_what_libraries_do_last_except_those_that_no_image_has(runner: Runner) -> None:
+    script = """
+import atexit, sys
+called = []
+sys.setprofile(lambda frame, event, _: called.append(frame.f_code.co_name) if event == "call" else None)
+atexit._run_exitfuncs()
+sys.setprofile(None)
+print([name for name in ("_exit_function", "cleanup", "shutdown") if name in called])
+"""
+    run = runner.start(script)
+
+    assert run.wait() == OK
+    # Those of multiprocessing and logging, and not that of ONNX.
+    assert run.lines == ["['_exit_function', 'shutdown']"]
+
+
 def test_a_jobs_temporary_files_are_in_its_own_tmpdir(runner: Runner, tmp_path: Path) -> None:
     run = runner.start("import tempfile; print(tempfile.mkdtemp())", env={"TMPDIR": str(tmp_path)})
 

@@ -93,6 +93,8 @@ def test_the_xgboost_image_trains_by_itself_unless_a_script_is_named(
 
     modules = [running.args[1] for running in workers.processes]
     assert modules == ["local.sagemaker.engines.xgboost_algorithm", "local.sagemaker.engines.toolkit"]
+    # Only a script may install packages.
+    assert [running.command.frugal for running in workers.processes] == [True, False]
 
 
 def test_under_isolation_nothing_is_read_for_the_script(

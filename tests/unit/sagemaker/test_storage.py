@@ -1,3 +1,4 @@
+import json
 import math
 from pathlib import Path
 
@@ -199,6 +200,23 @@ def test_a_kept_object_is_read_once_per_version(s3: FakeS3, storage: Storage, tm
         b"first",
         b"second",
     ]
+
+
+def test_a_job_that_never_changes_its_data_shares_the_kept_files(
+    s3: FakeS3, storage: Storage, tmp_path: Path
+) -> None:
+    kept, twice = Kept(tmp_path / "kept"), {"prefix": "s3://bucket/in/"}
+    s3.put("s3://bucket/in/a", b"first")
+    s3.put("s3://bucket/all.manifest", json.dumps([twice, "a", "a"]).encode())
+    storage.keep(manifest("s3://bucket/all.manifest"), kept)
+    for name, changes in (("shares", False), ("changes", True)):
+        source = manifest("s3://bucket/all.manifest")
+        storage.download(source, [tmp_path / name], kept, changes=changes)
+    (tmp_path / "changes/a").write_bytes(b"other")
+
+    assert s3.reads == ["all.manifest", "in/a"]
+    assert (tmp_path / "shares/a").read_bytes() == b"first"
+    assert [(tmp_path / name / "a").stat().st_nlink for name in ("shares", "changes")] == [2, 1]
 
 
 def test_kept_objects_are_looked_for_once_by_jobs_that_start_together(

@@ -10,6 +10,7 @@ import pytest
 
 from local.sagemaker import SageMaker, ServiceError, tuning
 from local.sagemaker.engines.search_space import Observation
+from tests.unit.engines.test_processes import wait_until
 from tests.unit.sagemaker.conftest import MakeSageMaker
 from tests.unit.sagemaker.fakes import FakeAws, FakeWorkers, Running
 from tests.unit.sagemaker.requests import TRAINING, TUNING, changed
@@ -180,6 +181,25 @@ def test_the_data_is_read_once_for_all_trials(
     tune(sagemaker)
 
     assert sorted(aws.s3.reads) == ["data/train/train.csv", "data/validation/validation.csv"]
+
+
+def test_the_data_is_read_while_the_search_still_looks_for_its_first_suggestion(
+    sagemaker: SageMaker,
+    search: FakeSearch,
+    workers: FakeWorkers,
+    aws: FakeAws,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    suggest = search.suggest
+
+    def suggest_late(finished: Sequence[Observation], running: Sequence[Json]) -> Json:
+        wait_until(lambda: len(aws.s3.reads) == 2, 10)
+        return suggest(finished, running)
+
+    monkeypatch.setattr(search, "suggest", suggest_late)
+    workers.program = trial(lambda alpha: alpha)
+
+    assert tune(sagemaker)["HyperParameterTuningJobStatus"] == "Completed"
 
 
 def test_trials_that_fail_do_not_fail_the_tuning_job(

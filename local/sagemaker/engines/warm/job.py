@@ -59,7 +59,8 @@ def enter_container(request: dict[str, Any]) -> dict[str, Any]:
     if request["folder"] is None:
         return request
     if request["namespaces"]:
-        namespace.enter(Path(request["folder"]), network=request["network"], confined=request["confined"])
+        options = {name: request[name] for name in ("network", "confined", "frugal")}
+        namespace.enter(Path(request["folder"]), **options)
         return request
     translation.refuse_literal_paths()
     return translation.translated(request)
@@ -118,6 +119,9 @@ def execute(argv: list[str]) -> NoReturn:
 
 def run_module(name: str, arguments: list[str], hidden_modules: list[str]) -> int:
     hide(hidden for hidden in hidden_modules if hidden != top_of(name))
+    # The warm interpreter may have imported it, so that no job has to compile it. runpy would warn.
+    is_package = hasattr(sys.modules.get(name), "__path__")
+    sys.modules.pop(f"{name}.__main__" if is_package else name, None)
     sys.argv = [name, *arguments]
     set_path(str(Path.cwd()))
     return exit_code_of(lambda: runpy.run_module(name, run_name="__main__", alter_sys=True))

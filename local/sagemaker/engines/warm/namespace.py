@@ -33,6 +33,8 @@ CONFINED_USER = 993
 
 # Folders that a job may write to besides /opt/ml, and the subfolders that replace them.
 PRIVATE = {Path("/tmp"): "tmp", Path("/root"): "home", Path("/dev/shm"): "shm"}  # noqa: S108 - covered
+# What a frugal job can write to each of them.
+SCRATCH = "size=64m,mode=755"
 # The interpreter's own files; looked up once, before any fork.
 INTERPRETER = frozenset(
     path
@@ -75,27 +77,29 @@ def join(network: Sequence[int]) -> None:
         call("setns", fd, 0)
 
 
-def enter(folder: Path, *, network: bool, confined: bool = False) -> None:
+def enter(folder: Path, *, network: bool, confined: bool = False, frugal: bool = False) -> None:
     """Give this process, which must have a single thread, the view of a job that owns ``folder``.
 
     ``<folder>/ml`` becomes /opt/ml, and ``<folder>/hosts``, if there is one, /etc/hosts; pip installs into
     ``<folder>/packages``. Without ``network``, there is only the loopback interface. A ``confined`` job can
-    write only to /tmp, and is not root. Raises OSError if the kernel refuses.
+    write only to /tmp, and is not root. A ``frugal`` one cannot install packages, and what it writes outside
+    of /opt/ml stays in memory. Raises OSError if the kernel refuses.
     """
-    for name in ("ml", "opt", "packages", "work", *PRIVATE.values()):
+    for name in ("ml",) if frugal else ("ml", "opt", "packages", "work", *PRIVATE.values()):
         (folder / name).mkdir(exist_ok=True)
     unshare(network)
     change_mounts(Path("/"), read_only=True)
     bind(folder, folder)
     change_mounts(folder, read_only=False)
-    overlay_packages(folder)
+    if not frugal:
+        overlay_packages(folder)
     kept = {folder, *INTERPRETER}
     for place, name in PRIVATE.items():
         if place.is_dir() and place not in kept:
-            cover(place, folder / name, kept)
+            cover(place, None if frugal else folder / name, kept)
     opt = Path("/opt")
     others = (path for path in opt.iterdir() if path.name != "ml" and path.exists())
-    cover(opt, folder / "opt", {*kept, *others})
+    cover(opt, None if frugal else folder / "opt", {*kept, *others})
     (opt / "ml").mkdir(exist_ok=True)
     bind(folder / "ml", opt / "ml")
     if (folder / "hosts").exists():
@@ -144,12 +148,16 @@ def overlay_packages(folder: Path) -> None:
         mount("overlay", sys.prefix, "overlay", 0, f"{layers},userxattr,volatile")
 
 
-def cover(place: Path, own: Path, kept: Iterable[Path]) -> None:
-    """Cover a folder of the machine by one of the job's, in which only ``kept`` stays visible."""
+def cover(place: Path, own: Path | None, kept: Iterable[Path]) -> None:
+    """Cover a folder of the machine by one of the job's, by default in memory, in which only ``kept`` stays
+    visible."""
     inside = {path for path in kept if path.is_relative_to(place)}
     # Opened before they are covered; a path below another one comes with it.
     opened = {path: os.open(path, os.O_PATH) for path in inside if not inside.intersection(path.parents)}
-    bind(own, place)
+    if own is None:
+        mount("tmpfs", str(place), "tmpfs", 0, SCRATCH)
+    else:
+        bind(own, place)
     for path, fd in opened.items():
         source = Path(f"/proc/self/fd/{fd}")
         if source.is_dir():

@@ -8,6 +8,8 @@ late.
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import gc
 import importlib
 import json
@@ -16,7 +18,7 @@ import socket
 import struct
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from local.sagemaker.engines.warm import adoption, hiding, job, namespace
@@ -55,8 +57,10 @@ def has_namespaces() -> bool:
 def warm_up(preload: list[str]) -> None:
     """Import the available modules; the job reports a missing one when it imports it."""
     for name in preload:
+        brought = hiding.top_of(name) in adoption.BROUGHT
         try:
-            importlib.import_module(name)
+            with without_endings() if brought else contextlib.nullcontext():
+                importlib.import_module(name)
         except ImportError as error:
             print(f"warm interpreter: {error}", file=sys.stderr)
     adoption.remember()
@@ -64,6 +68,18 @@ def warm_up(preload: list[str]) -> None:
     # A collection in a fork would write to every object's header and thereby copy the shared memory.
     gc.collect()
     gc.freeze()
+
+
+@contextlib.contextmanager
+def without_endings() -> Iterator[None]:
+    """Have imported libraries register nothing for the end of a process: ONNX looks through all that it has
+    loaded, in every job, most of which never see it."""
+    register = atexit.register
+    atexit.register = lambda function, *_, **__: function  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        atexit.register = register
 
 
 def accept(control: socket.socket, keepers: Keepers, *, namespaces: bool) -> bool:
