@@ -49,7 +49,7 @@ def test_a_redrive_keeps_the_run_id_and_what_was_found_before() -> None:
 
 def test_a_call_that_returns_after_the_execution_was_stopped_leaves_no_variables_to_a_redrive() -> None:
     def stopped(call: TaskCall) -> Any:
-        [execution] = stepfunctions._executions.values()
+        *_, execution = stepfunctions._executions.values()
         execution["status"] = "ABORTED"
         return GOOD_DAY[call.state]
 
