@@ -59,12 +59,13 @@ def pytest_configure() -> None:
 # long by itself. It starts in this order, the longest first, so that no worker is left with it while the others have
 # nothing to do. A file belongs to the most exact of these; one that belongs to none is given to any worker.
 _LONGEST_FIRST = (
-    # Two deployments, since with one its worker would end last.
+    # Three deployments, since with one its worker would end last.
     "tests/e2e/",
     "tests/e2e/test_approval",
     "tests/faults/",
     "tests/faults/trials/",
     "tests/integration/iam/",
+    "tests/e2e/test_scale.py",
     "tests/web/",
     "tests/integration/test_deploy.py",
     "tests/e2e/test_interrupts.py",

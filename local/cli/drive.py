@@ -14,7 +14,7 @@ from local.cli.endpoint import Endpoint, Mail
 from local.cli.history import Ended
 from local.cli.outcome import Result, exit_message
 from local.cli.predictions import show_predictions
-from local.cli.release import follow, show, wait_for_release
+from local.cli.release import follow, show
 from local.cli.report import show_drift, show_end, show_mail, show_model
 from local.cli.screen import Screen
 from local.cli.upload import find_execution, upload
@@ -127,12 +127,8 @@ class Drive:
     ) -> None:
         """Follow the release that the approval started, and ask the endpoint about one row."""
         arn, table = self._result.model_package_arn, stack["TableName"]
-        if arn is None:
-            return
-        if parameters[deploy.ENDPOINT_TYPE] == deploy.NO_ENDPOINT:
-            if self._stays:
-                # The parameter may change after the run; the release must have read it before.
-                wait_for_release(self._endpoint, table, arn)
+        # Without endpoints, the rule that starts releases is disabled.
+        if arn is None or parameters[deploy.ENDPOINT_TYPE] == deploy.NO_ENDPOINT:
             return
         self._screen.heading("Release")
         release = follow(self._endpoint, self._screen, table, workload.name, arn)

@@ -36,6 +36,7 @@ def test_a_large_file_is_worked_on_by_two_instances_even_if_one_loses_its_worker
     file, log = tmp_path / "cars.csv", tmp_path / "log"
     rows = write_cars(file, SIZE)
     process = up.place.start("run", str(file), "--json", log=log)
+    wait_for(log, r"ok +Load workload", process)
     job = eventually(lambda: newest_job(up, "preprocess"))
     eventually(lambda: "workers on 2 hosts" in said(up, f"{job}/algo-1"))
     kill_workers(up, job, "algo-2")
