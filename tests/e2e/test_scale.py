@@ -54,11 +54,11 @@ def test_a_large_file_is_worked_on_by_two_instances_even_if_one_loses_its_worker
 
 
 def newest_job(up: Up, step: str) -> str:
-    found = up.client("sagemaker").list_processing_jobs(NameContains=f"-{step}-", StatusEquals="InProgress")
-    return (
-        str(found["ProcessingJobSummaries"][0]["ProcessingJobName"])
-        if found["ProcessingJobSummaries"]
-        else ""
+    # A page with older jobs only has none that is in progress.
+    pages = up.client("sagemaker").get_paginator("list_processing_jobs")
+    listed = pages.paginate(NameContains=f"-{step}-", StatusEquals="InProgress")
+    return next(
+        (str(job["ProcessingJobName"]) for page in listed for job in page["ProcessingJobSummaries"]), ""
     )
 
 
