@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache, partial
+from io import StringIO
 from itertools import islice
 from math import sqrt
 from pathlib import Path
@@ -23,7 +24,7 @@ from auto_mpg import inference
 from auto_mpg.car import COLUMNS, RAW_COLUMNS
 from auto_mpg.errors import Errors
 from auto_mpg.inference import MODEL_FILES
-from auto_mpg.labelled import labelled_lines, labelled_requests
+from auto_mpg.labelled import labelled_requests
 from common.arrow import to_numpy
 from common.bundle import Contents, read_files
 from common.cluster import Cluster
@@ -57,7 +58,7 @@ def measure(folder: Path, prepared: Path, cluster: Cluster) -> Measurement:
     model = Contents.read(folder, MODEL_FILES)
     for of_file in cluster.map(partial(_measure_file, model, mean_label, kind), files):
         errors.merge(of_file)
-    rows = [line for _, line in islice(labelled_lines(files[0]), ROWS)]
+    rows = list(islice(StringIO(next(requests(prepared))), ROWS))
     sample = smoke_test(inference, _load(model), rows, "text/csv", "text/csv")
     return replace(measured(errors), smoke_test=sample)
 

@@ -16,16 +16,10 @@ _LINES_A_REQUEST = 10_000
 
 
 def labelled_requests(path: Path) -> Iterator[tuple[list[str], str]]:
-    """The labels of some rows, and the rows as a caller of the model sends them."""
-    lines = labelled_lines(path)
-    while some := list(islice(lines, _LINES_A_REQUEST)):
-        yield [label for label, _ in some], "".join(row for _, row in some)
-
-
-def labelled_lines(path: Path) -> Iterator[tuple[str, str]]:
-    """The label and the rest of each row. No field has a line end in it."""
+    """The labels of some rows, and the rows as a caller of the model sends them: a row on each line."""
     with path.open(encoding="utf-8", newline="\n") as stream:
         next(stream)
-        for line in stream:
-            label, _, row = line.partition(",")
-            yield label, row
+        while lines := list(islice(stream, _LINES_A_REQUEST)):
+            ends = [line.index(",") for line in lines]
+            labels = [line[:end] for line, end in zip(lines, ends, strict=True)]
+            yield labels, "".join([line[end + 1 :] for line, end in zip(lines, ends, strict=True)])
