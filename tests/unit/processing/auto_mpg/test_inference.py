@@ -149,6 +149,7 @@ _FIELDS = st.sampled_from(
 @example(f'{ROW}\n8,307,130,3504,12,70,1,"a\n{ROW}"')
 @example('8,307,130,3504,12,70,1,"chevrolet"\n4,91,53,2000,17,82,3, "audi"\n')
 @example(f"8,307,130,3504,12,70,1,{'a' * 140_000}")
+@example(f"{ROW}\n{ROW},4\n97,88,2130,14.5,70,3,datsun")
 @example(f"{'0' * 140_000}8,307,130,3504,12,70,1")
 def test_a_body_read_by_columns_is_what_it_is_read_by_records(body: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
