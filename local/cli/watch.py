@@ -17,8 +17,9 @@ from local.cli.trials import Trial, Trials
 from shared.text import defang
 
 POLL_SECONDS = 0.2
-# Longer than any step of a normal local run; a hung step must not hang the terminal for good.
+# A hung step must not hang the terminal for good. A job may take longer: it has a time limit of its own.
 SILENCE_SECONDS = 900.0
+JOBS = ("Processing", "Training", "Transform")
 MAIL_SECONDS = 20.0
 NOTE_SECONDS = 1.0
 
@@ -44,24 +45,22 @@ class Watch:
     def until_mail(self, topic: str) -> Mail | Ended:
         """Follow to the mail on this topic that asks for a decision, or to the end if nobody is asked."""
         with self._screen.live():
-            quiet_since = time.monotonic()
+            self._heard_at = time.monotonic()
             while True:
-                updates = self._take_updates()
-                if end := _end_in(updates):
+                if end := _end_in(self._take_updates()):
                     return end
                 if self.asked and (mail := self.newest_mail(topic)):
                     return mail
-                quiet_since = time.monotonic() if updates else quiet_since
-                self._give_up_after(quiet_since, SILENCE_SECONDS)
+                self._wait()
 
     def until_end(self) -> Ended:
         """Follow to the end."""
         with self._screen.live():
-            since = time.monotonic()
+            self._heard_at = time.monotonic()
             while True:
                 if end := _end_in(self._take_updates()):
                     return end
-                self._give_up_after(since, SILENCE_SECONDS)
+                self._wait()
 
     def take_cost(self) -> None:
         """Note what the run's jobs would have cost on AWS."""
@@ -90,15 +89,28 @@ class Watch:
         """Every mail about this run, oldest first: those that name the run or its execution."""
         return [mail for mail in self._endpoint.mails() if any(map(mail.is_about, self._marks))]
 
-    def _give_up_after(self, since: float, seconds: float) -> None:
-        if time.monotonic() - since > seconds:
-            raise Trouble(
-                f'Nothing happened for {seconds:.0f} s in the state "{self._state}"', "See mpg's page."
-            )
+    def _wait(self) -> None:
+        if time.monotonic() - self._heard_at > SILENCE_SECONDS:
+            if not self._has_jobs():
+                raise Trouble(
+                    f'Nothing happened for {SILENCE_SECONDS:.0f} s in the state "{self._state}"',
+                    "See mpg's page.",
+                )
+            self._heard_at = time.monotonic()
         time.sleep(POLL_SECONDS)
+
+    def _has_jobs(self) -> bool:
+        """Whether a job is in progress, such as the first trials of a large file, which take long."""
+        sagemaker = self._endpoint.client("sagemaker")
+        return any(
+            getattr(sagemaker, f"list_{job.lower()}_jobs")(StatusEquals="InProgress")[f"{job}JobSummaries"]
+            for job in JOBS
+        )
 
     def _take_updates(self) -> list[Update]:
         updates = self._history.updates()
+        if updates:
+            self._heard_at = time.monotonic()
         for update in updates:
             self._take(update)
         self._show_trials()

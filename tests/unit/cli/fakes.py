@@ -36,10 +36,12 @@ class HistoryBook:
 
 @dataclass
 class TuningJob:
-    """Answers list_training_jobs_for_hyper_parameter_tuning_job from a list that a test changes."""
+    """Answers for the training jobs of a tuning job from a list that a test changes."""
 
     jobs: list[dict[str, Any]] = field(default_factory=list)
     created: bool = True
+    looks: int = 0
+    """How often somebody asked which jobs are in progress."""
 
     class exceptions:  # noqa: N801 - as boto3 names it
         class ResourceNotFound(Exception):
@@ -56,6 +58,18 @@ class TuningJob:
         half = len(self.jobs) // 2
         yield {"TrainingJobSummaries": self.jobs[:half]}
         yield {"TrainingJobSummaries": self.jobs[half:]}
+
+    def list_training_jobs(self, *, StatusEquals: str) -> dict[str, Any]:  # noqa: N803
+        self.looks += 1
+        return {
+            "TrainingJobSummaries": [job for job in self.jobs if job["TrainingJobStatus"] == StatusEquals]
+        }
+
+    def list_processing_jobs(self, *, StatusEquals: str) -> dict[str, Any]:  # noqa: N803
+        return {"ProcessingJobSummaries": []}
+
+    def list_transform_jobs(self, *, StatusEquals: str) -> dict[str, Any]:  # noqa: N803
+        return {"TransformJobSummaries": []}
 
 
 def training_job(name: str, status: str, objective: float | None = None, **tuned: str) -> dict[str, Any]:

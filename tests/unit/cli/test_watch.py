@@ -109,6 +109,26 @@ def test_an_earlier_mail_is_not_mistaken_for_the_request(world: World) -> None:
         watching(world).until_mail("approvals")
 
 
+def test_a_silent_state_is_waited_for_while_a_job_runs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "SILENCE_SECONDS", 0.01)
+    world.enter("Tune")
+    world.tuning.jobs.append(training_job("one", "InProgress"))
+    end_after(world, looks=3)
+    assert watching(world).until_end() == Ended("FAILED", {}, "Slow", "it took long")
+
+
+def end_after(world: World, looks: int) -> None:
+    """Let the execution end once somebody has asked so often which jobs are in progress."""
+    listed = world.tuning.list_training_jobs
+
+    def look(**request: Any) -> dict[str, Any]:
+        if world.tuning.looks == looks:
+            world.book.add("ExecutionFailed", error="Slow", cause="it took long")
+        return listed(**request)
+
+    world.tuning.list_training_jobs = look  # type: ignore[method-assign]
+
+
 def test_an_execution_that_ends_without_asking_is_reported_as_such(world: World) -> None:
     world.book.add("ExecutionFailed", error="UploadRefused", cause="line 3")
     assert watching(world).until_mail("approvals") == Ended("FAILED", {}, "UploadRefused", "line 3")
