@@ -17,6 +17,8 @@ from local.embedded.access import ROOT_ACCESS_KEY, pages, read_secret
 
 REGION = "us-east-1"
 STACK = "mpg-local"
+# As long as the SDK's clients wait.
+ANSWER_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class Endpoint:
         return [str(note) for note in self._page("notes")]
 
     def _page(self, name: str) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS)
         try:
             connection.request("GET", f"{pages(self.secret)}{name}")
             return json.loads(connection.getresponse().read())
@@ -114,7 +116,7 @@ def connected(endpoint: Endpoint, log: Callable[[], str] = str) -> Iterator[None
 
     try:
         yield
-    except (HTTPClientError, http.client.HTTPException, ConnectionError) as error:
+    except (HTTPClientError, http.client.HTTPException, ConnectionError, TimeoutError) as error:
         way_out = "If it was stopped, start it again; if not, its output above may say why."
         raise Trouble(
             f"The embedded AWS at {endpoint.url} stopped answering: {error}", way_out, log()

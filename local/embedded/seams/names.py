@@ -228,6 +228,7 @@ SEAMS: tuple[tuple[str, str, tuple[str, ...] | None], ...] = (
     ("services.s3", "_resolve_sse_write_headers", ("headers", "bucket_name")),
     ("services.s3", "_stored_sse_headers", ("obj",)),
     ("services.s3", "_upload_part", ("bucket_name", "key", "body", "query_params", "headers")),
+    ("services.s3", "handle_request", ("method", "path", "headers", "body", "query_params")),
     ("services.s3", "_upload_part_copy", ("bucket_name", "dest_key", "query_params", "headers")),
     ("services.s3", "md5_hash", ("data",)),
     ("services.sns", "_fanout", ("topic_arn", "msg_id", "message", "subject", "message_structure")),
