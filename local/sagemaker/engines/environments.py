@@ -74,6 +74,8 @@ ENVIRONMENTS = {
             "sklearn.metrics",
             "torch",
             "torch.utils.data",
+            # Every optimizer imports it, which takes a second.
+            "torch._dynamo",
         ),
     )
 }
