@@ -1,5 +1,5 @@
 """Every workload goes through its jobs: prepared, trained a little, evaluated and served, as it was published and
-with the interpreter that its images have. What can be asked without running them: tests/unit/workloads."""
+with what its images have. What can be asked without running them: tests/unit/workloads."""
 
 import csv
 import hashlib
@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from local.sagemaker.engines.environments import make
+from local.sagemaker.engines.images import IMAGES, Image
+from local.sagemaker.engines.processes import Command, WarmWorkers
 from tests.channels import read_channel
 from tests.pytorch import PYTORCH, ROOT, why_left_out
 from tests.unit.workloads.folders import EXAMPLES, PROCESSING, Folder, folders
@@ -29,8 +31,7 @@ from workload_files import read_workloads  # isort: skip
 from common.smoke_test import compare_answers  # isort: skip
 
 DIGEST, COUNTS = "sha256:", {"uploaded", "labelled", "unlabelled", "train", "validation", "test", "batch"}
-SERVING = ("-m", "local.sagemaker.engines.serving")
-IMAGES = """
+SHORTEN = """
 import sys
 from pyarrow import parquet
 parquet.write_table(parquet.read_table(sys.argv[1]).slice(0, 500), sys.argv[2])
@@ -50,7 +51,7 @@ def cars(file: Path) -> None:
 
 def pictures(file: Path) -> None:
     python = str(make(PYTORCH, print).executable)
-    subprocess.run([python, "-c", IMAGES, str(ROOT / "data" / "digits.parquet"), str(file)], check=True)
+    subprocess.run([python, "-c", SHORTEN, str(ROOT / "data" / "digits.parquet"), str(file)], check=True)
 
 
 def irises(file: Path) -> None:
@@ -73,20 +74,31 @@ class Journey:
 
     workload: Folder
     folder: Path
+    workers: WarmWorkers
 
-    @property
-    def python(self) -> str:
-        return str(make(PYTORCH, print).executable) if needs_pytorch(self.workload) else sys.executable
+    def image(self, step: str) -> Image:
+        """The one that a step's workload.json names."""
+        name = self.workload.settings[step]["image"]
+        (found,) = (image for image in IMAGES if image.repository.removeprefix("sagemaker-") == name)
+        return found
 
-    def run(self, *command: object, **environment: str) -> "subprocess.CompletedProcess[str]":
-        """Run a program with hardly any environment, as jobs have it."""
-        return subprocess.run(
-            [self.python, *map(str, command)], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=250
-        )  # fmt: skip
+    def run(self, image: Image, *command: object, **environment: str) -> tuple[int | None, list[str]]:
+        """The exit code and the lines of a program that has an image's libraries and hardly any environment."""
+        lines: list[str] = []
+        python = make(PYTORCH, print) if image.environment else None
+        argv = tuple(map(str, command))
+        job = Command(argv, environment, self.folder, image.hidden_modules, python=python)
+        return self.workers.spawn(job, on_line=lines.append, timeout=250).wait().code, lines
+
+    def script(self, step: str, *command: object, **environment: str) -> list[str]:
+        """The lines of a script that succeeds in the image of a step."""
+        code, lines = self.run(self.image(step), "python3", *command, **environment)
+        assert code == 0, lines
+        return lines
 
     def step(self, step: str, *options: object) -> None:
-        done = self.run(self.folder / "code" / "code.zip", step, self.workload.name, *options)
-        assert done.returncode == 0, done.stderr
+        image = {"preprocess": "preprocessing", "evaluate": "evaluation"}[step]
+        self.script(image, self.folder / "code" / "code.zip", step, self.workload.name, *options)
 
     def read(self, path: str) -> Any:
         return json.loads((self.folder / path).read_text())
@@ -103,10 +115,10 @@ class Journey:
             key: value.replace("/opt/ml", str(self.folder)) for key, value in model["environment"].items()
         }
         variables["MODEL_FILES_DIGEST"] = self.read("output/evaluation.json")["digests"]["model_files"]
-        server = "torchserve" if needs_pytorch(self.workload) else "gunicorn"
-        arguments = [server, self.folder, requests, responses, content_type, model["accept"], "isolated"]
-        done = self.run(*SERVING, *arguments, PYTHONPATH=str(ROOT), **variables)
-        assert done.returncode == 1, done.stderr
+        image = self.image("model")
+        arguments = [self.folder, requests, responses, content_type, model["accept"], "isolated"]
+        code, lines = self.run(image, *(image.server or ()), *arguments, **variables)
+        assert code == 1, lines
         return responses
 
 
@@ -135,13 +147,23 @@ def sha256(path: Path) -> str:
     return DIGEST + hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+@pytest.fixture(scope="module")
+def workers() -> Iterator[WarmWorkers]:
+    """What runs the jobs of the local SageMaker, each as a fork: PyTorch alone takes seconds to import."""
+    started = WarmWorkers()
+    yield started
+    started.close()
+
+
 @pytest.fixture(scope="module", params=WORKLOADS, ids=lambda folder: folder.name)
-def journey(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Journey:
+def journey(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, workers: WarmWorkers
+) -> Journey:
     """The workload published with `common` and nothing else, and what its jobs made of a sample."""
     workload: Folder = request.param
     folder = tmp_path_factory.mktemp(workload.name)
     publish_to(folder, workload)
-    journey = Journey(workload, folder)
+    journey = Journey(workload, folder, workers)
     upload = folder / f"upload{workload.settings['upload']['suffixes'][0]}"
     SAMPLES[workload.name](upload)
     options = ["--upload", upload, "--upload-digest", sha256(upload), "--output", folder / "prepared"]
@@ -173,14 +195,8 @@ def train(journey: Journey) -> None:
             "checkpoints": str(journey.folder / "checkpoints"),
         }
         arguments = [part for name, value in settings.items() for part in (f"--{name}", value)]
-        done = journey.run(
-            journey.folder / "scripts" / program,
-            *arguments,
-            SM_MODEL_DIR=str(trained),
-            SM_NUM_GPUS="0",
-            **channels,
-        )
-        assert done.returncode == 0, done.stderr
+        script = journey.folder / "scripts" / program
+        journey.script("training", script, *arguments, SM_MODEL_DIR=str(trained), SM_NUM_GPUS="0", **channels)
     else:
         import xgboost
 
@@ -261,11 +277,11 @@ def test_a_watched_workload_says_the_same_columns_and_a_key_and_an_error_for_eac
         assert not any(path.exists() for path in baseline.values())
         return
     assert {name: digests[name] for name in FILES} == {name: sha256(path) for name, path in baseline.items()}
+    (journey.folder / "watch.py").write_text(WATCH)
     arguments = [journey.folder / "code" / "code.zip", journey.workload.name, journey.folder / "prepared"]
-    done = journey.run("-c", WATCH, *arguments, journey.folder / "model")
-    assert done.returncode == 0, done.stderr
+    said = journey.script("evaluation", "watch.py", *arguments, journey.folder / "model")
     known = read_baseline(baseline[STATISTICS].read_text())
-    parts = json.loads(done.stdout)
+    parts = json.loads(said[-1])
     for part in parts:
         assert part["columns"] == part["without a model"] == list(known.features)
         assert "prediction" in part["columns"]
