@@ -1,18 +1,22 @@
-"""One host of a job: `python host.py FOLDER WORK CORES SECONDS CURRENT HOST...`, its folder in place of /opt/ml."""
+"""One host of a job, a process of its own with a folder in place of /opt/ml."""
 
 import hashlib
 import json
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+import xgboost
+
+from auto_mpg import evaluate, preprocess, together
+from common import cluster, dask_cluster, hosts, job
+from tests.channels import read_channel
+
 ROOT = Path(__file__).parents[3]
-sys.path[:0] = [str(ROOT), str(ROOT / "processing")]
-
-from common import cluster, hosts, job  # noqa: E402
-
 ITEMS = range(12)
 
 
@@ -77,12 +81,6 @@ def die(folder: Path, on: cluster.Cluster) -> str:
 
 def cars(folder: Path, on: cluster.Cluster) -> str:
     """A workload's own jobs, on a small file that they take for a large one."""
-    import numpy as np
-    import xgboost
-
-    from auto_mpg import evaluate, preprocess, together
-    from tests.channels import read_channel
-
     together.BLOCK, together.BLOCKS_OF_A_PART = 2048, 2
     preprocess.prepare(ROOT / "data" / "auto-mpg.csv", "cars.csv", folder / "prepared", on)
     train = read_channel(folder / "prepared" / "train")
@@ -103,15 +101,16 @@ def files_below(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-if __name__ == "__main__":
-    shared, work, cores, seconds, current, *names = sys.argv[1:]
-    own = Path(shared) / current
+def be_host(
+    shared: Path, work: str, cores: int, seconds: float, current: str, names: Sequence[str], log: Path
+) -> None:
+    """Do one's part of the work as the `current` of these hosts, and end with the job's exit code."""
+    with log.open("w") as stream:
+        for output in (1, 2):
+            os.dup2(stream.fileno(), output)
+    own = shared / current
     own.mkdir()
     hosts.RESOURCE_CONFIG = own / "resourceconfig.json"
     hosts.RESOURCE_CONFIG.write_text(json.dumps({"current_host": current, "hosts": names}))
-    cluster.cores = lambda: int(cores)
-    from common import dask_cluster
-
-    dask_cluster.LONGEST_WAIT = float(seconds)
-    done = job.run(partial(globals()[work], Path(shared)), own / "message", known=(Refused,))
-    sys.exit(done)
+    vars(dask_cluster).update(cores=lambda: cores, LONGEST_WAIT=seconds)
+    sys.exit(job.run(partial(globals()[work], shared), own / "message", known=(Refused,)))

@@ -1,18 +1,19 @@
 """A job on several hosts, each a process with an address of its own."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from multiprocessing import forkserver, get_context
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
 import pytest
 
-from tests.integration.cluster.host import ITEMS, cars, files_below
+from common.cluster import Local
 
-from common.cluster import Local  # isort: skip - found by `host`
-
+HOST = "tests.integration.cluster.host"
+ITEMS = range(12)
 SQUARES = " ".join(str(number * number) for number in ITEMS)
 KILLED = -9
 
@@ -21,41 +22,53 @@ Job = Callable[..., "list[Ended]"]
 
 @dataclass(frozen=True)
 class Ended:
-    code: int
+    code: int | None
     message: str
     log: str
 
 
+@pytest.fixture(scope="module")
+def hosts() -> ForkServerContext:
+    """Forks hosts from a process that has imported what they need, which takes longer than their work."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload([HOST])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        forkserver.ensure_running()
+    return context
+
+
 @pytest.fixture
-def job(tmp_path: Path, request: pytest.FixtureRequest) -> Job:
+def job(tmp_path: Path, hosts: ForkServerContext) -> Job:
     """Runs a function of `host.py` on hosts whose addresses no other test has; some may never come."""
+
+    from tests.integration.cluster.host import be_host  # too slow for every worker's collection
 
     def run(work: str, *, cores: int = 1, coming: Sequence[int] = (0, 1), seconds: float = 60) -> list[Ended]:
         names = [
             f"127.{100 + os.getpid() % 100}.{os.getpid() // 100 % 250}.{2 + number}" for number in (0, 1)
         ]
-        program = [sys.executable, str(Path(__file__).parent / "host.py")]
-        started = {
-            names[number]: subprocess.Popen(
-                [*program, tmp_path, work, str(cores), str(seconds), names[number], *names],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-            )
-            for number in coming
-        }
-        return [ended(tmp_path / name, process) for name, process in started.items()]
+        started = {}
+        for name in (names[number] for number in coming):
+            arguments = (tmp_path, work, cores, seconds, name, names, tmp_path / f"{name}.log")
+            started[name] = hosts.Process(target=be_host, args=arguments)
+            started[name].start()
+        return [ended(tmp_path, name, process) for name, process in started.items()]
 
     return run
 
 
-def ended(folder: Path, process: "subprocess.Popen[str]") -> Ended:
+def ended(folder: Path, name: str, process: ForkServerProcess) -> Ended:
     try:
-        log, _ = process.communicate(timeout=300)
+        process.join(300)
     finally:
         process.kill()
-    message = folder / "message"
-    return Ended(process.returncode, message.read_text() if message.is_file() else "", log)
+    message = folder / name / "message"
+    return Ended(
+        process.exitcode,
+        message.read_text() if message.is_file() else "",
+        (folder / f"{name}.log").read_text(),
+    )
 
 
 @pytest.mark.parametrize("cores", [1, 2])
@@ -73,6 +86,8 @@ def test_the_work_of_a_lost_worker_is_done_again_and_all_hosts_end_with_the_resu
 def test_a_workload_prepares_and_measures_the_same_on_any_number_of_workers_and_hosts(
     job: Job, tmp_path: Path
 ) -> None:
+    from tests.integration.cluster.host import cars, files_below
+
     first, second = job("cars", cores=2)
     assert (first.code, second.code) == (0, 0), first.log + second.log
     assert "test-00001.csv" in files_below(tmp_path / "prepared" / "test")
