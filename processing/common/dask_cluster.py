@@ -30,6 +30,8 @@ PORT = 8786
 LOST_WORKERS = 3
 _RETRY_SECONDS = 0.2
 _CLOSING_SECONDS = 30.0
+# A worker that is restarted while its nanny closes may never get an answer. It ends with this process.
+_WORKERS_CLOSING_SECONDS = 3.0
 # The name under which the scheduler keeps the end of the job.
 _ENDING = "ending"
 _HINT = "if network isolation keeps the hosts apart, set the parameter ProcessingNetworkIsolation to false"
@@ -175,7 +177,7 @@ async def _work_until_the_end(hosts: Hosts, client: Client) -> Ending:
         return Ending(*await Variable(_ENDING, client).get())
     finally:
         with suppress(TimeoutError, OSError):
-            async with asyncio.timeout(_CLOSING_SECONDS):
+            async with asyncio.timeout(_WORKERS_CLOSING_SECONDS):
                 await asyncio.gather(*(nanny.close() for nanny in nannies))
 
 
