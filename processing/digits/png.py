@@ -64,26 +64,28 @@ def _decompressed(data: bytes, size: int) -> bytes:
 
 def _unfiltered(lines: bytes, width: int) -> bytes:
     """Undo the filters of the specification's section 9; each line begins with the number of its filter."""
-    above, found = [0] * width, []
+    above, found = bytes(width), []
     for start in range(0, len(lines), width + 1):
-        above = _unfilter(lines[start], list(lines[start + 1 : start + 1 + width]), above)
-        found.append(bytes(above))
+        above = _unfilter(lines[start], lines[start + 1 : start + 1 + width], above)
+        found.append(above)
     return b"".join(found)
 
 
-def _unfilter(kind: int, line: list[int], above: list[int]) -> list[int]:
+def _unfilter(kind: int, line: bytes, above: bytes) -> bytes:
     if kind == 0:
         return line
     if kind == 2:
-        return [(value + up) & 255 for value, up in zip(line, above, strict=True)]
+        return bytes([(value + up) & 255 for value, up in zip(line, above, strict=True)])
     if kind not in (1, 3, 4):
         raise Damaged
     left = corner = 0
-    for place, (value, up) in enumerate(zip(line, above, strict=True)):
+    found = bytearray()
+    for value, up in zip(line, above, strict=True):
         guess = left if kind == 1 else (left + up) >> 1 if kind == 3 else _paeth(left, up, corner)
-        left = line[place] = (value + guess) & 255
+        left = (value + guess) & 255
+        found.append(left)
         corner = up
-    return line
+    return bytes(found)
 
 
 def _paeth(left: int, up: int, corner: int) -> int:
