@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from common.serving import BadRequest, UnacceptableType, UnsupportedContentType, UnusableModel, files_digest
 from digits import inference
 from digits.inference import MODEL_FILES, input_fn, model_fn, output_fn, predict_fn
-from digits.model import Network
 from digits.onnx_inference import feed
 from digits.pictures import Pixels, request_line
 from digits.requests import JSON, JSON_LINES
@@ -230,12 +229,8 @@ def test_weights_that_do_not_fit_are_refused(bundle: Path, monkeypatch: pytest.M
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 @given(st.floats(0, 1), st.binary(min_size=1, max_size=8))
-def test_damaged_weights_are_loaded_or_refused(
-    tmp_path_factory: pytest.TempPathFactory, place: float, damage: bytes
-) -> None:
-    path = tmp_path_factory.mktemp("model") / "model.pth"
-    torch.save(Network().state_dict(), path)
-    content = bytearray(path.read_bytes())
+def test_damaged_weights_are_loaded_or_refused(untrained: Path, place: float, damage: bytes) -> None:
+    path, content = untrained.with_name("damaged.pth"), bytearray((untrained / "model.pth").read_bytes())
     position = int(place * (len(content) - len(damage)))
     content[position : position + len(damage)] = damage
     path.write_bytes(content)

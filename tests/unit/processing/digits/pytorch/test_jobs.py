@@ -1,12 +1,13 @@
 """The jobs one after the other, as the state machine starts them, and the bundle as SageMaker's image serves it."""
 
 import hashlib
+import importlib
 import json
-import subprocess
 import sys
 import tarfile
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -16,20 +17,10 @@ from common.monitored import Monitored, parse
 from common.preprocessing import CHANNELS
 from digits import train
 from digits.pictures import Pixels, decode, request_line
-from tests.unit.processing.digits.pytorch.helpers import Rows, write_table
+from tests.unit.processing.digits.pytorch.helpers import Rows, forget_the_project, write_table
 from tests.unit.processing.seen_files import event, write_captures, write_predictions
 
 TRAINING = ("--epochs", "3", "--batch-size", "32", "--learning-rate", "0.01", "--dropout", "0.05")
-# What the image's server does with inference.py. pyarrow is not in the image.
-SERVE = """
-import sys, unittest.mock
-sys.modules["pyarrow"] = None
-import inference
-model, context = inference.model_fn(sys.argv[1]), unittest.mock.Mock()
-body, kind = inference.transform_fn(model, sys.stdin.buffer.read(), *["application/jsonlines"] * 2, context)
-context.set_response_status.assert_called_once_with(200, "OK")
-print(body, end="")
-"""
 
 
 def sha256(path: Path) -> str:
@@ -78,23 +69,26 @@ def test_each_channel_names_its_files(folder: Path) -> None:
         assert manifest == [{"prefix": f"s3://bucket/prepared/{channel}/"}, *files]
 
 
-def test_the_bundle_is_served_by_itself_and_predicts_the_batch(folder: Path) -> None:
+def test_the_bundle_is_served_by_itself_and_predicts_the_batch(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bundle = folder / "bundle"
     with tarfile.open(folder / "output" / "model.tar.gz") as tar:
         tar.extractall(bundle, filter="data")
     digest = json.loads((folder / "output" / "evaluation.json").read_text())["digests"]["model_files"]
-    environment = {
-        "PYTHONPATH": str(bundle / "code"),
-        "MODEL_FILES_DIGEST": digest,
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    batch = (folder / "prepared" / "batch" / "batch.jsonl").read_text()
-    done = subprocess.run(
-        [sys.executable, "-c", SERVE, str(bundle)], input=batch, env=environment, cwd="/",
-        capture_output=True, text=True, check=False, timeout=250,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    answers = done.stdout.splitlines()
+    batch = (folder / "prepared" / "batch" / "batch.jsonl").read_bytes()
+    # What the image's server does with inference.py. pyarrow is not in the image.
+    forget_the_project(monkeypatch)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.syspath_prepend(bundle / "code")
+    monkeypatch.setenv("MODEL_FILES_DIGEST", digest)
+    inference, context = importlib.import_module("inference"), Mock()
+    monkeypatch.delitem(sys.modules, "inference")
+    kinds = ["application/jsonlines"] * 2
+    body, _ = inference.transform_fn(inference.model_fn(str(bundle)), batch, *kinds, context)
+    context.set_response_status.assert_called_once_with(200, "OK")
+    assert Path(str(inference.__file__)).is_relative_to(bundle)
+    answers = body.splitlines()
     labels = np.load(folder / "prepared" / "test" / "labels.npy")
     hits = [json.loads(answer)["label"] == label for answer, label in zip(answers, labels, strict=True)]
     metrics = json.loads((folder / "output" / "evaluation.json").read_text())["metrics"]
