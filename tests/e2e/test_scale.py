@@ -17,6 +17,8 @@ from tests.e2e.up import Up
 
 SIZE = 200_000_000
 TWO = {"ProcessingInstanceCount": "2", "TrainingInstanceCount": "2", "TransformInstanceCount": "2"}
+# Enough for a good model. A round on so many rows takes longer than a whole trial on the sample.
+ROUNDS = "12"
 LOGS = "/aws/sagemaker/ProcessingJobs"
 
 
@@ -29,7 +31,21 @@ def two_instances(up: Up) -> Iterator[None]:
     set_parameters(up.endpoint, {name: now[name] for name in wanted})
 
 
-@pytest.mark.usefixtures("two_instances")
+@pytest.fixture(scope="module")
+def few_rounds(up: Up) -> Iterator[None]:
+    """Trials of fewer rounds, in the settings that the deployment has published."""
+    s3, bucket = up.client("s3"), up.outputs["BucketName"]
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix="code/")["Contents"]
+    (key,) = (each["Key"] for each in listed if each["Key"].endswith("/auto_mpg/workload.json"))
+    published = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    settings = json.loads(published)
+    settings["training"]["hyperparameters"]["num_round"] = ROUNDS
+    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(settings))
+    yield
+    s3.put_object(Bucket=bucket, Key=key, Body=published)
+
+
+@pytest.mark.usefixtures("two_instances", "few_rounds")
 def test_a_large_file_is_worked_on_by_two_instances_even_if_one_loses_its_workers(
     up: Up, tmp_path: Path
 ) -> None:
