@@ -26,7 +26,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for name in tracked.stdout.splitlines():
         if not name.startswith("tests/") and (ROOT / name).is_file():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, copy / name)
+            # With its time, by which compiled modules are known to be of it.
+            shutil.copy2(ROOT / name, copy / name)
+    for compiled in (ROOT / "local").rglob("__pycache__"):
+        shutil.copytree(compiled, copy / compiled.relative_to(ROOT))
     shutil.copytree(IRIS, copy / "processing" / "iris", ignore=shutil.ignore_patterns("__pycache__"))
     yield copy
     shutil.rmtree(copy)
