@@ -22,6 +22,7 @@ from workload_files import read_workloads  # noqa: E402 - it lies flat in proces
 DEFINITION = (ROOT / "statemachine/pipeline.asl.json").read_text()
 # As EventBridge names an execution: two UUIDs, 73 characters, an underscore.
 EXECUTION_NAME = "0a1b2c3d-1111-2222-3333-444455556666_0a1b2c3d-7777-8888-9999-aaaabbbbcccc"
+EXECUTION = f"arn:aws:states:us-east-1:000000000000:execution:pipeline:{EXECUTION_NAME}"
 ROLE = "arn:aws:iam::000000000000:role/mpg-pipeline-StateMachineRole"
 PACKAGE = "arn:aws:sagemaker:us-east-1:000000000000:model-package/mpg-pipeline-auto-mpg/1"
 CHAMPION = "arn:aws:sagemaker:us-east-1:000000000000:model-package/mpg-pipeline-auto-mpg/7"

@@ -7,7 +7,7 @@ from ministack.services import stepfunctions
 
 from local.embedded.task_errors import TaskError
 from local.embedded.tasks import TaskCall
-from tests.statemachine.machine import CHAMPION, GOOD_DAY, Answer, failed_job, redrive, run
+from tests.statemachine.machine import CHAMPION, EXECUTION, GOOD_DAY, Answer, failed_job, redrive, run
 from tests.statemachine.test_branches import GOOD_DAY_STATES
 
 CHAMPION_FOUND: dict[str, Answer] = {
@@ -49,8 +49,7 @@ def test_a_redrive_keeps_the_run_id_and_what_was_found_before() -> None:
 
 def test_a_call_that_returns_after_the_execution_was_stopped_leaves_no_variables_to_a_redrive() -> None:
     def stopped(call: TaskCall) -> Any:
-        *_, execution = stepfunctions._executions.values()
-        execution["status"] = "ABORTED"
+        stepfunctions._executions[EXECUTION]["status"] = "ABORTED"
         return GOOD_DAY[call.state]
 
     assert run({**CHAMPION_FOUND, "Find champion model": stopped}).status == "ABORTED"
