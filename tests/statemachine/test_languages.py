@@ -49,3 +49,10 @@ def test_an_expression_may_wait_for_a_busy_machine(monkeypatch: pytest.MonkeyPat
 def test_an_expression_that_computes_for_ever_is_ended() -> None:
     with pytest.raises(TaskError, match="D1012"):
         Jsonata({}, {}).evaluate("{% ($again := function() { $again() }; $again()) %}")
+
+
+def test_an_expression_of_a_few_long_steps_is_ended_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    hours = itertools.count(0, 3600)
+    monkeypatch.setattr(time, "thread_time", lambda: next(hours))
+    with pytest.raises(TaskError, match="D1012"):
+        Jsonata({}, {}).evaluate("{% 1 + 1 %}")
