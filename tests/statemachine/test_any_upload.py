@@ -67,14 +67,27 @@ def test_sagemaker_accepts_the_requests_of_any_upload(
     assert ending.arguments("Check upload")["Payload"]["key"] == key
 
 
+def without_name(requests: list[tuple[str, Any]]) -> str:
+    """The file's name, taken out of the requests."""
+    return str(requests[0][1]["AppSpecification"]["ContainerArguments"].pop())
+
+
+@pytest.fixture(scope="module")
+def plain() -> list[tuple[str, Any]]:
+    """The requests for a file with a harmless key, without its name."""
+    _, requests = requests_for("incoming/cars.csv", "1", 1, {})
+    assert without_name(requests) == "incoming/cars.csv"
+    return requests
+
+
 @given(KEYS, VERSIONS)
 @settings(max_examples=30)
-def test_a_key_is_in_requests_only_as_the_files_name_in_messages(key: str, version: str) -> None:
+def test_a_key_is_in_requests_only_as_the_files_name_in_messages(
+    plain: list[tuple[str, Any]], key: str, version: str
+) -> None:
     """It can therefore lead no job to another folder, object or argument."""
-    _, plain = requests_for("incoming/cars.csv", "1", 1, {})
     _, hostile = requests_for(key, version, 1, {})
-    name = hostile[0][1]["AppSpecification"]["ContainerArguments"].pop()
-    assert plain[0][1]["AppSpecification"]["ContainerArguments"].pop() == "incoming/cars.csv"
+    name = without_name(hostile)
     assert hostile == plain
     # It cannot be mistaken for an option, and SageMaker counts at most 256 of Java's characters.
     assert name.startswith("incoming/")
