@@ -9,6 +9,10 @@ BIN := .venv/bin
 SYNCED := .venv/synced
 # More than there are cores: the slow tests mostly wait.
 WORKERS ?= 4
+# The quick tests, the longest first. Each folder has a pytest of its own, since handing so many small tests out to
+# workers, who would all collect all of them, takes longer than most of the tests.
+QUICK := tests/unit/processing tests/unit tests/unit/functions tests/unit/engines tests/statemachine tests/unit/security
+SIDE_BY_SIDE := --no-print-directory --keep-going --output-sync --jobs=$(shell getconf _NPROCESSORS_ONLN)
 # What looks for security mistakes needs other versions than the project, so an environment of its own.
 AUDIT := .audit
 AUDIT_SYNCED := $(AUDIT)/synced
@@ -39,13 +43,16 @@ up: $(SYNCED) ## Start the embedded AWS with the pipeline deployed, until Ctrl-C
 test: LINT := $(if $(filter audit lint,$(MAKECMDGOALS)),,lint)
 test: $(SYNCED) ## Check style and types, run all tests, the quick ones first
 	@$(BIN)/python -m tests.pytorch
-	@$(MAKE) --no-print-directory --jobs=2 $(LINT) quick
+	@$(MAKE) $(SIDE_BY_SIDE) $(LINT) $(QUICK)
 	@$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder tests/integration tests/e2e tests/faults tests/web
 
-# They hardly ever wait, so more workers than cores would only import everything once more each. Folder after folder,
-# since tests of a folder share fixtures.
 quick: $(SYNCED)
-	@$(BIN)/pytest -n auto --maxprocesses $(WORKERS) --no-loadscope-reorder tests/unit tests/statemachine
+	@$(MAKE) $(SIDE_BY_SIDE) $(QUICK)
+
+.PHONY: $(QUICK)
+# A folder without its parts that are listed themselves.
+$(QUICK): $(SYNCED)
+	@$(BIN)/pytest -q $@ $(addprefix --ignore=,$(filter $@/%,$(QUICK)))
 
 lint: $(SYNCED) ## Check style, types and the template
 	@$(BIN)/ruff check --quiet

@@ -76,9 +76,6 @@ _LONGEST_FIRST = (
     "tests/integration/test_events.py",
     "tests/integration/test_destroy.py",
     "tests/e2e/test_web_pages_in_chromium.py",
-    # The first waits for processes; the others' files share what takes longer than they do.
-    "tests/unit/engines/",
-    "tests/unit/template/",
 )
 
 
