@@ -16,6 +16,10 @@ import pytest
 ROOT = Path(__file__).parents[3]
 SCRIPTS = ROOT / "processing"
 
+# The beginning of a program that serves. XGBoost imports both if it can, which takes longer than all else in it; serving
+# needs neither (auto_mpg/test_inference.py).
+WITHOUT_PANDAS = "import sys; sys.modules.update(dict.fromkeys(('pandas', 'sklearn')))"
+
 Script = Callable[..., "subprocess.CompletedProcess[str]"]
 
 

@@ -136,7 +136,7 @@ BOMBS = {
 @pytest.mark.parametrize("name", BOMBS)
 def test_no_file_takes_more_memory_than_a_line_however_large_it_is(name: str) -> None:
     beginning, repeated = BOMBS[name]
-    size, most = (1 << 18, 4 << 20) if b"\n" in repeated else (2 << 20, 10 << 20)
+    size, most = (1 << 17, 1 << 20) if b"\n" in repeated else (2 << 20, 10 << 20)
     stream = Endless(beginning, repeated, size)
     tracemalloc.start()
     try:

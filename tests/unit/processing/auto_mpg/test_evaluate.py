@@ -28,7 +28,7 @@ from common.live_model import KNOWN_ROWS
 from common.preprocessing import preprocess
 from common.workload import find_workload
 from tests.unit.processing.common.test_content_hash import one_by_one
-from tests.unit.processing.conftest import Script, pack, sha256
+from tests.unit.processing.conftest import WITHOUT_PANDAS, Script, pack, sha256
 
 ARN = "arn:aws:sagemaker:us-east-1:000000000000:model-package/mpg/7"
 Numbers = NDArray[np.float64]
@@ -224,7 +224,7 @@ def test_the_bundle_serves_by_itself(evaluated: Path, prepared: Path, tmp_path: 
         assert {Path(name).suffix for name in names - {*BASELINE, KNOWN_ROWS} if "/" in name} == {".py"}
         tar.extractall(tmp_path, filter="data")
     code = (
-        "import wsgi, io, sys; body = sys.stdin.buffer.read(); "
+        f"{WITHOUT_PANDAS}; import wsgi, io; body = sys.stdin.buffer.read(); "
         "environ = {'PATH_INFO': '/invocations', 'REQUEST_METHOD': 'POST', 'CONTENT_TYPE': 'text/csv', "
         "'CONTENT_LENGTH': str(len(body)), 'wsgi.input': io.BytesIO(body)}; "
         "sys.stdout.buffer.write(b''.join(wsgi.main(environ, lambda *_: None)))"
@@ -442,13 +442,13 @@ def test_a_model_that_is_broken_ends_the_job_with_its_reason(
     assert not (tmp_path / "out" / "evaluation.json").exists()
 
 
-def test_a_model_that_is_missing_ends_the_process_without_a_traceback(
-    run_script: Script, prepared: Path, tmp_path: Path
+def test_a_model_that_is_missing_ends_the_job_without_a_traceback(
+    prepared: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = arguments(tmp_path, Path("model.tar.gz"), prepared)
-    done = run_script("evaluate", "auto_mpg", *options, cwd=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    code = evaluate(tmp_path, Path("model.tar.gz"), prepared)
     message = "the trained model cannot be evaluated: model.tar.gz is missing\n"
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", message)
+    assert (code, *capfd.readouterr()) == (1, "", message)
 
 
 def test_at_most_200_predictions_are_shown(trained: Path, prepared: Path, tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from auto_mpg import inference
 from auto_mpg.inference import input_fn, output_fn, predict_fn
+from tests.unit.processing.conftest import WITHOUT_PANDAS
 
 ROW = "8,307,130,3504,12,70,1,chevrolet chevelle malibu"
 
@@ -150,7 +151,7 @@ def test_a_model_that_is_not_the_evaluated_one_does_not_start(bundle: Path) -> N
     """Started as the image starts it, with nothing in the path but the bundle's own code."""
     (bundle / "xgboost-model").write_bytes((bundle / "xgboost-model").read_bytes() + b" ")
     started = subprocess.run(
-        [sys.executable, "-c", "import wsgi"],
+        [sys.executable, "-c", f"{WITHOUT_PANDAS}; import wsgi"],
         cwd=bundle / "code",
         env={"MODEL_FILES_DIGEST": f"sha256:{0:064}"},
         capture_output=True,
