@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deploy.problems import Trouble
-from local.cli import run
+from local.cli import main, run
 from local.cli.drive import Drive
 from local.cli.endpoint import Endpoint
 from local.cli.interrupts import Interrupts
@@ -65,11 +65,18 @@ def test_a_wrong_command_line_is_reported_before_anything_starts(arguments: list
     ],
 )
 def test_a_file_that_no_workload_takes_is_refused_before_anything_starts(
-    arguments: list[str], told: str
+    arguments: list[str], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = mpg("run", *arguments)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert told in done.stderr
+    def start(*_: Any, **__: Any) -> int:
+        raise AssertionError("it started")
+
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(run, "run_file", start)
+    with pytest.raises(SystemExit) as ended:
+        main.cli(["run", *arguments])
+    printed = capsys.readouterr()
+    assert (ended.value.code, printed.out) == (2, "")
+    assert told in printed.err
 
 
 class FakeDrive:

@@ -46,8 +46,8 @@ print(json.dumps([sorted(read), threading.active_count()]))
 class Functions:
     """Functions that bring a library of this name."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self._processes = FunctionProcesses()
+    def __init__(self, processes: FunctionProcesses, folder: Path, name: str) -> None:
+        self._processes = processes
         self._folder = folder
         self._name = name
         self._noted = folder / "noted"
@@ -79,9 +79,15 @@ class Functions:
         return [json.loads(line) for line in self._noted.read_text().splitlines()]
 
 
+@pytest.fixture(scope="module")
+def processes() -> FunctionProcesses:
+    """The same for all tests, since its interpreter imports the SDK; each test has libraries of its own."""
+    return FunctionProcesses()
+
+
 @pytest.fixture
-def functions(tmp_path: Path) -> Functions:
-    return Functions(tmp_path, "aws_lambda_powertools")
+def functions(processes: FunctionProcesses, tmp_path: Path) -> Functions:
+    return Functions(processes, tmp_path, "aws_lambda_powertools")
 
 
 def test_functions_that_share_a_library_share_its_import(functions: Functions) -> None:

@@ -56,6 +56,10 @@ def test_any_cause_can_be_read(cause: str) -> None:
     assert len(readable_cause(cause)) <= 2000
 
 
-@given(st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner)))
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(), lambda inner: st.dictionaries(st.text(), inner), max_leaves=8
+    )
+)
 def test_any_json_can_be_read(value: object) -> None:
     assert "Traceback (most recent" not in readable_cause(json.dumps(value))
