@@ -111,9 +111,10 @@ def test_any_figures_and_facts_can_be_shown_to_the_approver(world: World, figure
     }
     asked = ask(world, evaluation=evaluation, **facts)
     drawn = evaluation | {"figures": [figures, {"kind": "bars", "title": fact, "rows": fact}]}
-    world.put(f"models/{asked.record.run_id}/evaluation.json", json.dumps(drawn).encode())
-    assert open_page(asked.record, Entry())
-    mail = request_mail(asked.record, "https://link")
+    record = asked.record
+    world.put(f"models/{record.run_id}/evaluation.json", json.dumps(drawn).encode())
+    assert open_page(record, Entry())
+    mail = request_mail(record, "https://link")
     assert clean(mail.text)
     assert 0 < len(fit_subject(mail.subject)) < 100
 
