@@ -6,10 +6,12 @@ see `resume_pipeline`.
 
 from shared.aws import prepare
 from shared.telemetry import Answer, Event, count, logger, observed
+from web import templating
 from web.http import Request
 from web.review import respond
 
 prepare("s3", "sagemaker")
+templating.prepare()
 
 
 @observed

@@ -18,10 +18,8 @@ POLICY = f"default-src 'none'; style-src 'sha256-{_HASH}'; img-src data:; base-u
 _environment = new_environment(_FOLDER, FOLDER)
 _environment.globals |= {"style": Markup(_STYLE), "policy": POLICY}  # noqa: S704 - files of ours
 _environment.filters["duration"] = duration
-# Compiled while the execution environment starts and has a whole CPU.
-_templates = {name: _environment.get_template(name) for name in ("report.html", "comparison.html")}
 
 
 def render(name: str, **values: object) -> str:
-    """Fill in a template."""
-    return _templates[name].render(values)
+    """Fill in a template, which is compiled when it is first needed."""
+    return _environment.get_template(name).render(values)

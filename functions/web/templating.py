@@ -29,10 +29,14 @@ def new_environment(*folders: Path) -> Environment:
 
 _environment = new_environment(FOLDER)
 _environment.globals["style"] = Markup(STYLE)  # noqa: S704 - a file of ours
-# Compiled while the execution environment starts and has a whole CPU: this takes longer than rendering.
-_templates = {name: _environment.get_template(name) for name in _environment.list_templates(["html"])}
+
+
+def prepare() -> None:
+    """Compile all pages: to be called while the execution environment starts and has a whole CPU."""
+    for name in _environment.list_templates(["html"]):
+        _environment.get_template(name)
 
 
 def render(name: str, **values: object) -> str:
-    """Fill in a template."""
-    return _templates[name].render(values)
+    """Fill in a template, which is compiled when it is first needed."""
+    return _environment.get_template(name).render(values)
