@@ -6,17 +6,21 @@ package, of several megabytes, which nobody reads between two starts of a proces
 """
 
 import hashlib
+import io
 import mmap
 import tempfile
 import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from weakref import WeakValueDictionary
 
 # Smaller packages stay as they are: a file for each would take more than it saves.
 LARGEST_IN_MEMORY = 1 << 20
+# No archive begins like that.
+_REFERENCE = b"kept package "
+_REFERENCE_BYTES = len(_REFERENCE) + hashlib.sha256().digest_size
 
 
 class Packages:
@@ -52,6 +56,17 @@ class Packages:
             file.flush()
             return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
+    def reference(self, package: Any) -> Any:
+        """A few bytes that stand for a kept package where it would only be copied; any other one as it is."""
+        with self._lock:
+            kept = (digest for digest, mapped in self._mapped.items() if mapped is package)
+            return next((_REFERENCE + digest for digest in kept), package)
+
+    def referred(self, digest: bytes) -> mmap.mmap | None:
+        """The kept package with this digest."""
+        with self._lock:
+            return self._mapped.get(digest)
+
     def rest(self) -> None:
         """Give back the memory of what was read; it is read from the file when it is needed again."""
         with self._lock:
@@ -70,34 +85,55 @@ class SharedZips:
     def __getattr__(self, name: str) -> Any:
         return getattr(zipfile, name)
 
-    def ZipFile(self, path: str) -> "_LinkedZip":  # noqa: N802
-        """The archive; its `extractall` makes links to what was unpacked when it was first asked for."""
-        return _LinkedZip(path, self)
+    def ZipFile(self, path: str) -> "_LinkedZip | _LinkedPackage":  # noqa: N802
+        """The archive in a file, or the one that it refers to. It is unpacked once, and linked then."""
+        with Path(path).open("rb") as file:
+            digest = file.read(_REFERENCE_BYTES).removeprefix(_REFERENCE)
+        package = self._packages.referred(digest)
+        return _LinkedZip(path, self) if package is None else _LinkedPackage(package, digest, self)
 
-    def unpacked(self, archive: "_LinkedZip") -> Path:
-        """The folder with the archive's content."""
-        # Its package was read to write it to the archive's path.
-        self._packages.rest()
-        digest = hashlib.sha256(archive.path.read_bytes()).hexdigest()
-        folder = self._folder / digest[:16]
+    def link(self, digest: bytes, archive: Callable[[], zipfile.ZipFile], target: Path) -> None:
+        """Put a link to each of the top entries of the archive with this digest into a folder."""
+        for entry in self._unpacked(digest.hex(), archive).iterdir():
+            # What Python has compiled beside a module at the top was made by another process.
+            if entry.name != "__pycache__":
+                (target / entry.name).symlink_to(entry)
+
+    def _unpacked(self, name: str, archive: Callable[[], zipfile.ZipFile]) -> Path:
+        folder = self._folder / name[:16]
         with self._lock:
             if not folder.exists():
                 partial = folder.with_suffix(".partial")
                 partial.mkdir(parents=True, exist_ok=True)
-                zipfile.ZipFile.extractall(archive, partial)
+                zipfile.ZipFile.extractall(archive(), partial)
                 partial.rename(folder)
+        # The package was read here, or to write it to the archive's path.
+        self._packages.rest()
         return folder
 
 
 class _LinkedZip(zipfile.ZipFile):
     def __init__(self, path: str, shared: SharedZips) -> None:
         super().__init__(path)
-        self.path = Path(path)
+        self._path = Path(path)
         self._shared = shared
 
     def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:
-        """Put a link to each of the top entries into the folder `path`, which exists."""
-        for entry in self._shared.unpacked(self).iterdir():
-            # What Python has compiled beside a module at the top was made by another process.
-            if entry.name != "__pycache__":
-                (Path(path) / entry.name).symlink_to(entry)
+        self._shared.link(hashlib.sha256(self._path.read_bytes()).digest(), lambda: self, Path(path))
+
+
+class _LinkedPackage:
+    """A kept package, of which nothing is read if it was unpacked before."""
+
+    def __init__(self, package: mmap.mmap, digest: bytes, shared: SharedZips) -> None:
+        self._package = package
+        self._digest = digest
+        self._shared = shared
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None: ...
+
+    def extractall(self, path: str | Path) -> None:
+        self._shared.link(self._digest, lambda: zipfile.ZipFile(io.BytesIO(self._package)), Path(path))

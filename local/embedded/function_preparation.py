@@ -10,15 +10,17 @@ from contextlib import suppress
 from pathlib import Path
 from zipfile import BadZipFile
 
-from local.embedded.function_code import SharedZips
+from local.embedded.function_code import Packages, SharedZips
 from local.embedded.function_processes import FunctionProcesses
 
 
-def prepare(package: mmap.mmap, zips: SharedZips, processes: FunctionProcesses | None) -> None:
+def prepare(
+    package: mmap.mmap, packages: Packages, zips: SharedZips, processes: FunctionProcesses | None
+) -> None:
     """Do what a first call would do before it imports the function, with a script that does nothing."""
     with tempfile.TemporaryDirectory() as folder, suppress(BadZipFile, OSError):
         archive, code, script = (Path(folder) / name for name in ("code.zip", "code", "nothing.py"))
-        archive.write_bytes(package)
+        archive.write_bytes(packages.reference(package))
         code.mkdir()
         # What is no archive is reported by the first call.
         with zips.ZipFile(str(archive)) as unpacking:

@@ -31,6 +31,23 @@ def install_packages(packages: Packages) -> None:
     lambda_svc.handle_request = handle
 
 
+def install_references(packages: Packages) -> None:
+    """Let a process start from a reference to its package, which may be unpacked already, not from a copy."""
+    from ministack.core import lambda_runtime
+
+    original = lambda_runtime.Worker._spawn
+
+    def spawn(worker: Any) -> None:
+        package = worker.code_zip
+        worker.code_zip = packages.reference(package)
+        try:
+            original(worker)
+        finally:
+            worker.code_zip = package
+
+    lambda_runtime.Worker._spawn = spawn
+
+
 def _then_keep(original: Handler, packages: Packages) -> Handler:
     def handler(*arguments: Any, **more: Any) -> Any:
         try:

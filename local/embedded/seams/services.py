@@ -10,7 +10,7 @@ from typing import Any
 from local.embedded import function_processes
 from local.embedded.function_code import Packages, SharedZips
 from local.embedded.function_preparation import prepare
-from local.embedded.seams.function_packages import install_packages
+from local.embedded.seams.function_packages import install_packages, install_references
 
 
 def application() -> Callable[..., Awaitable[None]]:
@@ -35,11 +35,12 @@ def install_warm_functions(folder: Path) -> None:
     processes = function_processes.FunctionProcesses() if function_processes.SUPPORTED else None
 
     def arrived(package: mmap.mmap) -> None:
-        Thread(target=partial(prepare, package, zips, processes), daemon=True).start()
+        Thread(target=partial(prepare, package, packages, zips, processes), daemon=True).start()
 
     packages = Packages(folder, arrived)
     zips = SharedZips(folder, packages)
     install_packages(packages)
+    install_references(packages)
     lambda_runtime.zipfile = zips
     if processes:
         lambda_runtime.subprocess = function_processes.WarmSubprocess(processes)

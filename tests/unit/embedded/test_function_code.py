@@ -57,6 +57,46 @@ def test_removing_a_process_leaves_the_code_to_the_others(shared: SharedZips, tm
     assert (second / "handler.py").read_text() == "x"
 
 
+def test_a_reference_is_unpacked_as_the_package_that_it_stands_for(tmp_path: Path) -> None:
+    packages = Packages(tmp_path)
+    shared = SharedZips(tmp_path / "unpacked", packages)
+    whole = pack(tmp_path / "whole.zip", handler="one", ballast="." * LARGEST_IN_MEMORY)
+    package, reference = packages.kept(whole.read_bytes()), tmp_path / "reference.zip"
+    reference.write_bytes(packages.reference(package))
+    assert reference.stat().st_size < 100
+    first, second, third = (
+        unpack(shared, archive, tmp_path / name)
+        for name, archive in (("first", reference), ("second", reference), ("third", whole))
+    )
+    places = {(code / "handler.py").resolve() for code in (first, second, third)}
+    assert [place.read_text() for place in places] == ["one"]
+
+
+def test_a_package_that_was_unpacked_is_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packages = Packages(tmp_path)
+    shared = SharedZips(tmp_path / "unpacked", packages)
+    archive = pack(tmp_path / "code.zip", handler="one", ballast="." * LARGEST_IN_MEMORY)
+    package = packages.kept(archive.read_bytes())
+    archive.write_bytes(packages.reference(package))
+    unpack(shared, archive, tmp_path / "first")
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    assert (unpack(shared, archive, tmp_path / "second") / "handler.py").read_text() == "one"
+
+
+def test_only_a_kept_package_has_a_reference_and_nothing_is_found_by_it_when_the_package_is_gone(
+    shared: SharedZips, tmp_path: Path
+) -> None:
+    packages = Packages(tmp_path)
+    assert packages.reference(b"small") == b"small"
+    package, archive = packages.kept(large("a")), tmp_path / "code.zip"
+    archive.write_bytes(packages.reference(package))
+    del package
+    with pytest.raises(shared.BadZipFile):
+        SharedZips(tmp_path / "unpacked", packages).ZipFile(str(archive))
+
+
 def test_what_is_no_archive_is_refused_as_ever(shared: SharedZips, tmp_path: Path) -> None:
     broken = tmp_path / "code.zip"
     broken.write_bytes(b"no archive")
