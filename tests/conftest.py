@@ -229,8 +229,8 @@ def eventually_none(left: Any, seconds: float = PATIENCE_SECONDS) -> None:
 
 def looks(seconds: float) -> Iterator[None]:
     """A moment to look, again and again until the time is over: soon at first, then twice a second."""
-    deadline, pause = time.monotonic() + seconds, 0.01
+    deadline, pause = time.monotonic() + seconds, 0.02
     while time.monotonic() < deadline:
         yield
         time.sleep(pause)
-        pause = min(1.3 * pause, 0.5)
+        pause = min(1.5 * pause, 0.5)

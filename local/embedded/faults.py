@@ -2,7 +2,8 @@
 
 Every call of everything (Lambdas, the state machine's tasks, the local SageMaker and its jobs) passes through
 this layer of the embedded AWS, so a rule reaches it. `POST /_mpg/faults` takes a JSON list of rules, which
-replaces the current ones; `GET` shows the rules and how often each has matched. A rule has
+replaces the current ones; `GET` shows the rules and how often each has matched, and with
+`?rule=0&applied=2&wait=9` waits until the first of them has applied twice, or for nine seconds. A rule has
 
 | field | meaning |
 |---|---|
@@ -26,8 +27,10 @@ From outside, each path contains the token of the pages: `/_mpg/<token>/faults`.
 import asyncio
 import json
 import os
+import re
 import socket
 import stat
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -44,6 +47,9 @@ from local.sagemaker import ServiceError
 ONLOOKER = "mpg-onlooker"
 _KEPT_REQUESTS = 5_000
 _KEPT_CHARACTERS = 500
+_WAITING = re.compile(rb"rule=(\d{1,4})&applied=(\d{1,4})&wait=(\d)")
+# How often a wait for a rule looks whether it has applied.
+_LOOK_SECONDS = 0.01
 
 
 @dataclass
@@ -122,6 +128,14 @@ class Faults:
                 rule.applied += 1
         return None
 
+    async def until_applied(self, rule: int, times: int, seconds: float) -> None:
+        """Wait until a rule has applied that many times, but no longer than so many seconds."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not any(
+            each.applied >= times for each in self.rules[rule : rule + 1]
+        ):
+            await asyncio.sleep(_LOOK_SECONDS)
+
     async def wait(self, seconds: float) -> None:
         """Wait, but no longer than the current rules are in force."""
         if not seconds:
@@ -162,6 +176,8 @@ def with_faults(
         if scope["type"] != "http":
             await aws(scope, receive, send)
         elif door := doors.get(scope["path"]):
+            if asked := _WAITING.fullmatch(scope["query_string"]):
+                await faults.until_applied(*map(int, asked.groups()))
             await _control(door, scope, await read_body(receive), send)
         elif not faults.rules:
             await aws(scope, receive, send)

@@ -124,8 +124,9 @@ class Pipeline:
 
     def _until_applied(self, rule: int, number: int) -> None:
         """Wait until a rule has applied that many times; shows it otherwise."""
+        looking = f"faults?rule={rule % len(self._rules)}&applied={number}&wait=9"
         try:
-            eventually(lambda: self.faults()[rule]["applied"] >= number, RUN_SECONDS)
+            eventually(lambda: self._ask(looking)[rule]["applied"] >= number, RUN_SECONDS)
         except AssertionError as late:
             raise AssertionError(f"not met {number} times: {self.faults()[rule]}") from late
 
@@ -367,9 +368,9 @@ class Pipeline:
             self._mails += [Mail(mail["topic"], mail["subject"], mail["text"]) for mail in new]
             return list(self._mails)
 
-    def until_a_mail(self, seconds: int) -> None:
-        """Wait so long at most for a mail that `mails` has not returned yet."""
-        self._ask(f"mails?after={len(self._mails)}&wait={seconds}")
+    def until_a_mail(self, seconds: int, after: int) -> None:
+        """Wait so long at most for another mail than the first ones, so many as `after` says."""
+        self._ask(f"mails?after={after}&wait={seconds}")
 
     def permissions(self) -> list[dict[str, Any]]:
         """Every distinct policy decision so far, with the answer."""

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections import Counter
+from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -38,8 +39,12 @@ class Run:
         return str(eventually(self._find, RUN_SECONDS))
 
     @cached_property
+    def _started(self) -> datetime:
+        return self.pipeline.describe(self.arn)["startDate"].astimezone()  # type: ignore[no-any-return]
+
+    @cached_property
     def run_id(self) -> str:
-        started = self.pipeline.describe(self.arn)["startDate"].astimezone().utctimetuple()
+        started = self._started.utctimetuple()
         moment = f"{started.tm_year}{started.tm_mon:02}{started.tm_mday:02}-{started.tm_hour:02}{started.tm_min:02}"
         return f"mpg-{moment}-{hashlib.sha256(self.arn.encode()).hexdigest()[:8]}"
 
@@ -187,6 +192,7 @@ class Run:
             .get_paginator("list_model_packages")
             .paginate(
                 ModelPackageGroupName=f"{self.pipeline.stack['ModelPackageGroupPrefix']}-auto-mpg",
+                CreationTimeAfter=self._started,
                 PaginationConfig={"PageSize": 100},
             )
         )
@@ -258,13 +264,14 @@ class Run:
         return started[0] if started else None
 
     def _ending(self, *, or_waits: bool = True, asked_before: int = 0) -> Ending | None:
+        mails = self.pipeline.mails()
         found = self.pipeline.describe(self.arn)
-        output = self._output(self.arn) if found["status"] == "SUCCEEDED" else {}
+        output = json.loads(found.get("output") or "{}")
         if found["status"] == "RUNNING":
-            if or_waits and len(self.questions()) > asked_before:
+            if or_waits and len(self.questions(mails)) > asked_before:
                 return Ending("pending", "", "", {})
             # Whatever it is waited for here comes with a mail.
-            self.pipeline.until_a_mail(1)
+            self.pipeline.until_a_mail(1, after=len(mails))
             return None
         outcome = output.get("outcome", found["status"].lower())
         return Ending(outcome, found.get("error") or "", found.get("cause") or "", output)

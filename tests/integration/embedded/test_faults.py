@@ -1,9 +1,12 @@
 """The harness itself: to a client, a fault looks like the real thing, and it applies exactly as often as it says."""
 
 import contextlib
+import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
@@ -139,3 +142,23 @@ def test_a_web_page_cannot_set_rules(aws: Aws) -> None:
     with pytest.raises(urllib.error.HTTPError) as raised:
         aws.inject([], content_type="text/plain")
     assert raised.value.code == 400
+
+
+def test_a_look_at_the_rules_may_wait_until_one_has_applied_so_often(aws: Aws) -> None:
+    def applied(times: int, seconds: int) -> tuple[int, float]:
+        begin = time.monotonic()
+        with urllib.request.urlopen(f"{aws.pages}faults?rule=1&applied={times}&wait={seconds}") as answer:
+            rule = json.load(answer)[1]
+        return rule["applied"], time.monotonic() - begin
+
+    sts = aws.client("sts")
+    aws.inject([{"operation": "s3:*"}, {"operation": "sts:GetCallerIdentity", "times": None}])
+    sts.get_caller_identity()
+    assert applied(1, 9)[0] == 1
+    found, seconds = applied(2, 1)
+    assert found == 1
+    assert seconds >= 1
+    with ThreadPoolExecutor(1) as waiting:
+        answer = waiting.submit(applied, 2, 9)
+        sts.get_caller_identity()
+        assert answer.result()[0] == 2
