@@ -7,7 +7,6 @@ from functools import partial
 from monitoring.ending import announce_end
 from runs.endings import identity
 from runs.executions import ENDED_BADLY, Execution, describe_end
-from shared import once
 from shared.chores import Chores
 
 
@@ -15,13 +14,16 @@ def announce_monitoring(
     chores: Chores, executions: Iterable[Execution], moment: datetime, news: timedelta
 ) -> None:
     """Mail which executions failed, once, while it is still `news`."""
-    for execution in executions:
-        if execution.stopped and execution.stopped >= moment - news and execution.status in ENDED_BADLY:
-            chores.do("monitoring end", partial(_announce, execution), execution.arn)
+    chores.do_undone(
+        "monitoring end",
+        {
+            identity(execution.arn, execution.status, execution.redrives): partial(_announce, execution)
+            for execution in executions
+            if execution.stopped and execution.stopped >= moment - news and execution.status in ENDED_BADLY
+        },
+    )
 
 
 def _announce(execution: Execution) -> bool:
-    if once.done(identity(execution.arn, execution.status, execution.redrives)):
-        return False
     ended = describe_end({"executionArn": execution.arn, "redriveCount": execution.redrives})
     return ended is not None and announce_end(ended)

@@ -12,7 +12,6 @@ from release.announcing import announce
 from release.ending import read_end
 from release.recovering import start_release
 from runs.executions import ENDED, Execution, describe_end
-from shared import once
 from shared.aws import client
 from shared.chores import Chores
 from shared.telemetry import count
@@ -22,9 +21,14 @@ def announce_releases(
     chores: Chores, executions: Iterable[Execution], moment: datetime, news: timedelta
 ) -> None:
     """Mail how releases ended, once, while it is still `news`."""
-    for execution in executions:
-        if execution.stopped and execution.stopped >= moment - news and execution.status in ENDED:
-            chores.do("release end", partial(_announce, execution), execution.arn)
+    chores.do_undone(
+        "release end",
+        {
+            f"{execution.arn}#{execution.status}#{execution.redrives}": partial(_announce, execution)
+            for execution in executions
+            if execution.stopped and execution.stopped >= moment - news and execution.status in ENDED
+        },
+    )
 
 
 def start_missed_releases(chores: Chores, moment: datetime, news: timedelta) -> None:
@@ -35,8 +39,6 @@ def start_missed_releases(chores: Chores, moment: datetime, news: timedelta) -> 
 
 
 def _announce(execution: Execution) -> bool:
-    if once.done(f"{execution.arn}#{execution.status}#{execution.redrives}"):
-        return False
     ended = describe_end({"executionArn": execution.arn, "redriveCount": execution.redrives})
     if ended is None:
         return False

@@ -9,15 +9,19 @@ from runs.executions import ENDED, Execution, describe_end
 from runs.names import PREFIX
 from runs.notifying import announce, read_ending
 from runs.orphans import Job, jobs_in_progress, stop, stop_jobs_of, superseded
-from shared import once
 from shared.chores import Chores
 
 
 def announce_ends(chores: Chores, executions: Iterable[Execution], moment: datetime, news: timedelta) -> None:
     """Mail how executions ended, once, while it is still `news`."""
-    for execution in executions:
-        if execution.stopped and execution.stopped >= moment - news and execution.status in ENDED:
-            chores.do("end", partial(_announce, execution), execution.arn)
+    chores.do_undone(
+        "end",
+        {
+            identity(execution.arn, execution.status, execution.redrives): partial(_announce, execution)
+            for execution in executions
+            if execution.stopped and execution.stopped >= moment - news and execution.status in ENDED
+        },
+    )
 
 
 def stop_orphans(chores: Chores, executions: Iterable[Execution]) -> None:
@@ -29,8 +33,6 @@ def stop_orphans(chores: Chores, executions: Iterable[Execution]) -> None:
 
 
 def _announce(execution: Execution) -> bool:
-    if once.done(identity(execution.arn, execution.status, execution.redrives)):
-        return False
     ended = describe_end({"executionArn": execution.arn, "redriveCount": execution.redrives})
     return ended is not None and announce(read_ending(ended))
 

@@ -19,6 +19,10 @@ _CONFIG = Config(
 )
 
 
+# As many items as DynamoDB returns for one request.
+READ_AT_ONCE = 100
+
+
 @cache
 def client(service: str, **config: Any) -> Any:
     """One client for each service and botocore `config`, for the life of the execution environment."""
@@ -44,7 +48,7 @@ def prepare(*services: str, **config: Any) -> None:
 
 
 def read_items(name: str, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """The items of the table that have these keys, by key; at most 100, read consistently."""
+    """The items of the table that have these keys, by key; at most READ_AT_ONCE, read consistently."""
     found: dict[str, dict[str, Any]] = {}
     waiting: Any = {name: {"Keys": [{"pk": key} for key in dict.fromkeys(keys)], "ConsistentRead": True}}
     while waiting and waiting[name]["Keys"]:

@@ -1,7 +1,7 @@
 """Does several chores; a failed one does not prevent the others."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from shared import once
 from shared.telemetry import describe_error, logger
@@ -27,3 +27,13 @@ class Chores:
         if found:
             self.done[name] += found
             logger.info(f"{name} reconciled", subject=subject)
+
+    def do_undone(self, name: str, chores: Mapping[str, Callable[[], int]]) -> None:
+        """Do each chore, by its key in `once`, unless it was done before."""
+
+        def each() -> int:
+            for key in once.undone(list(chores)):
+                self.do(name, chores[key], key)
+            return 0
+
+        self.do(name, each, "which were done before")

@@ -13,13 +13,13 @@
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from boto3.dynamodb.conditions import Attr
 
-from shared.aws import table, write_if
+from shared.aws import READ_AT_ONCE, read_items, table, write_if
 from shared.telemetry import PublicError
 from shared.text import now, timestamp
 
@@ -52,6 +52,15 @@ def done(key: str) -> bool:
     """Whether `do` has done this before."""
     item = _table().get_item(Key={"pk": _pk(key)}, ConsistentRead=True).get("Item") or {}
     return "sent_at" in item
+
+
+def undone(keys: Sequence[str]) -> list[str]:
+    """Those of the keys, in order, for which `do` has not done it before."""
+    known: dict[str, dict[str, Any]] = {}
+    for first in range(0, len(keys), READ_AT_ONCE):
+        some = keys[first : first + READ_AT_ONCE]
+        known |= read_items(os.environ["TABLE_NAME"], [_pk(key) for key in some])
+    return [key for key in keys if "sent_at" not in known.get(_pk(key), {})]
 
 
 def _claim(key: str, claim: str, moment: datetime) -> bool:

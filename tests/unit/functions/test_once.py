@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from shared import once
+from shared.aws import READ_AT_ONCE
 from shared.once import CLAIM_SECONDS
 from tests.unit.functions.conftest import World
 
@@ -75,6 +76,17 @@ def test_a_slow_function_does_not_release_its_successors_claim(world: World) -> 
     assert once._claim("x", "successor", datetime.now(UTC))
     once._release("x", "predecessor")
     assert world.item("told#x")["claim"] == "successor"
+
+
+def test_of_many_keys_those_are_found_that_were_not_done(world: World) -> None:
+    keys = [str(number) for number in range(2 * READ_AT_ONCE + 1)]
+    for key in ("0", "150", "200"):
+        once.do(key, Mailbox().send)
+    with pytest.raises(ZeroDivisionError):
+        once.do("1", lambda: divmod(1, 0))  # type: ignore[arg-type]
+    world.table.put_item(Item={"pk": "told#2", "claim": "of another function", "claimed_until": 1})
+    assert once.undone(keys) == [key for key in keys if key not in ("0", "150", "200")]
+    assert once.undone([]) == []
 
 
 def test_a_mark_outlives_the_execution_in_step_functions(world: World) -> None:

@@ -354,6 +354,19 @@ def test_a_failure_does_not_stop_the_sweep_and_the_next_one_retries(
     assert run() == {"end": 3}
 
 
+def test_the_rest_of_the_sweep_is_done_although_nobody_knows_which_ends_were_mailed(
+    world: World, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask(world, WEEK * 3600, hours_ago=WEEK - 23.5)
+    end(world, "FAILED", "arn:aws:states:us-east-1:0:execution:m:first")
+    with monkeypatch.context() as patch:
+        patch.setattr("shared.once.read_items", _fail)
+        with pytest.raises(SweepIncomplete):
+            run()
+    assert len(world.mails(world.approval_topic)) == 1
+    assert run() == {"end": 1}
+
+
 def test_a_token_in_an_error_of_step_functions_is_not_logged(
     world: World, asked: Asked, run: Any, log: Any
 ) -> None:

@@ -162,6 +162,7 @@ CALLS = {
     "Sweep": {
         ("dynamodb:Scan", TABLE),
         ("dynamodb:GetItem", TABLE),
+        ("dynamodb:BatchGetItem", TABLE),
         ("dynamodb:PutItem", TABLE),
         ("dynamodb:UpdateItem", TABLE),
         ("dynamodb:DeleteItem", TABLE),
