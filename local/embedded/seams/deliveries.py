@@ -67,11 +67,16 @@ def install_asynchronous_events() -> None:
 
 
 def install_error_types() -> None:
-    """Name a function's error by its exception's class, as Lambda does; state machines match that name."""
+    """Name a function's error by its exception's class, as Lambda does; state machines match that name.
+
+    Its process goes on: Lambda starts another one only after a crash or a timeout.
+    https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+    """
     from ministack.core import lambda_runtime
     from ministack.services import lambda_svc
 
-    named = '"error_type": type(e).__name__, ' + ERROR_REPORT
+    # ministack ends a process that answers with the status "error".
+    named = '"status": "ok", "error_type": type(e).__name__, "error": str(e), "trace": '
     lambda_runtime._PYTHON_WORKER_SCRIPT = lambda_runtime._PYTHON_WORKER_SCRIPT.replace(ERROR_REPORT, named)
     original_invoke, original_execute = lambda_runtime.Worker.invoke, lambda_svc._execute_function_warm
     last = threading.local()
@@ -79,7 +84,7 @@ def install_error_types() -> None:
     def invoke(worker: Any, *args: Any, **kwargs: Any) -> Any:
         answer = original_invoke(worker, *args, **kwargs)
         last.error = (answer["error_type"], answer["trace"]) if "error_type" in answer else None
-        return answer
+        return answer | {"status": "error"} if last.error else answer
 
     def execute(*args: Any, **kwargs: Any) -> Any:
         last.error = None

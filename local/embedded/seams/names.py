@@ -15,7 +15,7 @@ MINISTACK_VERSION = "1.5.33"
 
 
 # How the script of ministack's Python worker reports an error.
-ERROR_REPORT = '"error": str(e), "trace": '
+ERROR_REPORT = '"status": "error", "error": str(e), "trace": '
 # Where it has handled a call.
 ANSWER_SENT = "        _real_stdout.flush()\n\nrun()"
 

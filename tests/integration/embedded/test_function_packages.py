@@ -1,4 +1,4 @@
-"""Large packages of functions and layers rest in files; a custom resource's function ends with its answer."""
+"""Large packages of functions and layers rest in files; how long a function's process lives."""
 
 import base64
 import hashlib
@@ -48,6 +48,18 @@ def packed(**files: str) -> bytes:
 
 def digest(package: bytes) -> str:
     return base64.b64encode(hashlib.sha256(package).digest()).decode()
+
+
+FAILING = """
+import os
+
+def handler(event, context):
+    if event == "raise":
+        raise ValueError("as asked")
+    if event == "exit":
+        os._exit(1)
+    return os.getpid()
+"""
 
 
 @pytest.fixture
@@ -182,3 +194,29 @@ def test_the_process_of_a_custom_resource_ends_with_its_answer(aws: Aws, stack: 
     # It can be called again: here it fails, since nobody waits for its answer.
     again = aws.client("lambda").invoke(FunctionName=names["Name"], Payload=b"{}")
     assert json.load(again["Payload"])["errorType"] == "KeyError"
+
+
+def test_a_process_goes_on_after_an_exception_and_another_one_takes_over_after_a_crash(
+    aws: Aws, role: str
+) -> None:
+    client, name, package = aws.client("lambda"), f"function-{uuid.uuid4().hex[:8]}", io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("fails.py", FAILING)
+    client.create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Handler="fails.handler",
+        Role=role,
+        Code={"ZipFile": package.getvalue()},
+    )
+    eventually(lambda: updated(aws, name))
+
+    def call(event: str) -> Any:
+        return json.load(client.invoke(FunctionName=name, Payload=json.dumps(event))["Payload"])
+
+    process = call("which")
+    assert call("raise")["errorType"] == "ValueError"
+    assert call("which") == process
+    assert call("exit")["errorMessage"]
+    assert call("which") != process
+    client.delete_function(FunctionName=name)
