@@ -10,8 +10,9 @@ from web import templating
 from web.http import Request
 from web.review import respond
 
-prepare("s3", "sagemaker")
+# Before the clients, which then take the memory that compiling has left.
 templating.prepare()
+prepare("s3", "sagemaker")
 
 
 @observed
