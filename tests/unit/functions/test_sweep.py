@@ -203,6 +203,16 @@ def test_an_end_that_its_event_reported_is_not_mailed_again(world: World, run: A
     assert len(world.mails()) == 1
 
 
+def test_ends_that_were_mailed_are_not_read_one_by_one(
+    world: World, run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second"):
+        end(world, "FAILED", f"arn:aws:states:us-east-1:0:execution:m:{name}")
+    assert run() == {"end": 2}
+    monkeypatch.setattr("shared.once._table", _fail)
+    assert run() == {}
+
+
 def test_an_event_after_the_sweep_mails_nothing(world: World, run: Any, context: Any) -> None:
     end(world, "SUCCEEDED")
     run()
