@@ -8,20 +8,23 @@ from deploy.preflight.own_stack import NAME
 from deploy.preflight.reading import image_uri
 
 _WAY_OUT = "Without the template's rule InstancesReachEachOther, isolated jobs could have several."
+# Instances start at different times.
+MEETING_SECONDS = 90
 # The first host listens and leaves what it saw as the exit message; the second one connects.
 _MEET = b"""import json, pathlib, socket, sys, time
+message, seconds = sys.argv[1], int(sys.argv[2])
 mine = json.loads(pathlib.Path("/opt/ml/config/resourceconfig.json").read_text())["current_host"]
 if mine == "algo-1":
     listener = socket.create_server(("", 8786))
-    listener.settimeout(90)
+    listener.settimeout(seconds)
     try:
         listener.accept()
         said = "reached"
     except TimeoutError:
         said = "not reached"
-    pathlib.Path(sys.argv[1]).write_text(said)
+    pathlib.Path(message).write_text(said)
 else:
-    for _ in range(90):
+    for _ in range(seconds):
         try:
             socket.create_connection(("algo-1", 8786), 1).close()
             break
@@ -55,12 +58,13 @@ def _job(account: Account) -> dict[str, Any]:
         "S3DataType": "S3Prefix",
         "S3InputMode": "File",
     }
+    command = ["python3", f"{code}/meet.py", "/opt/ml/output/message", str(MEETING_SECONDS)]
     cluster = {"InstanceCount": 2, "InstanceType": "ml.m5.large", "VolumeSizeInGB": 5}
     return {
         "RoleArn": account.made["JobRole"],
         "AppSpecification": {
             "ImageUri": image_uri("scikit-learn", account.region),
-            "ContainerEntrypoint": ["python3", f"{code}/meet.py", "/opt/ml/output/message"],
+            "ContainerEntrypoint": command,
         },
         "ProcessingInputs": [{"InputName": "code", "S3Input": s3_input}],
         "ProcessingResources": {"ClusterConfig": cluster},
