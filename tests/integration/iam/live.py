@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import boto3
@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.faults.pipeline import Pipeline
-from tests.integration.iam.policies import LEADING_KEYS, Asked, managed_policies
+from tests.integration.iam.policies import LEADING_KEYS, Asked, managed_policies, own_policies
 
 ACCOUNT = "arn:aws:iam::000000000000"
 _SERVICES = {
@@ -170,6 +170,9 @@ class Live:
         self._pipeline = pipeline
         self._credentials: dict[str, dict[str, str]] = {}
         self._clients: dict[tuple[str, str], Any] = {}
+        # Read once, since whoever changes one changes it back.
+        self._own = cache(lambda role: own_policies(self.iam, role))
+        self._shared = cache(lambda role: managed_policies(self.iam, role))
 
     @property
     def iam(self) -> Any:
@@ -195,9 +198,7 @@ class Live:
     @contextmanager
     def without(self, role: str, sid: str) -> Iterator[None]:
         """While entered, the role's policies lack this statement."""
-        for name in self.iam.list_role_policies(RoleName=role)["PolicyNames"]:
-            document = self.iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-            document = json.loads(document) if isinstance(document, str) else document
+        for name, document in self._own(role).items():
             rest = [each for each in document["Statement"] if each.get("Sid", name) != sid]
             if len(rest) == len(document["Statement"]):
                 continue
@@ -216,7 +217,7 @@ class Live:
     @contextmanager
     def _without_shared(self, role: str, sid: str) -> Iterator[None]:
         """The same for a statement that the role shares with others, who keep it."""
-        for arn, document in managed_policies(self.iam, role).items():
+        for arn, document in self._shared(role).items():
             rest = [each for each in document["Statement"] if each["Sid"] != sid]
             if len(rest) == len(document["Statement"]):
                 continue

@@ -7,16 +7,20 @@ from typing import Any
 
 from tests.conftest import eventually
 from tests.faults.pipeline import SAMPLE, Pipeline
+from tests.faults.run import Run
 
+# An error after which the SDK does not wait and call once more, as it does after a service's own.
+NOT_TRIED_AGAIN = "ValidationException"
 _SECONDS = 300
 _FAILED = "NotifyMonitoringFunctionMonitoringFailed"
 
 
-def monitor_everything(pipeline: Pipeline) -> None:
+def monitor_everything(pipeline: Pipeline) -> Run:
     """Look; fail, be stopped, lose events and mails; find a drift; be started by a schedule."""
     _look(pipeline)
     # Labels of earlier rows, and heavier cars. A look that fails leaves them for the next one.
-    assert pipeline.upload(content=_in_kilograms()).ends().outcome == "pending"
+    heavier = pipeline.upload(content=_in_kilograms())
+    assert heavier.ends().outcome == "pending"
     _fail(pipeline)
     _stop(pipeline)
     pipeline.fault("sns:Publish", error="InternalError")
@@ -25,6 +29,7 @@ def monitor_everything(pipeline: Pipeline) -> None:
     _schedule(pipeline)
     pipeline.invoke("NotifyMonitoringFunction", {"detail": "nothing that an event says"}, asynchronously=True)
     eventually(lambda: pipeline.messages("MonitoringDeadLetters"), 120)
+    return heavier
 
 
 def _in_kilograms() -> bytes:
@@ -66,7 +71,7 @@ def _fail(pipeline: Pipeline) -> None:
         arn = _start(pipeline)
         assert "the job" in _ended(pipeline, arn)["cause"]
         pipeline.heal()
-        pipeline.fault("sns:Publish", error="InternalError", times=None)
+        pipeline.fault("sns:Publish", error=NOT_TRIED_AGAIN, times=None)
         event = {"detail": {"executionArn": arn, "status": "FAILED"}}
         pipeline.invoke("NotifyMonitoringFunction", event)
         pipeline.heal()

@@ -19,9 +19,13 @@ JOBS = "every job's role"
 # With this type of endpoint, the template has every statement that it has with another one, and some more.
 FUNCTION = "function"
 LEADING_KEYS = "dynamodb:leadingkeys"
-# The id of a run, and the UUIDs in the names of executions; that of a key is no name.
+# The id of a run, and of a tuning job of it; the UUIDs in the names of executions, while that of a key is no name;
+# digests in names; and the numbers of uploads, attempts, trials and versions.
 _ONE_OF_MANY = re.compile(
-    r"(?<=mpg-)\d{8}-\d{4}-[0-9a-f]{8}|(?<!key/)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"(?<=mpg-)\d{8}-\d{4}-[0-9a-f]{8}(-[0-9a-z]{3}\b)?"
+    r"|(?<!key/)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"|\b[0-9a-f]{8}\b"
+    r"|\bv?\d{1,4}\b"
 )
 
 # By Sid, or by the policy's name where there is none.
@@ -128,13 +132,20 @@ def actions_of(statement: Mapping[str, Any]) -> set[str]:
 def deployed(iam: Any, role: str) -> Statements:
     """The statements of a deployed role's policies."""
     found = {}
-    for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
-        document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-        document = json.loads(document) if isinstance(document, str) else document
+    for name, document in own_policies(iam, role).items():
         for statement in document["Statement"]:
             found[statement.get("Sid", name)] = statement
     for document in managed_policies(iam, role).values():
         found |= {statement["Sid"]: statement for statement in document["Statement"]}
+    return found
+
+
+def own_policies(iam: Any, role: str) -> dict[str, dict[str, Any]]:
+    """The documents of a deployed role's own policies, by name."""
+    found = {}
+    for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        document = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+        found[name] = json.loads(document) if isinstance(document, str) else document
     return found
 
 
