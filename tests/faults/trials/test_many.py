@@ -8,7 +8,7 @@ import pytest
 
 from deploy.quotas import needs, project_workloads
 from tests.faults.pipeline import SAMPLE, STACK, Pipeline
-from tests.faults.run import Run
+from tests.faults.run import RUN_SECONDS, Run
 
 # `MPG_FAULTS_UPLOADS=100` for the full number.
 UPLOADS = int(os.environ.get("MPG_FAULTS_UPLOADS", "10"))
@@ -16,6 +16,10 @@ SECONDS = 240 + 6 * UPLOADS
 # The ten executions of a new account, shared by the functions for which a state waits; fewer for fewer uploads.
 FUNCTIONS = ("CheckUploadFunction", "KeepModelFunction", "RequestApprovalFunction")
 EXECUTIONS = max(1, 10 * UPLOADS // 100 // len(FUNCTIONS))
+# A run goes on without these.
+OTHERS = ("FindResultFunction", "RememberResultsFunction")
+# Each decision at the same time starts processes of two more functions: see test_deliveries.py for those.
+APPROVERS = 2
 
 # Keys that S3 allows.
 NAMES = [
@@ -42,10 +46,11 @@ def test_many_uploads_at_once_wait_for_the_quota_and_all_end_as_they_should(
         pipeline.quotas(smallest_quotas(pipeline)),
         pipeline.concurrency(EXECUTIONS, *FUNCTIONS),
         ThreadPoolExecutor(8) as people,
+        ThreadPoolExecutor(APPROVERS) as approvers,
     ):
         runs = list(people.map(pipeline.upload, names, contents))
         assert {run.ends(SECONDS).outcome for run in runs} == {"pending"}
-        assert {ending.outcome for ending in people.map(Run.approve, runs)} == {"approved"}
+        assert {ending.outcome for ending in approvers.map(Run.approve, runs)} == {"approved"}
     for run, content in zip(runs, contents, strict=True):
         run.reported()
         assert_own_files(run, content)
@@ -57,12 +62,21 @@ def test_many_uploads_at_once_wait_for_the_quota_and_all_end_as_they_should(
 
 
 def test_ten_runs_side_by_side_leave_each_others_files_alone(pipeline: Pipeline) -> None:
-    """As above, but without quotas: jobs of the same step run at the same time."""
+    """As above, but without quotas: the jobs of a step begin at the same time, once all have been created."""
     contents = files_of_different_sizes(len(NAMES))
-    with ThreadPoolExecutor(len(contents)) as people:
+    # Each call of a function at the same time starts another process, and this is about the jobs.
+    with (
+        pipeline.concurrency(1, *FUNCTIONS, *OTHERS),
+        ThreadPoolExecutor(len(contents)) as people,
+    ):
+        pipeline.fault("s3:GetObject", containing="/input/upload.csv", times=len(NAMES), delay=RUN_SECONDS)
         runs = list(people.map(pipeline.upload, NAMES, contents))
+        pipeline.until_met(len(NAMES))
+        pipeline.fault_instead("s3:GetObject", containing="/tuning/", times=len(NAMES), delay=RUN_SECONDS)
+        pipeline.until_met(len(NAMES))
+        pipeline.heal()
+        assert {run.ends().outcome for run in runs} == {"pending"}
     for run, content in zip(runs, contents, strict=True):
-        assert run.ends().outcome == "pending"
         assert_own_files(run, content)
     assert len({frozenset(run.jobs()) for run in runs}) == len(runs)
 
