@@ -41,9 +41,15 @@ def operation(service: str, action: str) -> OperationModel | None:
     """The operation of `aws-sdk:<service>:<action>`; None if the SDK has none."""
     if service not in services():
         return None
-    model = service_model(services()[service])
-    name = next((known for known in model.operation_names if _lowered(known) == action), None)
-    return model.operation_model(name) if name else None
+    name = _operations(service).get(action)
+    return service_model(services()[service]).operation_model(name) if name else None
+
+
+@cache
+def _operations(service: str) -> Mapping[str, str]:
+    """A service's actions, with the API's name of each. Every task looks for one; SageMaker has hundreds."""
+    names = service_model(services()[service]).operation_names
+    return {_lowered(name): name for name in names}
 
 
 def sdk_name(member: str) -> str:
