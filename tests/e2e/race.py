@@ -43,6 +43,8 @@ def main(path: str) -> list[list[Any]]:
         heading = re.search("<h1>(.*?)</h1>", str(answer.body))
         return [answer.status, heading[1] if heading else ""]
 
+    # Somebody has opened the page before. Without clients, each of fifty threads would make its own.
+    review.respond(Request("GET", path, HEADERS, "", False, "127.0.0.1", "race"))
     with patch.object(deciding, "decide_by_link", decide_together), ThreadPoolExecutor(PEOPLE) as people:
         return list(people.map(send, range(PEOPLE)))
 
