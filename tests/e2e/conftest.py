@@ -63,9 +63,9 @@ def asked(up: Up) -> Asked:
     return ask(up)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def untouched(up: Up) -> Iterator[Asked]:
-    """A request for approval that a module's tests read and none of them decides."""
+    """A request for approval that tests read and none of them decides."""
     request = ask(up)
     yield request
     assert request.standing == ("PENDING", "PendingManualApproval", "RUNNING")

@@ -9,7 +9,7 @@ import secrets
 import pytest
 
 from tests.conftest import eventually
-from tests.e2e.up import UNDECIDED, Asked, Up, ask, start_run
+from tests.e2e.up import UNDECIDED, Asked, Up, ask, asked_by, start_run
 from tests.e2e.visitor import approve, look, post, reject
 
 
@@ -55,36 +55,6 @@ def test_an_approval_ends_the_run_with_the_reviewers_name_and_a_mail_to_everyone
     assert "Better than the last one." in mail.text
 
 
-def test_the_audit_record_says_who_when_what_why_and_from_where(asked: Asked) -> None:
-    post(
-        asked.link,
-        {"decision": "reject", "reviewer": "Grace Hopper", "comment": "Errors grow.\r\n\r\nLook again."},
-        User_Agent="Test browser/1.0",
-    )
-    decided_at = asked.end()["decision"]["decided_at"]
-    assert asked.record.items() >= {
-        ("status", "REJECTED"),
-        ("reviewer", "Grace Hopper"),
-        ("comment", "Errors grow.\n\nLook again."),
-        ("decided_at", decided_at),
-        ("decided_via", "review page"),
-        ("decided_from_address", "127.0.0.1"),
-        ("decided_with_browser", "Test browser/1.0"),
-        ("execution_arn", asked.execution_arn),
-    }
-
-
-def test_a_rejection_puts_its_comment_into_one_line_on_the_package(asked: Asked) -> None:
-    assert reject(asked.link, "Grace Hopper", "Errors grow.\nLook again.").status == 303
-    assert asked.end()["outcome"] == "rejected"
-    package = asked.package
-    assert package["ModelApprovalStatus"] == "Rejected"
-    assert re.fullmatch(
-        r"Rejected by Grace Hopper at \S+: Errors grow\. Look again\.", package["ApprovalDescription"]
-    )
-    assert "Errors grow.\nLook again." in asked.final_mail("Rejected: ").text
-
-
 def test_a_rejection_without_a_comment_is_refused_and_keeps_the_name(untouched: Asked) -> None:
     answer = reject(untouched.link, "Grace Hopper", " \r\n ")
     assert answer.status == 422
@@ -112,30 +82,66 @@ def test_only_the_two_exact_words_with_a_name_decide(untouched: Asked, fields: d
     assert untouched.standing == UNDECIDED
 
 
-def test_the_second_reviewer_sees_who_decided_and_why(asked: Asked) -> None:
-    reject(asked.link, "Grace Hopper", "Errors grow.")
+@pytest.fixture(scope="module")
+def rejected(up: Up) -> Asked:
+    """A request that was rejected with a comment of several lines."""
+    asked = ask(up)
+    answer = post(
+        asked.link,
+        {"decision": "reject", "reviewer": "Grace Hopper", "comment": "Errors grow.\r\n\r\nLook again."},
+        User_Agent="Test browser/1.0",
+    )
+    assert answer.status == 303
+    return asked
+
+
+def test_the_second_reviewer_sees_who_decided_and_why(rejected: Asked) -> None:
     for answer, status in (
-        (approve(asked.link, "Ada Lovelace"), 409),
-        (reject(asked.link, "Grace Hopper", "Errors grow."), 409),
-        (look(asked.link), 200),
+        (approve(rejected.link, "Ada Lovelace"), 409),
+        (reject(rejected.link, "Grace Hopper", "Errors grow."), 409),
+        (look(rejected.link), 200),
     ):
         assert answer.status == status
         assert re.search(r"Already decided by Grace Hopper at 20\S+ \S+ UTC", answer.text)
-        assert "The model is rejected. Decided on this page. Errors grow." in answer.text
+        assert "The model is rejected. Decided on this page. Errors grow. Look again." in answer.text
         assert "<form" not in answer.html
-    assert asked.end()["outcome"] == "rejected"
-    assert asked.record["reviewer"] == "Grace Hopper"
-    asked.final_mail("Rejected: ")
+    assert rejected.end()["outcome"] == "rejected"
+    assert rejected.record["reviewer"] == "Grace Hopper"
+    rejected.final_mail("Rejected: ")
 
 
-def test_an_expired_link_says_so_and_decides_nothing(asked: Asked) -> None:
-    asked.let_expire()
-    for answer in (look(asked.link), approve(asked.link), reject(asked.link)):
-        assert answer.status == 410
-        assert "This request has expired" in answer.text
-        assert "can be decided in SageMaker" in answer.text
-        assert "<form" not in answer.html
-    assert asked.standing == UNDECIDED
+def test_the_audit_record_says_who_when_what_why_and_from_where(rejected: Asked) -> None:
+    decided_at = rejected.end()["decision"]["decided_at"]
+    assert rejected.record.items() >= {
+        ("status", "REJECTED"),
+        ("reviewer", "Grace Hopper"),
+        ("comment", "Errors grow.\n\nLook again."),
+        ("decided_at", decided_at),
+        ("decided_via", "review page"),
+        ("decided_from_address", "127.0.0.1"),
+        ("decided_with_browser", "Test browser/1.0"),
+        ("execution_arn", rejected.execution_arn),
+    }
+
+
+def test_a_rejection_puts_its_comment_into_one_line_on_the_package(rejected: Asked) -> None:
+    assert rejected.end()["outcome"] == "rejected"
+    package = rejected.package
+    assert package["ModelApprovalStatus"] == "Rejected"
+    assert re.fullmatch(
+        r"Rejected by Grace Hopper at \S+: Errors grow\. Look again\.", package["ApprovalDescription"]
+    )
+    assert "Errors grow.\n\nLook again." in rejected.final_mail("Rejected: ").text
+
+
+def test_an_expired_link_says_so_and_decides_nothing(untouched: Asked) -> None:
+    with untouched.expired():
+        for answer in (look(untouched.link), approve(untouched.link), reject(untouched.link)):
+            assert answer.status == 410
+            assert "This request has expired" in answer.text
+            assert "can be decided in SageMaker" in answer.text
+            assert "<form" not in answer.html
+        assert untouched.standing == UNDECIDED
 
 
 def test_a_link_that_was_never_mailed_opens_nothing(untouched: Asked) -> None:
@@ -157,7 +163,7 @@ def test_without_a_confirmed_subscription_the_run_fails_at_once_and_says_so(up: 
     (subscription,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
     sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
     try:
-        _, execution_arn = start_run(up)
+        key, execution_arn = start_run(up)
         states = up.client("stepfunctions")
         eventually(lambda: states.describe_execution(executionArn=execution_arn)["status"] == "FAILED")
         execution = states.describe_execution(executionArn=execution_arn)
@@ -167,4 +173,5 @@ def test_without_a_confirmed_subscription_the_run_fails_at_once_and_says_so(up: 
         assert "then redrive the execution" in " ".join(mail.text.split())
     finally:
         sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=subscription["Endpoint"])
-    assert ask(up).standing == UNDECIDED
+    up.client("stepfunctions").redrive_execution(executionArn=execution_arn)
+    assert asked_by(up, key, execution_arn).standing == UNDECIDED

@@ -144,39 +144,40 @@ def test_without_a_name_the_browser_itself_does_not_send(person: BrowserContext,
 def test_a_double_click_decides_once(person: BrowserContext, asked: Asked) -> None:
     page = open_link(person, asked.link)
     page.get_by_label("Your name").fill("Ada Lovelace")
-    page.get_by_role("button", name="Approve").dblclick()
+    page.get_by_label("Comment").fill("Errors grow.")
+    page.get_by_role("button", name="Reject").dblclick()
     page.wait_for_url(asked.link)
-    page.get_by_text("The model is approved.").wait_for()
+    page.get_by_text("The model is rejected.").wait_for()
     assert heading(page).startswith("Already decided by Ada Lovelace at ")
-    assert asked.end()["outcome"] == "approved"
-    asked.final_mail("Approved: ")
+    assert asked.end()["outcome"] == "rejected"
+    asked.final_mail("Rejected: ")
 
 
 def test_the_second_of_two_pages_shows_the_decision_of_the_first(
     person: BrowserContext, asked: Asked
 ) -> None:
     first, second = open_link(person, asked.link), open_link(person, asked.link)
-    first.get_by_label("Your name").fill("Ada Lovelace")
-    second.get_by_label("Your name").fill("Grace Hopper")
-    second.get_by_label("Comment").fill("Errors grow.")
-    first.get_by_role("button", name="Approve").click()
-    second.get_by_role("button", name="Reject").click()
+    first.get_by_label("Your name").fill("Grace Hopper")
+    first.get_by_label("Comment").fill("Errors grow.")
+    second.get_by_label("Your name").fill("Ada Lovelace")
+    first.get_by_role("button", name="Reject").click()
+    second.get_by_role("button", name="Approve").click()
     for page in (first, second):
-        assert heading(page).startswith("Already decided by Ada Lovelace at ")
-    assert asked.end()["outcome"] == "approved"
-    assert asked.package["ModelApprovalStatus"] == "Approved"
+        assert heading(page).startswith("Already decided by Grace Hopper at ")
+    assert asked.end()["outcome"] == "rejected"
+    assert asked.package["ModelApprovalStatus"] == "Rejected"
 
 
 def test_a_page_that_was_left_open_too_long_says_that_it_expired(
-    person: BrowserContext, asked: Asked
+    person: BrowserContext, untouched: Asked
 ) -> None:
-    page = open_link(person, asked.link)
-    asked.let_expire()
-    page.get_by_label("Your name").fill("Ada Lovelace")
-    page.get_by_role("button", name="Approve").click()
-    assert heading(page) == "This request has expired"
-    assert page.locator("form").count() == 0
-    assert asked.standing == UNDECIDED
+    page = open_link(person, untouched.link)
+    with untouched.expired():
+        page.get_by_label("Your name").fill("Ada Lovelace")
+        page.get_by_role("button", name="Approve").click()
+        assert heading(page) == "This request has expired"
+        assert page.locator("form").count() == 0
+        assert untouched.standing == UNDECIDED
 
 
 def test_a_link_that_nobody_mailed(person: BrowserContext, untouched: Asked) -> None:

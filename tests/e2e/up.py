@@ -212,6 +212,18 @@ class Asked:
         now = datetime.now(UTC)
         self.move_in_time(asked=now - timedelta(days=7, minutes=1), until=now - timedelta(minutes=1))
 
+    @contextmanager
+    def expired(self) -> Iterator[None]:
+        """While entered, the deadline of the request is in the past. Nothing else of the request may change."""
+        before = self.record
+        self.let_expire()
+        yield
+        self.move_in_time(
+            asked=datetime.fromisoformat(before["requested_at"]),
+            until=datetime.fromtimestamp(int(before["decide_before"]), UTC),
+        )
+        assert self.record == before
+
 
 def link_in(mail: Mail) -> str:
     """The link to the review page, alone on a line of the mail."""
@@ -241,7 +253,11 @@ def start_run(up: Up, name: str = "cars.csv") -> tuple[str, str]:
 
 def ask(up: Up, name: str = "cars.csv") -> Asked:
     """Run the pipeline on the sample up to the mail that asks for a decision."""
-    key, execution_arn = start_run(up, name)
+    return asked_by(up, *start_run(up, name))
+
+
+def asked_by(up: Up, key: str, execution_arn: str) -> Asked:
+    """What a run asks, once its mail has arrived."""
     # A run's id ends with the beginning of this hash.
     run = f"-{hashlib.sha256(execution_arn.encode()).hexdigest()[:8]}, "
     return Asked(up, key, execution_arn, up.mail("ApprovalTopic", run))
