@@ -106,17 +106,19 @@ def test_the_seconds_are_by_state_and_in_total(approved: dict[str, Any]) -> None
     assert before_asking * 0.8 < total < 60
 
 
-def test_a_rejected_model_keeps_its_predictions(up: Up) -> None:
+@pytest.fixture(scope="module")
+def rejected(up: Up, approved: dict[str, Any]) -> dict[str, Any]:
+    """The same file once more."""
     code, result = up.place.run_json(str(SAMPLE), "--decision", "reject")
-    assert (code, result["outcome"], result["predictions"]) == (0, "rejected", 60)
-    package = up.client("sagemaker").describe_model_package(ModelPackageName=result["model_package_arn"])
-    assert package["ModelApprovalStatus"] == "Rejected"
+    assert (code, result["outcome"]) == (0, "rejected"), result
+    return result
 
 
-def test_the_same_file_again_reuses_data_and_model_and_says_so(up: Up, approved: dict[str, Any]) -> None:
+def test_the_same_file_again_reuses_data_and_model_and_says_so(
+    up: Up, approved: dict[str, Any], rejected: dict[str, Any]
+) -> None:
+    result = rejected
     assert approved["reused"] == {}
-    code, result = up.place.run_json(str(SAMPLE), "--decision", "reject")
-    assert (code, result["outcome"]) == (0, "rejected")
     assert {"preprocess", "tune"} <= set(result["reused"])
     assert not {"Preprocess", "Tune"} & set(result["seconds"])
     assert (result["trials"], result["predictions"]) == (10, 60)
@@ -127,6 +129,12 @@ def test_the_same_file_again_reuses_data_and_model_and_says_so(up: Up, approved:
     assert (done.returncode, done.stderr) == (0, "")
     assert "<h1>Rejected</h1>" in done.stdout
     assert f"Of run {result['reused']['tune']}, whose search this run reused." in done.stdout
+
+
+def test_a_rejected_model_keeps_its_predictions(up: Up, rejected: dict[str, Any]) -> None:
+    assert rejected["predictions"] == 60
+    package = up.client("sagemaker").describe_model_package(ModelPackageName=rejected["model_package_arn"])
+    assert package["ModelApprovalStatus"] == "Rejected"
 
 
 def test_a_request_left_open_stays_open(up: Up) -> None:
