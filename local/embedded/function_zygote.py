@@ -53,7 +53,7 @@ def serve(control: socket.socket, start: Fork) -> None:
     gc.collect()
     gc.freeze()
     with control:
-        while (request := _receive(control)) is not None:
+        while (request := receive(control)) is not None:
             control.sendall(HEADER.pack(start(*request)))
 
 
@@ -95,7 +95,7 @@ def read_models(services: Sequence[str]) -> None:
     boto3.setup_default_session(botocore_session=fresh)
 
 
-def _receive(control: socket.socket) -> tuple[Request, list[int]] | None:
+def receive(control: socket.socket) -> tuple[Request, list[int]] | None:
     header, streams, _, _ = socket.recv_fds(control, HEADER.size, STREAMS, socket.MSG_WAITALL)
     if len(header) < HEADER.size:
         return None

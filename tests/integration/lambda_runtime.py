@@ -16,10 +16,11 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import eventually, free_port
+from tests.conftest import eventually, free_port, read_line
 
 _MACHINES = {"x86_64": "x86_64", "aarch64": "arm64"}
 _NAME = f"samcli/local/rapid/aws-lambda-rie-{_MACHINES[platform.machine()]}"
+WARM = Path(__file__).with_name("warm_runtime.py")
 BINARY = Path(str(distribution("aws-sam-cli").locate_file(_NAME)))
 
 
@@ -69,7 +70,22 @@ class Runtime:
 
 
 @contextmanager
-def run(built: Build, module: str, environment: Mapping[str, str], log: Path) -> Iterator[Runtime]:
+def interpreter(folder: Path) -> Iterator[Path]:
+    """Start the interpreter of which runtimes are forks (warm_runtime.py); gives its socket."""
+    path = folder / "socket"
+    command = [sys.executable, str(WARM), "serve", str(path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        assert read_line(process) == "ready\n"
+        yield path
+    finally:
+        _stop(process)
+
+
+@contextmanager
+def run(
+    built: Build, module: str, environment: Mapping[str, str], log: Path, interpreter: Path
+) -> Iterator[Runtime]:
     """Start a built function and stop it at the end."""
     folder, handler = built.find_function(module)
     port, api_port = free_port(), free_port()
@@ -77,7 +93,7 @@ def run(built: Build, module: str, environment: Mapping[str, str], log: Path) ->
         str(BINARY),
         *("--runtime-interface-emulator-address", f"127.0.0.1:{port}"),
         *("--runtime-api-address", f"127.0.0.1:{api_port}"),
-        *(sys.executable, "-m", "awslambdaric", handler),
+        *(sys.executable, "-I", "-S", str(WARM), "start", str(interpreter), handler),
     ]
     path = os.pathsep.join(map(str, [folder, *built.layers]))
     with log.open("wb") as output:
@@ -102,8 +118,8 @@ def _answers(port: int) -> bool:
     return False
 
 
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    # The emulator's session contains the runtime as well.
+def _stop(process: "subprocess.Popen[Any]") -> None:
+    # The session of the interpreter contains the runtimes, that of an emulator what it started as its runtime.
     with suppress(ProcessLookupError):
         os.killpg(process.pid, 9)
     process.wait(timeout=60)

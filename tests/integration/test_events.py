@@ -26,7 +26,7 @@ from common.monitored import Monitored
 from tests.builds import shared_build
 from tests.conftest import ROOT, Aws, eventually
 from tests.evaluation import DRAWN, EVALUATION
-from tests.integration.lambda_runtime import Build, Runtime, run
+from tests.integration.lambda_runtime import Build, Runtime, interpreter, run
 
 Json = dict[str, Any]
 ROLE = "arn:aws:iam::000000000000:role/test"
@@ -229,11 +229,12 @@ def stage(aws: Aws, built: Build, tmp_path_factory: pytest.TempPathFactory) -> I
     environment = {**aws.environment, **_environment(made)}
     started: dict[str, Runtime] = {}
     with ExitStack() as stack:
+        warm = stack.enter_context(interpreter(logs))
 
         def runtime(module: str) -> Runtime:
             if module not in started:
                 log = logs / f"{module}.log"
-                started[module] = stack.enter_context(run(built, module, environment, log))
+                started[module] = stack.enter_context(run(built, module, environment, log, warm))
             return started[module]
 
         yield Stage(aws=aws, runtimes=runtime, **made)
