@@ -73,7 +73,7 @@ _LONGEST_FIRST = (
     "tests/integration/test_digits.py",
     "tests/faults/test_killed.py",
     "tests/e2e/test_new_workload.py",
-    "tests/integration/test_events.py",
+    "tests/integration/events/",
     "tests/integration/test_destroy.py",
     "tests/e2e/test_web_pages_in_chromium.py",
 )

@@ -231,13 +231,13 @@ def test_on_a_phone_nothing_is_outside_the_screen(
     assert not scrolls_sideways(page)
 
 
-def test_no_other_site_can_decide_with_the_visitors_browser(chromium: Browser, untouched: Asked) -> None:
-    context = chromium.new_context()
-    context.set_default_timeout(MILLISECONDS)
+def test_no_other_site_can_decide_with_the_visitors_browser(
+    browser: BrowserContext, untouched: Asked
+) -> None:
     form = f"""<form method="post" action="{untouched.link}">
         <input name="reviewer" value="Mallory"><button name="decision" value="approve">Win</button></form>"""
-    context.route("http://evil.example/**", lambda route: route.fulfill(body=form, content_type="text/html"))
-    page = context.new_page()
+    page = browser.new_page()
+    page.route("http://evil.example/**", lambda route: route.fulfill(body=form, content_type="text/html"))
     page.goto("http://evil.example/")
     with page.expect_navigation() as went:
         page.get_by_role("button", name="Win").click()
@@ -245,24 +245,23 @@ def test_no_other_site_can_decide_with_the_visitors_browser(chromium: Browser, u
     assert went.value is not None
     assert went.value.status == 403
     assert untouched.standing == UNDECIDED
-    context.close()
+    page.close()
 
 
 @pytest.mark.parametrize("with_its_headers", [True, False])
 def test_no_other_site_can_show_the_page_in_a_frame(
-    chromium: Browser, untouched: Asked, with_its_headers: bool
+    browser: BrowserContext, untouched: Asked, with_its_headers: bool
 ) -> None:
     answer = look(untouched.link)
     headers = dict(answer.headers) if with_its_headers else {"content-type": "text/html"}
-    context = chromium.new_context()
+    page = browser.new_page()
     frame = f'<iframe src="{untouched.link}"></iframe>'
-    context.route("http://evil.example/", lambda route: route.fulfill(body=frame, content_type="text/html"))
+    page.route("http://evil.example/", lambda route: route.fulfill(body=frame, content_type="text/html"))
     # Browsers block requests from public sites to this machine. On AWS the page is as public as the site.
-    context.route(untouched.link, lambda route: route.fulfill(body=answer.html, headers=headers))
-    page = context.new_page()
+    page.route(untouched.link, lambda route: route.fulfill(body=answer.html, headers=headers))
     page.goto("http://evil.example/")
     assert ("A model waits" not in page.frames[1].content()) == with_its_headers
-    context.close()
+    page.close()
 
 
 def test_the_page_as_a_picture(person: BrowserContext, up: Up, screenshots: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import sys
 
 from tests.pytorch import NEED_IT, left_out, why_left_out
 
-ONLY_LINUX = [] if sys.platform == "linux" else ["test_events.py"]
+ONLY_LINUX = [] if sys.platform == "linux" else ["events"]
 collect_ignore = [*ONLY_LINUX, *left_out(__file__)]
 
 

@@ -13,7 +13,7 @@ import struct
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 HANDLER = "WARM_RUNTIME_HANDLER"
 
 
