@@ -84,7 +84,7 @@ def complaints() -> Iterator[list[str]]:
     assert heard == []
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def person(chromium: Browser) -> Iterator[BrowserContext]:
     """A person's browser: one, because to start it takes longer than most tests. Each test's catalogue is new to it."""
     width, height = DESKTOP

@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -45,7 +45,6 @@ class Catalogue:
     state: str = "open"
     page_size: int = 50
     expires_at: str = ""
-    asked: list[str] = field(default_factory=list)
 
     @property
     def link(self) -> str:
@@ -53,7 +52,6 @@ class Catalogue:
 
     def get(self, path: str, query: str) -> Answer:
         """The answer of the catalogue's function."""
-        self.asked.append(path)
         if path.startswith("/assets/"):
             return _asset(path.removeprefix("/assets/"), "default-src 'none'")
         folder, rest = path[: len("/catalogue/") + 44], path[len("/catalogue/") + 44 :]
