@@ -36,13 +36,16 @@ def few_rounds(up: Up) -> Iterator[None]:
     """Trials of fewer rounds, in the settings that the deployment has published."""
     s3, bucket = up.client("s3"), up.outputs["BucketName"]
     listed = s3.list_objects_v2(Bucket=bucket, Prefix="code/")["Contents"]
-    (key,) = (each["Key"] for each in listed if each["Key"].endswith("/auto_mpg/workload.json"))
-    published = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
-    settings = json.loads(published)
-    settings["training"]["hyperparameters"]["num_round"] = ROUNDS
-    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(settings))
+    # Other tests may have published code of their own.
+    keys = [each["Key"] for each in listed if each["Key"].endswith("/auto_mpg/workload.json")]
+    published = {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in keys}
+    for key, body in published.items():
+        settings = json.loads(body)
+        settings["training"]["hyperparameters"]["num_round"] = ROUNDS
+        s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(settings))
     yield
-    s3.put_object(Bucket=bucket, Key=key, Body=published)
+    for key, body in published.items():
+        s3.put_object(Bucket=bucket, Key=key, Body=body)
 
 
 @pytest.mark.usefixtures("two_instances", "few_rounds")
