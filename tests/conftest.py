@@ -59,22 +59,22 @@ def pytest_configure() -> None:
 # long by itself. It starts in this order, the longest first, so that no worker is left with it while the others have
 # nothing to do. A file belongs to the most exact of these; one that belongs to none is given to any worker.
 _LONGEST_FIRST = (
-    # Three deployments, since with one its worker would end last.
-    "tests/e2e/",
-    "tests/e2e/test_approval",
-    "tests/faults/",
     "tests/faults/trials/",
+    # Two deployments, since with one its worker would end last.
+    "tests/faults/",
+    "tests/e2e/",
     "tests/integration/iam/",
-    "tests/e2e/test_scale.py",
-    "tests/web/",
     "tests/integration/test_deploy.py",
     "tests/e2e/test_interrupts.py",
-    "tests/integration/test_workload_jobs.py",
     "tests/integration/test_digits.py",
+    "tests/integration/events/",
+    "tests/web/",
     "tests/faults/test_killed.py",
     "tests/e2e/test_new_workload.py",
-    "tests/integration/events/",
     "tests/integration/test_destroy.py",
+    "tests/integration/cluster/",
+    "tests/integration/test_workload_jobs.py",
+    "tests/integration/test_preflight.py",
     "tests/e2e/test_web_pages_in_chromium.py",
 )
 

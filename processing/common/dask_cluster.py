@@ -7,6 +7,7 @@ code, so it listens on no more than the host's own address, where only the job's
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -176,6 +177,8 @@ async def _work_until_the_end(hosts: Hosts, client: Client) -> Ending:
         print(f"workers of {hosts.current}: processes", *(nanny.pid for nanny in nannies), flush=True)
         return Ending(*await Variable(_ENDING, client).get())
     finally:
+        # Of the scheduler that is gone, and of workers whose restart is given up, with tracebacks.
+        logging.disable()
         with suppress(TimeoutError, OSError):
             async with asyncio.timeout(_WORKERS_CLOSING_SECONDS):
                 await asyncio.gather(*(nanny.close() for nanny in nannies))
