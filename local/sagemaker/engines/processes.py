@@ -43,11 +43,8 @@ PRELOAD = (
     "pyarrow.parquet",
     "scipy.optimize",
     "scipy.stats.qmc",
-    "sklearn.compose",
     "sklearn.gaussian_process",
-    "sklearn.impute",
     "sklearn.metrics",
-    "sklearn.pipeline",
     "sklearn.preprocessing",
     "xgboost.tracker",
 )
