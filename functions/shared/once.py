@@ -36,7 +36,7 @@ def do(key: str, work: Callable[[], None]) -> bool:
     """Call `work`, unless it was done for `key` before. Returns whether it was called. Raises InProgress."""
     claim = secrets.token_hex(8)
     if not _claim(key, claim, now()):
-        if done(key):
+        if _done(key):
             return False
         raise InProgress(key)
     try:
@@ -48,12 +48,6 @@ def do(key: str, work: Callable[[], None]) -> bool:
     return True
 
 
-def done(key: str) -> bool:
-    """Whether `do` has done this before."""
-    item = _table().get_item(Key={"pk": _pk(key)}, ConsistentRead=True).get("Item") or {}
-    return "sent_at" in item
-
-
 def undone(keys: Sequence[str]) -> list[str]:
     """Those of the keys, in order, for which `do` has not done it before."""
     known: dict[str, dict[str, Any]] = {}
@@ -61,6 +55,12 @@ def undone(keys: Sequence[str]) -> list[str]:
         some = keys[first : first + READ_AT_ONCE]
         known |= read_items(os.environ["TABLE_NAME"], [_pk(key) for key in some])
     return [key for key in keys if "sent_at" not in known.get(_pk(key), {})]
+
+
+def _done(key: str) -> bool:
+    """Whether `do` has done this before."""
+    item = _table().get_item(Key={"pk": _pk(key)}, ConsistentRead=True).get("Item") or {}
+    return "sent_at" in item
 
 
 def _claim(key: str, claim: str, moment: datetime) -> bool:

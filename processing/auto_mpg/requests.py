@@ -24,7 +24,7 @@ _CONTENT = attrgetter(*CONTENT)
 _NAME = RAW_COLUMNS[-1]
 # A name that the csv module reads as itself, or as what is between its quotes.
 _PLAIN = re.compile(r'[^"\r]*|"[^"\r]*"')
-# The csv module refuses fields that are longer.
+# The csv module refuses a field of more than 131,072 characters; no such line has one.
 _LONGEST_LINE = 100_000
 # Of each column, some megabytes at most.
 _TEXTS_KEPT = 20_000

@@ -177,7 +177,7 @@ async def _work_until_the_end(hosts: Hosts, client: Client) -> Ending:
         print(f"workers of {hosts.current}: processes", *(nanny.pid for nanny in nannies), flush=True)
         return Ending(*await Variable(_ENDING, client).get())
     finally:
-        # Of the scheduler that is gone, and of workers whose restart is given up, with tracebacks.
+        # Dask would log that the scheduler is gone and a restart given up, both with tracebacks.
         logging.disable()
         with suppress(TimeoutError, OSError):
             async with asyncio.timeout(_WORKERS_CLOSING_SECONDS):
