@@ -21,7 +21,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-from local.sagemaker.engines.warm import adoption, hiding, job, namespace
+from local.sagemaker.engines.warm import adoption, code_pages, hiding, job, namespace
 from local.sagemaker.engines.warm.keeper import Keepers
 
 HEADER = struct.Struct("!I")
@@ -68,6 +68,7 @@ def warm_up(preload: list[str]) -> None:
     # A collection in a fork would write to every object's header and thereby copy the shared memory.
     gc.collect()
     gc.freeze()
+    code_pages.unmap()
 
 
 @contextlib.contextmanager
