@@ -5,7 +5,16 @@ import shutil
 import subprocess
 from functools import cache
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+# The one without windows first: it needs a third less of the processor.
+NAMES = (
+    "chromium-headless-shell",
+    "chrome-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+)
 # The link in a mail has a name under .localhost, which browsers resolve and some resolvers do not.
 ARGUMENTS = (
     "--no-sandbox",

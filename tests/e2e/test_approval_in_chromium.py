@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, FloatRect, Page
 
+from tests.conftest import eventually
 from tests.e2e.up import UNDECIDED, Asked, Up, ask
 from tests.e2e.visitor import approve, look
 
@@ -213,7 +214,7 @@ def test_a_wide_table_is_scrolled_by_keyboard(person: BrowserContext, untouched:
     table = page.get_by_role("region", name="First batch predictions")
     table.focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("table => table.scrollLeft > 0", arg=table.element_handle())
+    eventually(lambda: table.evaluate("table => table.scrollLeft") > 0)
 
 
 def test_on_a_phone_nothing_is_outside_the_screen(
