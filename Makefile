@@ -12,7 +12,8 @@ WORKERS ?= 4
 # The quick tests, the longest first. Each folder has a pytest of its own, since handing so many small tests out to
 # workers, who would all collect all of them, takes longer than most of the tests.
 QUICK := tests/unit/processing tests/unit tests/unit/functions tests/unit/engines tests/statemachine tests/unit/security
-SIDE_BY_SIDE := --no-print-directory --keep-going --output-sync --jobs=$(shell getconf _NPROCESSORS_ONLN)
+# One more than there are cores, since a few wait.
+SIDE_BY_SIDE := --no-print-directory --keep-going --output-sync --jobs=$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # What looks for security mistakes needs other versions than the project, so an environment of its own.
 AUDIT := .audit
 AUDIT_SYNCED := $(AUDIT)/synced

@@ -45,7 +45,15 @@ gc.disable()
 
 def pytest_collection_finish() -> None:
     gc.freeze()
+    # The SDK makes many objects that stay; with Python's own threshold, they would be looked through again and again.
+    gc.set_threshold(50_000)
     gc.enable()
+
+
+def pytest_sessionfinish() -> None:
+    # Otherwise pytest looks through everything five times before it ends, for exceptions in finalizers.
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_configure() -> None:
@@ -146,16 +154,23 @@ class Aws:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
+    @cached_property
+    def _clients(self) -> dict[str, Any]:
+        return {}
+
     def client(self, service: str, **config: Any) -> Any:
-        """A boto3 client; `config` is botocore's."""
-        return boto3.client(
-            service,
-            endpoint_url=self.endpoint_url,
-            region_name=REGION,
-            aws_access_key_id=ROOT_ACCESS_KEY,
-            aws_secret_access_key=self.secret,
-            config=Config(retries={"total_max_attempts": 1}, **config),
-        )
+        """A boto3 client, made once for each service and `config`, which is botocore's."""
+        key = f"{service} {config}"
+        if key not in self._clients:
+            self._clients[key] = boto3.client(
+                service,
+                endpoint_url=self.endpoint_url,
+                region_name=REGION,
+                aws_access_key_id=ROOT_ACCESS_KEY,
+                aws_secret_access_key=self.secret,
+                config=Config(retries={"total_max_attempts": 1}, **config),
+            )
+        return self._clients[key]
 
 
 @pytest.fixture(scope="session")
