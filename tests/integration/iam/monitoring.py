@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.conftest import eventually
@@ -21,6 +22,9 @@ def monitor_everything(pipeline: Pipeline) -> Run:
     # Labels of earlier rows, and heavier cars. A look that fails leaves them for the next one.
     heavier = pipeline.upload(content=_in_kilograms())
     assert heavier.ends().outcome == "pending"
+    # A window ends before the second in which the look begins.
+    ended = datetime.now(UTC).replace(microsecond=0)
+    eventually(lambda: datetime.now(UTC) >= ended + timedelta(seconds=1))
     _fail(pipeline)
     _stop(pipeline)
     pipeline.fault("sns:Publish", error="InternalError")
