@@ -138,8 +138,7 @@ def publish_to(folder: Path, workload: Folder) -> None:
         path = folder / "code" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
-    with tarfile.open(folder / "code" / "sourcedir.tar.gz") as tar:
-        tar.extractall(folder / "scripts", filter="data")
+    shutil.unpack_archive(folder / "code" / "sourcedir.tar.gz", folder / "scripts")
     shutil.rmtree(source)
 
 
@@ -175,8 +174,7 @@ def journey(
     if workload.settings["evaluation"].get("wheels"):
         options += ["--wheels", folder / "code" / "wheels"]
     journey.step("evaluate", *options, "--exit-message", folder / "evaluation-digest")
-    with tarfile.open(folder / "output" / "model.tar.gz") as tar:
-        tar.extractall(folder / "model", filter="data")
+    shutil.unpack_archive(folder / "output" / "model.tar.gz", folder / "model")
     return journey
 
 

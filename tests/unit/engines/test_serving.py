@@ -190,7 +190,7 @@ def test_an_isolated_script_is_served_when_it_is_built_with_what_the_image_has(
 
 
 def installed_here() -> list[Path]:
-    return sorted(path for folder in site.getsitepackages() for path in Path(folder).iterdir())
+    return sorted(path for folder in site.getsitepackages() for path in Path(folder).glob("*"))
 
 
 def test_a_scikit_learn_model_that_is_not_isolated_is_built_with_what_is_installed_here(

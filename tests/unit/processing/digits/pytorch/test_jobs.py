@@ -3,6 +3,7 @@
 import hashlib
 import importlib
 import json
+import shutil
 import sys
 import tarfile
 from pathlib import Path
@@ -73,8 +74,7 @@ def test_the_bundle_is_served_by_itself_and_predicts_the_batch(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = folder / "bundle"
-    with tarfile.open(folder / "output" / "model.tar.gz") as tar:
-        tar.extractall(bundle, filter="data")
+    shutil.unpack_archive(folder / "output" / "model.tar.gz", bundle)
     digest = json.loads((folder / "output" / "evaluation.json").read_text())["digests"]["model_files"]
     batch = (folder / "prepared" / "batch" / "batch.jsonl").read_bytes()
     # What the image's server does with inference.py. pyarrow is not in the image.
