@@ -6,7 +6,7 @@ from pathlib import Path
 
 from local.cli.build import BUILDS, Build, fingerprint
 from local.cli.interrupts import Interrupts
-from local.cli.project import ROOT
+from local.cli.project import CACHE, ROOT
 from local.cli.session import session
 
 
@@ -28,6 +28,7 @@ def give_build(state: Path) -> None:
     # A built template names files of the project relative to where it lies.
     (state.parent / "statemachine").symlink_to(ROOT / "statemachine")
     shutil.copytree(build.folder, state / "build" / build.folder.name, ignore=_packed)
+    (state / CACHE.name).symlink_to(CACHE)
 
 
 def _packed(folder: str, names: list[str]) -> set[str]:

@@ -22,6 +22,7 @@ from botocore.config import Config
 from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
+from local.cli.project import CACHE
 from local.embedded.access import ROOT_ACCESS_KEY, pages, read_secret
 
 ROOT = Path(__file__).parents[1]
@@ -184,6 +185,8 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
         str(running.port),
         "--folder",
         str(running.folder),
+        "--cache",
+        str(CACHE),
     ]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:

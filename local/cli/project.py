@@ -8,6 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 # Builds, and the note of the running `mpg up`. Tests use a separate folder, out of the user's way.
 STATE_FOLDER = Path(os.environ.get("MPG_STATE_FOLDER") or ROOT / ".mpg")
+# What the embedded AWS keeps for the next one.
+CACHE = STATE_FOLDER / "cache"
 SAMPLE = ROOT / "data" / "auto-mpg.csv"
 
 

@@ -43,6 +43,8 @@ def main() -> None:
     with socket.socket(fileno=os.dup(0)) as control, control.makefile("r", encoding="utf-8") as requests:
         for request in requests:
             control.sendall(f"{_run(json.loads(request))}\n".encode())
+    # At its end, Python would take a quarter of a second to look through all that was imported.
+    os._exit(0)
 
 
 def _run(request: Mapping[str, Any]) -> int:

@@ -20,7 +20,7 @@ from local.cli.children import Children
 from local.cli.endpoint import STACK, Endpoint
 from local.cli.instance import AWS_FOLDER, WORK_PREFIX
 from local.cli.interrupts import Interrupts
-from local.cli.project import ROOT
+from local.cli.project import CACHE, ROOT
 from local.cli.sam_cli import SamCli
 from local.embedded.access import read_secret
 
@@ -187,8 +187,8 @@ def free_port(preferred: int) -> int:
 
 
 def _embedded_command(port: int, folder: Path) -> list[str]:
-    module = ["local.embedded", "--port", str(port), "--folder", str(folder)]
-    return [sys.executable, "-m", "local.cli.child", *module]
+    folders = ["--folder", str(folder), "--cache", str(CACHE)]
+    return [sys.executable, "-m", "local.cli.child", "local.embedded", "--port", str(port), *folders]
 
 
 def _text(path: Path) -> str:

@@ -25,6 +25,9 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument(
+        "--cache", type=Path, metavar="DIR", help="for what later servers can use again; they may share it"
+    )
+    parser.add_argument(
         "--quota",
         type=_quota,
         action="append",
@@ -53,7 +56,11 @@ def main() -> None:
     from local.embedded import server
 
     aws = server.build(
-        arguments.port, folder, quotas=dict(arguments.quota), enforce_iam=not arguments.without_iam
+        arguments.port,
+        folder,
+        cache=arguments.cache and arguments.cache.resolve(),
+        quotas=dict(arguments.quota),
+        enforce_iam=not arguments.without_iam,
     )
     gc.freeze()
     gc.set_threshold(COLLECT_EVERY)

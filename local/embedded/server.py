@@ -57,7 +57,12 @@ class EmbeddedAws:
 
 
 def build(
-    port: int, folder: Path, *, quotas: Mapping[str, int] | None = None, enforce_iam: bool = True
+    port: int,
+    folder: Path,
+    *,
+    cache: Path | None = None,
+    quotas: Mapping[str, int] | None = None,
+    enforce_iam: bool = True,
 ) -> EmbeddedAws:
     """Wire everything up, without listening yet. Only once per process: ministack's state is global."""
     secret = new_secret()
@@ -70,6 +75,7 @@ def build(
     own_calls = OwnCalls()
     limits = dict(quotas or {})
     seams.install_models()
+    seams.install_transforms((cache or folder) / "transformed")
     questions = Questions()
     seams.install_iam(questions, sagemaker_resource)
     seams.install_encryption()

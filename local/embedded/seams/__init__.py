@@ -44,6 +44,7 @@ from local.embedded.seams.services import (
 )
 from local.embedded.seams.stacks import install_stack_rules
 from local.embedded.seams.state_tests import install_definition_checks, install_state_tests
+from local.embedded.seams.transforms import install_transforms
 
 __all__ = [
     "MINISTACK_VERSION",
@@ -89,6 +90,7 @@ __all__ = [
     "install_service",
     "install_stack_rules",
     "install_state_tests",
+    "install_transforms",
     "install_version_ids",
     "install_warm_functions",
     "is_public",

@@ -56,6 +56,8 @@ def has_namespaces() -> bool:
 
 def warm_up(preload: list[str]) -> None:
     """Import the available modules; the job reports a missing one when it imports it."""
+    # Nothing that is imported is garbage.
+    gc.disable()
     for name in preload:
         brought = hiding.top_of(name) in adoption.BROUGHT
         try:
@@ -68,6 +70,7 @@ def warm_up(preload: list[str]) -> None:
     # A collection in a fork would write to every object's header and thereby copy the shared memory.
     gc.collect()
     gc.freeze()
+    gc.enable()
     code_pages.unmap()
 
 
