@@ -6,6 +6,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from shared.jobs import LARGEST_PAGES
+
 Clients = Callable[[str], Any]
 
 _RETAINED = {
@@ -147,7 +149,9 @@ def _existing(clients: Clients, resources: Iterable[Mapping[str, Any]], stack_na
 def _groups(clients: Clients, stack_name: str) -> tuple[str, ...]:
     """The model package groups with the stack's tag; another stack's may have a name that begins alike."""
     sagemaker = clients("sagemaker")
-    pages = sagemaker.get_paginator("list_model_package_groups").paginate(NameContains=stack_name)
+    pages = sagemaker.get_paginator("list_model_package_groups").paginate(
+        NameContains=stack_name, PaginationConfig=LARGEST_PAGES
+    )
     groups = [group for page in pages for group in page["ModelPackageGroupSummaryList"]]
     return tuple(
         group["ModelPackageGroupName"]

@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 from deploy.belongings import Clients, missing
 from deploy.jobs import Pause
 from deploy.problems import Trouble
+from shared.jobs import LARGEST_PAGES
 
 _ALARMS = ("errors", "latency")
 
@@ -81,7 +82,9 @@ def _status(sagemaker: Any, name: str) -> str:
 
 def _listed(sagemaker: Any, operation: str, member: str, name: str) -> Iterator[str]:
     name_of = {"endpoint_config": "EndpointConfigName", "model": "ModelName"}[operation]
-    for page in sagemaker.get_paginator(f"list_{operation}s").paginate(NameContains=name):
+    for page in sagemaker.get_paginator(f"list_{operation}s").paginate(
+        NameContains=name, PaginationConfig=LARGEST_PAGES
+    ):
         yield from (found[name_of] for found in page[member])
 
 

@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from deploy.problems import Trouble
 from runs.names import PREFIX
+from shared.jobs import LARGEST_PAGES
 
 Pause = Callable[[float], None]
 
@@ -27,7 +28,7 @@ class Kind:
 
     def under_way(self, sagemaker: Any, status: str) -> Iterator[str]:
         pages = sagemaker.get_paginator(f"list_{self.operation}s").paginate(
-            NameContains=PREFIX, StatusEquals=status
+            NameContains=PREFIX, StatusEquals=status, PaginationConfig=LARGEST_PAGES
         )
         for page in pages:
             for summary in page[f"{self.shape}Summaries"]:
@@ -75,7 +76,9 @@ def stop_jobs(
 
 def delete_models(sagemaker: Any, roles: Collection[str]) -> int:
     """Delete the models that the stack's runs created for their batch transforms; returns how many."""
-    pages = sagemaker.get_paginator("list_models").paginate(NameContains=PREFIX)
+    pages = sagemaker.get_paginator("list_models").paginate(
+        NameContains=PREFIX, PaginationConfig=LARGEST_PAGES
+    )
     names = [model["ModelName"] for page in pages for model in page["Models"]]
     mine = [name for name in names if _name(_model_role(sagemaker, name)) in roles]
     for name in mine:

@@ -21,6 +21,7 @@ from botocore.exceptions import ClientError
 from approval.packages import verdict_of
 from model.approved import approved_in
 from shared.aws import client, error_code
+from shared.jobs import LARGEST_PAGES
 from shared.refusals import Refused
 
 PAGE = 20
@@ -85,7 +86,11 @@ def metadata(package: Package) -> Mapping[str, str]:
 def _groups(workload: str | None) -> dict[str, tuple[str, str]]:
     """Name and ARN of each workload's group, or of this workload's. Raises Refused if there is none."""
     prefix = f"{os.environ['MODEL_PACKAGE_GROUP_PREFIX']}-"
-    pages = client("sagemaker").get_paginator("list_model_package_groups").paginate(NameContains=prefix)
+    pages = (
+        client("sagemaker")
+        .get_paginator("list_model_package_groups")
+        .paginate(NameContains=prefix, PaginationConfig=LARGEST_PAGES)
+    )
     listed = (group for page in pages for group in page["ModelPackageGroupSummaryList"])
     groups = {
         name.removeprefix(prefix).replace("-", "_"): (name, str(group["ModelPackageGroupArn"]))

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from costs.prices import Kind
+from shared.jobs import LARGEST_PAGES, jobs_of
 from shared.text import now
 
 TUNE = "tune"
@@ -64,7 +65,7 @@ def _training(sagemaker: Any, run_id: str) -> Iterator[Use]:
         definition = tuning["TrainingJobDefinition"]
         cluster, is_spot = definition["ResourceConfig"], definition.get("EnableManagedSpotTraining", False)
         instance = (cluster["InstanceType"], cluster["InstanceCount"])
-        for page in trials.paginate(HyperParameterTuningJobName=name):
+        for page in trials.paginate(HyperParameterTuningJobName=name, PaginationConfig=LARGEST_PAGES):
             for trial in page["TrainingJobSummaries"]:
                 seconds = _spot_seconds(sagemaker, trial) if is_spot else _trial_seconds(trial)
                 yield Use(trial["TrainingJobName"], TUNE, "training", *instance, *seconds)
@@ -85,10 +86,9 @@ def _spot_seconds(sagemaker: Any, trial: Mapping[str, Any]) -> tuple[int, int]:
 
 def _names(pages: Any, stem: str, run_id: str) -> Iterator[tuple[str, str]]:
     """The run's jobs of a kind, `<run id>-<step>-<redrive>-<retry>`, each with its step."""
-    for page in pages.paginate(NameContains=run_id):
-        for summary in page[f"{stem}Summaries"]:
-            name = str(summary[f"{stem}Name"])
-            yield name, name.removeprefix(f"{run_id}-").partition("-")[0]
+    for summary in jobs_of(run_id, stem, pages):
+        name = str(summary[f"{stem}Name"])
+        yield name, name.removeprefix(f"{run_id}-").partition("-")[0]
 
 
 def _between(start: datetime | None, end: datetime | None) -> int:

@@ -5,7 +5,7 @@ The event only names the execution. The scheduled sweep stops jobs for which an 
 
 from runs.executions import describe_end
 from runs.names import run_id
-from runs.orphans import jobs_in_progress, stop_jobs_of
+from runs.orphans import jobs_in_progress_of, stop_jobs_of
 from shared.aws import prepare
 from shared.telemetry import Answer, Event, logger, observed
 
@@ -16,7 +16,7 @@ prepare("stepfunctions", "sagemaker")
 def handler(event: Event) -> Answer:
     arn = event["detail"]["executionArn"]
     described = describe_end(event["detail"])
-    jobs = jobs_in_progress(run_id(arn, described["startDate"])) if described else []
+    jobs = jobs_in_progress_of(run_id(arn, described["startDate"])) if described else []
     stopped = stop_jobs_of(arn, jobs)
     logger.info("jobs looked for", execution_arn=arn, stopped=stopped)
     return {"stopped": stopped}

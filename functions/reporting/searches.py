@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from common import lenient
 from shared.aws import client
+from shared.jobs import LARGEST_PAGES
 from shared.telemetry import describe_error, logger
 from shared.text import many_lines
 
@@ -63,7 +64,12 @@ def read_search(name: str) -> Search | None:
         pages = (
             client("sagemaker")
             .get_paginator("list_training_jobs_for_hyper_parameter_tuning_job")
-            .paginate(HyperParameterTuningJobName=name, SortBy="CreationTime", SortOrder="Ascending")
+            .paginate(
+                HyperParameterTuningJobName=name,
+                SortBy="CreationTime",
+                SortOrder="Ascending",
+                PaginationConfig=LARGEST_PAGES,
+            )
         )
         jobs = [job for page in pages for job in page["TrainingJobSummaries"]]
     except ClientError as error:

@@ -15,6 +15,7 @@ from runs.ending_mails import ending_mail
 from runs.endings import Ending, from_detail
 from shared import once
 from shared.aws import client
+from shared.jobs import LARGEST_PAGES
 from shared.links import Link
 from shared.mails import send
 from shared.telemetry import count, describe_error, logger
@@ -83,7 +84,12 @@ def _first_failed_trial(tuning_job: str) -> str:
         pages = (
             client("sagemaker")
             .get_paginator("list_training_jobs_for_hyper_parameter_tuning_job")
-            .paginate(HyperParameterTuningJobName=tuning_job, StatusEquals="Failed", SortOrder="Ascending")
+            .paginate(
+                HyperParameterTuningJobName=tuning_job,
+                StatusEquals="Failed",
+                SortOrder="Ascending",
+                PaginationConfig=LARGEST_PAGES,
+            )
         )
         # SageMaker filters each page after reading it, so an early page can be empty.
         trial = next((trial for page in pages for trial in page["TrainingJobSummaries"]), None)

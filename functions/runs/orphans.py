@@ -5,15 +5,16 @@ out. A job's name makes stopping it safe: it contains the run and the redrive th
 job of a run that was redriven meanwhile is never stopped.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from runs.executions import describe
-from runs.names import Attempt, read_attempt
+from runs.names import PREFIX, Attempt, read_attempt
 from shared.aws import client, error_code
+from shared.jobs import LARGEST_PAGES, jobs_of
 from shared.telemetry import count, logger
 
 # SageMaker's answers if there is nothing to stop: the job ended meanwhile, or was deleted.
@@ -25,28 +26,25 @@ class _Kind:
     """A kind of job that the state machine starts. Stopping a tuning job stops its training jobs."""
 
     pages: Callable[[], Any]
-    summaries: str
-    name: str
+    # As in `ProcessingJobName`.
+    stem: str
     stop: Callable[[str], Any]
 
 
 _KINDS = {
     "processing": _Kind(
         lambda: client("sagemaker").get_paginator("list_processing_jobs"),
-        "ProcessingJobSummaries",
-        "ProcessingJobName",
+        "ProcessingJob",
         lambda name: client("sagemaker").stop_processing_job(ProcessingJobName=name),
     ),
     "tuning": _Kind(
         lambda: client("sagemaker").get_paginator("list_hyper_parameter_tuning_jobs"),
-        "HyperParameterTuningJobSummaries",
-        "HyperParameterTuningJobName",
+        "HyperParameterTuningJob",
         lambda name: client("sagemaker").stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name),
     ),
     "transform": _Kind(
         lambda: client("sagemaker").get_paginator("list_transform_jobs"),
-        "TransformJobSummaries",
-        "TransformJobName",
+        "TransformJob",
         lambda name: client("sagemaker").stop_transform_job(TransformJobName=name),
     ),
 }
@@ -61,9 +59,27 @@ class Job:
     attempt: Attempt
 
 
-def jobs_in_progress(name_part: str) -> list[Job]:
-    """The jobs in progress whose names contain this text, if the state machine named them."""
-    return [job for kind in _KINDS for job in _list(kind, name_part, StatusEquals="InProgress")]
+def jobs_in_progress() -> list[Job]:
+    """All jobs in progress that the state machine named."""
+    return [
+        job
+        for kind, known in _KINDS.items()
+        for page in known.pages().paginate(
+            NameContains=PREFIX, StatusEquals="InProgress", PaginationConfig=LARGEST_PAGES
+        )
+        for job in _read(kind, page[f"{known.stem}Summaries"])
+    ]
+
+
+def jobs_in_progress_of(run_id: str) -> list[Job]:
+    """Those of one run."""
+    return [
+        job
+        for kind, known in _KINDS.items()
+        for job in _read(
+            kind, (each for each in _all_of(run_id, kind) if each[f"{known.stem}Status"] == "InProgress")
+        )
+    ]
 
 
 def stop_jobs_of(execution_arn: str, jobs: list[Job]) -> list[str]:
@@ -102,7 +118,7 @@ def stop(job: Job) -> bool:
 
 def _attempts_like(job: Job) -> list[Job]:
     """Every attempt at the job's step, including the job. A later attempt may have ended already."""
-    everything = _list(job.kind, job.attempt.run_id)
+    everything = _read(job.kind, _all_of(job.attempt.run_id, job.kind))
     return [job, *(other for other in everything if other.attempt.step == job.attempt.step)]
 
 
@@ -110,9 +126,13 @@ def _order(job: Job) -> tuple[int, int]:
     return job.attempt.redrive, job.attempt.retry
 
 
-def _list(kind: str, name_part: str, **only: str) -> Iterator[Job]:
+def _all_of(run_id: str, kind: str) -> Iterator[Mapping[str, Any]]:
     known = _KINDS[kind]
-    for page in known.pages().paginate(NameContains=name_part, **only):
-        for summary in page[known.summaries]:
-            if attempt := read_attempt(summary[known.name]):
-                yield Job(kind, summary[known.name], attempt)
+    return jobs_of(run_id, known.stem, known.pages())
+
+
+def _read(kind: str, summaries: Iterable[Mapping[str, Any]]) -> Iterator[Job]:
+    for summary in summaries:
+        name = summary[f"{_KINDS[kind].stem}Name"]
+        if attempt := read_attempt(name):
+            yield Job(kind, name, attempt)

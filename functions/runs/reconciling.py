@@ -6,7 +6,6 @@ from functools import partial
 
 from runs.endings import identity
 from runs.executions import ENDED, Execution, describe_end
-from runs.names import PREFIX
 from runs.notifying import announce, read_ending
 from runs.orphans import Job, jobs_in_progress, stop, stop_jobs_of, superseded
 from shared.chores import Chores
@@ -26,7 +25,7 @@ def announce_ends(chores: Chores, executions: Iterable[Execution], moment: datet
 
 def stop_orphans(chores: Chores, executions: Iterable[Execution]) -> None:
     """Stop the jobs of executions that ended, and of attempts that a later one has replaced."""
-    jobs = jobs_in_progress(PREFIX)
+    jobs = jobs_in_progress()
     for execution in executions:
         its_jobs = [job for job in jobs if job.attempt.run_id == execution.run_id]
         chores.do("job", partial(_stop, execution, its_jobs), execution.arn)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from shared.jobs import LARGEST_PAGES
+
 _OVER = {"Completed", "Stopped", "Failed"}
 
 
@@ -55,7 +57,10 @@ class Trials:
 
     def _jobs(self) -> list[dict[str, Any]]:
         pages = self._client.get_paginator("list_training_jobs_for_hyper_parameter_tuning_job").paginate(
-            HyperParameterTuningJobName=self._job, SortBy="CreationTime", SortOrder="Ascending"
+            HyperParameterTuningJobName=self._job,
+            SortBy="CreationTime",
+            SortOrder="Ascending",
+            PaginationConfig=LARGEST_PAGES,
         )
         try:
             return [job for page in pages for job in page["TrainingJobSummaries"]]

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from local.cli import browser
+from shared.jobs import LARGEST_PAGES
 from tests.conftest import eventually
 from tests.faults.calls import TASKS
 from tests.faults.tally import Ending, Mail, Tally
@@ -193,7 +194,7 @@ class Run:
             .paginate(
                 ModelPackageGroupName=f"{self.pipeline.stack['ModelPackageGroupPrefix']}-auto-mpg",
                 CreationTimeAfter=self._started,
-                PaginationConfig={"PageSize": 100},
+                PaginationConfig=LARGEST_PAGES,
             )
         )
         return [
@@ -212,7 +213,9 @@ class Run:
             ("HyperParameterTuningJob", "list_hyper_parameter_tuning_jobs"),
             ("TransformJob", "list_transform_jobs"),
         ):
-            for page in sagemaker.get_paginator(operation).paginate(NameContains=self.run_id):
+            for page in sagemaker.get_paginator(operation).paginate(
+                NameContains=self.run_id, PaginationConfig=LARGEST_PAGES
+            ):
                 summaries = page[f"{kind}Summaries"]
                 found |= {summary[f"{kind}Name"]: summary[f"{kind}Status"] for summary in summaries}
         return found
@@ -222,7 +225,7 @@ class Run:
         pages = (
             self.pipeline.client("sagemaker")
             .get_paginator("list_training_jobs")
-            .paginate(NameContains=self.run_id)
+            .paginate(NameContains=self.run_id, PaginationConfig=LARGEST_PAGES)
         )
         return {
             job["TrainingJobName"]: job["TrainingJobStatus"]

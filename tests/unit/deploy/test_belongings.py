@@ -30,7 +30,7 @@ class ModelRegistry:
         found._operation = operation
         return found
 
-    def paginate(self, *, NameContains: str = "", ResourceArn: str = "") -> Iterator[Any]:  # noqa: N803
+    def paginate(self, *, NameContains: str = "", ResourceArn: str = "", **_: Any) -> Iterator[Any]:  # noqa: N803
         if self._operation == "list_model_package_groups":
             for name in TAGS:
                 if NameContains in name:

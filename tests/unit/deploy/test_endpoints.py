@@ -61,7 +61,7 @@ class Account:
         self._operation = operation
         return self
 
-    def paginate(self, NameContains: str) -> list[dict[str, Any]]:  # noqa: N803
+    def paginate(self, NameContains: str, **_: Any) -> list[dict[str, Any]]:  # noqa: N803
         member, name = {
             "list_endpoint_configs": ("EndpointConfigs", "EndpointConfigName"),
             "list_models": ("Models", "ModelName"),

@@ -80,7 +80,7 @@ class _Pages:
         self._sagemaker = sagemaker
         self._operation = operation
 
-    def paginate(self, **request: str) -> Iterator[dict[str, Any]]:
+    def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
         assert request["NameContains"] == "mpg-"
         if self._operation == "list_models":
             yield {"Models": [{"ModelName": name} for name in list(self._sagemaker.models)]}

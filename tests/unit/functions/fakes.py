@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -213,7 +214,7 @@ class FakeSageMaker:
             return FilteredPages(lambda request: self._trials(**request))
         return Pages(lambda request: {f"{kind}Summaries": self._jobs(kind, **request)})
 
-    def _groups(self, *, NameContains: str) -> list[Call]:  # noqa: N803
+    def _groups(self, *, NameContains: str, **_: Any) -> list[Call]:  # noqa: N803
         if self.broken:
             raise service_error(self.broken, "ListModelPackageGroups")
         arns = {
@@ -238,12 +239,16 @@ class FakeSageMaker:
         ]
         return sorted(found, key=lambda package: package["CreationTime"], reverse=True)
 
-    def _jobs(self, kind: str, *, NameContains: str, StatusEquals: str = "") -> list[Call]:  # noqa: N803
-        return [
-            {f"{kind}Name": name}
+    def _jobs(self, kind: str, *, NameContains: str = "", StatusEquals: str = "", **order: Any) -> list[Call]:  # noqa: N803
+        found: list[Call] = [
+            {f"{kind}Name": name, f"{kind}Status": status, "CreationTime": _begun(name)}
             for name, status in self.jobs.items()
             if NameContains in name and StatusEquals in ("", status) and _kind_of(name) == kind
         ]
+        if not NameContains:
+            assert (order["SortBy"], order["SortOrder"]) == ("CreationTime", "Descending")
+            found.sort(key=lambda job: job["CreationTime"], reverse=True)
+        return found
 
     def stop_processing_job(self, *, ProcessingJobName: str) -> Call:  # noqa: N803
         return self._stop("ProcessingJob", ProcessingJobName)
@@ -305,13 +310,20 @@ class FakeSageMaker:
         self.packages[request["ModelPackageArn"]]["ModelApprovalStatus"] = request["ModelApprovalStatus"]
         return {"ModelPackageArn": request["ModelPackageArn"]}
 
-    def _trials(self, *, StatusEquals: str = "", **request: str) -> Call:  # noqa: N803
+    def _trials(self, *, StatusEquals: str = "", **request: Any) -> Call:  # noqa: N803
         if self.broken:
             raise service_error(self.broken, "ListTrainingJobsForHyperParameterTuningJob")
         if not StatusEquals:
             return {"TrainingJobSummaries": self.trials.get(request["HyperParameterTuningJobName"], [])}
         assert (StatusEquals, request["SortOrder"]) == ("Failed", "Ascending")
         return {"TrainingJobSummaries": self.failed_trials}
+
+
+def _begun(name: str) -> datetime:
+    """A moment after the minute that the job's name has from its run."""
+    found = re.search(r"-(\d{8}-\d{4})-", name)
+    assert found is not None, name
+    return datetime.strptime(found[1], "%Y%m%d-%H%M").replace(second=7, tzinfo=UTC)
 
 
 def _kind_of(name: str) -> str:
