@@ -76,6 +76,7 @@ _LONGEST_FIRST = (
     "tests/integration/test_deploy.py",
     "tests/e2e/test_interrupts.py",
     "tests/integration/test_digits.py",
+    "tests/integration/test_preflight.py",
     "tests/integration/events/",
     "tests/web/",
     "tests/faults/test_killed.py",
@@ -83,7 +84,6 @@ _LONGEST_FIRST = (
     "tests/integration/test_destroy.py",
     "tests/integration/cluster/",
     "tests/integration/test_workload_jobs.py",
-    "tests/integration/test_preflight.py",
     "tests/e2e/test_web_pages_in_chromium.py",
 )
 

@@ -11,6 +11,11 @@ from tests.faults.pipeline import SAMPLE, Pipeline
 from tests.faults.run import RUN_SECONDS, Run
 from tests.faults.trials.test_jobs import assert_redrive_completes, best_trial, failed_job
 
+# Trials long enough for one to be killed before its end on the busiest machine.
+MANY_ROUNDS = {
+    "StaticHyperParameters": "{% $merge([$workload.training.hyperparameters, {'num_round': '800'}]) %}"
+}
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _several_trials(deployed: Pipeline) -> Iterator[None]:
@@ -23,8 +28,9 @@ def test_a_killed_trial_and_one_whose_model_cannot_be_stored_do_not_fail_the_tun
     pipeline: Pipeline,
 ) -> None:
     pipeline.fault("s3:GetObject", containing="/prepared/train/", delay=RUN_SECONDS)
-    run = pipeline.upload("many.csv", many_rows())
-    pipeline.until_met()
+    with pipeline.definition("Tune, or reuse?", Assign={"trainingJobDefinition": MANY_ROUNDS}):
+        run = pipeline.upload("many.csv", many_rows())
+        pipeline.until_met()
     pipeline.fault_instead("s3:PutObject", containing="-0-002-", error="InternalError", times=None)
     pipeline.kill_job(f"training-{run.run_id}-0-001-")
     assert run.ends().outcome == "pending"
