@@ -76,9 +76,9 @@ def jobs_in_progress_of(run_id: str) -> list[Job]:
     return [
         job
         for kind, known in _KINDS.items()
-        for job in _read(
-            kind, (each for each in _all_of(run_id, kind) if each[f"{known.stem}Status"] == "InProgress")
-        )
+        for summary in _all_of(run_id, kind)
+        if summary[f"{known.stem}Status"] == "InProgress"
+        for job in _read(kind, [summary])
     ]
 
 

@@ -82,6 +82,7 @@ class _Pages:
 
     def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
         assert request["NameContains"] == "mpg-"
+        assert request["PaginationConfig"] == {"PageSize": 100}
         if self._operation == "list_models":
             yield {"Models": [{"ModelName": name} for name in list(self._sagemaker.models)]}
             return

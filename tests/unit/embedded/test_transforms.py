@@ -75,16 +75,28 @@ def test_results_that_were_not_used_for_long_go(tmp_path: Path) -> None:
     assert transforms({"Number": 0}, {}, None)["Calls"] == 1
 
 
+def test_what_json_would_change_is_not_kept(tmp_path: Path) -> None:
+    transforms = Transforms(tmp_path, HERE, Transform())
+    template: Template = {"Mappings": {200: b"yes"}}
+    assert [transforms(template, {}, None) for _ in range(2)] == [{**template, "Calls": n} for n in (1, 2)]
+
+
+def test_a_folder_that_cannot_be_written_to_keeps_nobody_waiting(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    assert Transforms(file / "cache", HERE, Transform())(TEMPLATE, {}, None) == {**TEMPLATE, "Calls": 1}
+
+
 CODE = """
-import os, sys
+import sys
 from pathlib import Path
 from local.embedded import seams
 folder = Path(sys.argv[1])
 seams.configure(4566, folder, "secret")
 seams.install_transforms(folder / "transformed")
 from ministack.services.cloudformation import engine
-function = {"Type": "AWS::Serverless::SimpleTable"}
-template = {"Transform": "AWS::Serverless-2016-10-31", "Resources": {"Table": function}}
+table = {"Type": "AWS::Serverless::SimpleTable"}
+template = {"Transform": "AWS::Serverless-2016-10-31", "Resources": {"Table": table}}
 for _ in range(2):
     print(engine._apply_transforms(template)["Resources"]["Table"]["Type"])
 print(sum(name.startswith("samtranslator.") for name in sys.modules) > 10)

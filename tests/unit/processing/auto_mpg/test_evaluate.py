@@ -372,8 +372,7 @@ def test_a_champion_without_a_whole_baseline_is_said(
 def test_the_code_of_a_champion_is_not_run(
     evaluated: Path, trained: Path, prepared: Path, tmp_path: Path
 ) -> None:
-    bundle = evaluated / "out" / "model.tar.gz"
-    with tarfile.open(bundle) as tar:
+    with tarfile.open(evaluated / "out" / "model.tar.gz") as tar:
         files = {name: tar.extractfile(name).read() for name in tar.getnames()}  # type: ignore[union-attr]
     files["code/inference.py"] = b"raise SystemExit('run')"
     # Champions of earlier versions have none.
