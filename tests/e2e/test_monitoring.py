@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.conftest import eventually
@@ -38,6 +39,9 @@ def test_a_unit_that_changed_is_found_mailed_once_and_shown(catalogue: Catalogue
     up.client("s3").put_object(Bucket=bucket, Key="incoming/kilograms.csv", Body=in_kilograms())
     asked = up.mail("ApprovalTopic", "incoming/kilograms.csv")
     assert asked
+    # A window ends before the second in which the look begins.
+    stored = datetime.now(UTC).replace(microsecond=0)
+    eventually(lambda: datetime.now(UTC) >= stored + timedelta(seconds=1))
     found = look(up)
     assert (found["outcome"], found["drifted"]) == ("found", True)
     mail = up.mail("NotificationTopic", "weight")
