@@ -32,11 +32,11 @@ def release_everything(pipeline: Pipeline, package: str) -> None:
         missed = releases.register(package)
         releases.approve(missed)
         pipeline.sweep()
-        eventually(lambda: releases.record(missed)["status"] == "live", 120)
+        eventually(lambda: releases.record(missed).get("status") == "live", 120)
         pipeline.sweep()
     assert releases.answer()
     _stopped(releases, missed)
-    eventually(lambda: releases.record(missed)["status"] == "live", 120)
+    eventually(lambda: releases.record(missed).get("status") == "live", 120)
     # Two instances, for a canary whose alarms are watched.
     set_parameters(pipeline.endpoint, {"EndpointInstanceType": "ml.m5.xlarge", "EndpointInstanceCount": "2"})
     _two_at_once(releases, package)
