@@ -25,8 +25,8 @@ class Transform:
         return {**template, "Calls": self.calls}
 
 
-def at(port: int) -> Template:
-    made: Template = json.loads(json.dumps(TEMPLATE).replace("4566", str(port)))
+def at(port: int, nested: str = "nested") -> Template:
+    made: Template = json.loads(json.dumps(TEMPLATE).replace("4566", str(port)).replace("nested", nested))
     return made
 
 
@@ -36,6 +36,27 @@ def test_the_same_template_is_transformed_once_even_by_servers_at_different_addr
     assert [first(TEMPLATE, {}, None) for _ in range(2)] == [{**TEMPLATE, "Calls": 1}] * 2
     second = Transforms(tmp_path, "http://127.0.0.1:4999", transform)
     assert second(at(4999), {}, None) == {**at(4999), "Calls": 1}
+    # Its name is the hash of its content, which has addresses, too.
+    assert second(at(4999, "other"), {}, None) == {**at(4999, "other"), "Calls": 1}
+
+
+def test_addresses_are_put_back_where_they_were(tmp_path: Path) -> None:
+    def template(*names: str) -> Template:
+        return {"Resources": [f"{HERE}/{name}" for name in names], "Text": "§1§"}
+
+    transforms = Transforms(tmp_path, HERE, Transform())
+    transforms(template("a", "b", "a", "ab"), {}, None)
+    assert transforms(template("b", "ba", "b", "a"), {}, None) == {
+        **template("b", "ba", "b", "a"),
+        "Calls": 1,
+    }
+    assert transforms(template("a", "b", "b", "a"), {}, None) == {**template("a", "b", "b", "a"), "Calls": 2}
+
+
+def test_an_address_that_the_template_does_not_have_is_not_kept(tmp_path: Path) -> None:
+    made = Transforms(tmp_path, HERE, lambda *_: {"Url": f"{HERE}/own"})
+    assert made({}, {}, None) == {"Url": f"{HERE}/own"}
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
