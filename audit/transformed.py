@@ -15,6 +15,8 @@ from samcli.yamlhelper import yaml_parse
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
+from deploy.sam import use_c_for_yaml
+
 TEMPLATE = Path(__file__).parents[1] / "template.yaml"
 # The transform of this template is the same in every region.
 REGION = "us-east-1"
@@ -23,6 +25,7 @@ REGION = "us-east-1"
 @cache
 def written(path: Path = TEMPLATE) -> dict[str, Any]:
     """The template as written, short intrinsic functions in their long form."""
+    use_c_for_yaml()
     template: dict[str, Any] = yaml_parse(path.read_text(encoding="utf-8"))
     return template
 

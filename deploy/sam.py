@@ -11,12 +11,17 @@ def make_fast() -> None:
     # Modules stay, and a command is over before collecting its garbage, a quarter of its time, would pay.
     gc.disable()
     # It reads and writes each template several times, which takes most of a build in Python.
-    yaml: Any = importlib.import_module("yaml")
-    yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    yaml.SafeDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    use_c_for_yaml()
     # Each time, it also checks a file of its own by its schema: that of the policies which SAM has ready.
     policies: Any = importlib.import_module("samtranslator.policy_template_processor.processor")
     policies.PolicyTemplatesProcessor._is_valid_templates_dict = staticmethod(lambda *_, **__: True)
+
+
+def use_c_for_yaml() -> None:
+    """Let the SAM CLI, and what is imported from now on, read and write YAML in C where it can."""
+    yaml: Any = importlib.import_module("yaml")
+    yaml.SafeLoader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    yaml.SafeDumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
 def main() -> None:

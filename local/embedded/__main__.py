@@ -53,6 +53,8 @@ def main() -> None:
     )
     # Modules stay: searching them for garbage takes a fifth of the start.
     gc.disable()
+    # The SDK takes it where it is, and Python's own elsewhere.
+    sys.modules["OpenSSL"] = None  # type: ignore[assignment]
     from local.embedded import server
 
     aws = server.build(

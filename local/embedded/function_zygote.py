@@ -40,8 +40,11 @@ def main(control_fd: int) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps them
     # Nothing that is imported is garbage.
     gc.disable()
+    # The SDK would import it where it is, which is not the case in Lambda's runtime.
+    sys.modules["OpenSSL"] = None  # type: ignore[assignment]
     for name in PRELOAD:
         importlib.import_module(name)
+    del sys.modules["OpenSSL"]
     read_models(SERVICES)
     gc.enable()
     serve(socket.socket(fileno=control_fd), Families().fork)

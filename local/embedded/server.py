@@ -68,6 +68,7 @@ def build(
     secret = new_secret()
     keep_secret(folder, secret)
     seams.configure(port, folder, secret, enforce_iam=enforce_iam)
+    seams.skip_unused()
     if problems := seams.check():
         raise RuntimeError("\n".join(problems))
     endpoint_url = f"http://127.0.0.1:{port}"

@@ -17,8 +17,8 @@ from typing import Any
 
 # More than a deployment has, with its nested templates and the parameters that tests give it.
 KEPT = 50
-# In the files, for an address of the server. A template has those of its nested ones, whose names are hashes of
-# what further addresses stand in, too; the transform only passes them on. JSON writes this letter as an escape.
+# In the files, for an address of the server. A template has those of its nested ones, whose names are hashes
+# of what may have further addresses; the transform only passes them on. JSON writes this letter as an escape.
 _STAND_IN = re.compile(r"§(\d+)§")
 
 Template = dict[str, Any]
@@ -52,7 +52,7 @@ class Transforms:
         return found
 
     def _anywhere(self, text: str, addresses: Sequence[str]) -> str:
-        """The text with numbers for addresses of this server. Raises ValueError for one that is not listed."""
+        """The text with numbers for this server's addresses. Raises ValueError for one that is not listed."""
         return self._address.sub(lambda match: f"§{addresses.index(match[0])}§", text)
 
     def _keep(self, path: Path, made: Template, addresses: Sequence[str]) -> None:

@@ -45,6 +45,7 @@ from local.embedded.seams.services import (
 from local.embedded.seams.stacks import install_stack_rules
 from local.embedded.seams.state_tests import install_definition_checks, install_state_tests
 from local.embedded.seams.transforms import install_transforms
+from local.embedded.seams.unused import skip_unused
 
 __all__ = [
     "MINISTACK_VERSION",
@@ -106,6 +107,7 @@ __all__ = [
     "run_execution",
     "secret_of",
     "settings",
+    "skip_unused",
     "unauthenticated",
     "wait_scale",
 ]

@@ -6,7 +6,6 @@ ministack is pinned. `check()` reports, in one sentence per name, what a new ver
 import importlib
 import inspect
 import os
-import sys
 from pathlib import Path
 
 from local.embedded.access import ROOT_ACCESS_KEY
@@ -332,8 +331,6 @@ def wait_scale() -> float:
 def configure(port: int, folder: Path, secret: str, *, enforce_iam: bool = True) -> None:
     """Set the variables that ministack reads on import; call this before anything imports it."""
     os.environ.update(settings(port, folder, secret, enforce_iam=enforce_iam))
-    # No container is started here, and the import of Docker's library is a fifth of the start.
-    sys.modules["docker"] = None  # type: ignore[assignment]
 
 
 def check() -> list[str]:

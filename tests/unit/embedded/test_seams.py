@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -31,6 +32,26 @@ assert iam_actions._load_botocore_model("s3") is description("s3")
 assert responses._service_model("nothing") is None and iam_actions._load_botocore_model("nothing") == {}
 """
     subprocess.run([sys.executable, "-c", script], check=True, cwd=ROOT)
+
+
+def test_services_that_are_not_used_are_read_when_they_are_asked(tmp_path: Path) -> None:
+    # Other tests need the emulator as it is.
+    script = """
+import sys, yaml
+from pathlib import Path
+from types import ModuleType
+from local.embedded import seams
+seams.configure(4566, Path(sys.argv[1]), "secret")
+seams.skip_unused()
+from ministack.services.cloudformation import engine
+assert issubclass(engine.CfnLoader, yaml.CSafeLoader)
+from ministack.services import cognito
+assert not any(name in vars(cognito) for name in ("handle_request", "reset")) and not hasattr(cognito, "__path__")
+assert not {"docker.api", "paramiko"} & sys.modules.keys()
+assert not hasattr(cognito, "nothing") and type(cognito) is ModuleType
+assert cognito.handle_request and cognito.handle_request.__globals__ is vars(cognito)
+"""
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=True, cwd=ROOT)
 
 
 def test_the_installed_ministack_is_the_tested_version() -> None:
