@@ -27,11 +27,16 @@ _PIECES = 4
 logger = logging.getLogger(__name__)
 
 
+class NoLongerServed(Exception):
+    """The embedded AWS is ending. Not an error of botocore's, which would try again and again."""
+
+
 class OwnCalls:
     """Answers the requests of boto3's clients while the embedded AWS is served. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._application: Application
         # With the tasks that carry them out, which the event loop itself would forget.
@@ -51,9 +56,9 @@ class OwnCalls:
             self._application, self._loop = application, asyncio.get_running_loop()
 
     def close(self) -> None:
-        """Break all connections. Later requests leave by a socket, as those before `serve`."""
+        """Break all connections, and refuse later requests. Those before `serve` have left by a socket."""
         with self._lock:
-            self._loop = None
+            self._closed = True
             for exchange, task in self._exchanges.items():
                 exchange.end()
                 if task is not None:
@@ -61,6 +66,8 @@ class OwnCalls:
 
     def _send(self, request: Any, seconds: float) -> AWSResponse | None:
         with self._lock:
+            if self._closed:
+                raise NoLongerServed("the embedded AWS is ending")
             if self._loop is None:
                 return None
             exchange = _Exchange(request, self._loop)

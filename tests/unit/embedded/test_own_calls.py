@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from local.embedded.asgi import answer, read_body
-from local.embedded.own_calls import OwnCalls
+from local.embedded.own_calls import NoLongerServed, OwnCalls
 from local.sagemaker.models import new_session
 
 PIECE = b"x" * 1000
@@ -45,11 +45,12 @@ class Server:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
 
-    def client(self, service: str = "s3", seconds: float = 10.0) -> Any:
+    def client(self, service: str = "s3", seconds: float = 10.0, attempts: int = 1) -> Any:
         session = boto3.Session("test", "secret", region_name="us-east-1", botocore_session=new_session())
         self.calls.join(session, seconds)
         # Port 9 discards everything, and nothing of this machine listens there.
-        config = Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}, connect_timeout=1)
+        retries: Any = {"total_max_attempts": attempts}
+        config = Config(retries=retries, s3={"addressing_style": "path"}, connect_timeout=1)
         make: Any = session.client
         return make(service, endpoint_url="http://127.0.0.1:9", config=config)
 
@@ -178,7 +179,7 @@ def test_calls_in_progress_end_when_the_server_closes(server: Server) -> None:
         server.client().head_bucket(Bucket="bucket")
 
 
-def test_before_the_server_answers_and_after_it_has_closed_a_request_takes_the_usual_way() -> None:
+def test_before_the_server_answers_a_request_takes_the_usual_way() -> None:
     server = Server()
     taken = []
 
@@ -194,10 +195,18 @@ def test_before_the_server_answers_and_after_it_has_closed_a_request_takes_the_u
     client.meta.events.unregister("before-send", usual_way)
     client.head_bucket(Bucket="bucket")
     server.stop()
-    client.meta.events.register_last("before-send", usual_way)
-    with pytest.raises(ConnectionClosedError):
+    assert (taken, len(server.seen)) == (["HEAD"], 1)
+
+
+def test_after_it_has_closed_a_request_is_refused_and_not_repeated() -> None:
+    server = Server()
+    server.start()
+    client, asked = server.client(attempts=5), []
+    client.meta.events.register_first("before-send", lambda request, **_: asked.append(request.method))
+    server.stop()
+    with pytest.raises(NoLongerServed):
         client.head_bucket(Bucket="bucket")
-    assert (taken, len(server.seen)) == (["HEAD", "HEAD"], 1)
+    assert asked == ["HEAD"]
 
 
 def _stream(pieces: int, sent: list[int], at_end: Callable[[], None] = lambda: None) -> Callable[[Any], Any]:
