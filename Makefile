@@ -1,6 +1,6 @@
 # `make run` is the way in. Each target sets up what it needs; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup run up test quick lint lint-page pytorch audit audit-lock fuzz bench lock deploy preflight destroy clean
+.PHONY: help setup run up test quick slow lint lint-page pytorch audit audit-lock fuzz bench lock deploy preflight destroy clean
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # The environment of samconfig.toml that deploy and destroy are about.
@@ -12,6 +12,9 @@ WORKERS ?= 4
 # The quick tests, the longest first. Each folder has a pytest of its own, since handing so many small tests out to
 # workers, who would all collect all of them, takes longer than most of the tests.
 QUICK := tests/unit/processing tests/unit tests/unit/functions tests/unit/engines tests/statemachine tests/unit/security
+SLOW := tests/integration tests/e2e tests/faults tests/web
+# These only compute, with an interpreter of their own, and take what the slow ones leave of the machine.
+IN_PYTORCH := tests/unit/processing/digits/pytorch
 # One more than there are cores, since a few wait.
 SIDE_BY_SIDE := --no-print-directory --keep-going --output-sync --jobs=$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # What looks for security mistakes needs other versions than the project, so an environment of its own.
@@ -45,15 +48,21 @@ test: LINT := $(if $(filter audit lint,$(MAKECMDGOALS)),,lint)
 test: $(SYNCED) ## Check style and types, run all tests, the quick ones first
 	@$(BIN)/python -m tests.pytorch
 	@$(MAKE) $(SIDE_BY_SIDE) $(LINT) $(QUICK)
-	@$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder tests/integration tests/e2e tests/faults tests/web
+	@$(MAKE) --no-print-directory --keep-going --jobs=2 slow $(IN_PYTORCH)
 
 quick: $(SYNCED)
 	@$(MAKE) $(SIDE_BY_SIDE) $(QUICK)
 
-.PHONY: $(QUICK)
+slow: $(SYNCED)
+	@$(BIN)/pytest -n $(WORKERS) --no-loadscope-reorder $(SLOW)
+
+.PHONY: $(QUICK) $(IN_PYTORCH)
 # A folder without its parts that are listed themselves.
 $(QUICK): $(SYNCED)
 	@$(BIN)/pytest -q $@ $(addprefix --ignore=,$(filter $@/%,$(QUICK)))
+
+$(IN_PYTORCH): $(SYNCED)
+	@nice $(BIN)/python -m tests.pytorch tests
 
 lint: $(SYNCED) ## Check style, types and the template
 	@$(BIN)/ruff check --quiet

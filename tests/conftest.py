@@ -75,7 +75,6 @@ _LONGEST_FIRST = (
     "tests/integration/iam/",
     "tests/integration/test_deploy.py",
     "tests/e2e/test_interrupts.py",
-    "tests/integration/test_digits.py",
     "tests/integration/test_preflight.py",
     "tests/integration/events/",
     "tests/web/",

@@ -1,7 +1,13 @@
-"""PyTorch's environment, for the tests that need it. `python -m tests.pytorch` makes it, where there is room."""
+"""PyTorch's environment, for the tests that need it, where there is room.
 
+`python -m tests.pytorch` makes it. `python -m tests.pytorch tests` calls the tests of what digits do with PyTorch
+with the interpreter that their jobs have.
+"""
+
+import os
 import subprocess
 import sys
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,9 +15,10 @@ from local.sagemaker.engines.environments import ENVIRONMENTS, EnvironmentMissin
 
 ROOT = Path(__file__).parents[1]
 PYTORCH = ENVIRONMENTS["pytorch"]
+TESTS = "tests/unit/processing/digits/pytorch"
 NEED_IT = (
+    TESTS,
     "tests/unit/engines/test_pytorch.py",
-    "tests/integration/test_digits.py",
     "tests/e2e/test_digits.py",
 )
 
@@ -49,5 +56,15 @@ def install_pytest(folder: Path) -> None:
         subprocess.run([*uv, "--python", python, "--target", str(folder), *packages], check=True)
 
 
+def test() -> int:
+    """Call its own tests; returns their exit code."""
+    with tempfile.TemporaryDirectory() as folder:
+        install_pytest(Path(folder))
+        command = [str(make(PYTORCH, print).executable), "-m", "pytest", "-q", TESTS]
+        return subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": folder}).returncode
+
+
 if __name__ == "__main__" and not why_left_out():
+    if sys.argv[1:] == ["tests"]:
+        sys.exit(test())
     make(PYTORCH, print)
