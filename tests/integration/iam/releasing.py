@@ -24,6 +24,8 @@ def release_everything(pipeline: Pipeline, package: str) -> None:
     assert _asked(releases, package)["status"] == "failed"
     pipeline.heal()
     _stopped(releases, package)
+    # Before another one of the same package starts, which would take its record over.
+    assert releases.ended(package)["status"] == "failed"
     with pipeline.withheld(_ENDED):
         _stopped(releases, package)
         pipeline.sweep()
