@@ -62,7 +62,7 @@ $(QUICK): $(SYNCED)
 	@$(BIN)/pytest -q $@ $(addprefix --ignore=,$(filter $@/%,$(QUICK)))
 
 $(IN_PYTORCH): $(SYNCED)
-	@nice -n 19 $(BIN)/python -m tests.pytorch tests
+	@$(BIN)/python -m tests.pytorch tests
 
 lint: $(SYNCED) ## Check style, types and the template
 	@$(BIN)/ruff check --quiet
