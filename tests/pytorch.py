@@ -62,10 +62,11 @@ def install_pytest(folder: Path) -> None:
 
 def test() -> int:
     """Call its own tests while other programs leave the machine idle; returns their exit code."""
+    python = str(make(PYTORCH, print).executable)
     with tempfile.TemporaryDirectory() as folder:
         install_pytest(Path(folder))
         # It ends with this process.
-        command = [str(make(PYTORCH, print).executable), "-m", "local.cli.child", "pytest", "-q", TESTS]
+        command = [python, "-m", "local.cli.child", "pytest", "-q", TESTS]
         environment = {**os.environ, "PYTHONPATH": folder}
         pytest = subprocess.Popen(
             ["nice", "-n", LAST, *command],
