@@ -8,7 +8,7 @@ ENV ?= default
 BIN := .venv/bin
 SYNCED := .venv/synced
 # More than there are cores: the slow tests mostly wait.
-WORKERS ?= 4
+WORKERS ?= 5
 # The quick tests, the longest first. Each folder has a pytest of its own, since handing so many small tests out to
 # workers, who would all collect all of them, takes longer than most of the tests.
 QUICK := tests/unit/processing tests/unit tests/unit/functions tests/unit/engines tests/statemachine tests/unit/security
