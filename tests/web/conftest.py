@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import (
@@ -97,10 +98,13 @@ def person(chromium: Browser) -> Iterator[BrowserContext]:
 
 
 def _complain(complaints: list[str], message: ConsoleMessage, catalogue: Catalogue) -> None:
-    # The browser reports every request that fails; tests that want them to fail say so by the state.
-    is_request = message.text.startswith("Failed to load resource") and catalogue.state != "open"
+    # The browser reports every request that fails; tests that want them to fail say so by the state. It may have
+    # changed since.
+    url = message.location.get("url", "")
+    wanted = catalogue.state != "open" or urlsplit(url).path in catalogue.failed
+    is_request = message.text.startswith("Failed to load resource") and wanted
     if message.type in ("error", "warning") and not is_request:
-        complaints.append(f"{message.text} {message.location.get('url', '')}")
+        complaints.append(f"{message.text} {url}")
 
 
 @pytest.fixture
