@@ -5,7 +5,6 @@ with the interpreter that their jobs have.
 """
 
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ ROOT = Path(__file__).parents[1]
 PYTORCH = ENVIRONMENTS["pytorch"]
 # The least that a process can be worth.
 LAST = "19"
+SECONDS = 900
 TESTS = "tests/unit/processing/digits/pytorch"
 NEED_IT = (
     TESTS,
@@ -68,21 +68,24 @@ def test() -> int:
         # It ends with this process.
         command = [python, "-m", "local.cli.child", "pytest", "-q", TESTS]
         environment = {**os.environ, "PYTHONPATH": folder}
-        pytest = subprocess.Popen(
+        with subprocess.Popen(
             ["nice", "-n", LAST, *command],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,
             start_new_session=True,
-        )
-        # Linux shares the machine among sessions, whatever the processes in them are worth.
-        with suppress(OSError):
-            Path(f"/proc/{pytest.pid}/autogroup").write_text(LAST)
-        try:
-            return pytest.wait()
-        except KeyboardInterrupt:
+        ) as pytest:
+            # Linux shares the machine among sessions, whatever the processes in them are worth.
+            with suppress(OSError):
+                Path(f"/proc/{pytest.pid}/autogroup").write_text(LAST)
+            try:
+                return pytest.wait(SECONDS)
+            except subprocess.TimeoutExpired:
+                print(f"{TESTS}: stopped after {SECONDS} s")
+            except KeyboardInterrupt:
+                pass
             pytest.terminate()
-            return 128 + signal.SIGINT
+        return 1
 
 
 if __name__ == "__main__" and not why_left_out():

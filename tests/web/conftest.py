@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import (
@@ -98,13 +97,10 @@ def person(chromium: Browser) -> Iterator[BrowserContext]:
 
 
 def _complain(complaints: list[str], message: ConsoleMessage, catalogue: Catalogue) -> None:
-    # The browser reports every request that fails; tests that want them to fail say so by the state. It may have
-    # changed since.
-    url = message.location.get("url", "")
-    wanted = catalogue.state != "open" or urlsplit(url).path in catalogue.failed
-    is_request = message.text.startswith("Failed to load resource") and wanted
+    # The browser reports every request that fails; tests that want them to fail say so by the state.
+    is_request = message.text.startswith("Failed to load resource") and catalogue.state != "open"
     if message.type in ("error", "warning") and not is_request:
-        complaints.append(f"{message.text} {url}")
+        complaints.append(f"{message.text} {message.location.get('url', '')}")
 
 
 @pytest.fixture

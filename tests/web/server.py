@@ -6,7 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -45,8 +45,6 @@ class Catalogue:
     state: str = "open"
     page_size: int = 50
     expires_at: str = ""
-    # Of requests that came while it was not open.
-    failed: set[str] = field(default_factory=set)
 
     @property
     def link(self) -> str:
@@ -149,8 +147,6 @@ class _Handler(BaseHTTPRequestHandler):
         super().__init__(*arguments)
 
     def do_GET(self) -> None:
-        if self.catalogue.state != "open":
-            self.catalogue.failed.add(self.path)
         if self.catalogue.state == "unreachable":
             self.close_connection = True
             return

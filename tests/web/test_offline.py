@@ -1,7 +1,9 @@
 """The catalogue's page without a network, with a link that is over, and with files that are not right."""
 
 import hashlib
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -19,6 +21,11 @@ def visit(page: Page, catalogue: Catalogue, name: str = "fields") -> None:
     expect(page.locator("#standing")).to_contain_text("works offline")
 
 
+def report(page: Page, path: str) -> AbstractContextManager[Any]:
+    """Waits at its end until the browser has reported that it could not load something."""
+    return page.expect_console_message(lambda message: message.location["url"].endswith(path))
+
+
 def test_after_the_first_visit_it_works_offline(page: Page, catalogue: Catalogue) -> None:
     visit(page, catalogue)
     expect(page.locator(".kept")).to_contain_text("This browser has kept version 7 since")
@@ -31,8 +38,9 @@ def test_after_the_first_visit_it_works_offline(page: Page, catalogue: Catalogue
     page.get_by_label("Weight, lb, slider").fill("4500")
     expect(page.locator(".value")).not_to_contain_text(f"{before}")
     expect(page.locator(".kept")).to_contain_text("This browser has kept version 7 since")
-    # What was not opened before needs the network, and says so.
-    page.goto(catalogue.link + "#/strokes/3")
+    # What was not opened before needs the network, and says so. The browser's own reports may come later still.
+    with report(page, "/models/strokes/3.json"), report(page, "/models/strokes/3/onnx"):
+        page.goto(catalogue.link + "#/strokes/3")
     expect(page.locator(".trial").get_by_role("alert")).to_contain_text("The catalogue cannot be reached")
     catalogue.state = "open"
     page.locator(".trial").get_by_role("button", name="Try again").click()
@@ -111,7 +119,8 @@ def test_a_damaged_model_says_so(page: Page, catalogue: Catalogue, complaints: l
 
 def test_too_many_requests_says_when_to_try_again(page: Page, catalogue: Catalogue) -> None:
     catalogue.state = "busy"
-    page.goto(catalogue.link)
+    with report(page, "/models.json"):
+        page.goto(catalogue.link)
     expect(page.get_by_role("alert")).to_contain_text("Too many requests with this link. Try again after")
     catalogue.state = "open"
     page.get_by_role("button", name="Try again").click()

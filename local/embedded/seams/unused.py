@@ -12,15 +12,17 @@ from deploy.sam import use_c_for_yaml
 from local.embedded.seams.names import SEAMS
 
 _lock = RLock()
+_begun: set[str] = set()
 
 
 class _Later(ModuleType):
     """Stands in for a module until something in it is asked for, and is that module from then on."""
 
     def __getattr__(self, name: str) -> Any:
+        # Whoever asks while another thread imports it waits; the import itself may ask, too.
         with _lock:
-            if not name.startswith("__") and self.__class__ is _Later:
-                self.__class__ = ModuleType  # type: ignore[assignment]
+            if not name.startswith("__") and self.__name__ not in _begun:
+                _begun.add(self.__name__)
                 self.__spec__.loader.exec_module(self)  # type: ignore[union-attr]
             if name in self.__dict__:
                 return self.__dict__[name]
@@ -37,13 +39,13 @@ def skip_unused() -> None:
     named = {module for module, _, _ in SEAMS}
     for found in pkgutil.iter_modules(services.__path__, "ministack.services."):
         if not found.ispkg and found.name.removeprefix("ministack.") not in named:
-            sys.modules[found.name] = _later(found.name)
+            sys.modules[found.name] = later(found.name)
 
 
-def _later(name: str) -> ModuleType:
+def later(name: str) -> ModuleType:
+    """A stand-in for a module that is installed."""
     spec: Any = find_spec(name)
     stand_in = _Later(name)
-    stand_in.__dict__.update(
-        __spec__=spec, __loader__=spec.loader, __package__=spec.parent, __file__=spec.origin
-    )
+    metadata = {"__loader__": spec.loader, "__package__": spec.parent, "__file__": spec.origin}
+    stand_in.__dict__.update(__spec__=spec, **metadata)
     return stand_in
